@@ -1,0 +1,86 @@
+"""Devices, links and fleets as the planner sees them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+type DeviceKind = Literal["gpu", "accelerator", "cpu", "hosted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A way for bytes to travel: between devices of a host (scale-up) or between hosts (scale-out)."""
+
+    name: str
+    bytes_per_second: float
+    """One direction, per device."""
+    latency_seconds: float
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One class of device. Rates are dense (no structured sparsity) peak rates."""
+
+    name: str
+    vendor: str
+    kind: DeviceKind
+    family: str
+    """Names the efficiency curve: ``ampere``, ``hopper``, ``blackwell``, ``cdna3``, ``gaudi``, ``cpu``, …"""
+    flops_per_second: Mapping[str, float]
+    memory_bytes: float
+    bytes_per_second: float
+    watts: float
+    """Thermal design power of one device."""
+    scale_up: Link
+    scale_up_size: int
+    """Devices that one scale-up domain joins: the largest tensor-parallel group."""
+    scale_out: Link
+    cores: int = 0
+    price_usd: float | None = None
+    """To buy one device."""
+    rent_usd_per_hour: float | None = None
+    """To rent one device."""
+    target: str = ""
+    """What code generation aims at: ``sm_90a``, ``gfx942``, ``x86-64-v4``, ``neoverse-v2``; empty if none."""
+    estimated: tuple[str, ...] = ()
+    """Fields that are estimates rather than published figures."""
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """How many of a device class the fleet holds and what one costs."""
+
+    device: Device
+    count: int | None = None
+    """``None``: as many as wanted."""
+    usd_per_hour: float = 0.0
+    """One device, everything in: amortized price and power, or rent."""
+    per_host: int = 8
+    site: str = "main"
+
+
+@dataclass(frozen=True, slots=True)
+class Financing:
+    """How an owned device's price becomes dollars per hour (paper, section 5: 4 years at 8 %)."""
+
+    years: float = 4.0
+    interest: float = 0.08
+    usd_per_kwh: float = 0.40
+    power_utilization: float = 1.0
+    """Mean power over thermal design power."""
+    pue: float = 1.0
+    kg_co2_per_kwh: float = 0.4
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """What may be used: stocks in the order of the file, and the links between hosts."""
+
+    name: str
+    stocks: tuple[Stock, ...]
+    financing: Financing = Financing()
+    links: Mapping[str, Link] = field(default_factory=dict[str, Link])
+    """Overrides of scale-out links: key ``"a->b"`` by device names (``*`` for any), in either direction."""
+    source: str = ""

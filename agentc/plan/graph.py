@@ -1,0 +1,92 @@
+"""The task graph: what the passes leave of an agent for the cost model, the solver and the simulator."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from agentc.plan.formula import ZERO, Formula
+from agentc.plan.models import ModelShape
+from agentc.plan.quantity import Quantity
+from agentc.plan.work import Work
+
+type Metric = Literal["ttft", "tbt", "end_to_end"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A bound of the service-level agreement, at a percentile.
+
+    ``usd_per_ms`` makes it soft: a missed millisecond costs that much per request. ``None``: hard.
+    """
+
+    metric: Metric
+    seconds: float
+    percentile: str = "p95"
+    usd_per_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How many requests arrive; ``concurrency`` where the user stated users in flight instead of a rate."""
+
+    requests_per_second: float = 1.0
+    concurrency: float | None = None
+    assumed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PlacementRule:
+    """The user's own word on where a task may go; names are device classes."""
+
+    allow: tuple[str, ...] = ()
+    forbid: tuple[str, ...] = ()
+    pin: str | None = None
+
+
+@dataclass(frozen=True)
+class Task:
+    """One operator that can be placed."""
+
+    name: str
+    """Dotted path in the agent: ``think.decide.prefill``."""
+    op: str
+    """IR operation: ``llm.prefill``."""
+    source: str
+    """``agent.yaml:12:3``."""
+    work: Work
+    shape: Mapping[str, Quantity] = field(default_factory=dict[str, Quantity])
+    """The figures that the work's symbols take."""
+    model: ModelShape | None = None
+    precision: str = "fp32"
+    visits: float = 1.0
+    """Expected executions per request: branch probability x loop trips x map width."""
+    pair: str | None = None
+    """The prefill of a decode, or the decode of a prefill: the two may be served by one pool."""
+    asynchronous: bool = False
+    rule: PlacementRule = PlacementRule()
+    group: str | None = None
+    """Tasks of one group run on one pool (the operators of one sharded model step)."""
+
+
+@dataclass(frozen=True)
+class TaskEdge:
+    """Data that flows from one task to another."""
+
+    src: str
+    dst: str
+    bytes_: Formula = ZERO
+    """Per visit of ``dst``; symbols as in ``src``'s work."""
+    asynchronous: bool = False
+    streams: bool = False
+    """True where the consumer starts on the first part (KV cache layer by layer, token streams)."""
+
+
+@dataclass(frozen=True)
+class TaskGraph:
+    """An agent as tasks in topological order, edges, service-level agreement and load."""
+
+    agent: str
+    tasks: tuple[Task, ...]
+    edges: tuple[TaskEdge, ...]
+    limits: tuple[Limit, ...] = ()
+    load: Load = Load()

@@ -1,0 +1,135 @@
+"""The placement problem and its answer, free of IR: what ``solve`` takes and gives."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+type Mode = Literal["single", "disaggregated", "aggregated", "hosted"]
+type Objective = Literal["cost", "latency", "energy"]
+type Status = Literal["optimal", "feasible", "infeasible"]
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Identical replicas of one engine configuration, shared by all tasks whose options name it."""
+
+    name: str
+    device: str
+    devices: int
+    """Devices that one replica holds (tp x pp)."""
+    usd_per_hour: float
+    """One replica."""
+    watts: float = 0.0
+    capacity: float = 1.0
+    """Share of a replica's time that may be busy (queueing headroom)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One way to run one task."""
+
+    name: str
+    """Unique within the task."""
+    pool: str | None
+    """``None`` for work that no pool of the fleet does (hosted APIs)."""
+    place: str
+    """Key for transfers: device class, or ``hosted``."""
+    device: str
+    mode: Mode
+    tp: int = 1
+    pp: int = 1
+    batch: int = 1
+    seconds: float = 0.0
+    """Latency of one visit, as it enters the end-to-end path."""
+    busy_seconds: float = 0.0
+    """Replica time that one visit occupies (batch time over batch)."""
+    usd: float = 0.0
+    """Dollars per visit beside the pool's rent."""
+    joules: float = 0.0
+    metrics: Mapping[str, float] = field(default_factory=dict[str, float])
+    """Contribution to ``ttft`` and ``tbt``, seconds."""
+    bottleneck: str = ""
+    """``compute``, ``memory``, ``network``, ``cpu`` or ``static``: the resource that sets the time."""
+    memory_bytes: float = 0.0
+    """Per device."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """What it takes to carry one edge between two places."""
+
+    seconds: float
+    usd: float = 0.0
+    link: str = ""
+    bytes_: float = 0.0
+
+
+@dataclass(frozen=True)
+class PlacementTask:
+    name: str
+    options: tuple[Option, ...]
+    visits: float = 1.0
+    asynchronous: bool = False
+
+
+@dataclass(frozen=True)
+class PlacementEdge:
+    """``hops[(a, b)]`` is the transfer from place ``a`` to place ``b``; a missing pair cannot be chosen."""
+
+    src: str
+    dst: str
+    hops: Mapping[tuple[str, str], Hop]
+    asynchronous: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """A bound on a metric.
+
+    ``ttft`` and ``tbt``: the metric's contributions of ``tasks`` and the seconds of the edges between
+    them add up. ``end_to_end``: the longest path over all synchronous edges; ``tasks`` is empty.
+    """
+
+    metric: str
+    seconds: float
+    tasks: tuple[str, ...] = ()
+    usd_per_second: float | None = None
+    """Soft with this price per request; ``None``: hard."""
+
+
+@dataclass(frozen=True)
+class PlacementProblem:
+    tasks: tuple[PlacementTask, ...]
+    """In topological order."""
+    edges: tuple[PlacementEdge, ...]
+    pools: Mapping[str, Pool]
+    deadlines: tuple[Deadline, ...] = ()
+    together: tuple[frozenset[tuple[str, str]], ...] = ()
+    """Sets of (task, option name) that are chosen all or none."""
+    stock: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Devices at hand per class; a class that is not named is unlimited."""
+    requests_per_second: float = 1.0
+    objective: Objective = "cost"
+
+
+@dataclass(frozen=True)
+class PlacementSolution:
+    """An answer with its proof. ``choice`` and the figures are empty or zero where infeasible."""
+
+    status: Status
+    choice: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Task -> option name."""
+    replicas: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Pool -> replicas, only pools that are used."""
+    objective: float = 0.0
+    bound: float = 0.0
+    gap: float = 0.0
+    usd_per_hour: float = 0.0
+    usd_per_request: float = 0.0
+    end_to_end_seconds: float = 0.0
+    ttft_seconds: float = 0.0
+    tbt_seconds: float = 0.0
+    critical_path: tuple[str, ...] = ()
+    solve_seconds: float = 0.0
+    conflict: tuple[str, ...] = ()
+    """Infeasible: a minimal set of demands that cannot hold together, each a sentence."""
