@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeAlias
 
-type DeviceKind = Literal["gpu", "accelerator", "cpu", "hosted"]
+DeviceKind: TypeAlias = Literal["gpu", "accelerator", "cpu", "hosted"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from agentc.plan.formula import ZERO, Formula
 from agentc.plan.models import ModelShape
 from agentc.plan.quantity import Quantity
 from agentc.plan.work import Work
 
-type Metric = Literal["ttft", "tbt", "end_to_end"]
+Metric: TypeAlias = Literal["ttft", "tbt", "end_to_end"]
 
 
 @dataclass(frozen=True, slots=True)

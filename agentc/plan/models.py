@@ -1,9 +1,9 @@
 """Models by architecture: the shape that work formulas and code generation need."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
-type ModelKind = Literal["decoder", "stt", "tts", "embedding", "rerank", "diffusion", "vision", "hosted"]
+ModelKind: TypeAlias = Literal["decoder", "stt", "tts", "embedding", "rerank", "diffusion", "vision", "hosted"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeAlias
 
-type Mode = Literal["single", "disaggregated", "aggregated", "hosted"]
-type Objective = Literal["cost", "latency", "energy"]
-type Status = Literal["optimal", "feasible", "infeasible"]
+Mode: TypeAlias = Literal["single", "disaggregated", "aggregated", "hosted"]
+Objective: TypeAlias = Literal["cost", "latency", "energy"]
+Status: TypeAlias = Literal["optimal", "feasible", "infeasible"]
 
 
 @dataclass(frozen=True, slots=True)

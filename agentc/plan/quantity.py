@@ -1,9 +1,9 @@
 """An expected figure of a request: a mean and, where known, percentiles."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
-type Percentile = Literal["mean", "p50", "p90", "p95", "p99"]
+Percentile: TypeAlias = Literal["mean", "p50", "p90", "p95", "p99"]
 
 
 @dataclass(frozen=True, slots=True)
