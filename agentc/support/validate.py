@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from agentc.support.diagnostics import Diagnostic, Diagnostics, Refused, did_you_mean, suggest
-from agentc.support.schema_walk import fields_at
+from agentc.support.schema_walk import walk
 from agentc.support.yaml_source import Document
 
 if TYPE_CHECKING:
@@ -19,8 +19,23 @@ if TYPE_CHECKING:
 Path = tuple[str | int, ...]
 M = TypeVar("M", bound=BaseModel)
 
-_CHOICES = {"literal_error", "enum", "union_tag_invalid"}
-_SHAPES = {"dict_type", "model_type", "list_type", "tuple_type", "missing_argument", "is_instance_of"}
+_WANTED = {
+    "string_type": "text",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "none_required": "empty",
+}
+"""Pydantic's errors about the shape of a value, and what it should have been."""
 
 
 def validate(model: type[M], document: Document, path: Path = (), context: Any = None) -> M:
@@ -46,99 +61,122 @@ class _Problem:
 
     kind: str
     path: Path
+    """Of the offending value; for a missing field, of what misses it."""
+    fields: tuple[str, ...]
+    """What the mapping there may hold."""
+    arms: tuple[tuple[Path, str | int], ...]
+    """The unions on the way and the arm of each."""
     error: "ErrorDetails"
 
     @property
     def leaf(self) -> str:
-        return str(self.path[-1]) if self.path else ""
+        return str(self.error["loc"][-1]) if self.error["loc"] else ""
 
     @property
-    def parent(self) -> Path:
-        return self.path[:-1]
+    def owner(self) -> Path:
+        """The mapping that an unknown or missing field belongs to."""
+        return self.path[:-1] if self.kind == "extra_forbidden" else self.path
 
 
 def diagnose(error: ValidationError, model: type[BaseModel], document: Document, path: Path = ()) -> list[Diagnostic]:
     """The diagnostics of a failed validation of the value at ``path``."""
-    problems = [_resolve(e, document, path) for e in error.errors(include_url=False)]
-    problems = _without_shadows(problems)
-    return [_diagnostic(p, problems, model, document, path) for p in problems if not _misspelled(p, problems)]
+    problems = [_resolve(e, model, document, path) for e in error.errors(include_url=False)]
+    problems = _likeliest_arms(problems)
+    return [_diagnostic(p, problems, document) for p in problems if not _misspelled(p, problems)]
 
 
-def _resolve(error: "ErrorDetails", document: Document, base: Path) -> _Problem:
-    """Drop the steps of ``loc`` that name a union's arm rather than a key."""
-    loc, path = error["loc"], base
-    for i, step in enumerate(loc):
-        last_missing = error["type"] == "missing" and i == len(loc) - 1
-        if last_missing or document.has((*path, step)):
-            path = (*path, step)
-    return _Problem(error["type"], path, error)
+def _resolve(error: "ErrorDetails", model: type[BaseModel], document: Document, base: Path) -> _Problem:
+    kind, loc = error["type"], error["loc"]
+    found = walk(model, loc, lambda path: document.has(base + path))
+    fields = walk(model, loc[:-1], lambda path: document.has(base + path)).fields
+    return _Problem(kind, base + found.path, fields, found.arms, error)
 
 
-def _without_shadows(problems: list[_Problem]) -> list[_Problem]:
-    """Of a union's arms keep the one that got furthest: drop "not a number" where the mapping's own errors follow."""
-    deeper = {p.path[:n] for p in problems for n in range(len(p.path))}
-    return [p for p in problems if not (p.path in deeper and (p.kind.endswith("_type") or p.kind in _SHAPES))]
+def _likeliest_arms(problems: list[_Problem]) -> list[_Problem]:
+    """Of each union keep the arm that came nearest, or all where none fits the value's shape."""
+    for union in dict.fromkeys(place for p in problems for place, _ in p.arms):
+        arms: dict[str | int, list[_Problem]] = {}
+        for problem in problems:
+            if (arm := dict(problem.arms).get(union)) is not None:
+                arms.setdefault(arm, []).append(problem)
+        scores = {arm: _distance(union, found) for arm, found in arms.items()}
+        nearest = min(scores, key=lambda arm: scores[arm], default="")
+        if len(arms) > 1 and not scores[nearest][0]:
+            problems = [p for p in problems if dict(p.arms).get(union, nearest) == nearest]
+    return problems
+
+
+def _distance(union: Path, found: list[_Problem]) -> tuple[bool, int, int]:
+    """How far a union's arm is from the value: another shape, other fields, other mistakes."""
+    here = [p for p in found if p.arms[-1][0] == union]
+    shape = any(p.kind in _WANTED and len(p.error["loc"]) == len(union) + 1 for p in here)
+    fields = sum(p.kind in ("missing", "extra_forbidden") and len(p.error["loc"]) == len(union) + 2 for p in here)
+    return shape, fields, len(found)
 
 
 def _misspelled(missing: _Problem, problems: list[_Problem]) -> bool:
     """Whether an unknown field beside it is this missing one, misspelled."""
     if missing.kind != "missing":
         return False
-    unknown = [p.leaf for p in problems if p.kind == "extra_forbidden" and p.parent == missing.parent]
+    unknown = [p.leaf for p in problems if p.kind == "extra_forbidden" and p.owner == missing.owner]
     return suggest(missing.leaf, unknown) is not None
 
 
-def _diagnostic(
-    problem: _Problem, problems: list[_Problem], model: type[BaseModel], document: Document, base: Path
-) -> Diagnostic:
+def _diagnostic(problem: _Problem, problems: list[_Problem], document: Document) -> Diagnostic:
     kind, error = problem.kind, problem.error
     context: dict[str, Any] = error.get("ctx", {})
     if kind == "extra_forbidden":
-        return _unknown_field(problem, problems, model, document, base)
-    span = document.span(problem.path)
-    if kind == "missing":
-        owner = ".".join(map(str, problem.parent)) or "the document"
-        return Diagnostic(
-            "missing-field", f"{owner} needs a field `{problem.leaf}`", document.span(problem.parent, True)
-        )
-    if kind in _CHOICES:
+        return _unknown_field(problem, problems, document)
+    if kind in ("missing", "union_tag_not_found"):
+        field = problem.leaf if kind == "missing" else str(context["discriminator"]).strip("'")
+        return _missing_field(problem, field, document)
+    if kind in ("literal_error", "enum", "union_tag_invalid"):
         return _unknown_choice(problem, context, document)
     if "-" in kind:
-        return Diagnostic(kind, error["msg"], span, help=context.get("help"))
-    others = [p for p in problems if p.path == problem.path]
-    return Diagnostic(*_slug_and_message(problem, others), span)
+        return Diagnostic(kind, error["msg"], document.span(problem.path), help=context.get("help"))
+    return _wrong(problem, [p for p in problems if p.path == problem.path], document)
 
 
-def _unknown_field(
-    problem: _Problem, problems: list[_Problem], model: type[BaseModel], document: Document, base: Path
-) -> Diagnostic:
-    missing = [p.leaf for p in problems if p.kind == "missing" and p.parent == problem.parent]
+def _unknown_field(problem: _Problem, problems: list[_Problem], document: Document) -> Diagnostic:
+    missing = [p.leaf for p in problems if p.kind == "missing" and p.owner == problem.owner]
     near = suggest(problem.leaf, missing)
-    known = fields_at(model, problem.error["loc"][:-1])
-    help_ = f"did you mean `{near}`?" if near else did_you_mean(problem.leaf, known)
+    help_ = f"did you mean `{near}`?" if near else did_you_mean(problem.leaf, problem.fields)
     message = f"unknown field `{problem.leaf}`"
     return Diagnostic("unknown-field", message, document.span(problem.path, key=True), help=help_)
 
 
+def _missing_field(problem: _Problem, field: str, document: Document) -> Diagnostic:
+    message = f"{_name(problem.path)} needs a field `{field}`"
+    return Diagnostic("missing-field", message, document.span(problem.path, key=True))
+
+
 def _unknown_choice(problem: _Problem, context: dict[str, Any], document: Document) -> Diagnostic:
-    given = context.get("tag", problem.error["input"])
-    text = str(context.get("expected") or context.get("expected_tags"))
-    choices = text.replace(" or ", ", ").replace("'", "").split(", ")
-    message = f"`{given}` is no `{problem.leaf or 'value'}`"
-    return Diagnostic("unknown-choice", message, document.span(problem.path), help=did_you_mean(str(given), choices))
+    given, path = problem.error["input"], problem.path
+    if "tag" in context:
+        given = context["tag"]
+        field = str(context["discriminator"]).strip("'")
+        path = (*path, field) if document.has((*path, field)) else path
+    listed = str(context.get("expected") or context.get("expected_tags"))
+    choices = listed.replace(" or ", ", ").replace("'", "").split(", ")
+    message = f"{_name(path)} is {_shown(given)}, which is no choice"
+    return Diagnostic("unknown-choice", message, document.span(path), help=did_you_mean(str(given), choices))
 
 
-def _slug_and_message(problem: _Problem, others: list[_Problem]) -> tuple[str, str]:
-    """One text for all arms of a union that refused the value."""
-    texts = dict.fromkeys(_message(p) for p in others)
-    slug = "wrong-type" if problem.kind.endswith(("_type", "_parsing")) or problem.kind in _SHAPES else "wrong-value"
-    given = _shown(problem.error["input"])
-    return slug, f"`{problem.leaf or 'the document'}` is {given}: {', or '.join(texts)}"
+def _wrong(problem: _Problem, others: list[_Problem], document: Document) -> Diagnostic:
+    """One diagnostic for all arms of a union that refused the value."""
+    wanted = [_WANTED.get(p.kind) or p.error["msg"].removeprefix("Input should be ") for p in others]
+    given = f"{_name(problem.path)} is {_shown(problem.error['input'])}"
+    span = document.span(problem.path)
+    if problem.kind in ("value_error", "assertion_error"):
+        return Diagnostic("wrong-value", f"{given}: {problem.error['msg'].partition(', ')[2]}", span)
+    slug = "wrong-type" if problem.kind in _WANTED else "wrong-value"
+    return Diagnostic(slug, f"{given}, but should be {' or '.join(dict.fromkeys(wanted))}", span)
 
 
-def _message(problem: _Problem) -> str:
-    text = problem.error["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
-    return text[:1].lower() + text[1:]
+def _name(path: Path) -> str:
+    """``nodes.hear.in[2]`` as code, or the document."""
+    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+    return f"`{text.lstrip('.')}`" if path else "the document"
 
 
 def _shown(value: Any) -> str:
