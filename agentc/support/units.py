@@ -22,7 +22,13 @@ def format_figure(value: float, digits: int = 3) -> str:
     return whole if abs(value) >= 10**digits or "e" in short else short
 
 
+def _rounded(value: float) -> float:
+    """To the digits that are shown, before a unit is chosen: 999.9 ms are 1 s, not 1,000 ms."""
+    return float(f"{value:.3g}")
+
+
 def _scaled(value: float, unit: str) -> str:
+    value = _rounded(value)
     for factor, prefix in _DECIMAL:
         if abs(value) >= factor:
             return f"{format_figure(value / factor)} {prefix}{unit}"
@@ -46,6 +52,7 @@ def format_rate(bytes_per_second: float) -> str:
 
 def format_seconds(seconds: float) -> str:
     """In the largest unit that leaves at least one: ``41.2 ms``."""
+    seconds = _rounded(seconds)
     for factor, unit in _SECONDS:
         if abs(seconds) >= factor:
             return f"{format_figure(seconds / factor)} {unit}"
@@ -53,9 +60,11 @@ def format_seconds(seconds: float) -> str:
 
 
 def format_usd(usd: float) -> str:
-    """Cents from a dollar on, three significant digits below: ``$12.40``, ``$0.00123``."""
+    """Dollars from 10,000 on, cents from 1 on, else three significant digits: ``$12.40``, ``$0.00123``."""
     sign = "-" if usd < 0 else ""
     size = abs(usd)
+    if size >= 10_000:
+        return f"{sign}${size:,.0f}"
     return f"{sign}${size:,.2f}" if size >= 1 or size == 0 else f"{sign}${_plain(size)}"
 
 

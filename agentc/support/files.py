@@ -1,0 +1,163 @@
+"""Files written whole or not at all, so that a failed or killed run leaves what was there before."""
+
+import ctypes
+import errno
+import fcntl
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+from agentc.support.diagnostics import Diagnostic, Refused
+
+_AT_FDCWD = -100
+_RENAME_EXCHANGE = 2
+
+
+def sha256(data: bytes) -> str:
+    """Hexadecimal digest."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def write_file(path: str | Path, data: str | bytes) -> None:
+    """Replace one file; a reader sees the old or the new content, never a part.
+
+    Raises:
+        Refused: It cannot be written.
+    """
+    target = Path(path)
+    with _refusing(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        temporary = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(_bytes(data))
+            temporary.chmod(0o644)
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def write_directory(path: str | Path, files: Mapping[str, str | bytes], marker: str = "manifest.yaml") -> None:
+    """Make ``path`` hold exactly ``files`` (relative POSIX path -> content).
+
+    They are written to a hidden sibling that then trades places with ``path``. What ``path`` held is deleted, so an
+    existing directory is replaced only if it is empty or holds ``marker``, a sign that an earlier run wrote it.
+
+    Raises:
+        Refused: ``not-a-build`` for a directory of somebody else, ``unwritable-path`` if it cannot be written.
+        ValueError: A path of ``files`` is absolute or leaves the directory.
+    """
+    target = Path(os.path.realpath(path))
+    names = {name: _checked(name) for name in sorted(files)}
+    with _refusing(Path(path)):
+        _check_target(Path(path), target, marker)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(target)
+        with _workspace(target) as workspace:
+            fresh = workspace / "tree"
+            fresh.mkdir()
+            for name, relative in names.items():
+                _write(fresh / relative, _bytes(files[name]))
+            _swap(fresh, target)
+
+
+def _bytes(data: str | bytes) -> bytes:
+    return data.encode() if isinstance(data, str) else data
+
+
+def _checked(name: str) -> PurePosixPath:
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or not path.parts:
+        raise ValueError(f"`{name}` does not stay inside its directory")
+    return path
+
+
+def _check_target(shown: Path, target: Path, marker: str) -> None:
+    if target.is_dir() and any(target.iterdir()) and not (target / marker).is_file():
+        raise Refused(
+            Diagnostic(
+                "not-a-build",
+                f"`{shown}` holds files but no `{marker}`, so it is not replaced",
+                help="name a new directory, or an earlier build",
+            )
+        )
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as stream:
+        stream.write(data)
+    path.chmod(0o644)
+
+
+def _prefix(target: Path) -> str:
+    return f".{target.name}.agentc-"
+
+
+@contextmanager
+def _workspace(target: Path) -> Iterator[Path]:
+    """A hidden sibling of ``target``, locked while this process lives and gone afterwards."""
+    workspace = Path(tempfile.mkdtemp(prefix=_prefix(target), dir=target.parent))
+    handle = os.open(workspace, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield workspace
+    finally:
+        shutil.rmtree(workspace, ignore_errors=True)
+        os.close(handle)
+
+
+def _sweep(target: Path) -> None:
+    """Delete what killed runs left: their locks died with them."""
+    for leftover in target.parent.glob(f"{_prefix(target)}*"):
+        try:
+            handle = os.open(leftover, os.O_RDONLY)
+        except OSError:
+            continue
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(leftover, ignore_errors=True)
+        except BlockingIOError:
+            pass
+        finally:
+            os.close(handle)
+
+
+def _swap(fresh: Path, target: Path) -> None:
+    """Put ``fresh`` in the place of ``target``; what was there ends in the place of ``fresh``."""
+    if not target.exists():
+        fresh.rename(target)
+    elif not _exchange(fresh, target):
+        old = fresh.with_name("old")
+        target.rename(old)
+        try:
+            fresh.rename(target)
+        except OSError:
+            old.rename(target)
+            raise
+
+
+def _exchange(a: Path, b: Path) -> bool:
+    """Trade two names in one step (Linux ``renameat2``); false where the system cannot."""
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if rename is None:
+        return False
+    if rename(_AT_FDCWD, os.fsencode(a), _AT_FDCWD, os.fsencode(b), _RENAME_EXCHANGE) == 0:
+        return True
+    if ctypes.get_errno() in (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP):
+        return False
+    raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), str(b))
+
+
+@contextmanager
+def _refusing(path: Path) -> Iterator[None]:
+    """Turn the operating system's errors into a diagnostic."""
+    try:
+        yield
+    except OSError as problem:
+        raise Refused(Diagnostic("unwritable-path", f"cannot write `{path}`: {problem.strerror}")) from problem
