@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 Mode: TypeAlias = Literal["single", "disaggregated", "aggregated", "hosted"]
 Objective: TypeAlias = Literal["cost", "latency", "energy"]
 Status: TypeAlias = Literal["optimal", "feasible", "infeasible"]
+Verdict: TypeAlias = Literal["dearer", "slower", "infeasible", "equal"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,3 +134,83 @@ class PlacementSolution:
     solve_seconds: float = 0.0
     conflict: tuple[str, ...] = ()
     """Infeasible: a minimal set of demands that cannot hold together, each a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """A device class that a task was not put on, and why."""
+
+    device: str
+    option: str
+    """The best option there; empty where there is none."""
+    verdict: Verdict
+    why: str
+    """One sentence with figures."""
+    seconds: float = 0.0
+    usd_per_hour_delta: float = 0.0
+    """What the whole plan would cost more with the task there."""
+    usd_per_request: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """Where a task was put and what it comes to there."""
+
+    device: str
+    mode: Mode
+    pool: str | None = None
+    tp: int = 1
+    pp: int = 1
+    batch: int = 1
+    replicas: int = 1
+    devices_held: int = 0
+    """All devices of the pool, which other tasks may share."""
+    seconds: float = 0.0
+    """One visit."""
+    usd_per_request: float = 0.0
+    """The task's share of the pool by busy time, and its own price."""
+    bottleneck: str = ""
+    memory_bytes: float = 0.0
+    """Per device."""
+    metrics: Mapping[str, float] = field(default_factory=dict[str, float])
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """What a simpler fleet would cost under the same demands; ``None`` where it cannot keep them."""
+
+    name: str
+    usd_per_hour: float | None
+    devices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PoolPlan:
+    """One pool as planned."""
+
+    name: str
+    device: str
+    replicas: int
+    devices: int
+    usd_per_hour: float
+    utilization: float
+    """Busy share of its replicas."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanSummary:
+    """The placement of a graph as a whole. Latencies are ``None`` where the graph has nothing of the kind."""
+
+    status: Status
+    objective: Objective
+    gap: float = 0.0
+    usd_per_hour: float = 0.0
+    usd_per_request: float = 0.0
+    ttft_seconds: float | None = None
+    tbt_seconds: float | None = None
+    end_to_end_seconds: float | None = None
+    critical_path: tuple[str, ...] = ()
+    pools: tuple[PoolPlan, ...] = ()
+    baselines: tuple[Baseline, ...] = ()
+    conflict: tuple[str, ...] = ()
+    assumptions: tuple[str, ...] = ()

@@ -1,0 +1,263 @@
+"""The `model` dialect: the models of an agent, and the calls of those that are not text decoders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
+
+from xdsl.dialects.builtin import (
+    DictionaryAttr,
+    StringAttr,
+    SymbolNameConstraint,
+    SymbolRefAttr,
+)
+from xdsl.ir import Attribute, Dialect, Operation, SSAValue
+from xdsl.irdl import (
+    IRDLOperation,
+    ParsePropInAttrDict,
+    irdl_attr_definition,
+    irdl_op_definition,
+    opt_prop_def,
+    prop_def,
+    result_def,
+    traits_def,
+    var_operand_def,
+)
+from xdsl.traits import MemoryAllocEffect, Pure, SymbolOpInterface, SymbolTable
+from xdsl.utils.exceptions import VerifyException
+
+from agentc.dialects.agent import QuantityAttr, quantities
+from agentc.dialects.data import PlainData
+from agentc.dialects.interfaces import HasWork, Placeable
+from agentc.plan import demand
+from agentc.plan.models import ModelShape
+from agentc.plan.quantity import Quantity
+from agentc.plan.work import Work
+
+
+@irdl_attr_definition
+class ModelShapeAttr(PlainData[ModelShape]):
+    """
+    The architecture of a model, as work formulas and code generation need it.
+
+    ```mlir
+    #model.shape<{name = "tiny", kind = "decoder", layers = 2 : i64}>
+    ```
+    """
+
+    name = "model.shape"
+    plain: ClassVar[Any] = ModelShape
+
+
+@irdl_op_definition
+class SpecOp(IRDLOperation):
+    """
+    A model that calls name: its shape, the precision that it is served in, and where its weights are.
+
+    ```mlir
+    model.spec @mind <{name = "llama-3.1-8b", kind = "decoder", layers = 32 : i64}> precision "fp8"
+    ```
+    """
+
+    name = "model.spec"
+
+    sym_name = prop_def(SymbolNameConstraint())
+    shape = prop_def(ModelShapeAttr)
+    precision = prop_def(StringAttr)
+    weights = opt_prop_def(DictionaryAttr)
+    """`package` or `path` of real weights; without it the artifacts hold a seeded stand-in."""
+    hosted = opt_prop_def(DictionaryAttr)
+    """A hosted API: `usd_per_input_token`, `usd_per_output_token`, `ttft_seconds`, `tokens_per_second`."""
+
+    irdl_options = (ParsePropInAttrDict(),)
+    traits = traits_def(SymbolOpInterface())
+    assembly_format = "$sym_name $shape `precision` $precision attr-dict"
+
+    def __init__(
+        self,
+        name: str,
+        shape: ModelShape,
+        precision: str,
+        *,
+        weights: DictionaryAttr | None = None,
+        hosted: DictionaryAttr | None = None,
+    ):
+        super().__init__(
+            properties={
+                "sym_name": StringAttr(name),
+                "shape": ModelShapeAttr(shape),
+                "precision": StringAttr(precision),
+                "weights": weights,
+                "hosted": hosted,
+            }
+        )
+
+
+def spec_of(op: Operation) -> SpecOp:
+    """The ``model.spec`` that a call's ``model`` property names.
+
+    Raises:
+        VerifyException: there is none of that name in the module.
+    """
+    ref = op.properties["model"]
+    assert isinstance(ref, SymbolRefAttr)
+    root = op
+    while (parent := root.parent_op()) is not None:
+        root = parent
+    spec = SymbolTable.lookup_symbol(root, ref) if root.has_trait(SymbolTable) else None
+    if not isinstance(spec, SpecOp):
+        raise VerifyException(f"no model {ref}")
+    return spec
+
+
+class _ModelCall(IRDLOperation):
+    """What all model calls share: a model, inputs, one result, expected figures."""
+
+    model = prop_def(SymbolRefAttr)
+    shape = prop_def(DictionaryAttr)
+    options = opt_prop_def(DictionaryAttr)
+    inputs = var_operand_def()
+    result = result_def()
+
+    irdl_options = (ParsePropInAttrDict(),)
+    assembly_format = (
+        "$model `(` $inputs `)` `shape` $shape (`options` $options^)? attr-dict `:` functional-type($inputs, $result)"
+    )
+
+    def __init__(
+        self,
+        model: str,
+        inputs: Sequence[SSAValue],
+        type: Attribute,
+        shape: Mapping[str, Quantity],
+        *,
+        options: DictionaryAttr | None = None,
+        attributes: Mapping[str, Attribute] | None = None,
+    ):
+        super().__init__(
+            operands=[inputs],
+            result_types=[type],
+            properties={
+                "model": SymbolRefAttr(model),
+                "shape": DictionaryAttr({name: QuantityAttr(figure) for name, figure in shape.items()}),
+                "options": options,
+            },
+            attributes=dict(attributes or {}),
+        )
+
+
+def model_shape(op: Operation) -> dict[str, Quantity]:
+    """The expected figures of a model call, with those that follow from the stated ones.
+
+    A decode's context is its input and, on average over its steps, half of its output.
+    """
+    shape = op.properties["shape"]
+    stated = quantities(shape if isinstance(shape, DictionaryAttr) else None)
+    derived = {"cached_tokens": Quantity(0.0), "documents": Quantity(1.0)}
+    if (before := stated.get("input_tokens")) and (after := stated.get("output_tokens")):
+        derived["context_tokens"] = Quantity(before.mean + after.mean / 2, p95=before.at("p95") + after.at("p95") / 2)
+    return derived | stated
+
+
+def model_work(formula: Callable[[ModelShape, str], Work]) -> HasWork:
+    """The interface of a call whose work is ``formula`` of its model's shape and precision."""
+
+    def work(op: Operation) -> Work:
+        spec = spec_of(op)
+        return formula(spec.shape.data, spec.precision.data)
+
+    return HasWork(work, model_shape)
+
+
+ANYWHERE = Placeable(("gpu", "accelerator", "cpu"))
+
+
+@irdl_op_definition
+class TranscribeOp(_ModelCall):
+    """
+    Speech to text.
+
+    ```mlir
+    %words = model.transcribe @ears(%speech) shape {audio_seconds = #agent.quantity<6.0>} : (!agent.audio) -> !agent.text
+    ```
+    """
+
+    name = "model.transcribe"
+    traits = traits_def(Pure(), ANYWHERE, model_work(demand.transcribe))
+
+
+@irdl_op_definition
+class SynthesizeOp(_ModelCall):
+    """
+    Text to speech.
+
+    ```mlir
+    %speech = model.synthesize @voice(%words) shape {input_tokens = #agent.quantity<90.0>} : (!agent.text) -> !agent.audio
+    ```
+    """
+
+    name = "model.synthesize"
+    traits = traits_def(Pure(), ANYWHERE, model_work(demand.synthesize))
+
+
+@irdl_op_definition
+class EmbedOp(_ModelCall):
+    """
+    Text to a dense vector.
+
+    ```mlir
+    %vector = model.embed @encoder(%words) shape {input_tokens = #agent.quantity<32.0>} : (!agent.text) -> !agent.embedding
+    ```
+    """
+
+    name = "model.embed"
+    traits = traits_def(Pure(), ANYWHERE, model_work(demand.embed))
+
+
+@irdl_op_definition
+class RerankOp(_ModelCall):
+    """
+    Documents in the order of their relevance to a query, scored by a cross-encoder.
+
+    ```mlir
+    %best = model.rerank @judge(%query, %found) shape {input_tokens = #agent.quantity<160.0>, documents = #agent.quantity<20.0>} : (!agent.text, !agent.documents) -> !agent.documents
+    ```
+    """
+
+    name = "model.rerank"
+    traits = traits_def(Pure(), ANYWHERE, model_work(demand.rerank))
+
+
+@irdl_op_definition
+class DiffuseOp(_ModelCall):
+    """
+    Text to a picture, in denoising steps. Each run draws new noise, so two runs are not one.
+
+    ```mlir
+    %picture = model.diffuse @painter(%words) shape {steps = #agent.quantity<28.0>, pixels = #agent.quantity<1048576.0>} : (!agent.text) -> !agent.image
+    ```
+    """
+
+    name = "model.diffuse"
+    traits = traits_def(MemoryAllocEffect(), ANYWHERE, model_work(demand.diffuse))
+
+
+@irdl_op_definition
+class DescribeOp(_ModelCall):
+    """
+    A picture to text or features, by a vision encoder.
+
+    ```mlir
+    %caption = model.describe @eyes(%picture) shape {images = #agent.quantity<1.0>} : (!agent.image) -> !agent.text
+    ```
+    """
+
+    name = "model.describe"
+    traits = traits_def(Pure(), ANYWHERE, model_work(demand.vision))
+
+
+Model = Dialect(
+    "model",
+    [SpecOp, TranscribeOp, SynthesizeOp, EmbedOp, RerankOp, DiffuseOp, DescribeOp],
+    [ModelShapeAttr],
+)
