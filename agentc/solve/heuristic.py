@@ -1,0 +1,187 @@
+"""Good choices quickly: a greedy start under a price of time, then moves of tasks, groups and whole pools.
+
+The result is a feasible choice wherever one is found; nothing is proven here. The amount of work is
+counted, not clocked, so that the same problem gives the same choice.
+"""
+
+from collections.abc import Iterator
+
+from agentc.plan.placement import Objective
+from agentc.solve.milp import share
+from agentc.solve.presolve import Reduced
+from agentc.solve.state import Moves, Score, State
+from agentc.solve.tables import NO_POOL, Tables
+
+PASSES = 12
+"""Sweeps over all tasks; few problems improve for so long."""
+
+BISECTIONS = 12
+"""Prices of time that are tried."""
+
+SWEEP_TASKS = 400
+"""Above so many tasks pool moves are tried once, not after every sweep."""
+
+
+def heuristic(tables: Tables, left: Reduced, objective: Objective, *, passes: int = PASSES) -> State:
+    """The best choice found. Its score may show violations: then none of the tries was feasible.
+
+    Every task must have an option left.
+    """
+    starts = _starts(tables, left, objective)
+    if tables.size > SWEEP_TASKS:
+        starts = [min(starts, key=lambda state: state.score())]
+    for state in starts:
+        improve(state, left, passes=passes)
+    return min(starts, key=lambda state: state.score())
+
+
+def improve(state: State, left: Reduced, *, passes: int = PASSES, frozen: frozenset[int] = frozenset()) -> None:
+    """Local search from ``state`` until nothing helps. Tasks in ``frozen`` keep their options."""
+    large = state.tables.size > SWEEP_TASKS
+    for sweep in range(passes):
+        before = state.score()
+        _sweep(state, left, frozen)
+        if not large or sweep == 0:
+            _move_pools(state, left, frozen)
+        if not state.score().beats(before):
+            return
+
+
+def _starts(tables: Tables, left: Reduced, objective: Objective) -> list[State]:
+    """The cheapest per task, the fastest per task, and in between the lowest price of time that keeps the deadlines."""
+    cheap = _greedy(tables, left, objective, 0.0)
+    if not tables.bounds and objective == "cost":
+        return [cheap]
+    typical = max(1e-12, sum(share(tables, t, row[0]) for t, row in enumerate(left.alive)))
+    seconds = sum(tables.cells[t][row[0]].seconds for t, row in enumerate(left.alive)) or 1.0
+    low, high = -6.0, 6.0
+    best = fast = _greedy(tables, left, objective, 10.0**high * typical / seconds)
+    if cheap.score().violation > 0 and fast.score().violation == 0:
+        for _ in range(BISECTIONS):
+            middle = (low + high) / 2
+            state = _greedy(tables, left, objective, 10.0**middle * typical / seconds)
+            if state.score().violation > 0:
+                low = middle
+            else:
+                high, best = middle, state
+    return [cheap, fast] if best is fast else [cheap, fast, best]
+
+
+def _greedy(tables: Tables, left: Reduced, objective: Objective, price: float) -> State:
+    """Each task's best option by its own bill and ``price`` ($/hour for a second), as if pools could be shared."""
+    picked = [min(row, key=lambda o: (_alone(tables, t, o, objective, price), o)) for t, row in enumerate(left.alive)]
+    for t in range(tables.size):
+        _mend_groups(tables, left, picked, t)
+    return State(tables, picked, objective)
+
+
+def _alone(tables: Tables, t: int, o: int, objective: Objective, price: float) -> float:
+    cell = tables.cells[t][o]
+    waited = cell.seconds + sum(tables.metric(tables.bounds[b], t, o) for b in tables.bounds_of[t])
+    if objective == "latency":
+        return waited
+    bill = cell.joules if objective == "energy" else share(tables, t, o)
+    return bill + price * waited
+
+
+def _mend_groups(tables: Tables, left: Reduced, picked: list[int], t: int) -> None:
+    moves = closure(tables, left, picked, t, picked[t])
+    for task, option in (moves or {}).items():
+        picked[task] = option
+
+
+def closure(tables: Tables, left: Reduced, picked: list[int], task: int, option: int) -> dict[int, int] | None:
+    """The moves that ``task`` -> ``option`` entails so that ``together`` sets stay whole; ``None``: impossible."""
+    moves = {task: option}
+    queue = [task]
+    while queue:
+        t = queue.pop()
+        for g in tables.group_of.get((t, moves[t]), ()):
+            for other, its in tables.groups[g]:
+                if moves.get(other, its) != its:
+                    return None
+                if other not in moves:
+                    moves[other] = its
+                    queue.append(other)
+        for other in _deserted(tables, picked, t, moves):
+            free = [o for o in left.alive[other] if (other, o) not in tables.group_of]
+            if not free:
+                return None
+            moves[other] = min(free, key=lambda o: (share(tables, other, o), o))
+    return moves
+
+
+def _deserted(tables: Tables, picked: list[int], t: int, moves: Moves) -> Iterator[int]:
+    """Tasks that sit in a set which ``t`` leaves."""
+    for g in tables.group_of.get((t, picked[t]), ()):
+        if picked[t] != moves[t]:
+            yield from (u for u, o in tables.groups[g] if u not in moves and picked[u] == o)
+
+
+def _sweep(state: State, left: Reduced, frozen: frozenset[int]) -> None:
+    for t in range(state.tables.size):
+        if t in frozen:
+            continue
+        best = _best_move(state, left, t, left.alive[t], frozen)
+        if best is not None:
+            state.try_(best)
+
+
+def _best_move(state: State, left: Reduced, t: int, options: list[int], frozen: frozenset[int]) -> Moves | None:
+    """The best change of ``t`` to one of ``options``, if one looks better than now."""
+    best: Moves | None = None
+    least = state.score()
+    for o in options:
+        if o == state.picked[t]:
+            continue
+        moves = closure(state.tables, left, state.picked, t, o)
+        if moves is None or not frozen.isdisjoint(moves):
+            continue
+        score = state.score_after(moves)
+        if score.beats(least):
+            best, least = moves, score
+    return best
+
+
+def _move_pools(state: State, left: Reduced, frozen: frozenset[int]) -> None:
+    """Whole pools at once: one task alone seldom pays for opening a pool, nor saves anything by leaving it."""
+    for pool in range(len(state.tables.pools)):
+        for moves in (_gather(state, left, pool), _scatter(state, left, pool)):
+            if moves and frozen.isdisjoint(moves):
+                state.try_(moves)
+
+
+def _gather(state: State, left: Reduced, pool: int) -> dict[int, int]:
+    """Everything that can run in ``pool`` goes there."""
+    moves: dict[int, int] = {}
+    for t, row in enumerate(left.alive):
+        inside = [o for o in row if state.tables.cells[t][o].pool == pool]
+        if inside and t not in moves and state.picked[t] not in inside:
+            entailed = closure(state.tables, left, state.picked, t, inside[0]) or {}
+            if all(moves.get(u, o) == o for u, o in entailed.items()):
+                moves.update(entailed)
+    return moves
+
+
+def _scatter(state: State, left: Reduced, pool: int) -> dict[int, int]:
+    """Everything in ``pool`` goes to the next best place of its own; prefers pools that are open."""
+    tables = state.tables
+    moves: dict[int, int] = {}
+    for t, row in enumerate(left.alive):
+        if tables.cells[t][state.picked[t]].pool != pool or t in moves:
+            continue
+        outside = [o for o in row if tables.cells[t][o].pool != pool]
+        if not outside:
+            return {}
+        best = min(outside, key=lambda o: (_outside_rank(state, t, o), o))
+        entailed = closure(tables, left, state.picked, t, best)
+        if entailed is None or any(moves.get(u, o) != o for u, o in entailed.items()):
+            return {}
+        moves.update(entailed)
+    return moves
+
+
+def _outside_rank(state: State, t: int, o: int) -> tuple[Score, bool]:
+    moves = {t: o}
+    pool = state.tables.cells[t][o].pool
+    return state.score_after(moves), pool != NO_POOL and state.totals.users.get(pool, 0) == 0

@@ -1,0 +1,264 @@
+"""``solve``: presolve, a first choice by heuristic, the proof by MILP, and the figures by the evaluator.
+
+The road: drop what cannot or need not be chosen; find a good choice; give both to HiGHS. What HiGHS
+answers is evaluated in plain arithmetic. Where rounding made the two differ the choice is cut off and
+HiGHS runs again, so that the reported figures, and the proof, are the evaluator's.
+"""
+
+import math
+import time
+from dataclasses import dataclass
+
+from agentc.plan.placement import Objective, PlacementProblem, PlacementSolution
+from agentc.solve import presolve
+from agentc.solve.evaluate import evaluate
+from agentc.solve.heuristic import heuristic, improve
+from agentc.solve.milp import Model, Shape, build, share, typical_cost
+from agentc.solve.presolve import Reduced
+from agentc.solve.state import Score, State
+from agentc.solve.tables import Tables, tabulate
+
+CUTS = 20
+"""Choices that are cut off for rounding before the proof is left open."""
+
+LAZY_TASKS = 60
+"""From so many tasks the end-to-end deadline is first left out: where it is loose, that already is the answer."""
+
+POLISH_TASKS = 200
+"""Up to so many tasks ties are broken by end-to-end time, then by the order of the options."""
+
+TIE = 1e-7
+"""Relative slack of the first objective while cost is minimized within it."""
+
+
+@dataclass
+class _Search:
+    """The best choice so far and the proven bound of the objective."""
+
+    tables: Tables
+    left: Reduced
+    objective: Objective
+    best: State | None
+    bound: float
+    gap: float
+    deadline: float
+    """On the clock of ``time.perf_counter``."""
+
+    @property
+    def seconds_left(self) -> float:
+        return max(0.0, self.deadline - time.perf_counter())
+
+    @property
+    def value(self) -> float:
+        """The objective of the best feasible choice; infinite where there is none."""
+        return math.inf if self.best is None else self.best.score().objective
+
+    def offer(self, picked: list[int]) -> State:
+        """Weigh a choice; it becomes the best if it is feasible and better."""
+        state = State(self.tables, picked, self.objective)
+        if state.score().violation == 0 and (self.best is None or state.score().beats(self.best.score())):
+            self.best = state
+        return state
+
+    def closed(self) -> bool:
+        """The bound proves the best choice within the gap."""
+        return self.value - self.bound <= self.gap * abs(self.value) if math.isfinite(self.value) else False
+
+
+def solve(problem: PlacementProblem, *, time_limit: float = 60.0, gap: float = 1e-6) -> PlacementSolution:
+    """The best placement, with a proven gap, or the demands that conflict.
+
+    ``time_limit`` in seconds; ``gap`` is relative. Status ``optimal`` is proven within ``gap``,
+    ``feasible`` keeps every hard demand within the gap that is reported, ``infeasible`` carries its
+    reasons. Soft deadlines are priced in dollars: they weigh with objective ``cost``, and break ties else.
+    Raises ValueError for a problem that breaks the contract of its types.
+    """
+    started = time.perf_counter()
+    tables = tabulate(problem)
+    left = presolve.reduce(tables)
+    if any(not row for row in left.alive):
+        return _infeasible(problem, started, proven=True)
+    first = heuristic(tables, left, problem.objective)
+    bound = _plain_bound(tables, left, problem.objective)
+    search = _Search(tables, left, problem.objective, None, bound, gap, started + time_limit)
+    search.offer(first.picked)
+    proven = search.closed() or _prove(search)
+    if search.best is None:
+        return _infeasible(problem, started, proven=proven)
+    if problem.objective != "cost":
+        _least_cost(search)
+    _polish(search)
+    return _answer(search, started)
+
+
+def _plain_bound(tables: Tables, left: Reduced, objective: Objective) -> float:
+    """A lower bound without any search: every task by itself."""
+    rows = list(enumerate(left.alive))
+    if objective == "energy":
+        return math.fsum(min(tables.cells[t][o].joules for o in row) for t, row in rows)
+    if objective == "cost":
+        return math.fsum(min(share(tables, t, o) for o in row) for t, row in rows)
+    least = [min(tables.cells[t][o].seconds for o in row) for t, row in rows]
+    hops = [presolve.least_hop(tables, left, link, path=True) for link in tables.links]
+    heads, _ = presolve.heads_and_tails(tables, least, hops)
+    return max((head + own for head, own in zip(heads, least, strict=True)), default=0.0)
+
+
+def _prove(search: _Search) -> bool:
+    """Run the MILP. True where it settled the question: the best is optimal, or nothing is feasible."""
+    tables, left = search.tables, search.left
+    if search.objective == "cost":
+        unit = search.value if math.isfinite(search.value) and search.value > 0 else typical_cost(tables, left)
+        if search.best is not None:
+            presolve.drop_costly(tables, left, search.value, search.best.picked)
+        if not _path_can_bind(tables, left):
+            return _run(search, build(tables, left, Shape(path=False), unit), share_of_time=1.0)
+        if tables.size >= LAZY_TASKS and all(bound.usd is None for bound in tables.path_bounds()):
+            settled = _run(search, build(tables, left, Shape(path=False), unit), share_of_time=0.4, relaxed=True)
+            if settled:
+                return True
+        return _run(search, build(tables, left, Shape(), unit), share_of_time=1.0)
+    needs_path = search.objective == "latency" or _path_can_bind(tables, left)
+    model = build(tables, left, Shape(path=needs_path), typical_cost(tables, left))
+    return _run(search, model, share_of_time=0.7)
+
+
+def _path_can_bind(tables: Tables, left: Reduced) -> bool:
+    bounds = tables.path_bounds()
+    return bool(bounds) and min(bound.limit for bound in bounds) < presolve.longest_possible(tables, left)
+
+
+def _aim(search: _Search, model: Model) -> float:
+    """Set the program's objective; returns how much of ours one unit of it is."""
+    if search.objective == "latency":
+        model.minimize_latency()
+        return model.time_unit
+    if search.objective == "energy":
+        unit = max(1e-30, search.bound or search.value) if math.isfinite(search.value) else 1.0
+        model.minimize_energy(unit)
+        return unit
+    model.minimize_cost()
+    return model.cost_unit
+
+
+def _run(search: _Search, model: Model, *, share_of_time: float, relaxed: bool = False) -> bool:
+    """Solve ``model`` until its answer and the evaluator agree.
+
+    ``relaxed``: a demand is missing from the program, so an answer that breaks it leaves only its bound.
+    """
+    unit = _aim(search, model)
+    until = time.perf_counter() + share_of_time * search.seconds_left
+    _warm_start(search, model)
+    for _ in range(CUTS):
+        result = model.program.run(time_limit=max(0.01, until - time.perf_counter()), gap=search.gap / 2)
+        if result.outcome == "infeasible":
+            search.bound = max(search.bound, search.value) if search.best is not None else search.bound
+            return True
+        rest = result.bound * unit
+        if not result.values:
+            search.bound = max(search.bound, min(search.value, rest))
+            return search.closed()
+        picked = model.decode(result.values)
+        state = search.offer(picked)
+        search.bound = max(search.bound, min(search.value, rest))
+        if search.closed():
+            return True
+        if result.outcome == "limit":
+            improve(state, search.left)
+            search.offer(state.picked)
+            return search.closed()
+        if relaxed:
+            return False
+        model.exclude(picked)
+    return False
+
+
+def _warm_start(search: _Search, model: Model) -> None:
+    if search.best is not None:
+        replicas = evaluate(search.tables.problem, search.tables.choice(search.best.picked)).replicas
+        model.program.start_from(model.start(search.best.picked, dict(replicas)))
+
+
+def _least_cost(search: _Search) -> None:
+    """Among the choices that are best for latency or energy, the cheapest."""
+    assert search.best is not None
+    tables = search.tables
+    bill = search.best.score().tie
+    model = build(tables, search.left, Shape(), bill if bill > 0 else typical_cost(tables, search.left))
+    most = search.value * (1 + TIE / 2)
+    if search.objective == "latency":
+        model.program.row(0.0, most / model.time_unit, [(model.end, 1.0)])
+    else:
+        unit = search.value or 1.0
+        model.program.row(0.0, most / unit, model.joules(unit))
+    model.minimize_cost()
+    _warm_start(search, model)
+    for _ in range(CUTS):
+        result = model.program.run(time_limit=max(0.01, search.seconds_left), gap=search.gap / 2)
+        if result.outcome == "infeasible" or not result.values:
+            break
+        picked = model.decode(result.values)
+        score = State(tables, picked, search.objective).score()
+        if score.violation == 0 and score.objective <= search.value * (1 + TIE):
+            best = search.best.score()
+            if Score(0.0, score.tie, 0.0).beats(Score(0.0, best.tie, 0.0)):
+                search.best = State(tables, picked, search.objective)
+            if score.tie - result.bound * model.cost_unit <= search.gap * abs(score.tie):
+                break
+        model.exclude(picked)
+
+
+def _polish(search: _Search) -> None:
+    """Break ties: the shorter end-to-end time, then the option that was named first."""
+    state = search.best
+    if state is None or search.tables.size > POLISH_TASKS:
+        return
+    left = presolve.possible(search.tables)
+    if search.objective == "cost":
+        improve(state, left, passes=3)
+    for t, row in enumerate(left.alive):
+        for o in row:
+            if o >= state.picked[t] or (t, o) in search.tables.group_of or (t, state.picked[t]) in search.tables.group_of:
+                continue
+            if not state.score().beats(state.score_after({t: o})):
+                before = state.score()
+                old = state.picked[t]
+                state.apply({t: o})
+                if before.beats(state.score()):
+                    state.apply({t: old})
+
+
+def _answer(search: _Search, started: float) -> PlacementSolution:
+    assert search.best is not None
+    choice = search.tables.choice(search.best.picked)
+    figures = evaluate(search.tables.problem, choice)
+    value = figures.objective(search.objective)
+    bound = min(value, search.bound)
+    gap = (value - bound) / abs(value) if value else 0.0
+    return PlacementSolution(
+        status="optimal" if gap <= search.gap else "feasible",
+        choice=choice,
+        replicas=figures.replicas,
+        objective=value,
+        bound=bound,
+        gap=gap,
+        usd_per_hour=figures.usd_per_hour,
+        usd_per_request=figures.usd_per_request,
+        end_to_end_seconds=figures.end_to_end_seconds,
+        ttft_seconds=figures.ttft_seconds,
+        tbt_seconds=figures.tbt_seconds,
+        critical_path=figures.critical_path,
+        solve_seconds=time.perf_counter() - started,
+    )
+
+
+def _infeasible(problem: PlacementProblem, started: float, *, proven: bool) -> PlacementSolution:
+    from agentc.solve.conflict import explain
+
+    if proven:
+        sentences = explain(problem).sentences
+    else:
+        sentences = ("no placement was found within the time limit, and none is proven to be impossible",)
+    return PlacementSolution(
+        status="infeasible", conflict=sentences, solve_seconds=time.perf_counter() - started
+    )

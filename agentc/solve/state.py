@@ -1,0 +1,255 @@
+"""A choice with its figures kept up to date, so that trying another option costs next to nothing."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from agentc.plan.placement import Objective
+from agentc.solve.evaluate import TOLERANCE, replicas_for
+from agentc.solve.presolve import heads_and_tails
+from agentc.solve.tables import NO_POOL, Tables
+
+Moves: TypeAlias = Mapping[int, int]
+"""Task -> option."""
+
+NO_HOP = 1.0
+"""What a missing hop counts as a violation; the others count by how far they are over, relative to the limit."""
+
+TIMED_TASKS = 200
+"""Up to so many tasks the end-to-end time is kept even where nothing asks for it, to break ties of cost."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Score:
+    """Lower is better: first feasibility, then the objective, then what breaks ties."""
+
+    violation: float
+    objective: float
+    tie: float
+
+    def beats(self, other: "Score") -> bool:
+        """Better by more than rounding."""
+        if abs(self.violation - other.violation) > 1e-9:
+            return self.violation < other.violation
+        for mine, theirs in ((self.objective, other.objective), (self.tie, other.tie)):
+            if abs(mine - theirs) > 1e-9 * max(abs(mine), abs(theirs)):
+                return mine < theirs
+        return False
+
+
+@dataclass
+class Totals:
+    """Sums over the choice. ``seconds`` has one value for each deadline."""
+
+    usd: float = 0.0
+    """$/hour beside rent."""
+    joules: float = 0.0
+    gaps: int = 0
+    """Edges without a hop."""
+    seconds: list[float] = field(default_factory=list[float])
+    load: dict[int, float] = field(default_factory=dict[int, float])
+    users: dict[int, int] = field(default_factory=dict[int, int])
+
+
+class State:
+    """One option per task, and what that costs."""
+
+    def __init__(self, tables: Tables, picked: list[int], objective: Objective) -> None:
+        self.tables = tables
+        self.picked = list(picked)
+        self.objective: Objective = objective
+        self.timed = objective == "latency" or bool(tables.path_bounds()) or tables.size <= TIMED_TASKS
+        self.totals = self._sum()
+        self._measure()
+
+    # Whole sums, and the change that some moves make.
+
+    def _sum(self) -> Totals:
+        totals = Totals(seconds=[0.0] * len(self.tables.bounds))
+        for t, o in enumerate(self.picked):
+            self._count_task(totals, t, o, 1)
+        for n in range(len(self.tables.links)):
+            self._count_link(totals, n, self.picked, 1)
+        return totals
+
+    def _count_task(self, into: Totals, t: int, o: int, sign: int) -> None:
+        tables = self.tables
+        cell = tables.cells[t][o]
+        into.usd += sign * cell.usd
+        into.joules += sign * cell.joules
+        for b in tables.bounds_of[t]:
+            into.seconds[b] += sign * tables.metric(tables.bounds[b], t, o)
+        if cell.pool != NO_POOL:
+            into.load[cell.pool] = into.load.get(cell.pool, 0.0) + sign * cell.load
+            into.users[cell.pool] = into.users.get(cell.pool, 0) + sign
+
+    def _count_link(self, into: Totals, n: int, picked: list[int] | Moves, sign: int) -> None:
+        link = self.tables.links[n]
+        carry = link.carries.get(self._pair(n, picked))
+        if carry is None:
+            into.gaps += sign
+            return
+        into.usd += sign * carry.usd
+        if carry.seconds:
+            for b in set(self.tables.bounds_of[link.src]) & set(self.tables.bounds_of[link.dst]):
+                into.seconds[b] += sign * carry.seconds
+
+    def _pair(self, n: int, picked: list[int] | Moves) -> tuple[str, str]:
+        link, cells = self.tables.links[n], self.tables.cells
+        return cells[link.src][self._at(link.src, picked)].place, cells[link.dst][self._at(link.dst, picked)].place
+
+    def _at(self, t: int, picked: list[int] | Moves) -> int:
+        if isinstance(picked, list):
+            return picked[t]
+        return picked.get(t, self.picked[t])
+
+    def _touched(self, moves: Moves) -> set[int]:
+        tables = self.tables
+        return {n for t in moves for n in (*tables.arriving[t], *tables.leaving[t])}
+
+    def _after(self, moves: Moves) -> Totals:
+        """The totals as they would be, with loads and users only of the pools that change."""
+        now = self.totals
+        change = Totals(now.usd, now.joules, now.gaps, list(now.seconds))
+        for t, o in moves.items():
+            self._count_task(change, t, self.picked[t], -1)
+            self._count_task(change, t, o, 1)
+        for n in self._touched(moves):
+            self._count_link(change, n, self.picked, -1)
+            self._count_link(change, n, moves, 1)
+        for pool in change.load:
+            change.load[pool] += now.load.get(pool, 0.0)
+            change.users[pool] += now.users.get(pool, 0)
+        return change
+
+    # Time on the longest path.
+
+    def _measure(self) -> None:
+        self.longest = 0.0
+        if not self.timed:
+            return
+        cells = self.tables.cells
+        seconds = [cells[t][o].seconds for t, o in enumerate(self.picked)]
+        hops = [self._path_seconds(n, self.picked) for n in range(len(self.tables.links))]
+        self.heads, self.tails = heads_and_tails(self.tables, seconds, hops)
+        self.longest = max((h + s for h, s in zip(self.heads, seconds, strict=True)), default=0.0)
+
+    def _path_seconds(self, n: int, picked: list[int] | Moves) -> float:
+        carry = self.tables.links[n].carries.get(self._pair(n, picked))
+        return carry.path_seconds if carry is not None else 0.0
+
+    def longest_after(self, moves: Moves) -> float:
+        """The longest path through the moved tasks after ``moves``; at least the present one where none is on it.
+
+        Exact but for two cases, which ``apply`` settles: the present longest path gets shorter than another,
+        or two moved tasks are joined through tasks that stay.
+        """
+        if not self.timed:
+            return 0.0
+        ends = {t: self._reach(t, moves, heads=True) for t in sorted(moves)}
+        through = 0.0
+        tails: dict[int, float] = {}
+        for t in sorted(moves, reverse=True):
+            tails[t] = self._reach(t, moves, heads=False, known=tails)
+            through = max(through, ends[t] + tails[t])
+        critical = any(
+            self.heads[t] + self.tables.cells[t][self.picked[t]].seconds + self.tails[t]
+            >= self.longest * (1 - TOLERANCE)
+            for t in moves
+        )
+        return through if critical else max(through, self.longest)
+
+    def _reach(self, t: int, moves: Moves, *, heads: bool, known: dict[int, float] | None = None) -> float:
+        """With ``heads`` the longest time to the end of ``t``, else from its end."""
+        tables = self.tables
+        best = 0.0
+        for n in tables.arriving[t] if heads else tables.leaving[t]:
+            link = tables.links[n]
+            if not link.on_path:
+                continue
+            other = link.src if heads else link.dst
+            beyond = self.heads[other] if heads else self.tails[other]
+            if other in moves:
+                beyond = self._reach_again(other, moves, heads=heads, known=known)
+            elif heads or other not in moves:
+                beyond += tables.cells[other][self.picked[other]].seconds
+            best = max(best, beyond + self._path_seconds(n, moves))
+        own = tables.cells[t][moves[t]].seconds if heads else 0.0
+        return best + own
+
+    def _reach_again(self, t: int, moves: Moves, *, heads: bool, known: dict[int, float] | None) -> float:
+        if heads:
+            return self._reach(t, moves, heads=True)
+        tail = known[t] if known is not None and t in known else self._reach(t, moves, heads=False)
+        return tail + self.tables.cells[t][moves[t]].seconds
+
+    # Scores.
+
+    def score(self) -> Score:
+        """Of the present choice, exactly."""
+        return self._score(self.totals, self.longest)
+
+    def score_after(self, moves: Moves) -> Score:
+        """Of the choice after ``moves``, as exact as ``longest_after``."""
+        return self._score(self._after(moves), self.longest_after(moves))
+
+    def _score(self, totals: Totals, longest: float) -> Score:
+        bill = totals.usd + self._rent(totals)
+        late = totals.gaps * NO_HOP
+        for b, bound in enumerate(self.tables.bounds):
+            excess = (longest if bound.on_path else totals.seconds[b]) - bound.limit
+            if excess <= TOLERANCE * abs(bound.limit):
+                continue
+            if bound.usd is None:
+                late += excess / (bound.limit or 1.0)
+            else:
+                bill += bound.usd * excess
+        late += self._missing_devices(totals)
+        if self.objective == "cost":
+            return Score(late, bill, longest)
+        return Score(late, longest if self.objective == "latency" else totals.joules, bill)
+
+    def _replicas(self, totals: Totals) -> dict[int, int]:
+        load = self.totals.load | totals.load
+        users = self.totals.users | totals.users
+        return {p: replicas_for(load[p]) for p, count in users.items() if count > 0}
+
+    def _rent(self, totals: Totals) -> float:
+        pools = self.tables.pools
+        return math.fsum(pools[p].usd * count for p, count in self._replicas(totals).items())
+
+    def _missing_devices(self, totals: Totals) -> float:
+        if not self.tables.problem.stock:
+            return 0.0
+        held: dict[str, int] = {}
+        for p, count in self._replicas(totals).items():
+            pool = self.tables.pools[p]
+            held[pool.device] = held.get(pool.device, 0) + pool.devices * count
+        stock = self.tables.problem.stock
+        return sum(
+            (count - stock[device]) / max(1, stock[device])
+            for device, count in held.items()
+            if count > stock.get(device, count)
+        )
+
+    # Changes.
+
+    def apply(self, moves: Moves) -> None:
+        """Make ``moves``."""
+        totals = self._after(moves)
+        totals.load = self.totals.load | totals.load
+        totals.users = self.totals.users | totals.users
+        self.totals = totals
+        for t, o in moves.items():
+            self.picked[t] = o
+        self._measure()
+
+    def try_(self, moves: Moves) -> bool:
+        """Make ``moves`` if the choice is better for it, by exact score."""
+        before, old = self.score(), {t: self.picked[t] for t in moves}
+        self.apply(moves)
+        if self.score().beats(before):
+            return True
+        self.apply(old)
+        return False
