@@ -1,1 +1,1 @@
-"""The ground floor: diagnostics, source spans, units, lazy tables and whole-or-nothing files. Imports nothing of agentc."""
+"""The ground floor: diagnostics, source spans, units, lazy tables and whole-or-nothing files."""

@@ -7,7 +7,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
@@ -100,7 +100,7 @@ def _prefix(target: Path) -> str:
 
 
 @contextmanager
-def _workspace(target: Path) -> Iterator[Path]:
+def _workspace(target: Path) -> Generator[Path, None, None]:
     """A hidden sibling of ``target``, locked while this process lives and gone afterwards."""
     workspace = Path(tempfile.mkdtemp(prefix=_prefix(target), dir=target.parent))
     handle = os.open(workspace, os.O_RDONLY)
@@ -155,7 +155,7 @@ def _exchange(a: Path, b: Path) -> bool:
 
 
 @contextmanager
-def _refusing(path: Path) -> Iterator[None]:
+def _refusing(path: Path) -> Generator[None, None, None]:
     """Turn the operating system's errors into a diagnostic."""
     try:
         yield

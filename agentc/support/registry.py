@@ -15,6 +15,11 @@ def load(target: str) -> Any:
     return getattr(import_module(module), attribute)
 
 
+def loader(target: str) -> Callable[[], Any]:
+    """A function that loads what ``target`` names: the form that xDSL's registries take."""
+    return lambda: load(target)
+
+
 class LazyTable(Mapping[str, T], Generic[T]):
     """Name -> object, each imported when it is first asked for.
 
@@ -34,10 +39,6 @@ class LazyTable(Mapping[str, T], Generic[T]):
 
     def __len__(self) -> int:
         return len(self.targets)
-
-    def loaders(self) -> dict[str, Callable[[], T]]:
-        """Name -> function that loads it: the form that xDSL's registries take."""
-        return {name: lambda name=name: self[name] for name in self}
 
     def find(self, name: str) -> T:
         """The entry ``name``.

@@ -5,9 +5,11 @@ import re
 _DECIMAL = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 _SECONDS = ((3600.0, "h"), (60.0, "min"), (1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns"))
 
-_BYTES: dict[str, float] = {"b": 1.0, "byte": 1.0, "bytes": 1.0}
-for _power, _prefix in enumerate("kmgtp", start=1):
-    _BYTES |= {f"{_prefix}b": 1000.0**_power, f"{_prefix}ib": 1024.0**_power}
+_BYTES = (
+    {"b": 1.0, "byte": 1.0, "bytes": 1.0}
+    | {f"{prefix}b": 1000.0**power for power, prefix in enumerate("kmgtp", start=1)}
+    | {f"{prefix}ib": 1024.0**power for power, prefix in enumerate("kmgtp", start=1)}
+)
 _BITS_PER_SECOND = {f"{prefix}bps": 1000.0**power / 8 for power, prefix in enumerate(("", "k", "m", "g", "t"))}
 _TIMES = {unit: seconds for seconds, unit in _SECONDS} | {"µs": 1e-6, "sec": 1.0, "m": 60.0, "d": 86400.0}
 _FIGURE = re.compile(r"\s*([0-9][0-9_,]*(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|\.[0-9]+)\s*([^\s\d]*)\s*\Z")

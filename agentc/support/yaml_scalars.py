@@ -20,9 +20,10 @@ SCALAR_TAGS = {
 MAX_DIGITS = 400
 """Longer numbers are refused: converting them costs time that grows with the square of their length."""
 
-_WORDS: dict[str, bool | None] = {"": None, "~": None}
-for _name, _value in (("null", None), ("true", True), ("false", False)):
-    _WORDS |= {_name: _value, _name.capitalize(): _value, _name.upper(): _value}
+_VALUES: dict[str, bool | None] = {"null": None, "true": True, "false": False}
+_WORDS = {"": None, "~": None} | {
+    spelling: value for word, value in _VALUES.items() for spelling in (word, word.capitalize(), word.upper())
+}
 _INT = re.compile(r"[-+]?[0-9]+\Z")
 _BASED = re.compile(r"0(?:o[0-7]+|x[0-9a-fA-F]+)\Z")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z")

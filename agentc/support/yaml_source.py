@@ -5,8 +5,9 @@ text that is not UTF-8, and inputs over ``MAX_BYTES``.
 """
 
 import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 
@@ -15,6 +16,7 @@ from agentc.support.yaml_nodes import Composer, Node, mark_span, node_span
 
 MAX_BYTES = 10_000_000
 
+_parse = cast(Callable[..., Iterator[yaml.Event]], yaml.parse)  # pyright: ignore[reportUnknownMemberType]
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufeff\uff00-\ufffd\U00010000-\U0010ffff]")
 
@@ -87,7 +89,7 @@ def parse_yaml(text: str | bytes, file: str = "<text>") -> Document:
 
 def _compose(text: str, file: str, found: Diagnostics) -> Node | None:
     try:
-        root = Composer(file, found).compose(yaml.parse(text, Loader=_LOADER))
+        root = Composer(file, found).compose(_parse(text, Loader=_LOADER))
     except yaml.MarkedYAMLError as problem:
         found.error("yaml-syntax", _why(problem), _problem_span(file, problem))
         raise Refused(*found) from problem

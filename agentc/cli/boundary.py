@@ -1,0 +1,48 @@
+"""Where problems end: a refusal becomes diagnostics on stderr and exit status 1, never a traceback."""
+
+import os
+import sys
+
+import click
+
+from agentc.cli.options import Settings
+from agentc.cli.show import show
+from agentc.support.diagnostics import Diagnostic, Refused
+
+DEBUG = "AGENTC_DEBUG"
+"""Environment variable: set it to see the traceback of an internal error."""
+
+
+def guarded(command: click.Command, args: list[str]) -> int:
+    """Run ``command`` and give the exit status."""
+    settings = Settings()
+    try:
+        status = command.main(args=args, prog_name=command.name, standalone_mode=False, obj=settings)
+        sys.stdout.flush()
+        return status if isinstance(status, int) else 0
+    except click.ClickException as problem:
+        problem.show()
+        return problem.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        print("interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Refused as refused:
+        show(refused.diagnostics, settings.diagnostics)
+        return 1
+    except Exception as problem:
+        if os.environ.get(DEBUG):
+            raise
+        show((_internal(problem),), settings.diagnostics)
+        return 1
+
+
+def _internal(problem: Exception) -> Diagnostic:
+    return Diagnostic(
+        "internal-error",
+        f"{type(problem).__name__}: {problem}",
+        notes=("this is a mistake in agentc, not in your input",),
+        help=f"set {DEBUG}=1 to see where it happened, and report it",
+    )

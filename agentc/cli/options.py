@@ -1,0 +1,38 @@
+"""Options that all commands share."""
+
+from dataclasses import dataclass
+
+import click
+
+DIAGNOSTICS = "diagnostics_format"
+
+
+@dataclass
+class Settings:
+    """What the shared options say; the object of click's context."""
+
+    diagnostics: str = "text"
+    """A name of ``agentc.support.render.RENDERERS``."""
+
+
+def diagnostics_option() -> click.Option:
+    """``--diagnostics FORMAT``, before or after the command's name."""
+    return click.Option(
+        ["--diagnostics", DIAGNOSTICS],
+        type=click.Choice(["text", "json", "github", "sarif"]),
+        expose_value=False,
+        callback=_remember,
+        help="How problems are told, on stderr.  [default: text]",
+    )
+
+
+def _remember(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    del param
+    if value is not None:
+        ctx.ensure_object(Settings).diagnostics = value
+
+
+def settings() -> Settings:
+    """Those of the command that runs; the defaults outside of one."""
+    ctx = click.get_current_context(silent=True)
+    return (ctx.find_object(Settings) if ctx else None) or Settings()

@@ -1,0 +1,1 @@
+"""Phases, the legality of each, and the standard pipeline."""
