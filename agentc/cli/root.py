@@ -6,6 +6,7 @@ import click
 
 from agentc import __version__
 from agentc.cli.options import DIAGNOSTICS, diagnostics_option
+from agentc.support.diagnostics import suggest
 from agentc.support.registry import load
 
 COMMANDS: dict[str, tuple[str, str]] = {
