@@ -29,8 +29,7 @@ def build(config: EncoderConfig, weights: Weights, head: Head, file: WeightFile)
         graph.input(name, ["batch", "tokens"], TensorProto.INT64)
     prefix = "bert." if "bert.embeddings.word_embeddings.weight" in weights else ""
     x = _embeddings(graph, config, weights, f"{prefix}embeddings", head)
-    seen = graph.op("Cast", "attention_mask", to=TensorProto.BOOL)
-    mask = graph.op("Unsqueeze", seen, graph.constant([1, 2]))
+    mask = _mask(graph)
     for layer in range(config.layers):
         x = _layer(graph, config, weights, x, f"{prefix}encoder.layer.{layer}", mask)
     if head == "embedding":
@@ -51,6 +50,13 @@ def _embeddings(graph: Graph, config: EncoderConfig, weights: Weights, name: str
     x = graph.op("Add", x, graph.op("Gather", table("position", config.positions), places))
     x = graph.op("Add", x, graph.op("Gather", table("token_type", config.types), types))
     return _norm(graph, config, weights, x, f"{name}.LayerNorm")
+
+
+def _mask(graph: Graph) -> str:
+    """Every token may see every real one: ``[batch, 1, tokens, tokens]`` in full, as engines do not broadcast rows."""
+    seen = graph.op("Unsqueeze", graph.op("Cast", "attention_mask", to=TensorProto.BOOL), graph.constant([1, 2]))
+    batch, tokens = dimension(graph, "input_ids", 0), dimension(graph, "input_ids", 1)
+    return graph.op("Expand", seen, graph.op("Concat", batch, graph.constant([1]), tokens, tokens, axis=0))
 
 
 def _layer(graph: Graph, config: EncoderConfig, weights: Weights, x: str, name: str, mask: str) -> str:

@@ -50,10 +50,15 @@ def stand_in(shape: ModelShape) -> ModelShape:
         kv_lora_rank=0,
         qk_rope_head_dim=0,
         encoder_layers=0,
-        max_tokens=min(shape.max_tokens or 4096, 4096 if shape.kind == "decoder" else 512),
+        max_tokens=_context(shape),
         embedding_dim=64 if shape.kind == "embedding" else 0,
         parameters=0.0,
     )
+
+
+def _context(shape: ModelShape) -> int:
+    """A byte is about a quarter of a token, so the same text needs a longer context. Encoders cut theirs."""
+    return 4 * (shape.max_tokens or 4096) if shape.kind == "decoder" else min(shape.max_tokens or 512, 512)
 
 
 def decoder_shapes(config: DecoderConfig) -> Shapes:

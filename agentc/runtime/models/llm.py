@@ -1,0 +1,211 @@
+"""A language model on ONNX Runtime: prefill, decode and generation over an immutable KV cache."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from agentc.runtime.models.bundle import open_bundle
+from agentc.runtime.models.sampling import GREEDY, Logits, Mask, Sampler, log_softmax
+from agentc.runtime.models.session import Array, Session, Tensor, tensor
+from agentc.runtime.models.tokenizer import TextStream, open_tokenizer
+from agentc.support.diagnostics import Diagnostic, Refused
+
+_CHUNK = 512
+"""Tokens of one prefill step: bounds the memory of attention scores, whatever the length of the prompt."""
+
+
+@dataclass(frozen=True, slots=True)
+class KvCache:
+    """Keys and values of ``tokens`` and the logits after them. Never changed, so that many answers may start here."""
+
+    tokens: tuple[int, ...]
+    tensors: tuple[Tensor, ...]
+    """Key and value by layer, ``[1, kv_heads, tokens, head_dim]``."""
+    logits: Logits
+    """Of the token to come, ``[vocab]``."""
+    reused: int = 0
+    """Tokens that came from another cache instead of being computed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What ``generate`` gives."""
+
+    text: str
+    tokens: tuple[int, ...]
+    prompt_tokens: int
+    reused_tokens: int
+    finish: Literal["end", "length"]
+
+
+class Decoder:
+    """A decoder-only language model from a folder with ``prefill.onnx`` and ``decode.onnx``.
+
+    Raises:
+        Refused: ``model-unreadable``.
+    """
+
+    def __init__(self, folder: Path, threads: int = 0) -> None:
+        self.bundle = open_bundle(folder, "decoder")
+        self.tokenizer = open_tokenizer(self.bundle)
+        self._prefill = Session(folder / "prefill.onnx", threads)
+        self._decode = Session(folder / "decode.onnx", threads)
+        self._past = [name for name in self._prefill.inputs if name.startswith("past.")]
+
+    @property
+    def is_stand_in(self) -> bool:
+        """Whether the weights are seeded noise, so that the words mean nothing."""
+        return self.bundle.is_stand_in
+
+    @cached_property
+    def speakable(self) -> Mask | None:
+        """Tokens that may be said. Noise would speak control characters: a stand-in keeps to printable ASCII."""
+        if not self.is_stand_in:
+            return None
+        pieces = enumerate(self.tokenizer.pieces)
+        return np.array([token in self.bundle.end or _is_printable(piece) for token, piece in pieces])
+
+    def prefill(self, prompt: str | Sequence[int], reuse: KvCache | None = None) -> KvCache:
+        """Compute the cache of a prompt; the part that it shares with ``reuse`` is taken from there.
+
+        Raises:
+            Refused: ``prompt-too-long``, if the prompt has more tokens than the model's context.
+        """
+        tokens = self.tokenizer.encode(prompt) if isinstance(prompt, str) else list(prompt)
+        if not tokens:
+            raise ValueError("a prompt needs at least one token")
+        shared = _shared_prefix(tokens, reuse.tokens) if reuse else 0
+        if reuse and shared == len(tokens) == len(reuse.tokens):
+            return KvCache(reuse.tokens, reuse.tensors, reuse.logits, shared)
+        shared = min(shared, len(tokens) - 1)
+        past = _cut(reuse, shared) if reuse and shared else self._nothing()
+        cache = KvCache(tuple(tokens[:shared]), past, np.zeros(0), shared)
+        return self.extend(cache, tokens[shared:])
+
+    def extend(self, cache: KvCache, tokens: Sequence[int]) -> KvCache:
+        """``cache`` with ``tokens`` after it.
+
+        Raises:
+            Refused: ``prompt-too-long``.
+        """
+        total = len(cache.tokens) + len(tokens)
+        if total > self.bundle.max_tokens:
+            message = f"{total} tokens are more than `{self.bundle.name}` takes: {self.bundle.max_tokens}"
+            raise Refused(Diagnostic("prompt-too-long", message, help="shorten the input or take another model"))
+        for start in range(0, len(tokens), _CHUNK):
+            chunk = tokens[start : start + _CHUNK]
+            logits, past = self._step(cache, chunk, keep=[len(chunk) - 1])
+            cache = KvCache((*cache.tokens, *chunk), past, logits[-1], cache.reused)
+        return cache
+
+    def score(self, cache: KvCache, tokens: Sequence[int]) -> float:
+        """Log-probability (natural) that exactly ``tokens`` follow."""
+        rows: Array = cache.logits[None]
+        if len(tokens) > 1:
+            later, _ = self._step(cache, tokens[:-1], keep=range(len(tokens) - 1))
+            rows = np.concatenate([rows, later])
+        return float(log_softmax(rows)[np.arange(len(tokens)), list(tokens)].sum())
+
+    def step(self, cache: KvCache, token: int) -> KvCache:
+        """One decode step: ``cache`` with ``token`` after it."""
+        feed = dict(zip(self._past, cache.tensors, strict=True))
+        logits, *past = self._decode.run({"input_ids": tensor([[token]]), **feed})
+        return KvCache((*cache.tokens, token), tuple(past), logits.numpy()[0, 0], cache.reused)
+
+    def decode(
+        self,
+        cache: KvCache,
+        max_tokens: int,
+        sampler: Sampler = GREEDY,
+        *,
+        ignore_end: bool = False,
+    ) -> "Decoding":
+        """Say up to ``max_tokens`` tokens after ``cache``; ``ignore_end`` says exactly that many."""
+        return Decoding(self, cache, max_tokens, sampler, ignore_end)
+
+    def generate(
+        self,
+        prompt: str | Sequence[int],
+        max_tokens: int,
+        sampler: Sampler = GREEDY,
+        on_token: Callable[[str], None] | None = None,
+        reuse: KvCache | None = None,
+    ) -> Answer:
+        """Prefill and decode; ``on_token`` hears the text of each token as it comes.
+
+        Raises:
+            Refused: ``prompt-too-long``.
+        """
+        cache = self.prefill(prompt, reuse)
+        decoding = self.decode(cache, max_tokens, sampler)
+        pieces: list[str] = []
+        for piece in decoding:
+            pieces.append(piece)
+            if on_token:
+                on_token(piece)
+        return Answer("".join(pieces), tuple(decoding.tokens), len(cache.tokens), cache.reused, decoding.finish)
+
+    def _step(self, cache: KvCache, tokens: Sequence[int], keep: Sequence[int]) -> tuple[Array, tuple[Tensor, ...]]:
+        """Logits of the kept positions, ``[kept, vocab]``, and the cache after ``tokens``."""
+        feed = dict(zip(self._past, cache.tensors, strict=True))
+        logits, *past = self._prefill.run({"input_ids": tensor([list(tokens)]), "keep": tensor(list(keep)), **feed})
+        return logits.numpy()[0], tuple(past)
+
+    def _nothing(self) -> tuple[Tensor, ...]:
+        """The cache before the first token."""
+        shapes = [self._prefill.inputs[name] for name in self._past]
+        return tuple(tensor(np.zeros((1, int(s[1]), 0, int(s[3]))), np.float32) for s in shapes)
+
+
+class Decoding(Iterator[str]):
+    """An answer as it comes: each step gives the text of one token, which is empty inside of a character.
+
+    ``cache`` holds all but the last token said; ``finish`` tells why it ended.
+    """
+
+    def __init__(self, model: Decoder, cache: KvCache, max_tokens: int, sampler: Sampler, ignore_end: bool) -> None:
+        self.cache = cache
+        self.tokens: list[int] = []
+        self.finish: Literal["end", "length"] = "length"
+        self._model = model
+        self._room = min(max_tokens, model.bundle.max_tokens - len(cache.tokens))
+        self._choice = sampler.start()
+        self._stream = TextStream(model.tokenizer)
+        self._ended = False
+        self._allowed = model.speakable
+        if ignore_end and model.bundle.end:
+            allowed = np.ones(cache.logits.size, np.bool_) if self._allowed is None else self._allowed.copy()
+            allowed[sorted(model.bundle.end)] = False
+            self._allowed = allowed
+
+    def __next__(self) -> str:
+        if self._ended or len(self.tokens) >= self._room:
+            raise StopIteration
+        if self.tokens:
+            self.cache = self._model.step(self.cache, self.tokens[-1])
+        token = self._choice.pick(self.cache.logits, self._allowed)
+        if token in self._model.bundle.end:
+            self._ended, self.finish = True, "end"
+            raise StopIteration
+        self.tokens.append(token)
+        return self._stream.push(token)
+
+
+def _is_printable(piece: str | None) -> bool:
+    return piece is not None and piece.isascii() and piece.isprintable()
+
+
+def _shared_prefix(left: Sequence[int], right: Sequence[int]) -> int:
+    pairs = zip(left, right, strict=False)
+    return next((place for place, (a, b) in enumerate(pairs) if a != b), min(len(left), len(right)))
+
+
+def _cut(cache: KvCache, length: int) -> tuple[Tensor, ...]:
+    """The cache of the first ``length`` tokens."""
+    if length == len(cache.tokens):
+        return cache.tensors
+    return tuple(tensor(value.numpy()[:, :, :length], np.float32) for value in cache.tensors)

@@ -1,0 +1,58 @@
+"""ONNX Runtime behind a narrow, typed door: tensors stay in the runtime from one step to the next."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from agentc.runtime.models.bundle import unreadable
+
+Array: TypeAlias = npt.NDArray[Any]
+
+
+class Tensor(Protocol):
+    """A tensor that the engine owns (its ``OrtValue``); a KV cache is made of these."""
+
+    def numpy(self) -> Array:
+        """The values."""
+        ...
+
+
+def _engine() -> Any:
+    """The engine's module, which has no type stubs; loaded when the first model is opened."""
+    return import_module("onnxruntime")
+
+
+def tensor(array: npt.ArrayLike, dtype: npt.DTypeLike = np.int64) -> Tensor:
+    """``array`` as the engine's tensor."""
+    return _engine().OrtValue.ortvalue_from_numpy(np.ascontiguousarray(array, dtype=dtype))
+
+
+class Session:
+    """One graph, loaded. Runs on this machine's CPU.
+
+    Raises:
+        Refused: ``model-unreadable``, if the file is missing, corrupt or not for this engine.
+    """
+
+    def __init__(self, path: Path, threads: int = 0) -> None:
+        """``threads``: how many a step may use; 0 for as many as there are cores."""
+        ort = _engine()
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 4
+        try:
+            self._session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # the engine's exceptions share no base but this
+            lines = str(error).splitlines() or [type(error).__name__]
+            raise unreadable(path.parent, f"{path.name}: {lines[0]}") from error
+        self.inputs: dict[str, list[int | str]] = {i.name: i.shape for i in self._session.get_inputs()}
+        """Name to shape; a dimension that may vary is a string."""
+        self.outputs: list[str] = [output.name for output in self._session.get_outputs()]
+
+    def run(self, feed: Mapping[str, Tensor]) -> list[Tensor]:
+        """The outputs, in the order of ``outputs``."""
+        return list(self._session.run_with_ort_values(self.outputs, dict(feed)))
