@@ -5,10 +5,11 @@ It is built by operators (``symbol("batch") * 2``), which fold constants and dro
 """
 
 import math
+import operator
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, NoReturn, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, overload
 
 if TYPE_CHECKING:
     import numpy as np
@@ -185,9 +186,10 @@ def maximum(first: Operand, *more: Operand) -> Formula:
 
 def total(terms: Iterable[Formula]) -> Formula:
     """The sum, as a balanced tree: thousands of terms stay a shallow formula."""
-    row = list(terms)
+    row: list[Formula] = list(terms)
     while len(row) > 1:
-        row = [row[i] + row[i + 1] if i + 1 < len(row) else row[i] for i in range(0, len(row), 2)]
+        odd = row[len(row) // 2 * 2 :]
+        row = [left + right for left, right in zip(row[::2], row[1::2], strict=False)] + odd
     return row[0] if row else ZERO
 
 
@@ -212,7 +214,7 @@ def _make(op: str, *operands: Operand) -> Formula:
 def _fold(op: str, values: list[float]) -> float:
     result = _apply(op, values)
     if isinstance(result, complex):
-        raise ArithmeticError(f"`({_number(values[0])}) ** {_number(values[1])}` is not a real number")  # noqa: TRY004
+        raise ArithmeticError(f"`({_number(values[0])}) ** {_number(values[1])}` is not a real number")
     return float(result)
 
 
@@ -234,11 +236,11 @@ def _neutral(op: str, left: Formula, right: Formula) -> Formula | None:
 
 
 def _apply(op: str, values: "list[float] | list[float | Array]") -> "float | Array":
-    return _EVALUATORS[op](values)
+    return _EVALUATORS[op](*values)
 
 
 def _extreme(builtin: Callable[..., float], ufunc: str) -> Callable[..., "float | Array"]:
-    def pick(values: "list[float | Array]") -> "float | Array":
+    def pick(*values: "float | Array") -> "float | Array":
         if all(isinstance(value, float | int) for value in values):
             return builtin(values)
         import numpy as np
@@ -251,12 +253,20 @@ def _extreme(builtin: Callable[..., float], ufunc: str) -> Callable[..., "float 
     return pick
 
 
-_EVALUATORS: dict[str, Callable[..., "float | Array"]] = {
-    "+": lambda v: v[0] + v[1],
-    "-": lambda v: v[0] - v[1],
-    "*": lambda v: v[0] * v[1],
-    "/": lambda v: v[0] / v[1],
-    "**": lambda v: v[0] ** v[1],
+def _divide(left: Any, right: Any) -> Any:
+    return left / right
+
+
+def _power(base: Any, exponent: Any) -> Any:
+    return base**exponent
+
+
+_EVALUATORS: dict[str, Callable[..., Any]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": _divide,
+    "**": _power,
     "min": _extreme(min, "minimum"),
     "max": _extreme(max, "maximum"),
 }

@@ -31,10 +31,12 @@ class ModelShape:
     sliding_window: int = 0
     """Tokens that a local-attention layer sees; 0 where attention is full."""
     full_attention_every: int = 1
-    """With a sliding window, every n-th layer sees everything."""
+    """With a sliding window, every n-th layer sees everything; 1: no layer does."""
     kv_lora_rank: int = 0
     """Width of the compressed KV entry of multi-head latent attention; 0 without it."""
     qk_rope_head_dim: int = 0
+    q_lora_rank: int = 0
+    """Width of the compressed query of multi-head latent attention; 0 where queries are projected directly."""
     encoder_layers: int = 0
     """Encoder depth of an encoder-decoder (speech-to-text)."""
     frames_per_second: float = 0.0

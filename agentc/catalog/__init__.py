@@ -1,0 +1,20 @@
+"""Devices, models and fleets by name: YAML data with a source per row, under a strict schema, read when asked for."""
+
+from agentc.catalog.config import model_from_config
+from agentc.catalog.devices import PROFILES, device, devices
+from agentc.catalog.fleets import fleet_names, fleet_schema, load_fleet
+from agentc.catalog.models import model, models
+from agentc.catalog.names import UnknownName
+
+__all__ = [
+    "PROFILES",
+    "UnknownName",
+    "device",
+    "devices",
+    "fleet_names",
+    "fleet_schema",
+    "load_fleet",
+    "model",
+    "model_from_config",
+    "models",
+]

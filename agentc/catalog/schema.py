@@ -1,0 +1,98 @@
+"""The schema of the catalog's own tables: strict, so that a wrong row fails when it is first read."""
+
+import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=0)]
+Precision = Literal["fp32", "tf32", "bf16", "fp16", "fp8", "int8", "fp4"]
+
+
+class Row(BaseModel):
+    """A row of a table: no unknown fields, no coercion of text to numbers."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class ScaleUpRow(Row):
+    """The link inside a host: one direction per device in GB/s, latency of one round in microseconds."""
+
+    name: str
+    gbs: Positive
+    us: Positive
+    size: Annotated[int, Field(ge=1)]
+
+
+class ScaleOutRow(Row):
+    """The network between hosts: Gbit/s per device, latency in microseconds."""
+
+    name: str
+    gbps: Positive
+    us: Positive
+
+
+class DeviceRow(Row):
+    """One device class of ``devices.yaml``."""
+
+    vendor: str
+    kind: Literal["gpu", "accelerator", "cpu"]
+    family: str
+    aliases: list[str] = []
+    tflops: dict[Precision, Positive]
+    cores: Count = 0
+    memory_gb: Positive
+    bandwidth_gbs: Positive
+    watts: Positive
+    scale_up: ScaleUpRow
+    scale_out: ScaleOutRow
+    price_usd: Positive | None = None
+    rent_usd_per_hour: Positive | None = None
+    target: str = ""
+    estimated: list[str] = []
+    source: str
+    date: str | datetime.date
+
+
+class PaperRow(Row):
+    """What ``paper.yaml`` puts in place of a device's figures; an empty row keeps them."""
+
+    price_usd: Positive | None = None
+    memory_gb: Positive | None = None
+    bandwidth_gbs: Positive | None = None
+    tflops: dict[Precision, Positive] | None = None
+    scale_up_size: Annotated[int, Field(ge=1)] | None = None
+    operating_usd_per_hour: Positive | None = None
+
+
+class ModelRow(Row):
+    """One model of ``models.yaml``: fields as in ``agentc.plan.models.ModelShape``."""
+
+    kind: Literal["decoder", "stt", "tts", "embedding", "rerank", "diffusion", "vision"] = "decoder"
+    layers: Annotated[int, Field(ge=1)]
+    encoder_layers: Count = 0
+    hidden: Annotated[int, Field(ge=1)]
+    heads: Annotated[int, Field(ge=1)]
+    kv_heads: Annotated[int, Field(ge=1)]
+    head_dim: Annotated[int, Field(ge=1)]
+    intermediate: Annotated[int, Field(ge=1)]
+    vocab: Count = 0
+    gated_mlp: bool = True
+    tied_embeddings: bool = False
+    experts: Count = 0
+    experts_per_token: Count = 0
+    expert_intermediate: Count = 0
+    shared_experts: Count = 0
+    dense_layers: Count = 0
+    sliding_window: Count = 0
+    full_attention_every: Count = 1
+    kv_lora_rank: Count = 0
+    q_lora_rank: Count = 0
+    qk_rope_head_dim: Count = 0
+    frames_per_second: Annotated[float, Field(ge=0, strict=False)] = 0.0
+    max_tokens: Count = 0
+    embedding_dim: Count = 0
+    latent_tokens: Count = 0
+    billions: Positive
+    source: str

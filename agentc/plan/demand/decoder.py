@@ -1,0 +1,231 @@
+"""Work of a decoder-only language model: prefill and decode, whole or in the parts of a mixture of experts.
+
+Counted per step for the whole batch; a multiply-accumulate is 2 FLOP. Derivations follow Kaplan et al. 2020
+(arXiv 2001.08361, section 2.1: 2 FLOP per parameter and token, attention apart) and Pope et al. 2022
+(arXiv 2211.05102, section 3: what a step reads from memory). Norms, rotary embedding and softmax are left out of
+FLOP (below 1 %) but their memory traffic is counted with the activations.
+"""
+
+from dataclasses import replace
+
+from agentc.plan.demand.algebra import add
+from agentc.plan.demand.precision import activation_precision, width
+from agentc.plan.demand.shape import (
+    LayerParameters,
+    full_layers,
+    kv_bytes,
+    kv_bytes_per_token,
+    layer_parameters,
+    moe_layers,
+    parameters,
+)
+from agentc.plan.formula import ONE, ZERO, Formula, constant, maximum, minimum, symbol
+from agentc.plan.models import ModelShape
+from agentc.plan.work import Work
+
+BATCH = symbol("batch")
+INPUT = symbol("input_tokens")
+CACHED = symbol("cached_tokens")
+CONTEXT = symbol("context_tokens")
+OUTPUT = symbol("output_tokens")
+
+CHUNK_TOKENS = 8192
+"""Tokens whose activations an engine holds at once (vLLM's ``max_num_batched_tokens`` for throughput)."""
+
+
+def new_tokens() -> Formula:
+    """Prompt tokens of one request that prefill computes: those not cached, and at least the last one."""
+    return maximum(INPUT - CACHED, 1)
+
+
+def prefill(shape: ModelShape, precision: str, kv_precision: str | None = None) -> Work:
+    """One pass over the new tokens of ``batch`` prompts, up to the first output token's logits.
+
+    Let n = new tokens, c = ``cached_tokens``, B = ``batch``. Linear layers: 2 x parameters x n x B. Attention: the
+    j-th token sees c + j tokens, n c + n (n + 1) / 2 pairs in all (a sliding window cuts each to the window), 2 FLOP
+    per pair and element for the scores and again for the values. The head runs on the last token only.
+    Memory: weights once (of the experts, those touched), the cached prefix, the new KV entries, activations.
+    ``network_bytes`` is the KV cache that a decode elsewhere needs.
+    """
+    return add(prefill_parts(shape, precision, kv_precision).values())
+
+
+def decode(shape: ModelShape, precision: str, kv_precision: str | None = None) -> Work:
+    """One token for each of ``batch`` requests whose context is ``context_tokens``; repeats per output token.
+
+    Linear layers and head: 2 x parameters x B. Attention: B x context pairs. Memory: every weight once (of the
+    experts, those touched) and the KV cache of the whole batch, which bounds the step.
+    Latent attention runs absorbed (arXiv 2405.04434, section 2.1.3): scores and values against the compressed entry.
+    """
+    return add(decode_parts(shape, precision, kv_precision).values())
+
+
+def prefill_parts(shape: ModelShape, precision: str, kv_precision: str | None = None) -> dict[str, Work]:
+    """``prefill`` as ``trunk`` (attention, norms, router, shared experts, embeddings), ``experts`` and ``merge``.
+
+    Their sum is the whole. A dense model has a trunk only.
+    """
+    n, kv_format = new_tokens(), kv_precision or activation_precision(precision)
+    trunk = _trunk(shape, precision, n * BATCH)
+    cache = BATCH * kv_bytes(shape, kv_format, INPUT)
+    attention = Work(
+        flops={activation_precision(precision): BATCH * _prefill_attention(shape, n)},
+        bytes_read=BATCH * kv_bytes(shape, kv_format, CACHED),
+        bytes_written=BATCH * n * kv_bytes_per_token(shape, kv_format),
+        kv_bytes=cache,
+        network_bytes=cache,
+        activation_bytes=_transient(shape, precision, n * BATCH),
+    )
+    parts = {"trunk": add((trunk, _head(shape, precision, BATCH), attention))}
+    return parts | _expert_parts(shape, precision, n * BATCH, ONE)
+
+
+def decode_parts(shape: ModelShape, precision: str, kv_precision: str | None = None) -> dict[str, Work]:
+    """``decode`` in the parts of ``prefill_parts``; each repeats once per output token."""
+    kv_format = kv_precision or activation_precision(precision)
+    cache = BATCH * kv_bytes(shape, kv_format, CONTEXT)
+    attention = Work(
+        flops={activation_precision(precision): BATCH * _decode_attention(shape)},
+        bytes_read=cache,
+        bytes_written=BATCH * kv_bytes_per_token(shape, kv_format),
+        kv_bytes=cache,
+        activation_bytes=_transient(shape, precision, BATCH),
+    )
+    trunk = add((_trunk(shape, precision, BATCH), _head(shape, precision, BATCH), attention))
+    parts = {"trunk": _repeated(trunk, OUTPUT)}
+    return parts | _expert_parts(shape, precision, BATCH, OUTPUT)
+
+
+def touched_experts(shape: ModelShape, tokens: Formula) -> Formula:
+    """Experts of a layer that at least one of ``tokens`` routes to: E (1 - (1 - k / E)^tokens).
+
+    Expectation under uniform, independent routing; real routers are more even over many tokens and less over few.
+    """
+    share = shape.experts_per_token / shape.experts
+    return shape.experts * (1 - constant(1 - share) ** tokens)
+
+
+def kv_cache_bytes(shape: ModelShape, precision: str) -> Formula:
+    """The KV cache of one request after its prefill: what an edge from prefill to decode carries."""
+    return kv_bytes(shape, precision, INPUT)
+
+
+def _trunk(shape: ModelShape, precision: str, tokens: Formula) -> Work:
+    """Linear layers that every token passes: 2 FLOP per parameter; two all-reduces a dense layer, one a routed one."""
+    parts = layer_parameters(shape)
+    dense, routed = shape.layers - moe_layers(shape), moe_layers(shape)
+    element, reductions = width(activation_precision(precision)), 2 * dense + routed
+    weights = constant((parts.trunk + parts.norms) * width(precision))
+    moved = tokens * (_elements_per_token(shape) * element)
+    return Work(
+        flops={precision: tokens * (2 * parts.trunk)},
+        bytes_read=weights + moved * 0.5,
+        bytes_written=moved * 0.5,
+        weights_bytes=constant(_resident_trunk(shape, parts) * width(precision)),
+        collective_bytes=tokens * (reductions * shape.hidden * element),
+        collectives=constant(reductions),
+    )
+
+
+def _resident_trunk(shape: ModelShape, parts: LayerParameters) -> float:
+    """Parameters kept beside the routed experts, so that trunk and experts make up the stated total."""
+    return max(parameters(shape) - parts.experts, parts.trunk + parts.norms + parts.head)
+
+
+def _head(shape: ModelShape, precision: str, rows: Formula) -> Work:
+    """Logits of ``rows`` tokens: 2 h V FLOP each; engines keep the head in 16 bit under FP8 and FP4."""
+    head, native = layer_parameters(shape).head, activation_precision(precision)
+    logits = rows * (shape.vocab * 4.0)
+    return Work(flops={native: rows * (2 * head)}, bytes_read=constant(head * width(native)), bytes_written=logits)
+
+
+def _expert_parts(shape: ModelShape, precision: str, tokens: Formula, repeats: Formula) -> dict[str, Work]:
+    """Routed experts and the merge of their outputs, over all routed layers; nothing for a dense model."""
+    layers = moe_layers(shape)
+    if not layers:
+        return {}
+    total, element = layer_parameters(shape).experts, width(activation_precision(precision))
+    touched = touched_experts(shape, tokens) / shape.experts
+    routed = tokens * (layers * shape.experts_per_token)
+    experts = Work(
+        flops={precision: tokens * (2 * total * shape.experts_per_token / shape.experts)},
+        bytes_read=touched * (total * width(precision)) + routed * ((shape.hidden + _inner(shape)) * element),
+        bytes_written=routed * ((shape.hidden + _inner(shape)) * element),
+        weights_bytes=constant(total * width(precision)),
+    )
+    return {"experts": _repeated(experts, repeats), "merge": _repeated(_merge(shape, element, tokens), repeats)}
+
+
+def _merge(shape: ModelShape, element: float, tokens: Formula) -> Work:
+    """The weighted sum of k expert outputs per token, then one all-reduce a routed layer."""
+    layers, vector = moe_layers(shape), shape.hidden * element
+    inputs = tokens * (layers * shape.experts_per_token)
+    return Work(
+        flops={"fp32": inputs * (2 * shape.hidden)},
+        bytes_read=inputs * vector,
+        bytes_written=tokens * (layers * vector),
+        collective_bytes=tokens * (layers * vector),
+        collectives=constant(layers),
+    )
+
+
+def _inner(shape: ModelShape) -> float:
+    """Elements between an expert's matrix products: gate and up written, their product read."""
+    return shape.expert_intermediate * (3 if shape.gated_mlp else 2) / 2
+
+
+def _elements_per_token(shape: ModelShape) -> float:
+    """Activation elements that a token moves through memory in all layers, read and written, under usual fusion.
+
+    Per layer: two norms with residual (6 h), projections in and out (2 h + 2 (q + 2 kv) + 2 q), the dense
+    feed-forward block (2 h + 2 x width x i: gate and up written, read, their product written and read).
+    """
+    q, kv = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
+    layer = 10 * shape.hidden + 4 * q + 4 * kv
+    inner = 6 if shape.gated_mlp else 4
+    routed = moe_layers(shape)
+    shared = routed * shape.shared_experts * shape.expert_intermediate
+    return shape.layers * layer + inner * ((shape.layers - routed) * shape.intermediate + shared)
+
+
+def _transient(shape: ModelShape, precision: str, tokens: Formula) -> Formula:
+    """Bytes that one layer holds while it runs, for a chunk of tokens: residual, norm, widest pair of tensors."""
+    inner = max(shape.intermediate, shape.expert_intermediate * max(shape.experts_per_token, 1))
+    widest = max(2 * inner if shape.gated_mlp else inner, 3 * shape.heads * shape.head_dim)
+    return minimum(tokens, CHUNK_TOKENS) * ((2 * shape.hidden + widest) * width(activation_precision(precision)))
+
+
+def _head_elements(shape: ModelShape, absorbed: bool) -> float:
+    """Multiply-accumulates per pair of tokens in one layer, scores and values together."""
+    if not shape.kv_lora_rank:
+        return shape.heads * 2 * shape.head_dim
+    inner = shape.kv_lora_rank if absorbed else shape.head_dim
+    return shape.heads * (2 * inner + shape.qk_rope_head_dim)
+
+
+def _prefill_attention(shape: ModelShape, n: Formula) -> Formula:
+    """FLOP of attention over the new tokens of one prompt, all layers."""
+    full, per_pair = full_layers(shape), 2 * _head_elements(shape, absorbed=False)
+    causal = n * CACHED + n * (n + 1) / 2
+    result = causal * (full * per_pair)
+    if full < shape.layers:
+        window = _windowed(CACHED + n, shape.sliding_window) - _windowed(CACHED, shape.sliding_window)
+        result = result + window * ((shape.layers - full) * per_pair)
+    return result
+
+
+def _windowed(x: Formula, window: int) -> Formula:
+    """Pairs that the first ``x`` tokens see through a window: sum over j <= x of min(j, window)."""
+    inside = minimum(x, window)
+    return inside * (inside + 1) / 2 + (x - inside) * window
+
+
+def _decode_attention(shape: ModelShape) -> Formula:
+    """FLOP of attention of one new token over its context, all layers."""
+    full, per_pair = full_layers(shape), 2 * _head_elements(shape, absorbed=True)
+    local = minimum(CONTEXT, shape.sliding_window) * (shape.layers - full) if full < shape.layers else ZERO
+    return (CONTEXT * full + local) * per_pair
+
+
+def _repeated(work: Work, repeats: Formula) -> Work:
+    return replace(work, repeats=repeats)

@@ -1,0 +1,131 @@
+"""What a model's shape fixes before any request: parameters, weights, KV cache entries.
+
+Symbols: h hidden, q query heads x head size, kv KV heads x head size, i intermediate, V vocabulary,
+E experts, k experts per token.
+"""
+
+from dataclasses import dataclass
+
+from agentc.plan.demand.precision import width
+from agentc.plan.formula import Formula, minimum
+from agentc.plan.models import ModelShape
+
+
+def attention_parameters(shape: ModelShape) -> float:
+    """Projections of one layer.
+
+    Grouped-query attention (arXiv 2305.13245): Wq and Wo are h x q each, Wk and Wv h x kv each.
+    Multi-head latent attention (DeepSeek-V2, arXiv 2405.04434, section 2.1): the query through rank r_q, keys and
+    values through the shared rank r_kv plus the rotary part.
+    """
+    h, q = shape.hidden, shape.heads * shape.head_dim
+    if not shape.kv_lora_rank:
+        return h * q * 2 + h * shape.kv_heads * shape.head_dim * 2
+    query = shape.heads * (shape.head_dim + shape.qk_rope_head_dim)
+    down_up = shape.q_lora_rank * (h + query) if shape.q_lora_rank else h * query
+    latent = h * (shape.kv_lora_rank + shape.qk_rope_head_dim)
+    return down_up + latent + shape.kv_lora_rank * 2 * q + q * h
+
+
+def mlp_parameters(shape: ModelShape, intermediate: int) -> float:
+    """A feed-forward block: up and down, and a gate where the model is gated (SwiGLU, arXiv 2002.05202)."""
+    return (3 if shape.gated_mlp else 2) * shape.hidden * intermediate
+
+
+def moe_layers(shape: ModelShape) -> int:
+    """Layers whose feed-forward block is routed experts."""
+    return shape.layers - shape.dense_layers if shape.experts else 0
+
+
+@dataclass(frozen=True, slots=True)
+class LayerParameters:
+    """Parameters that a decoder's token passes, without the embedding table. Sums over all layers."""
+
+    attention: float
+    dense_mlp: float
+    router: float
+    shared: float
+    """Shared experts: every token passes them."""
+    experts: float
+    """All routed experts."""
+    norms: float
+    head: float
+    """Output projection onto the vocabulary, tied or not."""
+
+    @property
+    def trunk(self) -> float:
+        """What every token of a step passes, without the head."""
+        return self.attention + self.dense_mlp + self.router + self.shared
+
+
+def layer_parameters(shape: ModelShape) -> LayerParameters:
+    """The parts of a decoder, derived from its shape."""
+    routed = moe_layers(shape)
+    expert = mlp_parameters(shape, shape.expert_intermediate)
+    return LayerParameters(
+        attention=shape.layers * attention_parameters(shape),
+        dense_mlp=(shape.layers - routed) * mlp_parameters(shape, shape.intermediate),
+        router=routed * shape.hidden * shape.experts,
+        shared=routed * shape.shared_experts * expert,
+        experts=routed * shape.experts * expert,
+        norms=(2 * shape.layers + 1) * shape.hidden,
+        head=shape.vocab * shape.hidden,
+    )
+
+
+def derived_parameters(shape: ModelShape) -> float:
+    """Parameters that the shape implies: layers, embedding table, and the head where it is not tied."""
+    parts = layer_parameters(shape)
+    tables = parts.head * (1 if shape.tied_embeddings or shape.kind in ("embedding", "rerank") else 2)
+    return parts.trunk + parts.experts + parts.norms + tables + encoder_parameters(shape)
+
+
+def encoder_parameters(shape: ModelShape) -> float:
+    """An encoder-decoder's encoder, and the decoder's cross attention (Whisper, arXiv 2212.04356)."""
+    if not shape.encoder_layers:
+        return 0.0
+    layer = attention_parameters(shape) + mlp_parameters(shape, shape.intermediate)
+    return shape.encoder_layers * layer + shape.layers * attention_parameters(shape)
+
+
+def parameters(shape: ModelShape) -> float:
+    """All parameters: as stated, else derived from the shape."""
+    return shape.parameters or derived_parameters(shape)
+
+
+def weights_bytes(shape: ModelShape, precision: str) -> float:
+    """Bytes of all weights at ``precision``."""
+    return parameters(shape) * width(precision)
+
+
+def kv_layer_bytes(shape: ModelShape, precision: str) -> float:
+    """Bytes that one token leaves in the cache of one layer.
+
+    Grouped-query attention: K and V, 2 x kv elements. Latent attention: one compressed entry, r_kv + rotary part.
+    """
+    if shape.kv_lora_rank:
+        return (shape.kv_lora_rank + shape.qk_rope_head_dim) * width(precision)
+    return 2 * shape.kv_heads * shape.head_dim * width(precision)
+
+
+def kv_bytes_per_token(shape: ModelShape, precision: str) -> float:
+    """Bytes that one token leaves in the cache of all layers (paper: 2 x layers x d_model x N_kv / N_heads x width).
+
+    With a sliding window this is the rate before the window is full; ``kv_bytes`` knows the window.
+    """
+    return shape.layers * kv_layer_bytes(shape, precision)
+
+
+def full_layers(shape: ModelShape) -> int:
+    """Layers that see the whole context."""
+    if not shape.sliding_window:
+        return shape.layers
+    return shape.layers // shape.full_attention_every if shape.full_attention_every > 1 else 0
+
+
+def kv_bytes(shape: ModelShape, precision: str, tokens: Formula) -> Formula:
+    """Bytes of one sequence's cache at ``tokens`` tokens; a layer with a window keeps no more than the window."""
+    layer, full = kv_layer_bytes(shape, precision), full_layers(shape)
+    if full == shape.layers:
+        return tokens * (layer * full)
+    return tokens * (layer * full) + minimum(tokens, shape.sliding_window) * (layer * (shape.layers - full))
