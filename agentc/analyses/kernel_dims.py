@@ -1,0 +1,103 @@
+"""Which sizes of a kernel are the same: the ``agentc.dims`` attribute.
+
+A kernel's function carries ``agentc.dims = [["d"], ["n", "d"], ["n"]]``: for each tensor of its arguments, then of its
+results, one name per dimension (an integer where the type is static). Equal names are equal sizes; a caller checks that
+once, at the boundary. Functions that say nothing get a name of their own for each unknown size.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from xdsl.dialects import func, memref
+from xdsl.dialects.builtin import DYNAMIC_INDEX, ArrayAttr, IntegerAttr, MemRefType, StringAttr, TensorType, i64
+from xdsl.ir import Attribute, BlockArgument, SSAValue
+
+from agentc.plan.kernels import Dim
+
+DIMS = "agentc.dims"
+NAMES = "agentc.names"
+
+
+def shape_of(type_: Attribute) -> tuple[int, ...] | None:
+    """The shape of a tensor or memref type, with ``DYNAMIC_INDEX`` for an unknown size; ``None`` for a scalar."""
+    if isinstance(type_, TensorType | MemRefType):
+        return tuple(type_.get_shape())
+    return None
+
+
+def dims_attr(dims: Iterable[Sequence[Dim]]) -> ArrayAttr[Attribute]:
+    """``dims`` as an attribute."""
+    return ArrayAttr([ArrayAttr([_dim_attr(d) for d in row]) for row in dims])
+
+
+def _dim_attr(dim: Dim) -> Attribute:
+    return StringAttr(dim) if isinstance(dim, str) else IntegerAttr(dim, i64)
+
+
+def read_dims(attribute: Attribute | None) -> list[tuple[Dim, ...]] | None:
+    """The inverse of ``dims_attr``; ``None`` where the attribute is missing or of another form."""
+    if not isinstance(attribute, ArrayAttr):
+        return None
+    rows: list[tuple[Dim, ...]] = []
+    for row in attribute.data:
+        if not isinstance(row, ArrayAttr):
+            return None
+        rows.append(tuple(_read_dim(d) for d in row.data))
+    return rows
+
+
+def _read_dim(attribute: Attribute) -> Dim:
+    if isinstance(attribute, StringAttr):
+        return attribute.data
+    if isinstance(attribute, IntegerAttr):
+        return attribute.value.data
+    raise ValueError(f"{attribute} is no dimension")
+
+
+def function_dims(function: func.FuncOp) -> list[tuple[Dim, ...]]:
+    """Names of the sizes of each shaped argument, then of each shaped result, stated or made up."""
+    types = [*function.function_type.inputs.data, *function.function_type.outputs.data]
+    shapes = [shape for t in types if (shape := shape_of(t)) is not None]
+    stated = read_dims(function.attributes.get(DIMS))
+    if stated is not None and _agree(stated, shapes):
+        return stated
+    return [tuple(f"s{i}_{axis}" if n == DYNAMIC_INDEX else n for axis, n in enumerate(s)) for i, s in enumerate(shapes)]
+
+
+def _agree(stated: Sequence[Sequence[Dim]], shapes: Sequence[Sequence[int]]) -> bool:
+    return len(stated) == len(shapes) and all(
+        len(row) == len(shape) and all((n == DYNAMIC_INDEX) == isinstance(d, str) for d, n in zip(row, shape, strict=True))
+        for row, shape in zip(stated, shapes, strict=True)
+    )
+
+
+def value_dims(function: func.FuncOp) -> dict[SSAValue, tuple[Dim, ...]]:
+    """Sizes of every memref or tensor argument, and of every allocation that names them."""
+    shaped = [a for a in function.body.block.args if shape_of(a.type) is not None]
+    known: dict[SSAValue, tuple[Dim, ...]] = dict(zip(shaped, function_dims(function), strict=False))
+    for op in function.walk():
+        if isinstance(op, memref.AllocOp) and (rows := read_dims(op.attributes.get(DIMS))):
+            known[op.memref] = rows[0]
+    return known
+
+
+def symbols(dims: Iterable[Sequence[Dim]]) -> list[str]:
+    """The names in ``dims``, each once, in order of appearance."""
+    return list(dict.fromkeys(d for row in dims for d in row if isinstance(d, str)))
+
+
+def argument_names(function: func.FuncOp) -> list[str]:
+    """What the kernel's author called each argument, then each result; ``arg0`` … where nobody said."""
+    count = len(function.function_type.inputs.data)
+    outputs = len(function.function_type.outputs.data)
+    default = [f"arg{i}" for i in range(count)] + [f"out{i}" for i in range(outputs)]
+    stated = function.attributes.get(NAMES)
+    if not isinstance(stated, ArrayAttr) or len(stated.data) != len(default):
+        return default
+    return [n.data if isinstance(n, StringAttr) else d for n, d in zip(stated.data, default, strict=True)]
+
+
+def is_buffer(value: SSAValue) -> bool:
+    """Whether ``value`` is memory that a kernel was given or made."""
+    return isinstance(value.type, MemRefType) and (
+        isinstance(value, BlockArgument) or isinstance(value.owner, memref.AllocOp)
+    )

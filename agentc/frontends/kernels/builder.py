@@ -1,0 +1,323 @@
+"""Builds a kernel's tensor code: NumPy's broadcasting and reductions as ``linalg.generic`` on tensors.
+
+A ``Tensor`` knows its sizes by name, and which axis of the value in the IR each of its axes is: ``x[:, None]``, ``x.T``
+and ``keepdims`` cost nothing, as they only change that.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from xdsl.builder import Builder
+from xdsl.dialects import arith, func, linalg, tensor
+from xdsl.dialects.builtin import DYNAMIC_INDEX, AffineMapAttr, IndexType, ModuleOp, StringAttr, TensorType, i64
+from xdsl.dialects.builtin import ArrayAttr
+from xdsl.dialects.linalg import IteratorTypeAttr
+from xdsl.ir import Attribute, Block, Region, SSAValue
+from xdsl.ir.affine import AffineExpr, AffineMap
+from xdsl.rewriter import InsertPoint
+
+from agentc.analyses.kernel_dims import DIMS, NAMES, dims_attr
+from agentc.frontends.kernels.scalars import (
+    COMBINE,
+    COMPARISONS,
+    ELEMENTS,
+    Element,
+    constant,
+    convert,
+    element_name,
+    identity,
+    table_for,
+)
+from agentc.plan.kernels import Dim, Parameter
+
+Body = Callable[[Builder, Sequence[SSAValue]], SSAValue]
+
+
+class ShapeError(ValueError):
+    """Operands whose sizes or types do not go together; the text names them."""
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A value of the kernel: a tensor, or a scalar if ``scalar``."""
+
+    value: SSAValue
+    dims: tuple[Dim, ...]
+    axes: tuple[int | None, ...]
+    """Axis of ``value`` for each of ``dims``; ``None`` for an axis of size 1 that ``value`` lacks."""
+    element: Element
+    scalar: bool = False
+
+    @property
+    def transposed(self) -> "Tensor":
+        """The axes in reverse."""
+        return replace(self, dims=self.dims[::-1], axes=self.axes[::-1])
+
+    def expanded(self, at: int) -> "Tensor":
+        """With a new axis of size 1 before axis ``at``."""
+        return replace(
+            self, dims=(*self.dims[:at], 1, *self.dims[at:]), axes=(*self.axes[:at], None, *self.axes[at:])
+        )
+
+    def map_to(self, loops: Sequence[int | None], rank: int) -> AffineMap:
+        """The indexing map in a nest of ``rank`` loops, of which ``loops`` run over this tensor's axes."""
+        results: list[AffineExpr] = [AffineExpr.constant(0)] * (0 if self.scalar else self.rank_of_value)
+        for axis, loop in zip(self.axes, loops, strict=True):
+            if axis is not None and loop is not None:
+                results[axis] = AffineExpr.dimension(loop)
+        return AffineMap(rank, 0, tuple(results))
+
+    @property
+    def rank_of_value(self) -> int:
+        """Rank of the tensor in the IR."""
+        return sum(axis is not None for axis in self.axes)
+
+
+Operand = Tensor | float
+
+
+def show(dims: Sequence[Dim]) -> str:
+    """Sizes as a reader of the source knows them: ``[n, d]``."""
+    return f"[{', '.join(map(str, dims))}]"
+
+
+def broadcast(operands: Sequence[Tensor]) -> tuple[Dim, ...]:
+    """The common shape, by NumPy's rules.
+
+    Raises:
+        ShapeError: two sizes differ and neither is 1.
+    """
+    rank = max((len(t.dims) for t in operands), default=0)
+    result: list[Dim] = [1] * rank
+    for operand in operands:
+        for i, dim in enumerate(operand.dims, rank - len(operand.dims)):
+            if dim != 1 and result[i] not in (1, dim):
+                shapes = " and ".join(show(t.dims) for t in operands)
+                raise ShapeError(f"shapes {shapes} do not broadcast: `{result[i]}` is not `{dim}`")
+            result[i] = dim if result[i] == 1 else result[i]
+    return tuple(result)
+
+
+class KernelBuilder:
+    """Collects one kernel. ``arguments`` are ready to use; ``finish`` gives the module."""
+
+    def __init__(self, name: str, parameters: Sequence[Parameter]) -> None:
+        self.name = name
+        self.parameters = tuple(parameters)
+        self._block = Block(arg_types=[_type(p) for p in parameters])
+        self._builder = Builder(InsertPoint.at_end(self._block))
+        self._sizes: dict[Dim, SSAValue] = {}
+        self.arguments: list[Tensor] = []
+        for parameter, value in zip(parameters, self._block.args, strict=True):
+            value.name_hint = parameter.name
+            dims = parameter.dims or ()
+            element = ELEMENTS[parameter.dtype]
+            self.arguments.append(Tensor(value, dims, tuple(range(len(dims))), element, parameter.dims is None))
+
+    def map(self, op: str, *operands: Operand) -> Tensor:
+        """``op`` of the scalar table on every element, with broadcasting.
+
+        Raises:
+            ShapeError: the operands do not broadcast, differ in type, or the type lacks ``op``.
+        """
+        if op == "where":
+            condition = operands[0]
+            if not isinstance(condition, Tensor) or condition.element != ELEMENTS["i1"]:
+                raise ShapeError("`where` chooses by an array of truth values, such as `x > 0`")
+            element = self._common(op, operands[1:])
+        else:
+            element = self._common(op, operands)
+        if op not in table_for(element):
+            raise ShapeError(f"`{op}` is not defined on {element_name(element)}")
+        make = table_for(element)[op]
+
+        def body(builder: Builder, values: Sequence[SSAValue]) -> SSAValue:
+            supply = iter(values)
+            scalars = [next(supply) if isinstance(o, Tensor) else constant(builder, o, element) for o in operands]
+            return builder.insert(make(*scalars)).results[0]
+
+        result = ELEMENTS["i1"] if op in COMPARISONS else element
+        return self._elementwise([o for o in operands if isinstance(o, Tensor)], result, body)
+
+    def cast(self, operand: Tensor, element: Element) -> Tensor:
+        """``operand`` converted to ``element``."""
+        if operand.element == element:
+            return operand
+        return self._elementwise([operand], element, lambda builder, values: convert(builder, values[0], element))
+
+    def reduce(self, kind: str, operand: Tensor, axes: Sequence[int], keep: bool) -> Tensor:
+        """``sum``, ``prod``, ``max`` or ``min`` over ``axes``; ``mean`` divides the sum by the count.
+
+        Raises:
+            ShapeError: the type has no such reduction.
+        """
+        if kind == "mean":
+            count = self._count([operand.dims[a] for a in axes], operand.element)
+            return self.map("div", self.reduce("sum", operand, axes, keep), count)
+        combine = table_for(operand.element).get(COMBINE[kind])
+        if combine is None:
+            raise ShapeError(f"`{kind}` is not defined on {element_name(operand.element)}")
+        rank = len(operand.dims)
+        kept = [i for i in range(rank) if i not in axes]
+        found = self._generic(
+            [(operand, list(range(rank)))],
+            [operand.dims[i] for i in range(rank)],
+            kept,
+            operand.element,
+            lambda builder, values: builder.insert(combine(values[1], values[0])).results[0],
+            start=identity(kind, operand.element),
+        )
+        return self._with_kept_axes(found, rank, axes) if keep else found
+
+    @staticmethod
+    def _with_kept_axes(found: Tensor, rank: int, axes: Sequence[int]) -> Tensor:
+        for axis in range(rank):
+            if axis in axes:
+                found = found.expanded(axis)
+        return found
+
+    def matmul(self, left: Tensor, right: Tensor) -> Tensor:
+        """``left @ right`` for vectors and matrices.
+
+        Raises:
+            ShapeError: the inner sizes differ, a rank is not 1 or 2, or the types differ.
+        """
+        element = self._common("@", [left, right])
+        if not 1 <= len(left.dims) <= 2 or not 1 <= len(right.dims) <= 2:
+            raise ShapeError(f"`@` takes vectors and matrices, not {show(left.dims)} and {show(right.dims)}")
+        inner = right.dims[0]
+        if left.dims[-1] != inner:
+            raise ShapeError(f"`@` of {show(left.dims)} and {show(right.dims)}: `{left.dims[-1]}` is not `{inner}`")
+        rows, columns = left.dims[:-1], right.dims[1:]
+        k = len(rows) + len(columns)
+        table = table_for(element)
+
+        def body(builder: Builder, values: Sequence[SSAValue]) -> SSAValue:
+            product = builder.insert(table["mul"](values[0], values[1])).results[0]
+            return builder.insert(table["add"](values[2], product)).results[0]
+
+        loops_left = [*range(len(rows)), k]
+        loops_right = [k, *range(len(rows), k)]
+        return self._generic(
+            [(left, loops_left), (right, loops_right)],
+            [*rows, *columns, inner],
+            range(k),
+            element,
+            body,
+            start=identity("sum", element),
+        )
+
+    def size(self, dim: Dim, element: Element) -> Tensor:
+        """The size that ``dim`` names, as a scalar of ``element``."""
+        return self._count([dim], element)
+
+    def finish(self, results: Sequence[Tensor], names: Sequence[str] = ()) -> ModuleOp:
+        """The module with the kernel, which returns ``results``."""
+        values = [self._materialized(r) for r in results]
+        self._builder.insert(func.ReturnOp(*values))
+        types = ([a.type for a in self._block.args], [v.type for v in values])
+        function = func.FuncOp(self.name, types, Region(self._block))
+        shaped = [p.dims for p in self.parameters if p.dims is not None]
+        function.attributes[DIMS] = dims_attr([*shaped, *(r.dims for r in results)])
+        labels = names or ([f"out{i}" for i in range(len(results))] if len(results) > 1 else ["out"])
+        function.attributes[NAMES] = ArrayAttr([StringAttr(n) for n in (*(p.name for p in self.parameters), *labels)])
+        module = ModuleOp([function])
+        module.verify()
+        return module
+
+    def _materialized(self, result: Tensor) -> SSAValue:
+        as_is = result.axes == tuple(range(len(result.dims))) and not result.scalar
+        if as_is and result.value.owner is not self._block:
+            return result.value
+        loops = range(len(result.dims))
+        body: Body = lambda _, values: values[0]  # noqa: E731
+        return self._generic([(result, list(loops))], result.dims, loops, result.element, body).value
+
+    def _common(self, op: str, operands: Sequence[Operand]) -> Element:
+        found = {o.element for o in operands if isinstance(o, Tensor)}
+        if not found:
+            return ELEMENTS["f32"]
+        if len(found) > 1:
+            names = " and ".join(sorted(element_name(e) for e in found))
+            raise ShapeError(f"`{op}` of {names}: convert one with `astype`")
+        return found.pop()
+
+    def _elementwise(self, operands: Sequence[Tensor], element: Element, body: Body) -> Tensor:
+        dims = broadcast(operands)
+        rank = len(dims)
+        present = [self._is_present(operands, rank, i) for i in range(rank)]
+        loop_of = {i: n for n, i in enumerate(i for i in range(rank) if present[i])}
+        inputs: list[tuple[Tensor, list[int | None]]] = []
+        for operand in operands:
+            places = range(rank - len(operand.dims), rank)
+            sizes = zip(places, operand.dims, strict=True)
+            inputs.append((operand, [loop_of.get(i) if d == dims[i] else None for i, d in sizes]))
+        loops = [dims[i] for i in range(rank) if present[i]]
+        found = self._generic(inputs, loops, range(len(loops)), element, body)
+        for i in range(rank):
+            found = found if present[i] else found.expanded(i)
+        return found
+
+    @staticmethod
+    def _is_present(operands: Sequence[Tensor], rank: int, place: int) -> bool:
+        """Whether some operand really has the axis ``place`` of the common shape."""
+        offsets = ((o, place - (rank - len(o.dims))) for o in operands)
+        return any(i >= 0 and o.axes[i] is not None for o, i in offsets)
+
+    def _generic(
+        self,
+        inputs: Sequence[tuple[Tensor, Sequence[int | None]]],
+        loops: Sequence[Dim],
+        kept: Sequence[int],
+        element: Element,
+        body: Body,
+        start: float | None = None,
+    ) -> Tensor:
+        """One ``linalg.generic`` over ``loops``, of which ``kept`` are the result's axes."""
+        rank = len(loops)
+        dims = tuple(loops[i] for i in kept)
+        sizes = [self._size(d) for d in dims if isinstance(d, str)]
+        type_ = TensorType(element, [DYNAMIC_INDEX if isinstance(d, str) else d for d in dims])
+        target: SSAValue = self._builder.insert(tensor.EmptyOp(sizes, type_)).tensor
+        if start is not None:
+            first = constant(self._builder, start, element)
+            target = self._builder.insert(linalg.FillOp([first], [target], [type_])).results[0]
+        maps = [t.map_to(l, rank) for t, l in inputs]
+        maps.append(AffineMap(rank, 0, tuple(AffineExpr.dimension(i) for i in kept)))
+        iterators = [IteratorTypeAttr.parallel() if i in kept else IteratorTypeAttr.reduction() for i in range(rank)]
+        block = Block(arg_types=[*(t.element for t, _ in inputs), element])
+        inner = Builder(InsertPoint.at_end(block))
+        inner.insert(linalg.YieldOp(body(inner, block.args)))
+        op = linalg.GenericOp(
+            [t.value for t, _ in inputs], [target], Region(block), [AffineMapAttr(m) for m in maps], iterators, [type_]
+        )
+        value = self._builder.insert(op).results[0]
+        return Tensor(value, dims, tuple(range(len(dims))), element)
+
+    def _size(self, dim: Dim) -> SSAValue:
+        """The size that ``dim`` names, read off the first argument that has it."""
+        if dim not in self._sizes:
+            owner, axis = next((t, t.dims.index(dim)) for t in self.arguments if dim in t.dims)
+            index = self._index(axis)
+            self._sizes[dim] = self._builder.insert(tensor.DimOp(owner.value, index)).result
+            self._sizes[dim].name_hint = str(dim)
+        return self._sizes[dim]
+
+    def _index(self, value: int) -> SSAValue:
+        return self._builder.insert(arith.ConstantOp.from_int_and_width(value, IndexType())).result
+
+    def _count(self, dims: Sequence[Dim], element: Element) -> Tensor:
+        """How many elements ``dims`` span, as a scalar of ``element``."""
+        total = self._index(1)
+        for dim in dims:
+            size = self._size(dim) if isinstance(dim, str) else self._index(dim)
+            total = self._builder.insert(arith.MuliOp(total, size)).result
+        whole = self._builder.insert(arith.IndexCastOp(total, i64)).result
+        return Tensor(convert(self._builder, whole, element), (), (), element, scalar=True)
+
+
+def _type(parameter: Parameter) -> Attribute:
+    element = ELEMENTS[parameter.dtype]
+    if parameter.dims is None:
+        return element
+    return TensorType(element, [DYNAMIC_INDEX if isinstance(d, str) else d for d in parameter.dims])

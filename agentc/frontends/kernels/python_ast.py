@@ -1,0 +1,139 @@
+"""From a NumPy-style Python function to a kernel, by its syntax tree. The function is never executed."""
+
+import ast
+from collections.abc import Mapping
+from pathlib import Path
+
+from xdsl.dialects.builtin import ModuleOp
+
+from agentc.frontends.kernels.builder import KernelBuilder, ShapeError, Tensor, show
+from agentc.frontends.kernels.expressions import Scope, Value, evaluate
+from agentc.frontends.kernels.scalars import ELEMENTS, element_name
+from agentc.frontends.kernels.signature import Signature, read_signature
+from agentc.frontends.kernels.source import KernelError, KernelSource, read
+from agentc.support.diagnostics import Diagnostics
+
+
+def from_python(path: str | Path, function: str) -> ModuleOp:
+    """The kernel ``function`` of the file ``path``, as one ``func.func`` on tensors.
+
+    Raises:
+        Refused: with every problem found: ``kernel-not-found``, ``kernel-syntax``, ``kernel-annotation``,
+            ``kernel-unsupported``, ``kernel-unknown-name``, ``kernel-shape``.
+    """
+    return compile_source(read(path), function)
+
+
+def compile_source(source: KernelSource, name: str) -> ModuleOp:
+    """As ``from_python``, of a file that was read before."""
+    found = Diagnostics()
+    function = source.function(name)
+    signature = read_signature(source, function, found)
+    found.raise_if_errors()
+    builder = KernelBuilder(name, signature.parameters)
+    names: dict[str, Value | None] = {p.name: t for p, t in zip(signature.parameters, builder.arguments, strict=True)}
+    scope = Scope(source, builder, found, {**names, **signature.constants}, call=_inline, stack=(name,))
+    results = _run(scope, function)
+    found.raise_if_errors()
+    _check_results(scope, function, signature, results)
+    found.raise_if_errors()
+    tensors = [r for r in results if isinstance(r, Tensor)]
+    return builder.finish(tensors, _result_names(function, len(tensors), {p.name for p in signature.parameters}))
+
+
+def _run(scope: Scope, function: ast.FunctionDef) -> list[Value | None]:
+    """Go through the statements; a statement with a problem is reported, and its names are then known as lost."""
+    for statement in function.body:
+        try:
+            if isinstance(statement, ast.Return):
+                return _returned(scope, statement)
+            _statement(scope, statement)
+        except KernelError as error:
+            scope.found.add(error.diagnostic)
+            for node in ast.walk(statement):
+                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                    scope.names[node.id] = None
+            if isinstance(statement, ast.Return):
+                return []
+    scope.found.error("kernel-unsupported", f"`{function.name}` returns nothing", scope.source.span(function))
+    return []
+
+
+def _returned(scope: Scope, statement: ast.Return) -> list[Value | None]:
+    if statement.value is None:
+        raise scope.source.error("kernel-unsupported", "a kernel has to return an array", statement)
+    items = statement.value.elts if isinstance(statement.value, ast.Tuple) else [statement.value]
+    return [evaluate(scope, item) for item in items]
+
+
+def _statement(scope: Scope, statement: ast.stmt) -> None:
+    match statement:
+        case ast.Expr(value=ast.Constant()) | ast.Pass():
+            return
+        case ast.Assign(targets=[ast.Name(id=name)], value=value):
+            scope.names[name] = evaluate(scope, value)
+        case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+            scope.names[name] = evaluate(scope, value)
+        case ast.AugAssign(target=ast.Name(id=name) as target, op=op, value=value):
+            load = ast.copy_location(ast.Name(name, ast.Load()), target)
+            scope.names[name] = evaluate(scope, ast.copy_location(ast.BinOp(load, op, value), statement))
+        case _:
+            what = type(statement).__name__.lower()
+            help = "a kernel is assignments and one return; use `np.where` to choose between values"
+            raise scope.source.error("kernel-unsupported", f"`{what}` is not supported in a kernel", statement, help)
+
+
+def _inline(scope: Scope, node: ast.Call, function: ast.FunctionDef, values: Mapping[str, Value]) -> Value | None:
+    """The value of a call of another function of the same file: its body, on these arguments."""
+    if function.name in scope.stack:
+        raise scope.source.error("kernel-unsupported", f"`{function.name}` calls itself", node)
+    problems = len(scope.found)
+    signature = read_signature(scope.source, function, scope.found)
+    missing = [p.name for p in signature.parameters if p.name not in values]
+    if missing:
+        raise scope.source.error("kernel-unsupported", f"`{function.name}` lacks its argument `{missing[0]}`", node)
+    names: dict[str, Value | None] = {**signature.constants, **values}
+    inner = Scope(scope.source, scope.builder, scope.found, names, scope.call, (*scope.stack, function.name))
+    results = _run(inner, function)
+    if len(results) != 1:
+        if len(scope.found) == problems:
+            raise scope.source.error("kernel-unsupported", f"`{function.name}` gives {len(results)} values", node)
+        return None
+    return results[0]
+
+
+def _check_results(
+    scope: Scope, function: ast.FunctionDef, signature: Signature, results: list[Value | None]
+) -> None:
+    place = scope.source.span(function.returns or function)
+    for i, result in enumerate(results):
+        if not isinstance(result, Tensor):
+            scope.found.error("kernel-shape", f"result {i} is a constant, not an array", place)
+        elif result.element == ELEMENTS["i1"]:
+            scope.found.error("kernel-shape", f"result {i} is boolean", place, help="choose numbers with `np.where`")
+    if signature.results is None:
+        return
+    if len(signature.results) != len(results):
+        message = f"`{function.name}` returns {len(results)} values, its annotation says {len(signature.results)}"
+        scope.found.error("kernel-shape", message, place)
+        return
+    for stated, result in zip(signature.results, results, strict=True):
+        if isinstance(result, Tensor) and (stated.dims or ()) != result.dims:
+            message = f"the result has shape {show(result.dims)}, the annotation says {show(stated.dims or ())}"
+            scope.found.error("kernel-shape", message, place)
+        elif isinstance(result, Tensor) and ELEMENTS[stated.dtype] != result.element:
+            message = f"the result is {element_name(result.element)}, the annotation says {stated.dtype}"
+            scope.found.error("kernel-shape", message, place)
+
+
+def _result_names(function: ast.FunctionDef, count: int, taken: set[str]) -> list[str]:
+    """Names for results: those of the returned variables where they are plain, else ``out``."""
+    for statement in function.body:
+        if isinstance(statement, ast.Return) and isinstance(statement.value, ast.Tuple):
+            items = [item.id if isinstance(item, ast.Name) else "" for item in statement.value.elts]
+            if all(items) and len({*items}) == count and not {*items} & taken:
+                return items
+    return []
+
+
+__all__ = ["ShapeError", "compile_source", "from_python"]

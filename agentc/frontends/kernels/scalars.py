@@ -1,0 +1,144 @@
+"""Scalar arithmetic of kernel bodies: one table from a name to the op that computes it, for floats and for integers."""
+
+from collections.abc import Callable, Mapping
+
+from xdsl.builder import Builder
+from xdsl.dialects import arith, math
+from xdsl.dialects.builtin import AnyFloat, Float32Type, Float64Type, FloatAttr, IntegerAttr, IntegerType
+from xdsl.dialects.utils import FastMathFlag
+from xdsl.ir import Attribute, Operation, SSAValue
+
+FLAGS = arith.FastMathFlagsAttr(
+    (FastMathFlag.REASSOC, FastMathFlag.NO_SIGNED_ZEROS, FastMathFlag.ALLOW_RECIP, FastMathFlag.ALLOW_CONTRACT)
+)
+"""Sums may be reordered, so that they vectorize; infinities and NaN keep their meaning."""
+
+Element = Float32Type | Float64Type | IntegerType
+ELEMENTS: Mapping[str, Element] = {
+    "f32": Float32Type(),
+    "f64": Float64Type(),
+    "i8": IntegerType(8),
+    "i32": IntegerType(32),
+    "i64": IntegerType(64),
+    "i1": IntegerType(1),
+}
+
+Scalar = Callable[..., Operation]
+
+
+def _binary(op: Callable[..., Operation]) -> Scalar:
+    return lambda a, b: op(a, b, FLAGS)
+
+
+def _unary(op: Callable[..., Operation]) -> Scalar:
+    return lambda a: op(a, FLAGS)
+
+
+def _compare_floats(predicate: str) -> Scalar:
+    return lambda a, b: arith.CmpfOp(a, b, predicate)
+
+
+def _compare_integers(predicate: str) -> Scalar:
+    return lambda a, b: arith.CmpiOp(a, b, predicate)
+
+
+FLOATS: Mapping[str, Scalar] = {
+    "add": _binary(arith.AddfOp),
+    "sub": _binary(arith.SubfOp),
+    "mul": _binary(arith.MulfOp),
+    "div": _binary(arith.DivfOp),
+    "pow": _binary(math.PowFOp),
+    "max": _binary(arith.MaximumfOp),
+    "min": _binary(arith.MinimumfOp),
+    "neg": _unary(arith.NegfOp),
+    "abs": _unary(math.AbsFOp),
+    "exp": _unary(math.ExpOp),
+    "log": _unary(math.LogOp),
+    "sqrt": _unary(math.SqrtOp),
+    "tanh": _unary(math.TanhOp),
+    "sin": _unary(math.SinOp),
+    "cos": _unary(math.CosOp),
+    "floor": _unary(math.FloorOp),
+    "ceil": _unary(math.CeilOp),
+    "round": _unary(math.RoundEvenOp),
+    "eq": _compare_floats("oeq"),
+    "ne": _compare_floats("une"),
+    "lt": _compare_floats("olt"),
+    "le": _compare_floats("ole"),
+    "gt": _compare_floats("ogt"),
+    "ge": _compare_floats("oge"),
+    "where": arith.SelectOp,
+}
+INTEGERS: Mapping[str, Scalar] = {
+    "add": arith.AddiOp,
+    "sub": arith.SubiOp,
+    "mul": arith.MuliOp,
+    "max": arith.MaxSIOp,
+    "min": arith.MinSIOp,
+    "eq": _compare_integers("eq"),
+    "ne": _compare_integers("ne"),
+    "lt": _compare_integers("slt"),
+    "le": _compare_integers("sle"),
+    "gt": _compare_integers("sgt"),
+    "ge": _compare_integers("sge"),
+    "where": arith.SelectOp,
+}
+BOOLEANS: Mapping[str, Scalar] = {"and": arith.AndIOp, "or": arith.OrIOp, "xor": arith.XOrIOp, "where": arith.SelectOp}
+COMPARISONS = frozenset({"eq", "ne", "lt", "le", "gt", "ge"})
+
+
+def table_for(element: Attribute) -> Mapping[str, Scalar]:
+    """The operations that exist on ``element``."""
+    if isinstance(element, AnyFloat):
+        return FLOATS
+    return BOOLEANS if element == ELEMENTS["i1"] else INTEGERS
+
+
+def element_name(element: Attribute) -> str:
+    """``f32`` and the like, as kernels spell it."""
+    return next(name for name, known in ELEMENTS.items() if known == element)
+
+
+def constant(builder: Builder, value: float, element: Element) -> SSAValue:
+    """Insert ``value`` as a constant of ``element``."""
+    if isinstance(element, IntegerType):
+        attribute: Attribute = IntegerAttr(int(value), element)
+    else:
+        attribute = FloatAttr(float(value), element)
+    return builder.insert(arith.ConstantOp(attribute)).result  # pyright: ignore[reportArgumentType]
+
+
+def identity(kind: str, element: Element) -> float:
+    """The start of a reduction: what ``sum``, ``prod``, ``max`` or ``min`` leaves as it is."""
+    if kind in ("sum", "prod"):
+        return 0.0 if kind == "sum" else 1.0
+    sign = -1 if kind == "max" else 1
+    if isinstance(element, IntegerType):
+        width = element.width.data
+        return -(1 << (width - 1)) if sign < 0 else (1 << (width - 1)) - 1
+    return sign * float("inf")
+
+
+COMBINE: Mapping[str, str] = {"sum": "add", "prod": "mul", "max": "max", "min": "min"}
+"""Reduction -> the scalar operation that combines two partial values."""
+
+
+def convert(builder: Builder, value: SSAValue, target: Element) -> SSAValue:
+    """Insert the conversion of a scalar to ``target``, as NumPy's ``astype`` does (floats toward zero)."""
+    source = value.type
+    if source == target:
+        return value
+    return builder.insert(_conversion(value, source, target)).results[0]
+
+
+def _conversion(value: SSAValue, source: Attribute, target: Element) -> Operation:
+    if isinstance(source, IntegerType):
+        if not isinstance(target, IntegerType):
+            unsigned = source.width.data == 1
+            return arith.UIToFPOp(value, target) if unsigned else arith.SIToFPOp(value, target)
+        if source.width.data > target.width.data:
+            return arith.TruncIOp(value, target)
+        return (arith.ExtUIOp if source.width.data == 1 else arith.ExtSIOp)(value, target)
+    if isinstance(target, IntegerType):
+        return arith.FPToSIOp(value, target)
+    return arith.ExtFOp(value, target) if source == ELEMENTS["f32"] else arith.TruncFOp(value, target)

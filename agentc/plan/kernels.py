@@ -1,0 +1,83 @@
+"""The calling convention of a compiled tensor kernel, as plain data.
+
+Every machine function that a kernel becomes takes its parameters in this order: one pointer per tensor argument, result
+and temporary (C-contiguous, no two overlapping) and the scalars, in the order of ``parameters``; then one 64-bit size per
+name in ``sizes``.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+Dim = str | int
+"""A size: a name that is the same wherever it stands in a kernel, or a number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A tensor or scalar that a machine function takes."""
+
+    name: str
+    dtype: str
+    """``f32``, ``f64``, ``i8``, ``i32``, ``i64`` or ``i1``; ``index`` for a loop bound."""
+    dims: tuple[Dim, ...] | None
+    """``None`` for a scalar that is passed by value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """One machine function of a kernel. Phases run one after the other."""
+
+    symbol: str
+    arguments: tuple[int, ...]
+    """Indices into the kernel's arguments, results and temporaries, counted through in this order."""
+    sizes: tuple[str, ...]
+    rows: Dim | None
+    """Size of the range that may be cut at will, by two last scalars ``low`` and ``high``; ``None``: whole only."""
+
+
+@dataclass(frozen=True, slots=True)
+class KernelAbi:
+    """All that a caller has to know of a kernel."""
+
+    name: str
+    arguments: tuple[Parameter, ...]
+    results: tuple[Parameter, ...]
+    temporaries: tuple[Parameter, ...]
+    sizes: tuple[str, ...]
+    phases: tuple[Phase, ...]
+
+    @property
+    def buffers(self) -> tuple[Parameter, ...]:
+        """Arguments, results and temporaries: what ``Phase.arguments`` counts."""
+        return self.arguments + self.results + self.temporaries
+
+    def to_json(self) -> str:
+        """The text of ``NAME.abi.json``; the same for equal values."""
+        return json.dumps({"schema": 1, **asdict(self)}, indent=1) + "\n"
+
+    @staticmethod
+    def from_json(text: str) -> "KernelAbi":
+        """Read back what ``to_json`` wrote.
+
+        Raises:
+            ValueError: the text is of another schema.
+        """
+        data: dict[str, Any] = json.loads(text)
+        if data.get("schema") != 1:
+            raise ValueError(f"kernel ABI of schema {data.get('schema')!r}, not 1")
+        return KernelAbi(
+            data["name"],
+            *(tuple(_parameter(p) for p in data[key]) for key in ("arguments", "results", "temporaries")),
+            tuple(data["sizes"]),
+            tuple(
+                Phase(p["symbol"], tuple(p["arguments"]), tuple(p["sizes"]), p["rows"])  #
+                for p in data["phases"]
+            ),
+        )
+
+
+def _parameter(data: Mapping[str, Any]) -> Parameter:
+    dims = data["dims"]
+    return Parameter(data["name"], data["dtype"], None if dims is None else tuple(dims))
