@@ -17,13 +17,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from xdsl.dialects.builtin import (
-    Float64Type,
     I64,
     ArrayAttr,
     DictionaryAttr,
+    Float64Type,
     FloatAttr,
     IntegerAttr,
-    IntegerType,
     StringAttr,
     SymbolNameConstraint,
     SymbolRefAttr,
@@ -58,8 +57,10 @@ from xdsl.irdl import (
     var_result_def,
 )
 from xdsl.parser import AttrParser
+from xdsl.pattern_rewriter import RewritePattern
 from xdsl.printer import Printer
 from xdsl.traits import (
+    HasCanonicalizationPatternsTrait,
     HasParent,
     IsolatedFromAbove,
     IsTerminator,
@@ -235,6 +236,16 @@ class ListType(ParametrizedAttribute, TypeAttribute):
 # Ops
 
 
+class _Folds(HasCanonicalizationPatternsTrait):
+    """What `canonicalize` knows of control flow."""
+
+    @classmethod
+    def get_canonicalization_patterns(cls) -> tuple[RewritePattern, ...]:
+        from agentc.dialects.canonicalization import PATTERNS
+
+        return PATTERNS
+
+
 @irdl_op_definition
 class GraphOp(IRDLOperation):
     """
@@ -312,7 +323,7 @@ class InputOp(IRDLOperation):
     label = prop_def(StringAttr)
     result = result_def()
 
-    traits = traits_def(HasParent(GraphOp), Pure())
+    traits = traits_def(HasParent(GraphOp))  # not pure: an input that nothing reads is still part of the signature
     assembly_format = "$label attr-dict `:` type($result)"
 
     def __init__(self, label: str, type: Attribute, attributes: Mapping[str, Attribute] | None = None):
@@ -366,7 +377,7 @@ class GetOp(IRDLOperation):
     field = prop_def(StringAttr)
     result = result_def()
 
-    traits = traits_def(Pure())
+    traits = traits_def(Pure(), _Folds())
     assembly_format = "$record $field attr-dict `:` type($record) `->` type($result)"
 
     def __init__(self, record: SSAValue, field: str, type: Attribute):
@@ -471,7 +482,7 @@ class BranchOp(IRDLOperation):
     cases = var_region_def("single_block")
 
     irdl_options = (ParsePropInAttrDict(),)
-    traits = traits_def(RecursiveMemoryEffect())
+    traits = traits_def(RecursiveMemoryEffect(), _Folds())
     assembly_format = (
         "$selector $labels `probabilities` $probabilities `:` type($selector) `->` type($results_) $cases attr-dict"
     )
@@ -528,7 +539,7 @@ class LoopOp(IRDLOperation):
     body = region_def("single_block")
 
     irdl_options = (ParsePropInAttrDict(),)
-    traits = traits_def(RecursiveMemoryEffect())
+    traits = traits_def(RecursiveMemoryEffect(), _Folds())
     assembly_format = (
         "`(` $inits `)` `expected` $expected `max` $max (`assumed` $assumed^)? `:` "
         "functional-type($inits, $results_) $body attr-dict"

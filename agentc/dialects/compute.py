@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 
 from xdsl.dialects.builtin import DictionaryAttr, StringAttr, SymbolRefAttr
@@ -32,6 +33,7 @@ from agentc.dialects.interfaces import Fusible, HasWork, Placeable, shape_of, wo
 from agentc.dialects.llm import shape_attr
 from agentc.dialects.tool import HOSTS
 from agentc.plan import demand
+from agentc.plan.formula import Formula, symbol
 from agentc.plan.quantity import Quantity
 from agentc.plan.work import Work
 
@@ -191,16 +193,29 @@ class KernelOp(IRDLOperation):
 
 
 def _fused_work(op: Operation) -> Work:
+    """The sum of the steps, each with symbols of its own: `cpu_seconds` of one is not that of the next."""
     assert isinstance(op, FusedOp)
-    return demand.add(work for inner in op.body.block.ops if (work := work_of(inner)) is not None)
+    return demand.add(
+        _renamed(work, {name: symbol(f"step{i}.{name}") for name in shape_of(inner)})
+        for i, inner in enumerate(op.body.block.ops)
+        if (work := work_of(inner)) is not None
+    )
 
 
 def _fused_shape(op: Operation) -> Mapping[str, Quantity]:
     assert isinstance(op, FusedOp)
-    merged: dict[str, Quantity] = {}
-    for inner in op.body.block.ops:
-        merged |= shape_of(inner)
-    return merged
+    steps = enumerate(op.body.block.ops)
+    return {f"step{i}.{name}": figure for i, inner in steps for name, figure in shape_of(inner).items()}
+
+
+def _renamed(work: Work, names: Mapping[str, Formula]) -> Work:
+    rows: dict[str, Formula] = {
+        field.name: getattr(work, field.name).substitute(names)
+        for field in dataclasses.fields(Work)
+        if field.name != "flops"
+    }
+    flops = {precision: formula.substitute(names) for precision, formula in work.flops.items()}
+    return dataclasses.replace(work, flops=flops, **rows)
 
 
 @irdl_op_definition

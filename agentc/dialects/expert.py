@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from functools import cache
 
 from xdsl.dialects.builtin import (
     I64,
     DictionaryAttr,
     IntegerAttr,
-    IntegerType,
     StringAttr,
     SymbolRefAttr,
     i64,
@@ -40,6 +40,7 @@ from agentc.dialects.llm import ENGINES, shape_attr
 from agentc.dialects.model import model_shape, spec_of
 from agentc.plan import demand
 from agentc.plan.formula import ZERO
+from agentc.plan.models import ModelShape
 from agentc.plan.quantity import Quantity
 from agentc.plan.work import Work
 
@@ -75,8 +76,12 @@ def step_parts(op: Operation) -> dict[str, Work]:
     spec = spec_of(op)
     phase = op.properties.get("phase")
     decoding = op.name == "expert.decode" or (isinstance(phase, StringAttr) and phase.data == "decode")
-    parts = demand.decode_parts if decoding else demand.prefill_parts
-    return parts(spec.shape.data, spec.precision.data)
+    return _parts(spec.shape.data, spec.precision.data, decoding)
+
+
+@cache
+def _parts(shape: ModelShape, precision: str, decoding: bool) -> dict[str, Work]:
+    return (demand.decode_parts if decoding else demand.prefill_parts)(shape, precision)
 
 
 _EXPERTS = HasWork(part_work("experts"), model_shape)

@@ -30,7 +30,8 @@ class SelectOp(IRDLOperation):
     """
     Attention, norms and the router of all layers: gives the tokens' hidden states with the experts chosen for them.
 
-    In the phase `prefill` it reads text, in `decode` a cache.
+    In the phase `prefill` it reads text, after the cache of a prefix where the first operand is one; in `decode`
+    a cache.
 
     ```mlir
     %routed = gate.select @mind(%question) phase "prefill" shape {input_tokens = #agent.quantity<512.0>} : (!agent.text) -> !expert.routing

@@ -30,7 +30,9 @@ from agentc.dialects.interfaces import Placeable
 from agentc.dialects.kv import CacheType
 from agentc.dialects.model import model_shape, model_work
 from agentc.plan import demand
+from agentc.plan.models import ModelShape
 from agentc.plan.quantity import Quantity
+from agentc.plan.work import Work
 
 __all__ = ["CallOp", "DecodeOp", "Llm", "PrefillOp", "model_shape"]
 
@@ -46,12 +48,17 @@ def _text(text: str | None) -> StringAttr | None:
     return StringAttr(text) if text is not None else None
 
 
+def _whole_call(shape: ModelShape, precision: str) -> Work:
+    return demand.add((demand.prefill(shape, precision), demand.decode(shape, precision)))
+
+
 @irdl_op_definition
 class CallOp(IRDLOperation):
     """
     One answer of a language model. `{0}`, `{1}`, … in the prompt stand for the inputs; without a prompt the
     inputs follow each other. `fields` asks for a record of these fields instead of text.
 
+    A call of a hosted model stays whole: `split-llm` leaves it, its work is the API's time, its place `hosted`.
     Sampling makes each call a draw of its own: an unused call may go, two equal calls may not become one.
 
     ```mlir
@@ -71,7 +78,7 @@ class CallOp(IRDLOperation):
     result = result_def()
 
     irdl_options = (ParsePropInAttrDict(),)
-    traits = traits_def(MemoryAllocEffect())
+    traits = traits_def(MemoryAllocEffect(), Placeable(("hosted",)), model_work(_whole_call))
     assembly_format = (
         "$model `(` $inputs `)` (`system` $system^)? (`prompt` $prompt^)? (`fields` $fields^)? `shape` $shape attr-dict `:` "
         "functional-type($inputs, $result)"
@@ -109,7 +116,8 @@ class CallOp(IRDLOperation):
 class PrefillOp(IRDLOperation):
     """
     Reads a prompt and writes its KV cache. `from` is the cache of a prefix that is already there;
-    `cached_tokens` in the shape says how much of the input it covers.
+    `cached_tokens` in the shape says how much of the input it covers. `system` and `prompt` state the whole
+    prompt in either case, so that a runtime may also read all of it.
 
     ```mlir
     %cache = llm.prefill @mind(%question) prompt "Answer briefly: {0}" shape {input_tokens = #agent.quantity<512.0>} : (!agent.text) -> !kv.cache<@mind>

@@ -8,7 +8,6 @@ from xdsl.dialects.builtin import (
     I64,
     DictionaryAttr,
     IntegerAttr,
-    IntegerType,
     StringAttr,
     SymbolNameConstraint,
     SymbolRefAttr,

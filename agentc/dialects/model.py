@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any, ClassVar
 
 from xdsl.dialects.builtin import (
@@ -27,9 +29,11 @@ from xdsl.traits import MemoryAllocEffect, Pure, SymbolOpInterface, SymbolTable
 from xdsl.utils.exceptions import VerifyException
 
 from agentc.dialects.agent import QuantityAttr, quantities
-from agentc.dialects.data import PlainData
+from agentc.dialects.data import PlainData, from_attr
 from agentc.dialects.interfaces import HasWork, Placeable
 from agentc.plan import demand
+from agentc.plan.formula import constant, symbol
+from agentc.plan.graph import Hosted
 from agentc.plan.models import ModelShape
 from agentc.plan.quantity import Quantity
 from agentc.plan.work import Work
@@ -159,12 +163,31 @@ def model_shape(op: Operation) -> dict[str, Quantity]:
     return derived | stated
 
 
+def hosted_of(spec: SpecOp) -> Hosted | None:
+    """Prices and speed of a hosted model, or ``None`` for one that the fleet runs."""
+    if spec.hosted is None:
+        return None
+    known = {field.name for field in dataclasses.fields(Hosted)}
+    return from_attr(Hosted, DictionaryAttr({k: v for k, v in spec.hosted.data.items() if k in known}))
+
+
+def hosted_work(hosted: Hosted, shape: Mapping[str, Quantity]) -> Work:
+    """What a call of an API takes: its time to the first token, and its pace for the tokens of the answer."""
+    seconds = constant(hosted.ttft_seconds)
+    if hosted.tokens_per_second and "output_tokens" in shape:
+        seconds = seconds + symbol("output_tokens") / hosted.tokens_per_second
+    return Work(static_seconds=seconds)
+
+
 def model_work(formula: Callable[[ModelShape, str], Work]) -> HasWork:
-    """The interface of a call whose work is ``formula`` of its model's shape and precision."""
+    """The interface of a call whose work is ``formula`` of its model's shape and precision, or its API's time."""
+    cached = cache(formula)
 
     def work(op: Operation) -> Work:
         spec = spec_of(op)
-        return formula(spec.shape.data, spec.precision.data)
+        if (hosted := hosted_of(spec)) is not None:
+            return hosted_work(hosted, model_shape(op))
+        return cached(spec.shape.data, spec.precision.data)
 
     return HasWork(work, model_shape)
 

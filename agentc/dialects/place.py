@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from xdsl.dialects.builtin import (
-    Float64Type,
     ArrayAttr,
+    Float64Type,
     FloatAttr,
     StringAttr,
     SymbolNameConstraint,
@@ -33,7 +33,7 @@ from xdsl.traits import HasParent, NoTerminator, Pure, SymbolOpInterface
 
 from agentc.dialects.data import PlainData
 from agentc.plan.fleet import Financing, Fleet, Link, Stock
-from agentc.plan.placement import Alternative, Assignment, Option, PlanSummary
+from agentc.plan.placement import Alternative, Assignment, Hop, Option, PlanSummary
 
 
 @irdl_attr_definition
@@ -104,6 +104,20 @@ class OnAttr(PlainData[Assignment]):
 
     name = "place.on"
     plain: ClassVar[Any] = Assignment
+
+
+@irdl_attr_definition
+class HopAttr(PlainData[Hop]):
+    """
+    What a `kv.transfer` between two pools was planned to take (attribute `place.hop`).
+
+    ```mlir
+    #place.hop<{seconds = 0.0034 : f64, link = "roce-400g", bytes_ = 160000000.0 : f64}>
+    ```
+    """
+
+    name = "place.hop"
+    plain: ClassVar[Any] = Hop
 
 
 @irdl_attr_definition
@@ -312,8 +326,14 @@ def alternatives(op: Operation) -> tuple[Alternative, ...]:
     return tuple(item.data for item in attr if isinstance(item, AlternativeAttr))
 
 
+def hop(op: Operation) -> Hop | None:
+    """What the transfer ``op`` takes, or ``None`` where it stays in its pool or nothing is placed."""
+    attr = op.attributes.get("place.hop")
+    return attr.data if isinstance(attr, HopAttr) else None
+
+
 Place = Dialect(
     "place",
     [FleetOp, StockOp, LinkOp, TransferOp, PlanOp],
-    [StockAttr, LinkAttr, FinancingAttr, OptionAttr, OnAttr, AlternativeAttr, SummaryAttr],
+    [StockAttr, LinkAttr, FinancingAttr, OptionAttr, OnAttr, HopAttr, AlternativeAttr, SummaryAttr],
 )

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from agentc.plan.fleet import DeviceKind
 from agentc.plan.formula import ZERO, Formula
 from agentc.plan.models import ModelShape
 from agentc.plan.quantity import Quantity
@@ -43,6 +44,17 @@ class PlacementRule:
     pin: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Hosted:
+    """A model behind somebody else's API: its prices, and how fast it answers."""
+
+    usd_per_input_token: float = 0.0
+    usd_per_output_token: float = 0.0
+    ttft_seconds: float = 0.0
+    tokens_per_second: float = 0.0
+    """Of one answer; 0: the whole answer comes at once."""
+
+
 @dataclass(frozen=True)
 class Task:
     """One operator that can be placed."""
@@ -66,6 +78,12 @@ class Task:
     rule: PlacementRule = PlacementRule()
     group: str | None = None
     """Tasks of one group run on one pool (the operators of one sharded model step)."""
+    concurrency: float = 1.0
+    """Visits that run side by side (a map's concurrency): on the longest path a task weighs visits / concurrency."""
+    kinds: tuple[DeviceKind, ...] = ()
+    """Kinds of device that can run it; empty: unknown."""
+    hosted: Hosted | None = None
+    """Set where no device of the fleet runs it but an API; its ``static_seconds`` are the API's."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,81 @@
+"""What `canonicalize` knows of the `agent` dialect: control flow that is decided already, fields of nothing."""
+
+from xdsl.dialects.arith import ConstantOp
+from xdsl.dialects.builtin import IntegerAttr
+from xdsl.ir import Block, Operation, SSAValue
+from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
+from xdsl.rewriter import InsertPoint
+
+from agentc.dialects.agent import BranchOp, GetOp, LoopOp, NoneOp
+
+
+class DecideBranch(RewritePattern):
+    """A branch whose selector is a constant flag, or that has one case only, is that case."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: BranchOp, rewriter: PatternRewriter) -> None:
+        if (case := _decided(op)) is not None:
+            _splice(op, op.cases[case].block, (), rewriter)
+
+
+class DropIdleBranch(RewritePattern):
+    """A branch that does nothing and gives the same values in every case is these values."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: BranchOp, rewriter: PatternRewriter) -> None:
+        yields = [_operands(case.block) for case in op.cases]
+        if any(len(list(case.block.ops)) > 1 for case in op.cases) or any(row != yields[0] for row in yields):
+            return
+        rewriter.replace(op, [], yields[0])
+
+
+class RunLoopOnce(RewritePattern):
+    """A loop of at most one trip is its body."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: LoopOp, rewriter: PatternRewriter) -> None:
+        if op.max.value.data == 1:
+            _splice(op, op.body.block, list(op.inits), rewriter)
+
+
+class GetOfNothing(RewritePattern):
+    """A field of no value is no value."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: GetOp, rewriter: PatternRewriter) -> None:
+        if isinstance(op.record.owner, NoneOp):
+            rewriter.replace(op, NoneOp(op.result.type))
+
+
+PATTERNS: tuple[RewritePattern, ...] = (DecideBranch(), DropIdleBranch(), RunLoopOnce(), GetOfNothing())
+
+
+def _decided(op: BranchOp) -> int | None:
+    """The only case that can run, if that is known."""
+    if not op.cases:
+        return None
+    labels = [label.data for label in op.labels]
+    if labels == ["*"]:
+        return 0
+    selector = op.selector.owner
+    if not isinstance(selector, ConstantOp) or not isinstance(flag := selector.value, IntegerAttr):
+        return None
+    wanted = "true" if flag.value.data else "false"
+    return next((i for name in (wanted, "*") for i, label in enumerate(labels) if label == name), None)
+
+
+def _operands(block: Block) -> list[SSAValue]:
+    last = block.last_op
+    assert last is not None
+    return list(last.operands)
+
+
+def _splice(op: Operation, block: Block, arguments: list[SSAValue] | tuple[()], rewriter: PatternRewriter) -> None:
+    """Put the block's ops in the place of ``op``; its results become what the terminator gives."""
+    last = block.last_op
+    assert last is not None
+    given = list(last.operands)[-len(op.results) :] if op.results else []
+    owned = dict(zip(block.args, arguments, strict=True))
+    rewriter.erase(last)
+    rewriter.inline_block(block, InsertPoint.before(op), list(arguments))
+    rewriter.replace(op, [], [owned.get(value, value) for value in given])  # pyright: ignore[reportArgumentType]
