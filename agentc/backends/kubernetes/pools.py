@@ -1,0 +1,152 @@
+"""Pools of a placed module that an engine serves, as plain data."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from xdsl.dialects.builtin import ModuleOp, SymbolRefAttr
+from xdsl.ir import Operation
+
+from agentc.analyses.naming import task_name
+from agentc.backends.kubernetes.engines import Engine, engine_of
+from agentc.dialects.model import SpecOp, spec_of
+from agentc.dialects.place import FleetOp, assignment
+from agentc.plan.fleet import Device
+from agentc.plan.placement import Assignment
+
+SERVED = {"decoder": (), "stt": (), "embedding": ("--runner", "pooling"), "rerank": ("--runner", "pooling")}
+"""Kinds of model that vLLM serves, and the arguments that say so."""
+
+QUANTIZED = ("int8", "int4", "fp4")
+"""Precisions that vLLM takes from the checkpoint; fp8 it makes itself from a bf16 one."""
+
+
+@dataclass(frozen=True)
+class EnginePool:
+    """Replicas of one engine configuration."""
+
+    name: str
+    slug: str
+    tasks: tuple[str, ...]
+    model: str
+    """What the engine loads: a repository's name or a path."""
+    precision: str
+    kind: str
+    on: Assignment
+    role: str
+    """``both``, ``prefill`` or ``decode``."""
+    device: Device
+    engine: Engine
+    peers: tuple[str, ...] = ()
+    """Vendors of the pools that it exchanges KV caches with."""
+    note: str = ""
+
+
+def engine_pools(module: ModuleOp) -> list[EnginePool]:
+    """The module's pools that vLLM serves, in program order, each once."""
+    devices = {
+        stock.device.name: stock.device
+        for op in module.walk()
+        if isinstance(op, FleetOp)
+        for stock in op.fleet().stocks
+    }
+    grouped: dict[str, list[tuple[Operation, Assignment, SpecOp]]] = {}
+    for op, on, spec in _model_ops(module):
+        if on.pool is not None and on.device in devices and spec.shape.data.kind in SERVED:
+            grouped.setdefault(on.pool, []).append((op, on, spec))
+    vendors = {name: devices[members[0][1].device].vendor.lower() for name, members in grouped.items()}
+    partners = _partners(module)
+    found: list[EnginePool] = []
+    for name, members in grouped.items():
+        device = devices[members[0][1].device]
+        engine = engine_of(device.vendor, device.kind)
+        if engine is not None:
+            peers = tuple(sorted({vendors[peer] for peer in partners.get(name, set()) if peer in vendors}))
+            found.append(_pool(name, members, device, engine, peers))
+    return found
+
+
+def _pool(
+    name: str,
+    members: list[tuple[Operation, Assignment, SpecOp]],
+    device: Device,
+    engine: Engine,
+    peers: tuple[str, ...],
+) -> EnginePool:
+    op, on, spec = members[0]
+    shape = spec.shape.data
+    spans = on.tp * on.pp > device.scale_up_size
+    notes = [
+        "spans hosts: give its replicas to a multi-host controller such as LeaderWorkerSet" if spans else "",
+        f"expects a checkpoint that is quantized to {spec.precision.data}" if spec.precision.data in QUANTIZED else "",
+        "needs a router that pairs prefill and decode replicas, such as llm-d's" if on.mode == "disaggregated" else "",
+    ]
+    return EnginePool(
+        name=name,
+        slug=slug(name),
+        tasks=tuple(dict.fromkeys(task_name(member) for member, _, _ in members)),
+        model=shape.source.removeprefix("hf:") if shape.source.startswith("hf:") else shape.name,
+        precision=spec.precision.data,
+        kind=shape.kind,
+        on=on,
+        role=_role(op, on),
+        device=device,
+        engine=engine,
+        peers=peers,
+        note="; ".join(note for note in notes if note),
+    )
+
+
+def _model_ops(module: ModuleOp) -> Iterator[tuple[Operation, Assignment, SpecOp]]:
+    for op in module.walk():
+        on = assignment(op)
+        if on is not None and isinstance(op.properties.get("model"), SymbolRefAttr):
+            yield op, on, spec_of(op)
+
+
+def _role(op: Operation, on: Assignment) -> str:
+    if on.mode != "disaggregated":
+        return "both"
+    phase = op.properties.get("phase")
+    decoding = op.name.endswith(".decode") or (phase is not None and "decode" in str(phase))
+    return "decode" if decoding else "prefill"
+
+
+def _partners(module: ModuleOp) -> dict[str, set[str]]:
+    """Pool -> pools at the other end of its KV transfers."""
+    found: dict[str, set[str]] = {}
+    for op in module.walk():
+        if op.name != "kv.transfer":
+            continue
+        before = _pool_before(op)
+        after = {pool for use in op.results[0].uses if (pool := _pool_after(use.operation)) is not None}
+        for pool in after:
+            if before is not None and before != pool:
+                found.setdefault(before, set()).add(pool)
+                found.setdefault(pool, set()).add(before)
+    return found
+
+
+def _pool_before(op: Operation) -> str | None:
+    owner = op.operands[0].owner
+    while isinstance(owner, Operation):
+        if (on := assignment(owner)) is not None:
+            return on.pool
+        owner = owner.operands[0].owner if owner.operands else None
+    return None
+
+
+def _pool_after(op: Operation) -> str | None:
+    while assignment(op) is None:
+        uses = [use.operation for result in op.results for use in result.uses]
+        if not uses:
+            return None
+        op = uses[0]
+    on = assignment(op)
+    return on.pool if on is not None else None
+
+
+def slug(name: str) -> str:
+    """A DNS label (RFC 1123) for a pool's name: lower case, digits and hyphens, at most 52 characters."""
+    text = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    return text[:52].rstrip("-")

@@ -1,0 +1,21 @@
+"""What a backend is given."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from xdsl.dialects.builtin import ModuleOp
+
+
+@dataclass(frozen=True)
+class Request:
+    """One build to write."""
+
+    module: ModuleOp
+    """The placed module."""
+    out: Path
+    """Root of the build; artifacts name their path relative to it."""
+    base: Path
+    """Folder of the agent's definition, against which the definition's paths are meant."""
+    kernels: Mapping[str, ModuleOp] = field(default_factory=dict[str, ModuleOp])
+    """Kernel name -> module with its lowered function."""

@@ -1,0 +1,33 @@
+"""Arguments that several commands share."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+OBJECTIVES = ("cost", "latency", "energy")
+
+
+def compiling(command: F) -> F:
+    """The options of every command that compiles an agent."""
+    options = (
+        click.option("--fleet", metavar="F", help="A fleet file, or a shipped fleet's name.  [default: mixed-2026]"),
+        click.option(
+            "--sla",
+            "sla",
+            metavar="K=V",
+            multiple=True,
+            help="Set a limit: ttft_ms=250, tbt_ms.p95=20, end_to_end_ms=4000.",
+        ),
+        click.option(
+            "--load", "load", metavar="RPS", type=click.FloatRange(min=0, min_open=True), help="Requests per second."
+        ),
+        click.option(
+            "--objective", type=click.Choice(OBJECTIVES), default="cost", show_default=True, help="What to minimize."
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command

@@ -1,0 +1,76 @@
+"""``agentc run``."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.command(short_help="Execute a build on this machine.")
+@click.argument("build", type=click.Path(path_type=Path))
+@click.option("--input", "input_", metavar="JSON|@FILE|-", help="The request's inputs; -: read stdin.")
+@click.option(
+    "--bind", metavar="MODEL=URL", multiple=True, help="Serve MODEL by the OpenAI-compatible endpoint at URL."
+)
+@click.option("--state", metavar="DIR", type=click.Path(path_type=Path), help="Where memories are kept between runs.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of sampling.")
+@click.option(
+    "--timeout", metavar="SECONDS", type=click.FloatRange(min=0, min_open=True), help="Give up after this long."
+)
+@click.option(
+    "--trace", metavar="FILE", type=click.Path(path_type=Path), help="Write the trace of every node as JSON lines."
+)
+@click.option(
+    "--out", metavar="DIR", type=click.Path(path_type=Path), default=Path(), help="Where audio and images go."
+)
+@click.option("--stream/--no-stream", default=True, help="Show tokens as they come, on stderr.")
+@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def run(build: Path, **options: Any) -> None:
+    """Execute BUILD with real engines on this machine and print its outputs, then the time of each node.
+
+    Inputs are JSON by name; "@file.wav" as a value reads a file.
+    """
+    from agentc.runtime import execute
+
+    outcome = execute(
+        build,
+        _request(options["input_"]),
+        bind=options["bind"],
+        state=options["state"],
+        seed=options["seed"],
+        timeout=options["timeout"],
+        files=options["out"],
+        stream=sys.stderr if options["stream"] and options["format_"] == "text" else None,
+    )
+    if options["trace"] is not None:
+        options["trace"].write_text(outcome.trace_lines(), encoding="utf-8")
+    click.echo(outcome.json() if options["format_"] == "json" else outcome.text(), nl=False)
+
+
+def _request(text: str | None) -> dict[str, Any]:
+    """The inputs, from JSON, ``@file`` or ``-``.
+
+    Raises:
+        Refused: ``bad-input`` with the place of what is no JSON object.
+    """
+    from agentc.support.diagnostics import Diagnostic, Refused, Span
+
+    name, content = "--input", text if text is not None else "{}"
+    if text == "-":
+        name, content = "<stdin>", sys.stdin.read()
+    elif text is not None and text.startswith("@"):
+        name = text[1:]
+        try:
+            content = Path(name).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as problem:
+            raise Refused(Diagnostic("bad-input", f"cannot read `{name}`: {problem}")) from None
+    try:
+        value: Any = json.loads(content)
+    except json.JSONDecodeError as problem:
+        where = Span(name, problem.lineno, problem.colno)
+        raise Refused(Diagnostic("bad-input", f"the input is not JSON: {problem.msg}", where)) from None
+    if not isinstance(value, dict):
+        raise Refused(Diagnostic("bad-input", "the input is not a JSON object", help='write {"question": "…"}'))
+    return value

@@ -1,0 +1,183 @@
+"""The facts of a placement, read from the placed IR alone: schema 1 of ``explain-placement --format json``."""
+
+from dataclasses import dataclass, field, replace
+
+from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr, UnitAttr
+from xdsl.ir import Operation
+
+from agentc.analyses.naming import task_name
+from agentc.dialects.agent import GraphOp
+from agentc.dialects.interfaces import shape_of
+from agentc.dialects.place import FleetOp, PlanOp, TransferOp, alternatives, assignment
+from agentc.plan.graph import Limit, Load
+from agentc.plan.placement import Alternative, Assignment, PlanSummary
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class TaskFact:
+    """One placed task."""
+
+    name: str
+    op: str
+    source: str
+    on: Assignment
+    made_by: tuple[str, ...] = ()
+    alternatives: tuple[Alternative, ...] = ()
+    asynchronous: bool = False
+    assumed: tuple[str, ...] = ()
+    """Figures of the task that the definition does not state."""
+    after: tuple[str, ...] = ()
+    """Tasks whose values it takes."""
+
+
+@dataclass(frozen=True)
+class TransferFact:
+    """Bytes that move between two places."""
+
+    src: str
+    dst: str
+    bytes_: float
+    link: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything that a report says."""
+
+    agent: str
+    fleet: str
+    fleet_source: str
+    summary: PlanSummary
+    limits: tuple[Limit, ...]
+    load: Load
+    tasks: tuple[TaskFact, ...] = ()
+    transfers: tuple[TransferFact, ...] = ()
+    devices: tuple[str, ...] = ()
+    """Device classes of the fleet, in its order: the order of colors in pictures."""
+    solve_seconds: float | None = None
+    """Known only right after solving: a build does not record it, so that equal inputs give equal bytes."""
+    links: tuple[tuple[str, str], ...] = field(default=())
+    """Edges between tasks, for pictures."""
+
+    def task(self, name: str) -> TaskFact | None:
+        """The task of that name."""
+        return next((task for task in self.tasks if task.name == name), None)
+
+    def value(self, metric: str) -> float | None:
+        """Seconds of ``ttft``, ``tbt`` or ``end_to_end``."""
+        figures = {
+            "ttft": self.summary.ttft_seconds,
+            "tbt": self.summary.tbt_seconds,
+            "end_to_end": self.summary.end_to_end_seconds,
+        }
+        return figures[metric]
+
+    def kept(self, limit: Limit) -> bool:
+        """Whether a bound holds; one whose metric the agent has nothing of does."""
+        value = self.value(limit.metric)
+        return self.summary.status != "infeasible" and (value is None or value <= limit.seconds * (1 + 1e-6))
+
+
+def facts(module: ModuleOp, *, solve_seconds: float | None = None) -> Facts:
+    """Read the facts of a placed module.
+
+    Raises:
+        ValueError: the module holds no ``place.plan`` or no entry graph.
+    """
+    plan = next((op for op in module.walk() if isinstance(op, PlanOp)), None)
+    graph = next((op for op in module.walk() if isinstance(op, GraphOp) and op.entry is not None), None)
+    if plan is None or graph is None:
+        raise ValueError("the module is not placed: it holds no place.plan or no entry graph")
+    fleet = next((op for op in module.walk() if isinstance(op, FleetOp)), None)
+    placed = [op for op in graph.walk() if assignment(op) is not None]
+    names = {op: task_name(op) for op in placed}
+    sources = {op: _producers(op, names) for op in placed}
+    tasks = tuple(replace(_task(op, names[op]), after=sources[op]) for op in placed)
+    data = fleet.fleet() if fleet is not None else None
+    return Facts(
+        agent=graph.sym_name.data,
+        fleet=data.name if data else "",
+        fleet_source=data.source if data else "",
+        summary=plan.summary.data,
+        limits=tuple(limit.data for limit in graph.limits or ()),
+        load=graph.load.data if graph.load is not None else Load(assumed=True),
+        tasks=tasks,
+        transfers=tuple(_transfers(graph, names)),
+        devices=tuple(dict.fromkeys(stock.device.name for stock in data.stocks)) if data else (),
+        solve_seconds=solve_seconds,
+        links=tuple((src, task.name) for task in tasks for src in task.after),
+    )
+
+
+def _task(op: Operation, name: str) -> TaskFact:
+    on = assignment(op)
+    assert on is not None
+    source, made_by = op.attributes.get("agent.source"), op.attributes.get("agent.made_by")
+    return TaskFact(
+        name=name,
+        op=op.name,
+        source=source.data if isinstance(source, StringAttr) else "",
+        on=on,
+        made_by=tuple(item.data for item in made_by if isinstance(item, StringAttr))
+        if isinstance(made_by, ArrayAttr)
+        else (),
+        alternatives=alternatives(op),
+        asynchronous=isinstance(op.attributes.get("agent.async"), UnitAttr),
+        assumed=tuple(key for key, quantity in shape_of(op).items() if quantity.assumed),
+    )
+
+
+def _producers(op: Operation, names: dict[Operation, str]) -> tuple[str, ...]:
+    """The placed ops whose values reach ``op``, through ops that cost nothing."""
+    found: dict[str, None] = {}
+    seen: set[Operation] = set()
+    work = [operand.owner for operand in op.operands]
+    while work:
+        owner = work.pop(0)
+        if not isinstance(owner, Operation):
+            parent = owner.parent_op()
+            work += [operand.owner for operand in parent.operands] if parent is not None else []
+        elif owner in names:
+            found[names[owner]] = None
+        elif owner not in seen:
+            seen.add(owner)
+            work += [operand.owner for operand in owner.operands]
+            work += [
+                operand.owner
+                for region in owner.regions
+                for block in region.blocks
+                if block.last_op is not None
+                for operand in block.last_op.operands
+            ]
+    return tuple(found)
+
+
+def _transfers(graph: GraphOp, names: dict[Operation, str]) -> list[TransferFact]:
+    found: list[TransferFact] = []
+    for op in graph.walk():
+        if not isinstance(op, TransferOp):
+            continue
+        producers = _producers(op, names) or (op.source.data,)
+        for user in dict.fromkeys(use.operation for use in op.result.uses):
+            target = _consumer(user, names) or op.target.data
+            found.append(TransferFact(producers[0], target, op.bytes_.value.data, op.link.data, op.seconds.value.data))
+    return found
+
+
+def _consumer(op: Operation, names: dict[Operation, str]) -> str | None:
+    """The first placed op that a value reaches."""
+    work, seen = [op], {op}
+    while work:
+        user = work.pop(0)
+        if user in names:
+            return names[user]
+        following = [use.operation for result in user.results for use in result.uses]
+        work += [op for op in following if op not in seen]
+        seen.update(following)
+    return None
+
+
+__all__ = ["SCHEMA", "Facts", "TaskFact", "TransferFact", "facts"]

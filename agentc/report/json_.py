@@ -1,0 +1,112 @@
+"""The facts as JSON, schema 1: for scripts. Keys are only ever added within a schema."""
+
+import json
+from typing import Any
+
+from agentc.plan.placement import Alternative
+from agentc.report.facts import SCHEMA, Facts, TaskFact, TransferFact
+
+
+def render(facts: Facts) -> str:
+    """The facts as indented JSON with a final newline."""
+    return json.dumps(payload(facts), indent=2, allow_nan=False) + "\n"
+
+
+def payload(facts: Facts) -> dict[str, Any]:
+    """The facts as plain data, ready for ``json``."""
+    summary = facts.summary
+    return {
+        "schema": SCHEMA,
+        "agent": facts.agent,
+        "fleet": facts.fleet,
+        "objective": summary.objective,
+        "status": summary.status,
+        "gap": summary.gap,
+        "solve_seconds": facts.solve_seconds,
+        "cost": {"usd_per_hour": summary.usd_per_hour, "usd_per_request": summary.usd_per_request},
+        "latency": {
+            "ttft_ms": _ms(summary.ttft_seconds),
+            "tbt_ms": _ms(summary.tbt_seconds),
+            "end_to_end_ms": _ms(summary.end_to_end_seconds),
+            "critical_path": list(summary.critical_path),
+        },
+        "sla": _sla(facts),
+        "load": {
+            "requests_per_second": facts.load.requests_per_second,
+            "concurrency": facts.load.concurrency,
+            "assumed": facts.load.assumed,
+        },
+        "tasks": [_task(task) for task in facts.tasks],
+        "transfers": [_transfer(transfer) for transfer in facts.transfers],
+        "pools": [
+            {
+                "name": pool.name,
+                "device": pool.device,
+                "replicas": pool.replicas,
+                "devices": pool.devices,
+                "usd_per_hour": pool.usd_per_hour,
+                "utilization": pool.utilization,
+            }
+            for pool in summary.pools
+        ],
+        "baselines": [
+            {"name": row.name, "usd_per_hour": row.usd_per_hour, "devices": list(row.devices)}
+            for row in summary.baselines
+        ],
+        "assumptions": list(summary.assumptions),
+        "conflict": list(summary.conflict) or None,
+    }
+
+
+def _sla(facts: Facts) -> dict[str, Any]:
+    limits: dict[str, Any] = {"ttft_ms": None, "tbt_ms": None, "end_to_end_ms": None}
+    for limit in facts.limits:
+        limits[f"{limit.metric}_ms"] = _ms(limit.seconds)
+    return limits | {
+        "met": all(facts.kept(limit) for limit in facts.limits),
+        "percentiles": {limit.metric: limit.percentile for limit in facts.limits},
+    }
+
+
+def _task(task: TaskFact) -> dict[str, Any]:
+    on = task.on
+    return {
+        "name": task.name,
+        "op": task.op,
+        "source": task.source,
+        "device": on.device,
+        "mode": on.mode,
+        "pool": on.pool,
+        "tp": on.tp,
+        "pp": on.pp,
+        "batch": on.batch,
+        "replicas": on.replicas,
+        "devices_held": on.devices_held,
+        "time_ms": _ms(on.seconds),
+        "usd_per_request": on.usd_per_request,
+        "bottleneck": on.bottleneck,
+        "memory_bytes": on.memory_bytes,
+        "asynchronous": task.asynchronous,
+        "made_by": list(task.made_by),
+        "assumed": list(task.assumed),
+        "alternatives": [_alternative(row) for row in task.alternatives],
+    }
+
+
+def _alternative(row: Alternative) -> dict[str, Any]:
+    return {
+        "device": row.device,
+        "verdict": row.verdict,
+        "why": row.why,
+        "time_ms": _ms(row.seconds),
+        "usd_per_request": row.usd_per_request,
+        "usd_per_hour_delta": row.usd_per_hour_delta,
+    }
+
+
+def _transfer(row: TransferFact) -> dict[str, Any]:
+    return {"from": row.src, "to": row.dst, "bytes": row.bytes_, "link": row.link, "time_ms": _ms(row.seconds)}
+
+
+def _ms(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds * 1000, 6)

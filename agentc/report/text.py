@@ -1,0 +1,216 @@
+"""The facts for a person at a terminal of 80 columns or more."""
+
+from collections.abc import Iterable, Iterator
+
+from agentc.plan.graph import Limit
+from agentc.plan.placement import Alternative
+from agentc.report.facts import Facts, TaskFact
+from agentc.support.units import format_bytes, format_seconds, format_usd
+
+LABELS = {"ttft": "TTFT", "tbt": "TBT", "end_to_end": "end to end"}
+WIDTH = 80
+
+
+def render(facts: Facts, *, task: str | None = None, why_not: str | None = None) -> str:
+    """The report; with ``task`` that task's page, with ``why_not`` what speaks against that device."""
+    if task is not None or why_not is not None:
+        lines = _detail(facts, task, why_not)
+    else:
+        lines = _overview(facts)
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _overview(facts: Facts) -> Iterator[str]:
+    summary = facts.summary
+    proof = f"gap {summary.gap:.2%}" if summary.status != "infeasible" else "no plan keeps all demands"
+    yield f"{facts.agent} on {facts.fleet}: {summary.status} for {summary.objective} ({proof})"
+    if summary.status == "infeasible":
+        yield ""
+        yield from (f"  {sentence}" for sentence in summary.conflict)
+        return
+    yield ""
+    yield from _figures(facts)
+    yield ""
+    yield from table(
+        ("task", "device", "tp", "pp", "batch", "time", "$/1k req", "bound by"),
+        (_row(task) for task in facts.tasks),
+        right=(2, 3, 4, 5, 6),
+    )
+    yield from _pools(facts)
+    yield from _transfers(facts)
+    yield from _savings(facts)
+    yield from _reasons(facts)
+    yield from _assumptions(facts)
+
+
+def _figures(facts: Facts) -> Iterator[str]:
+    summary = facts.summary
+    rate = facts.load.requests_per_second
+    assumed = " (assumed)" if facts.load.assumed else ""
+    yield (
+        f"  cost         {format_usd(summary.usd_per_hour)}/h, "
+        f"{format_usd(summary.usd_per_request)} a request at {rate:g} requests/s{assumed}"
+    )
+    limits = {limit.metric: limit for limit in facts.limits}
+    for metric, label in LABELS.items():
+        value = facts.value(metric)
+        if value is not None:
+            yield f"  {label:<12} {format_seconds(value):<10}{_bound(facts, limits.get(metric))}"
+    if summary.critical_path:
+        yield from wrap("  path         ", " > ".join(summary.critical_path))
+
+
+def _bound(facts: Facts, limit: Limit | None) -> str:
+    if limit is None:
+        return "no limit stated"
+    verdict = "kept" if facts.kept(limit) else "MISSED"
+    return f"limit {format_seconds(limit.seconds)} at {limit.percentile}: {verdict}"
+
+
+def _row(task: TaskFact) -> tuple[str, ...]:
+    on = task.on
+    mode = {"aggregated": " (agg)", "disaggregated": "", "single": "", "hosted": " (api)"}[on.mode]
+    return (
+        task.name + (" *" if task.asynchronous else ""),
+        on.device + mode,
+        str(on.tp),
+        str(on.pp),
+        str(on.batch),
+        format_seconds(on.seconds),
+        f"{on.usd_per_request * 1000:.3g}",
+        on.bottleneck or "-",
+    )
+
+
+def _pools(facts: Facts) -> Iterator[str]:
+    if not facts.summary.pools:
+        return
+    yield ""
+    yield from table(
+        ("pool", "replicas", "devices", "busy", "$/h"),
+        (
+            (
+                pool.name,
+                str(pool.replicas),
+                f"{pool.replicas * pool.devices} x {pool.device}",
+                f"{pool.utilization:.0%}",
+                f"{pool.usd_per_hour:.2f}",
+            )
+            for pool in facts.summary.pools
+        ),
+        right=(1, 3, 4),
+    )
+
+
+def _transfers(facts: Facts) -> Iterator[str]:
+    if not facts.transfers:
+        return
+    yield ""
+    yield from table(
+        ("transfer", "bytes", "link", "time"),
+        (
+            (f"{row.src} > {row.dst}", format_bytes(row.bytes_), row.link, format_seconds(row.seconds))
+            for row in facts.transfers
+        ),
+        right=(1, 3),
+    )
+
+
+def _savings(facts: Facts) -> Iterator[str]:
+    rows = facts.summary.baselines
+    if not rows:
+        return
+    yield ""
+    yield "Against simpler fleets"
+    for row in rows:
+        if row.usd_per_hour is None:
+            yield f"  {row.name}: cannot keep the demands"
+        else:
+            saved = 1 - facts.summary.usd_per_hour / row.usd_per_hour if row.usd_per_hour else 0.0
+            devices = f" ({', '.join(row.devices)})" if row.devices else ""
+            yield f"  {row.name}{devices}: {format_usd(row.usd_per_hour)}/h; this plan saves {saved:.1%}"
+
+
+def _reasons(facts: Facts) -> Iterator[str]:
+    told = [task for task in facts.tasks if task.alternatives]
+    if not told:
+        return
+    yield ""
+    yield "Next best"
+    for task in told:
+        best = next_best(task)
+        if best is not None:
+            yield from wrap("  ", f"{task.name}: {best.device}: {best.why}", indent="    ")
+
+
+def next_best(task: TaskFact) -> Alternative | None:
+    """The alternative that costs least more, or the first that is ruled out where all are."""
+    possible = [row for row in task.alternatives if row.verdict != "infeasible"]
+    if possible:
+        return min(possible, key=lambda row: row.usd_per_hour_delta)
+    return task.alternatives[0] if task.alternatives else None
+
+
+def _assumptions(facts: Facts) -> Iterator[str]:
+    rows = [f"{task.name}: {', '.join(task.assumed)}" for task in facts.tasks if task.assumed]
+    rows += facts.summary.assumptions
+    if facts.load.assumed:
+        rows.append("load: requests_per_second")
+    if not rows:
+        return
+    yield ""
+    yield "Assumed (the definition states nothing; state them for a better plan)"
+    for row in dict.fromkeys(rows):
+        yield from wrap("  ", row, indent="    ")
+
+
+def _detail(facts: Facts, task: str | None, why_not: str | None) -> Iterator[str]:
+    for fact in facts.tasks:
+        if task in (None, fact.name):
+            yield from _page(fact, why_not)
+            yield ""
+
+
+def _page(fact: TaskFact, why_not: str | None) -> Iterator[str]:
+    on = fact.on
+    yield f"{fact.name} ({fact.op}, {fact.source})"
+    if fact.made_by:
+        yield f"  made by      {' > '.join(fact.made_by)}"
+    replicas = f"{on.replicas} replica{'s' if on.replicas != 1 else ''}"
+    yield f"  on           {on.device}, {on.mode}, tp={on.tp}, pp={on.pp}, batch={on.batch}, {replicas}"
+    yield f"  time         {format_seconds(on.seconds)}, bound by {on.bottleneck or 'nothing'}"
+    yield f"  memory       {format_bytes(on.memory_bytes)} a device"
+    yield f"  cost         {format_usd(on.usd_per_request)} a request"
+    if fact.assumed:
+        yield f"  assumed      {', '.join(fact.assumed)}"
+    rows = [row for row in fact.alternatives if why_not in (None, row.device)]
+    if why_not is not None and why_not == on.device:
+        yield f"  {why_not} is where it is"
+    elif why_not is not None and not rows:
+        yield f"  {why_not} was not considered: the fleet has none, or it runs no {fact.op}"
+    for row in rows:
+        yield from wrap(f"  not {row.device:<12} ", f"{row.verdict}: {row.why}", indent="      ")
+
+
+def table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]], *, right: tuple[int, ...] = ()) -> Iterator[str]:
+    """Columns as wide as their content; those in ``right`` flush right."""
+    cells = [heads, *rows]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(heads))]
+    for row in cells:
+        parts = [
+            cell.rjust(width) if i in right else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        yield "  " + "  ".join(parts)
+
+
+def wrap(lead: str, text: str, *, indent: str = "               ") -> Iterator[str]:
+    """``text`` in lines of at most ``WIDTH``, the first after ``lead``, the others after ``indent``."""
+    line = lead
+    for word in text.split():
+        if len(line) + len(word) + 1 > WIDTH and line.strip():
+            yield line
+            line = indent + word
+        else:
+            line = line + word if line in (lead, indent) else f"{line} {word}"
+    yield line
