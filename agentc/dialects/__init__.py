@@ -3,6 +3,9 @@
 ``DIALECTS`` names where each lives; nothing is imported until a dialect is asked for.
 """
 
+if __name__ != "agentc.dialects":
+    raise ImportError("import agentc.dialects: under a second name every class would exist twice")
+
 DIALECTS: dict[str, str] = {
     "agent": "agentc.dialects.agent:Agent",
     "llm": "agentc.dialects.llm:Llm",

@@ -3,5 +3,22 @@
 File, pass, class and test share one name: ``split-llm`` is ``split_llm.py``, ``SplitLlmPass``, ``split-llm.mlir``.
 """
 
-PASSES: dict[str, str] = {}
+if __name__ != "agentc.passes":
+    raise ImportError("import agentc.passes: under a second name every class would exist twice")
+
+PASSES: dict[str, str] = {
+    "inline-agents": "agentc.passes.inline_agents:InlineAgentsPass",
+    "split-llm": "agentc.passes.split_llm:SplitLlmPass",
+    "split-experts": "agentc.passes.split_experts:SplitExpertsPass",
+    "split-tools": "agentc.passes.split_tools:SplitToolsPass",
+    "share-prefix": "agentc.passes.share_prefix:SharePrefixPass",
+    "fuse-compute": "agentc.passes.fuse_compute:FuseComputePass",
+    "unfuse-compute": "agentc.passes.unfuse_compute:UnfuseComputePass",
+    "remove-dead-nodes": "agentc.passes.remove_dead_nodes:RemoveDeadNodesPass",
+    "annotate-work": "agentc.passes.annotate_work:AnnotateWorkPass",
+    "attach-fleet": "agentc.passes.attach_fleet:AttachFleetPass",
+    "search-parallelism": "agentc.passes.search_parallelism:SearchParallelismPass",
+    "place": "agentc.passes.place:PlacePass",
+    "insert-transfers": "agentc.passes.insert_transfers:InsertTransfersPass",
+}
 """Pass name -> ``module:attribute``."""
