@@ -29,7 +29,7 @@ def emit_build(request: Request) -> list[Artifact]:
         _write(folder / name, pool_header(pool), [deployment(pool), service(pool)])
         artifacts.append(Artifact(f"{FOLDER}/{name}", "manifest", "kubernetes", pool.name, pool.note))
     _write(folder / "kustomization.yaml", KUSTOMIZATION_HEADER, [kustomization(pools)])
-    return [*artifacts, Artifact(f"{FOLDER}/kustomization.yaml", "manifest", "kubernetes", "kustomization")]
+    return [*artifacts, Artifact(f"{FOLDER}/kustomization.yaml", "kustomization", "kubernetes", "pools")]
 
 
 KUSTOMIZATION_HEADER = "# kubectl apply -k .  Set `newName` and `newTag` to the images that your cluster pulls.\n"

@@ -20,7 +20,7 @@ def deployment(pool: EnginePool) -> dict[str, Any]:
         "spec": {
             "replicas": pool.on.replicas,
             "selector": {"matchLabels": {"app.kubernetes.io/name": pool.slug}},
-            "template": {"metadata": {"labels": labels}, "spec": _pod(pool)},
+            "template": {"metadata": {"labels": dict(labels)}, "spec": _pod(pool)},
         },
     }
 

@@ -1,0 +1,62 @@
+"""Kubernetes files: accepted by the API's schema, and with what vLLM needs to hand KV caches over."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from placed_sample import placed_sample
+
+from agentc.backends.kubernetes import emit_build
+from agentc.backends.kubernetes.pools import engine_pools, slug
+from agentc.backends.kubernetes.resources import arguments, transfer_config
+from agentc.backends.request import Request
+
+
+def test_pools_and_roles() -> None:
+    pools = engine_pools(placed_sample())
+    assert [(pool.slug, pool.role, pool.engine.vendor, pool.peers) for pool in pools] == [
+        ("mind-prefill-b200-tp1-b4", "prefill", "nvidia", ("intel",)),
+        ("mind-decode-gaudi3-tp2-b32", "decode", "intel", ("nvidia",)),
+    ]
+
+
+def test_transfer_between_vendors_relaxes_the_handshake() -> None:
+    prefill, decode = engine_pools(placed_sample())
+    assert transfer_config(prefill)["kv_role"] == "kv_producer"
+    assert transfer_config(decode) == {
+        "kv_connector": "NixlConnector",
+        "kv_role": "kv_consumer",
+        "kv_buffer_device": "hpu",
+        "enable_permute_local_kv": True,
+        "kv_connector_extra_config": {"enforce_handshake_compat": False},
+    }
+    gone = {"kv_rank", "kv_parallel_size", "kv_buffer_size", "kv_ip"}
+    assert not gone & set(transfer_config(prefill))
+
+
+def test_arguments_are_those_of_the_plan() -> None:
+    _, decode = engine_pools(placed_sample())
+    args = arguments(decode)
+    assert args[args.index("--tensor-parallel-size") + 1] == "2"
+    assert args[args.index("--max-num-seqs") + 1] == "32"
+    json.loads(args[args.index("--kv-transfer-config") + 1])
+
+
+def test_files_pass_the_schema_of_the_api(tmp_path: Path) -> None:
+    validator = pytest.importorskip("kubernetes_validate", reason="kubernetes-validate is not installed")
+    artifacts = emit_build(Request(placed_sample(), tmp_path, tmp_path))
+    assert len(artifacts) == 3
+    for artifact in artifacts[:-1]:
+        for document in yaml.safe_load_all((tmp_path / artifact.path).read_text()):
+            validator.validate(document, "1.31", strict=True)
+    listed = yaml.safe_load((tmp_path / artifacts[-1].path).read_text())["resources"]
+    assert [f"deploy/kubernetes/{name}" for name in listed] == [artifact.path for artifact in artifacts[:-1]]
+    assert "&id" not in (tmp_path / artifacts[0].path).read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "label"), [("mind/agg/h100-sxm/tp2/b16", "mind-agg-h100-sxm-tp2-b16"), ("A_b", "a-b")]
+)
+def test_slug_is_a_dns_label(name: str, label: str) -> None:
+    assert slug(name) == label and len(slug(name * 9)) <= 52

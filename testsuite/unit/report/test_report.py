@@ -1,0 +1,97 @@
+"""Facts read from a placed module, and their renderings."""
+
+import json
+import xml.etree.ElementTree as ElementTree
+from html.parser import HTMLParser
+
+import pytest
+from placed_sample import placed_sample
+from xdsl.dialects.builtin import ModuleOp
+
+from agentc.report import RENDERINGS, text
+from agentc.report.colors import colors
+from agentc.report.facts import Facts, facts
+from agentc.report.layout import layers, spots
+from agentc.support.registry import load
+
+
+@pytest.fixture(scope="module")
+def sample() -> Facts:
+    return facts(placed_sample())
+
+
+def test_facts_come_from_the_ir_alone(sample: Facts) -> None:
+    assert [task.name for task in sample.tasks] == ["reply.prefill", "reply.decode", "find", "note"]
+    assert sample.fleet == "mixed-2026"
+    assert sample.links == (("reply.prefill", "reply.decode"), ("reply.decode", "find"), ("find", "note"))
+    (moved,) = sample.transfers
+    assert (moved.src, moved.dst, moved.bytes_, moved.link) == ("reply.prefill", "reply.decode", 8e7, "roce-400g")
+    assert sample.task("note") is not None and sample.tasks[3].asynchronous
+    assert sample.tasks[1].assumed == ("output_tokens",)
+
+
+def test_a_module_without_a_plan_is_refused() -> None:
+    with pytest.raises(ValueError, match="not placed"):
+        facts(ModuleOp([]))
+
+
+def test_json_follows_schema_1(sample: Facts) -> None:
+    data = json.loads(load(RENDERINGS["json"])(sample))
+    assert data["schema"] == 1 and data["status"] == "optimal" and data["solve_seconds"] is None
+    assert data["sla"] == {
+        "ttft_ms": 250.0,
+        "tbt_ms": 10.0,
+        "end_to_end_ms": None,
+        "met": False,
+        "percentiles": {"ttft": "p95", "tbt": "p95"},
+    }
+    prefill = data["tasks"][0]
+    assert (prefill["device"], prefill["tp"], prefill["batch"], prefill["time_ms"]) == ("b200", 1, 4, 40.0)
+    assert {row["verdict"] for row in prefill["alternatives"]} == {"dearer", "infeasible"}
+    assert data["transfers"] == [
+        {"from": "reply.prefill", "to": "reply.decode", "bytes": 8e7, "link": "roce-400g", "time_ms": 1.7}
+    ]
+    assert data["conflict"] is None
+
+
+def test_text_fits_80_columns_and_tells_what_is_missed(sample: Facts) -> None:
+    shown = text.render(sample)
+    assert max(map(len, shown.splitlines())) <= 80
+    assert "limit 10 ms at p95: MISSED" in shown and "limit 250 ms at p95: kept" in shown
+    assert "this plan saves 4.5%" in shown and "worst single device class: cannot keep the demands" in shown
+    assert "reply.decode: output_tokens" in shown
+
+
+def test_task_page_and_why_not(sample: Facts) -> None:
+    page = text.render(sample, task="reply.prefill", why_not="l40s")
+    assert "infeasible: 71 GB of weights in 48 GB of memory" in page and "h200" not in page
+    assert "was not considered" in text.render(sample, task="find", why_not="h200")
+
+
+def test_pictures_are_well_formed_and_complete(sample: Facts) -> None:
+    svg = load(RENDERINGS["svg"])(sample)
+    ElementTree.fromstring(svg)
+    page = load(RENDERINGS["html"])(sample)
+    HTMLParser().feed(page)
+    mermaid = load(RENDERINGS["mermaid"])(sample)
+    for task in sample.tasks:
+        assert task.name in svg and task.name in page and task.name in mermaid
+    assert "t0 -->|80 MB, 1.7 ms| t1" in mermaid
+
+
+def test_each_used_device_has_a_color_of_its_own(sample: Facts) -> None:
+    paint = colors(sample)
+    assert set(paint) == {"b200", "gaudi3", "cpu-epyc-9655"}
+    assert len(set(paint.values())) == 3
+
+
+def test_layers_are_longest_paths_and_ignore_back_edges() -> None:
+    nodes, edges = ["a", "b", "c", "d"], [("a", "b"), ("b", "c"), ("a", "c"), ("c", "b"), ("c", "d")]
+    assert layers(nodes, edges) == {"a": 0, "b": 1, "c": 2, "d": 3}
+
+
+def test_no_two_boxes_share_a_spot() -> None:
+    nodes = [f"n{i}" for i in range(12)]
+    edges = [("n0", f"n{i}") for i in range(1, 7)] + [(f"n{i}", "n9") for i in range(1, 7)]
+    grid = spots(nodes, edges)
+    assert len({(spot.column, spot.row) for spot in grid.values()}) == len(nodes)
