@@ -40,8 +40,9 @@ class Manifest:
 
     def payload(self) -> dict[str, Any]:
         """The manifest as plain data in the order of the file."""
-        data = {"schema": self.schema} | {k: v for k, v in asdict(self).items() if k != "schema"}
-        return data | {"files": [_row(row) for row in data["files"]]}
+        data: dict[str, Any] = asdict(self)
+        data["files"] = [_row(asdict(row)) for row in self.files]
+        return {"schema": data.pop("schema"), **data}
 
     @staticmethod
     def read(data: Mapping[str, Any]) -> "Manifest":
@@ -53,8 +54,8 @@ class Manifest:
         if data.get("schema") != SCHEMA:
             raise ValueError(f"the manifest has schema {data.get('schema')!r}; this agentc reads {SCHEMA}")
         try:
-            files = tuple(ManifestFile(**row) for row in data.get("files", ()))
-            return Manifest(**{**data, "files": files})
+            stated: dict[str, Any] = {**data, "files": tuple(ManifestFile(**row) for row in data.get("files", ()))}
+            return Manifest(**stated)
         except TypeError as problem:
             raise ValueError(f"the manifest is malformed: {problem}") from problem
 

@@ -1,9 +1,10 @@
 """The facts of a placement, read from the placed IR alone: schema 1 of ``explain-placement --format json``."""
 
 from dataclasses import dataclass, field, replace
+from typing import cast
 
 from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr, UnitAttr
-from xdsl.ir import Operation
+from xdsl.ir import Attribute, Operation
 
 from agentc.analyses.naming import task_name
 from agentc.dialects.agent import GraphOp
@@ -121,13 +122,16 @@ def _task(op: Operation, name: str) -> TaskFact:
         op=op.name,
         source=source.data if isinstance(source, StringAttr) else "",
         on=on,
-        made_by=tuple(item.data for item in made_by if isinstance(item, StringAttr))
-        if isinstance(made_by, ArrayAttr)
-        else (),
+        made_by=_strings(made_by),
         alternatives=alternatives(op),
         asynchronous=isinstance(op.attributes.get("agent.async"), UnitAttr),
         assumed=tuple(key for key, quantity in shape_of(op).items() if quantity.assumed),
     )
+
+
+def _strings(attr: Attribute | None) -> tuple[str, ...]:
+    items = cast(ArrayAttr[Attribute], attr) if isinstance(attr, ArrayAttr) else ()
+    return tuple(item.data for item in items if isinstance(item, StringAttr))
 
 
 def _producers(op: Operation, names: dict[Operation, str]) -> tuple[str, ...]:
