@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPMessage, HTTPResponse
@@ -39,16 +39,15 @@ class Endpoint:
     """How often a request is sent again that failed before its answer began."""
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            message = f"`{self.url}` is not the address of an endpoint"
+        if not _is_address(self.url):
+            message = f"`{clean(self.url)}` is not the address of an endpoint"
             raise Refused(Diagnostic("endpoint-unreachable", message, help="write http://HOST:PORT/v1"))
 
     def __repr__(self) -> str:
         return f"Endpoint({self.url!r})"
 
     @contextmanager
-    def open(self, path: str, body: Mapping[str, Any] | None = None) -> Iterator["Answering"]:
+    def open(self, path: str, body: Mapping[str, Any] | None = None) -> Generator["Answering"]:
         """Send ``body`` (GET without one) and give the answer as it comes.
 
         Raises:
@@ -73,7 +72,7 @@ class Endpoint:
                 pause = _pause(error.headers.get("Retry-After"), attempt)
                 if last or time.monotonic() + pause > end:
                     raise self._status(error) from error
-            except (TimeoutError, URLError, OSError, HTTPException) as error:
+            except (OSError, HTTPException, ValueError) as error:
                 pause = _pause(None, attempt)
                 if attempt == self.retries or _is_late(error):
                     raise self.late() if _is_late(error) else self._unreachable(error) from error
@@ -97,9 +96,8 @@ class Endpoint:
 
     def late(self) -> Refused:
         """The refusal of an answer that took too long."""
-        return self.refused(
-            "endpoint-timeout", f"no answer in time ({self.timeout:g} s a step, {self.deadline:g} s in all)"
-        )
+        limits = f"{self.timeout:g} s a step, {self.deadline:g} s in all"
+        return self.refused("endpoint-timeout", f"no answer in time ({limits})")
 
     def _unreachable(self, error: Exception) -> Refused:
         reason = error.reason if isinstance(error, URLError) else error
@@ -110,9 +108,8 @@ class Endpoint:
             said = clean(error.read(65536).decode("utf-8", errors="replace"))
         except (OSError, HTTPException):
             said = ""
-        return self.refused(
-            "endpoint-error", f"status {error.code} {clean(str(error.reason))}", *([said] if said else [])
-        )
+        why = f"status {error.code} {clean(str(error.reason))}"
+        return self.refused("endpoint-error", why, *([said] if said else []))
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +168,14 @@ def clean(text: str, limit: int = 300) -> str:
     """Foreign text that is safe to show: no control characters, not long."""
     flat = "".join(c if c.isprintable() else " " for c in text[: 4 * limit]).strip()
     return flat if len(flat) <= limit else flat[:limit] + "…"
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return False
 
 
 def _is_late(error: Exception) -> bool:

@@ -92,7 +92,7 @@ class ChatClient:
         """
         chat = chat if chat is not None else Chat()
         with self._endpoint.open("/chat/completions", request.body(self.model, stream=True)) as answer:
-            for part in self._parts(answer):
+            for part in self._parts(answer, chat):
                 if piece := self._take(part, chat):
                     chat.text += piece
                     yield piece
@@ -137,13 +137,14 @@ class ChatClient:
         except (KeyError, IndexError, TypeError) as error:
             raise self._endpoint.refused("endpoint-answer", "it does not say which models it serves") from error
 
-    def _parts(self, answer: Answering) -> Iterator[Any]:
+    def _parts(self, answer: Answering, chat: Chat) -> Iterator[Any]:
         if not answer.is_stream:
             yield answer.json()
             return
         try:
             for data in events(answer.read):
                 if data.strip() == "[DONE]":
+                    chat.finish = chat.finish or "stop"
                     return
                 yield parse_json(self._endpoint, data)
         except (TooMuch, UnicodeDecodeError) as error:
@@ -153,18 +154,21 @@ class ChatClient:
         """Note what a part says and give its text."""
         try:
             if error := part.get("error"):
-                said = error.get("message", error) if isinstance(error, dict) else error
-                raise self._endpoint.refused("endpoint-error", clean(str(cast(object, said))))
+                raise self._endpoint.refused("endpoint-error", clean(_message(error)))
             if usage := part.get("usage"):
                 chat.prompt_tokens, chat.output_tokens = int(usage["prompt_tokens"]), int(usage["completion_tokens"])
             if not (choices := part.get("choices")):
                 return ""
             chat.finish = str(choices[0].get("finish_reason") or chat.finish)
-            message = choices[0].get("delta") or choices[0].get("message") or {}
-            return str(message.get("content") or "")
+            message: Any = choices[0].get("delta") or choices[0].get("message")
+            return str(message.get("content") or "") if message else ""
         except (AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
             why = "the answer does not have the form of a chat completion"
             raise self._endpoint.refused("endpoint-answer", why, clean(str(part))) from error
+
+
+def _message(error: Any) -> str:
+    return str(cast(dict[str, object], error).get("message", "")) if isinstance(error, dict) else str(error)
 
 
 def base_url(url: str) -> str:

@@ -1,0 +1,110 @@
+"""Speech to text by PocketSphinx and text to speech by eSpeak NG, from the optional extra ``speech``.
+
+Both run on any CPU and stand in for the models that an agent names: the path is real, the quality is theirs.
+"""
+
+from functools import cache
+from importlib import import_module
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+from agentc.runtime.models.audio import SPEECH_RATE, Audio, read_wav
+from agentc.runtime.models.espeak import Espeak
+from agentc.support.diagnostics import Diagnostic, Refused
+
+
+def _missing(what: str, package: str) -> Refused:
+    message = f"{what} needs the package `{package}`, which is not installed"
+    return Refused(Diagnostic("extra-missing", message, help="pip install 'agentc[speech]'"))
+
+
+class Recognizer:
+    """US English speech to text.
+
+    Raises:
+        Refused: ``extra-missing``.
+    """
+
+    def __init__(self) -> None:
+        try:
+            self._engine: Any = import_module("pocketsphinx")
+        except ImportError as error:
+            raise _missing("speech-to-text", "pocketsphinx") from error
+        self._engine.set_loglevel("FATAL")
+        self._decoder = self._engine.Decoder(samprate=SPEECH_RATE)
+        self._lock = Lock()
+
+    def transcribe(self, audio: Audio | bytes) -> str:
+        """The words that are said, in lower case; ``bytes`` are a WAV file. Silence gives an empty text.
+
+        Raises:
+            Refused: ``audio-unreadable``.
+        """
+        pcm = (read_wav(audio) if isinstance(audio, bytes) else audio).at(SPEECH_RATE).pcm()
+        with self._lock:
+            return " ".join(filter(None, map(self._words, self._phrases(pcm))))
+
+    def _phrases(self, pcm: bytes) -> list[bytes]:
+        """The stretches in which somebody speaks."""
+        ear = self._engine.Endpointer(sample_rate=SPEECH_RATE)
+        phrases: list[bytes] = []
+        current: list[bytes] = []
+        size: int = ear.frame_bytes
+        for start in range(0, len(pcm), size):
+            frame = pcm[start : start + size]
+            is_last = start + size >= len(pcm)
+            if speech := ear.end_stream(frame) if is_last else ear.process(frame):
+                current.append(speech)
+                if not ear.in_speech:
+                    phrases.append(b"".join(current))
+                    current = []
+        return [*phrases, *([b"".join(current)] if current else [])]
+
+    def _words(self, pcm: bytes) -> str:
+        self._decoder.start_utt()
+        self._decoder.process_raw(pcm, full_utt=True)
+        self._decoder.end_utt()
+        heard = self._decoder.hyp()
+        return heard.hypstr if heard else ""
+
+
+class Voice:
+    """Text to speech.
+
+    Raises:
+        Refused: ``extra-missing``.
+    """
+
+    def __init__(self, voice: str = "en-us", words_per_minute: int = 150) -> None:
+        self._voice = voice
+        self._pace = words_per_minute
+        self._library = _espeak()
+
+    def speak(self, text: str) -> Audio:
+        """The sound of ``text``.
+
+        Raises:
+            Refused: ``voice-unknown``.
+        """
+        try:
+            samples = self._library.speak(text, self._voice, self._pace)
+        except ValueError as error:
+            help = "`en-us`, `en-gb`, `de`, … are voices of espeak-ng"
+            raise Refused(Diagnostic("voice-unknown", str(error), help=help)) from error
+        return Audio(samples.astype(np.float32) / 32768, self._library.rate)
+
+
+@cache
+def _espeak() -> Espeak:
+    """One instance a process: the library's state is global."""
+    try:
+        return Espeak()
+    except ImportError as error:
+        raise _missing("text-to-speech", "espeakng-loader") from error
+    except OSError as error:
+        message = f"text-to-speech cannot start: {error}"
+        raise Refused(
+            Diagnostic("extra-missing", message, help="pip install --force-reinstall 'agentc[speech]'")
+        ) from error
