@@ -3,7 +3,7 @@
 import io
 import wave
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -72,12 +72,13 @@ def read_wav(data: bytes) -> Audio:
 def _samples(frames: bytes, width: int) -> npt.NDArray[np.float32]:
     """WAV holds 8-bit samples without a sign, all others with one; 24 bits become the upper part of 32."""
     if width == 1:
-        return (np.frombuffer(frames, "u1").astype(np.float32) - 128) / 128
+        return np.frombuffer(frames, np.uint8).astype(np.float32) / np.float32(128) - np.float32(1)
     if width == 3:
         padded = np.zeros((len(frames) // 3, 4), np.uint8)
         padded[:, 1:] = np.frombuffer(frames, np.uint8).reshape(-1, 3)
         frames, width = padded.tobytes(), 4
-    return (np.frombuffer(frames, f"<i{width}") / 2.0 ** (8 * width - 1)).astype(np.float32)
+    whole: npt.NDArray[Any] = np.frombuffer(frames, f"<i{width}")
+    return whole.astype(np.float32) / np.float32(2.0 ** (8 * width - 1))
 
 
 def resample(samples: npt.NDArray[np.float32], rate: int, target: int) -> npt.NDArray[np.float32]:
