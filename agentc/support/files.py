@@ -78,6 +78,8 @@ def _checked(name: str) -> PurePosixPath:
 
 
 def _check_target(shown: Path, target: Path, marker: str) -> None:
+    if target.exists() and not target.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
     if target.is_dir() and any(target.iterdir()) and not (target / marker).is_file():
         raise Refused(
             Diagnostic(

@@ -141,7 +141,7 @@ class Composer:
             parent.put(key, node, key_node)
 
     def _merge(self, parent: Node, node: Node) -> None:
-        sources = [node] if isinstance(node.value, dict) else list(node.items.values())
+        sources = list(node.items.values()) if isinstance(node.value, list) else [node]
         if all(isinstance(source.value, dict) for source in sources):
             parent.merged += sources
         else:
