@@ -660,8 +660,9 @@ def node_name(op: Operation) -> str:
 
 def quantities(attr: DictionaryAttr | None) -> dict[str, Quantity]:
     """A dictionary attribute of ``#agent.quantity`` as plain data."""
-    found = attr.data if attr is not None else {}
-    return {key: value.data for key, value in found.items() if isinstance(value, QuantityAttr)}
+    if attr is None:
+        return {}
+    return {key: value.data for key, value in attr.data.items() if isinstance(value, QuantityAttr)}
 
 
 Agent = Dialect(

@@ -1,5 +1,7 @@
 """What `canonicalize` knows of the `agent` dialect: control flow that is decided already, fields of nothing."""
 
+from collections.abc import Sequence
+
 from xdsl.dialects.arith import ConstantOp
 from xdsl.dialects.builtin import IntegerAttr
 from xdsl.ir import Block, Operation, SSAValue
@@ -14,7 +16,7 @@ class DecideBranch(RewritePattern):
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: BranchOp, rewriter: PatternRewriter) -> None:
-        if (case := _decided(op)) is not None:
+        if (case := _decided(op)) is not None and not _asynchronous(op):
             _splice(op, op.cases[case].block, (), rewriter)
 
 
@@ -34,7 +36,7 @@ class RunLoopOnce(RewritePattern):
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: LoopOp, rewriter: PatternRewriter) -> None:
-        if op.max.value.data == 1:
+        if op.max.value.data == 1 and not _asynchronous(op):
             _splice(op, op.body.block, list(op.inits), rewriter)
 
 
@@ -64,18 +66,22 @@ def _decided(op: BranchOp) -> int | None:
     return next((i for name in (wanted, "*") for i, label in enumerate(labels) if label == name), None)
 
 
+def _asynchronous(op: Operation) -> bool:
+    """Ops that were spliced out of it would have to carry the mark; leave it whole."""
+    return "agent.async" in op.attributes
+
+
 def _operands(block: Block) -> list[SSAValue]:
     last = block.last_op
     assert last is not None
     return list(last.operands)
 
 
-def _splice(op: Operation, block: Block, arguments: list[SSAValue] | tuple[()], rewriter: PatternRewriter) -> None:
+def _splice(op: Operation, block: Block, arguments: Sequence[SSAValue], rewriter: PatternRewriter) -> None:
     """Put the block's ops in the place of ``op``; its results become what the terminator gives."""
     last = block.last_op
     assert last is not None
+    rewriter.inline_block(block, InsertPoint.before(op), arguments)
     given = list(last.operands)[-len(op.results) :] if op.results else []
-    owned = dict(zip(block.args, arguments, strict=True))
     rewriter.erase(last)
-    rewriter.inline_block(block, InsertPoint.before(op), list(arguments))
-    rewriter.replace(op, [], [owned.get(value, value) for value in given])  # pyright: ignore[reportArgumentType]
+    rewriter.replace(op, [], given)

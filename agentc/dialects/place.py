@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, cast
 
 from xdsl.dialects.builtin import (
     ArrayAttr,
@@ -323,7 +323,8 @@ def alternatives(op: Operation) -> tuple[Alternative, ...]:
     attr = op.attributes.get("place.alternatives")
     if not isinstance(attr, ArrayAttr):
         return ()
-    return tuple(item.data for item in attr if isinstance(item, AlternativeAttr))
+    items = cast(Iterable[Attribute], attr)
+    return tuple(item.data for item in items if isinstance(item, AlternativeAttr))
 
 
 def hop(op: Operation) -> Hop | None:
