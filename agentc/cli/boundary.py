@@ -28,7 +28,7 @@ def guarded(command: click.Command, args: list[str]) -> int:
         return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return 1  # as click does where it notices first
     except Refused as refused:
         show(refused.diagnostics, settings.diagnostics)
         return 1

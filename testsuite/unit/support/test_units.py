@@ -5,7 +5,15 @@ from agentc.support import units
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0, "0 B"), (1, "1 B"), (999.9, "1 kB"), (1536, "1.54 kB"), (80e9, "80 GB"), (141e9, "141 GB"), (2e18, "2,000 PB")],
+    [
+        (0, "0 B"),
+        (1, "1 B"),
+        (999.9, "1 kB"),
+        (1536, "1.54 kB"),
+        (80e9, "80 GB"),
+        (141e9, "141 GB"),
+        (2e18, "2,000 PB"),
+    ],
 )
 def test_format_bytes(value: float, text: str) -> None:
     assert units.format_bytes(value) == text
