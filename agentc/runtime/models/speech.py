@@ -80,8 +80,8 @@ def in_a_room(audio: Audio) -> Audio:
     digital silence between synthetic words misleads it. True silence stays silence. The noise is seeded."""
     power = float(np.mean(np.square(audio.samples))) if audio.samples.size else 0.0
     padded = np.pad(audio.samples, int(_MARGIN_SECONDS * audio.rate))
-    noise = np.random.Generator(np.random.PCG64(0)).standard_normal(padded.size, np.float32)
-    return Audio(padded + noise * np.float32(_NOISE * power**0.5), audio.rate)
+    noise = np.random.Generator(np.random.PCG64(0)).standard_normal(padded.size) * (_NOISE * power**0.5)
+    return Audio(padded + noise.astype(np.float32), audio.rate)
 
 
 class Voice:
@@ -107,7 +107,7 @@ class Voice:
         except ValueError as error:
             help = "`en-us`, `en`, `de`, … are voices of espeak-ng"
             raise Refused(Diagnostic("voice-unknown", str(error), help=help)) from error
-        return Audio(samples.astype(np.float32) / np.float32(32768), self._library.rate)
+        return Audio(samples.astype(np.float32) * np.float32(1 / 32768), self._library.rate)
 
 
 @cache
