@@ -31,6 +31,11 @@ def tensor(array: npt.ArrayLike, dtype: npt.DTypeLike = np.int64) -> Tensor:
     return _engine().OrtValue.ortvalue_from_numpy(np.ascontiguousarray(array, dtype=dtype))
 
 
+def array(value: Tensor) -> Array:
+    """The engine's tensor as an array."""
+    return value.numpy()
+
+
 class Session:
     """One graph, loaded. Runs on this machine's CPU.
 

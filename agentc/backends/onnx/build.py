@@ -1,0 +1,50 @@
+"""The models of a placed module as ONNX, each in its folder ``artifacts/onnx/SYMBOL``."""
+
+from dataclasses import replace
+from typing import Final, Literal, TypeAlias
+
+from xdsl.dialects.builtin import StringAttr
+
+from agentc.backends.onnx import emit_model, locate_weights
+from agentc.backends.request import Request
+from agentc.dialects.model import SpecOp
+from agentc.plan.artifacts import Artifact
+from agentc.support.diagnostics import Diagnostic, Refused
+
+FOLDER: Final = "artifacts/onnx"
+
+_Role: TypeAlias = Literal["decoder", "embedding", "rerank"]
+_ROLES: Final[dict[str, _Role]] = {"decoder": "decoder", "embedding": "embedding", "rerank": "rerank"}
+
+
+def emit_build(request: Request) -> list[Artifact]:
+    """Write every language, embedding and rerank model that is not somebody else's API.
+
+    A model's weights come from where its ``model.spec`` says; without weights a seeded stand-in is written.
+    Other kinds have no ONNX form here, and the runtime has engines of its own for speech.
+
+    Raises:
+        Refused: ``weights-not-found`` and ``weights-refused``, for all models at once.
+    """
+    artifacts: list[Artifact] = []
+    problems: list[Diagnostic] = []
+    for spec in (op for op in request.module.walk() if isinstance(op, SpecOp) and op.hosted is None):
+        try:
+            artifacts += _emit(spec, request)
+        except Refused as refused:
+            problems += refused.diagnostics
+    if problems:
+        raise Refused(*problems)
+    return artifacts
+
+
+def _emit(spec: SpecOp, request: Request) -> list[Artifact]:
+    role = _ROLES.get(spec.shape.data.kind)
+    if role is None:
+        return []
+    stated = spec.weights.data if spec.weights is not None else {}
+    where = {key: value.data for key, value in stated.items() if isinstance(value, StringAttr)}
+    folder = f"{FOLDER}/{spec.sym_name.data}"
+    weights = locate_weights(where, request.base) if where else None
+    written = emit_model(spec.shape.data, request.out / folder, role=role, weights=weights)
+    return [replace(one, path=f"{folder}/{one.path}", of=spec.sym_name.data) for one in written]
