@@ -1,6 +1,7 @@
 """What an op keeps of the op it was made from: its node, its source, the user's word on it, and who made it."""
 
 from collections.abc import Collection, Iterable
+from typing import cast
 
 from xdsl.dialects.builtin import ArrayAttr, StringAttr, UnitAttr
 from xdsl.ir import Attribute, Operation
@@ -42,7 +43,7 @@ def made_by(ops: Iterable[Operation], by: str) -> Attribute:
     for op in ops:
         earlier = op.attributes.get("agent.made_by")
         if isinstance(earlier, ArrayAttr):
-            names |= {name.data: None for name in earlier if isinstance(name, StringAttr)}
+            names |= {name.data: None for name in cast(Iterable[Attribute], earlier) if isinstance(name, StringAttr)}
     return ArrayAttr([StringAttr(name) for name in [*(n for n in names if n != by), by]])
 
 

@@ -34,7 +34,7 @@ class InlineCall(RewritePattern):
             copy = inner.clone(mapping)
             for part in copy.walk():
                 adopt(part, op)
-            rewriter.insert_op(copy, InsertPoint.before(op))
+            rewriter.insert(copy, InsertPoint.before(op))
         rewriter.replace(op, [], [mapping.get(value, value) for value in callee.output().values])
 
 
@@ -68,7 +68,7 @@ def bottom_up(graphs: Mapping[str, GraphOp]) -> list[GraphOp]:
     for root in graphs:
         stack: list[tuple[str, list[CallOp]]] = [(root, calls(graphs[root]))]
         while stack:
-            name, pending = stack[-1]
+            _, pending = stack[-1]
             if not pending:
                 order.setdefault(stack.pop()[0])
                 continue
