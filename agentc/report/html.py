@@ -78,8 +78,12 @@ def _tasks(facts: Facts) -> str:
     paint = colors(facts)
     heads = ("task", "device", "tp", "pp", "batch", "time", "$/1k requests", "bound by", "source")
     rows = "".join(_task_row(task, paint[task.on.device], len(heads)) for task in facts.tasks)
-    head = "".join(f"<th>{name}</th>" for name in heads)
+    head = _heads(heads, numbers=(2, 3, 4, 5, 6))
     return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def _heads(names: tuple[str, ...], numbers: tuple[int, ...]) -> str:
+    return "".join(f"<th{' class=n' if i in numbers else ''}>{name}</th>" for i, name in enumerate(names))
 
 
 def _task_row(task: TaskFact, color: str, columns: int) -> str:
@@ -128,7 +132,7 @@ def _optional(facts: Facts) -> Iterator[str]:
 
 
 def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]], *, numbers: tuple[int, ...] = ()) -> str:
-    head = "".join(f"<th>{name}</th>" for name in heads)
+    head = _heads(heads, numbers)
     body = "".join(
         "<tr>"
         + "".join(f"<td{' class=n' if i in numbers else ''}>{escape(cell)}</td>" for i, cell in enumerate(row))
