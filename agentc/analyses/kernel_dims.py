@@ -15,6 +15,13 @@ from agentc.plan.kernels import Dim
 
 DIMS = "agentc.dims"
 NAMES = "agentc.names"
+"""What the author called each argument, then each result."""
+OUTPUTS = "agentc.outputs"
+"""How many of the last arguments of a bufferized kernel are its results."""
+PHASE = "agentc.phase"
+"""On a function that is a part of a kernel: ``rows`` (any range of it may be done alone) or ``serial``."""
+ROWS = "agentc.rows"
+"""The size, as a list of one, of the range of a ``rows`` phase."""
 
 
 def shape_of(type_: Attribute) -> tuple[int, ...] | None:
@@ -60,12 +67,15 @@ def function_dims(function: func.FuncOp) -> list[tuple[Dim, ...]]:
     stated = read_dims(function.attributes.get(DIMS))
     if stated is not None and _agree(stated, shapes):
         return stated
-    return [tuple(f"s{i}_{axis}" if n == DYNAMIC_INDEX else n for axis, n in enumerate(s)) for i, s in enumerate(shapes)]
+    return [
+        tuple(f"s{i}_{axis}" if n == DYNAMIC_INDEX else n for axis, n in enumerate(s)) for i, s in enumerate(shapes)
+    ]
 
 
 def _agree(stated: Sequence[Sequence[Dim]], shapes: Sequence[Sequence[int]]) -> bool:
     return len(stated) == len(shapes) and all(
-        len(row) == len(shape) and all((n == DYNAMIC_INDEX) == isinstance(d, str) for d, n in zip(row, shape, strict=True))
+        len(row) == len(shape)
+        and all((n == DYNAMIC_INDEX) == isinstance(d, str) for d, n in zip(row, shape, strict=True))
         for row, shape in zip(stated, shapes, strict=True)
     )
 

@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+PREFIX = "agentc_"
+"""Before the name of every machine function, so that a kernel named ``exp`` does not hide the C library's."""
+
 Dim = str | int
 """A size: a name that is the same wherever it stands in a kernel, or a number."""
 

@@ -1,0 +1,94 @@
+"""Reads off a lowered kernel how it is called."""
+
+from collections.abc import Iterator
+
+from xdsl.dialects import func, memref
+from xdsl.dialects.builtin import IndexType, IntegerAttr, MemRefType, ModuleOp
+from xdsl.ir import Attribute, SSAValue
+
+from agentc.analyses.kernel_dims import (
+    OUTPUTS,
+    PHASE,
+    ROWS,
+    argument_names,
+    read_dims,
+    symbols,
+    value_dims,
+)
+from agentc.plan.kernels import Dim, KernelAbi, Parameter, Phase
+from agentc.support.diagnostics import Diagnostic, Refused
+
+
+def dtype_of(type_: Attribute) -> str:
+    """``f32`` and the like: the element type of memory, or the type of a scalar."""
+    if isinstance(type_, MemRefType):
+        type_ = type_.element_type
+    return "index" if isinstance(type_, IndexType) else str(type_)
+
+
+def kernels(module: ModuleOp) -> list[func.FuncOp]:
+    """The kernels of a lowered module, without their phases."""
+    functions = (op for op in module.body.block.ops if isinstance(op, func.FuncOp))
+    return [f for f in functions if OUTPUTS in f.attributes]
+
+
+def parameters(function: func.FuncOp) -> list[Parameter]:
+    """The arguments of a lowered function, in order."""
+    dims = value_dims(function)
+    names = argument_names(function)
+    arguments = function.body.block.args
+    return [Parameter(n, dtype_of(a.type), dims.get(a)) for n, a in zip(names, arguments, strict=False)]
+
+
+def sizes(function: func.FuncOp) -> list[str]:
+    """The names of the unknown sizes that a lowered function is passed after its arguments."""
+    return symbols(p.dims for p in parameters(function) if p.dims is not None)
+
+
+def kernel_abi(module: ModuleOp) -> KernelAbi:
+    """How the one kernel of ``module`` is called. The module is lowered as far as phases.
+
+    Raises:
+        Refused: ``kernel-unsupported`` if there is not exactly one kernel.
+    """
+    found = kernels(module)
+    if len(found) != 1:
+        message = f"a kernel module holds one kernel, lowered; this one has {len(found)}"
+        raise Refused(Diagnostic("kernel-unsupported", message))
+    function = found[0]
+    outputs = function.attributes[OUTPUTS]
+    assert isinstance(outputs, IntegerAttr)
+    every = parameters(function)
+    split = len(every) - outputs.value.data
+    made = [op for op in function.body.block.ops if isinstance(op, memref.AllocOp)]
+    dims = value_dims(function)
+    temporaries = [Parameter(f"tmp{i}", dtype_of(op.memref.type), dims[op.memref]) for i, op in enumerate(made)]
+    buffers: list[SSAValue] = [*function.body.block.args, *(op.memref for op in made)]
+    return KernelAbi(
+        function.sym_name.data,
+        tuple(every[:split]),
+        tuple(every[split:]),
+        tuple(temporaries),
+        tuple(sizes(function)),
+        tuple(_phases(module, function, buffers)),
+    )
+
+
+def _phases(module: ModuleOp, function: func.FuncOp, buffers: list[SSAValue]) -> Iterator[Phase]:
+    by_name = {f.sym_name.data: f for f in module.body.block.ops if isinstance(f, func.FuncOp)}
+    for op in function.body.block.ops:
+        if isinstance(op, func.CallOp) and PHASE in by_name[op.callee.string_value()].attributes:
+            phase = by_name[op.callee.string_value()]
+            arguments = tuple(buffers.index(o) for o in op.operands if o in buffers)
+            yield Phase(phase.sym_name.data, arguments, tuple(sizes(phase)), rows_of(phase))
+
+
+def rows_of(phase: func.FuncOp) -> Dim | None:
+    """The size of the range that a ``rows`` phase works on."""
+    attribute = phase.attributes.get(ROWS)
+    if attribute is None:
+        return None
+    from xdsl.dialects.builtin import ArrayAttr
+
+    rows = read_dims(ArrayAttr([attribute]))
+    return rows[0][0] if rows else None

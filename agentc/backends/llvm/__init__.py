@@ -1,0 +1,65 @@
+"""LLVM IR and native objects of tensor kernels, for several processors."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agentc.plan.artifacts import Artifact
+
+if TYPE_CHECKING:
+    from xdsl.dialects.builtin import ModuleOp
+
+DEFAULT_TARGETS = ("x86-64", "x86-64-v3", "x86-64-v4", "aarch64")
+
+
+def emit(
+    kernels: "Mapping[str, ModuleOp]", out: Path, *, targets: Sequence[str] = DEFAULT_TARGETS
+) -> list[Artifact]:
+    """Write, for each lowered kernel, ``NAME.h`` and ``NAME.abi.json``, and for each target ``TARGET/NAME.ll`` and ``.o``.
+
+    Raises:
+        Refused: ``kernel-target`` for an unknown target, ``kernel-unsupported`` for what is no lowered kernel.
+    """
+    from agentc.analyses.kernel_abi import kernel_abi
+    from agentc.backends.llvm.header import header
+    from agentc.backends.llvm.targets import find
+
+    chosen = {name: find(name) for name in targets}
+    written: list[Artifact] = []
+    for name, module in sorted(kernels.items()):
+        abi = kernel_abi(module)
+        written.append(_write(out, f"{name}.h", header(abi).encode(), "c-header", "llvm", name))
+        written.append(_write(out, f"{name}.abi.json", abi.to_json().encode(), "kernel-abi", "llvm", name))
+        for target in chosen:
+            written += _emit_for(module, name, out, target)
+    return written
+
+
+def _emit_for(module: "ModuleOp", name: str, out: Path, target: str) -> list[Artifact]:
+    from agentc.backends.llvm.targets import find, object_code
+
+    text = optimized_ir(module, target)
+    code = object_code(text, find(target))
+    return [
+        _write(out, f"{target}/{name}.ll", text.encode(), "llvm-ir", target, name),
+        _write(out, f"{target}/{name}.o", code, "object", target, name),
+    ]
+
+
+def _write(out: Path, path: str, data: bytes, kind: str, target: str, of: str) -> Artifact:
+    place = out / path
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(data)
+    return Artifact(path, kind, target, of)
+
+
+def optimized_ir(module: "ModuleOp", target: str) -> str:
+    """The optimized LLVM IR of a lowered kernel for ``target`` (``host``: this machine).
+
+    Raises:
+        Refused: as ``emit``.
+    """
+    from agentc.backends.llvm.targets import find, optimize
+    from agentc.backends.llvm.translate import translate
+
+    return optimize(str(translate(module)), find(target))

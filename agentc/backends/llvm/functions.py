@@ -1,0 +1,187 @@
+"""Math functions that vectorize: small internal functions of polynomials, where the C library's are scalar calls.
+
+The single-precision coefficients and the double-precision rational for exp are those of the Cephes library (S. Moshier,
+1984-2000: ``expf.c``, ``exp.c``, ``logf.c``, ``tanhf.c``). Infinities and NaN come out as in the C library; subnormal
+results too. Nothing here is reassociated: the reductions of the argument depend on the order of rounding.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from llvmlite import ir
+
+FLAGS = ("contract",)
+EXP_F32 = (1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1)
+EXP_F64_P = (1.26177193074810590878e-4, 3.02994407707441961300e-2, 9.99999999999999999910e-1)
+EXP_F64_Q = (3.00198505138664455042e-6, 2.52448340349684104192e-3, 2.27265548208155028766e-1, 2.0)
+LOG_F32 = (
+    7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1, -1.6668057665e-1,
+    2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,
+)  # fmt: skip
+TANH_F32 = (-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1)
+LOG2_E = 1.44269504088896340736
+
+
+@dataclass(frozen=True)
+class ExpShape:
+    """What differs between the precisions of exp."""
+
+    integer: ir.IntType
+    magic: float
+    """1.5 x 2^(mantissa bits): adding it leaves the rounded value in the low bits."""
+    magic_bits: int
+    high: float
+    low: float
+    """ln 2 in two parts, the first with few bits."""
+    smallest: float
+    largest: float
+    """Beyond these the result is 0 or infinity anyway."""
+    bias: int
+    shift: int
+
+
+EXP_SHAPES: Mapping[str, ExpShape] = {
+    "f32": ExpShape(
+        ir.IntType(32), 12582912.0, 0x4B400000, 0.693359375, -2.12194440e-4, -104.0, 89.0, 127, 23
+    ),
+    "f64": ExpShape(
+        ir.IntType(64), 6755399441055744.0, 0x4338000000000000,
+        6.93145751953125e-1, 1.42860682030941723212e-6, -746.0, 710.0, 1023, 52,
+    ),  # fmt: skip
+}
+
+
+class Functions:
+    """The math functions of one LLVM module, each made when it is first asked for."""
+
+    def __init__(self, module: ir.Module) -> None:
+        self.module = module
+
+    def get(self, name: str, type_: ir.Type) -> ir.Function:
+        """The function ``name`` (``exp``, ``log`` or ``tanh``) on ``type_``."""
+        short = type_.intrinsic_name
+        body = BODIES.get((name, short))
+        if body is None:
+            return self.module.declare_intrinsic(f"llvm.{name}", [type_], ir.FunctionType(type_, [type_]))
+        symbol = f"agentc.{name}.{short}"
+        found = self.module.globals.get(symbol)
+        return found if isinstance(found, ir.Function) else self._make(symbol, type_, body)
+
+    def _make(self, symbol: str, type_: ir.Type, body: "Body") -> ir.Function:
+        function = ir.Function(self.module, ir.FunctionType(type_, [type_]), symbol)
+        function.linkage = "internal"
+        function.attributes.add("alwaysinline")
+        build = ir.IRBuilder(function.append_basic_block("entry"))
+        build.ret(body(self, build, function.args[0]))
+        return function
+
+
+Body = Callable[[Functions, ir.IRBuilder, Any], Any]
+
+
+def _number(value: float, like: Any) -> ir.Constant:
+    return ir.Constant(like.type, value)
+
+
+def _polynomial(build: ir.IRBuilder, x: Any, coefficients: Sequence[float]) -> Any:
+    """Horner's scheme, highest power first."""
+    total: Any = _number(coefficients[0], x)
+    for coefficient in coefficients[1:]:
+        total = _fma(build, total, x, _number(coefficient, x))
+    return total
+
+
+def _fma(build: ir.IRBuilder, a: Any, b: Any, c: Any) -> Any:
+    """``a * b + c``, fused where the processor can."""
+    return build.fadd(build.fmul(a, b, flags=FLAGS), c, flags=FLAGS)
+
+
+def _clamp(build: ir.IRBuilder, x: Any, low: float, high: float) -> Any:
+    """NaN stays NaN, as it compares false."""
+    x = build.select(build.fcmp_ordered("<", x, _number(low, x)), _number(low, x), x)
+    return build.select(build.fcmp_ordered(">", x, _number(high, x)), _number(high, x), x)
+
+
+def _exp(functions: Functions, build: ir.IRBuilder, x: Any) -> Any:
+    """2^n x e^r with n whole and r in ±ln(2)/2; 2^n is made in two factors, so that subnormal results come out right."""
+    short: str = x.type.intrinsic_name
+    shape = EXP_SHAPES[short]
+    x = _clamp(build, x, shape.smallest, shape.largest)
+    shifted = _fma(build, x, _number(LOG2_E, x), _number(shape.magic, x))
+    whole = build.fsub(shifted, _number(shape.magic, x))
+    bits = build.sub(build.bitcast(shifted, shape.integer), ir.Constant(shape.integer, shape.magic_bits))
+    rest = _fma(build, whole, _number(-shape.high, x), x)
+    rest = _fma(build, whole, _number(-shape.low, x), rest)
+    power = _exp_f32(build, rest) if short == "f32" else _exp_f64(build, rest)
+    half = build.ashr(bits, ir.Constant(shape.integer, 1))
+    for part in (half, build.sub(bits, half)):
+        biased = build.add(part, ir.Constant(shape.integer, shape.bias))
+        scale = build.bitcast(build.shl(biased, ir.Constant(shape.integer, shape.shift)), x.type)
+        power = build.fmul(power, scale)
+    return power
+
+
+def _exp_f32(build: ir.IRBuilder, r: Any) -> Any:
+    square = build.fmul(r, r, flags=FLAGS)
+    linear = build.fadd(r, _number(1.0, r), flags=FLAGS)
+    return _fma(build, _polynomial(build, r, EXP_F32), square, linear)
+
+
+def _exp_f64(build: ir.IRBuilder, r: Any) -> Any:
+    square = build.fmul(r, r, flags=FLAGS)
+    odd = build.fmul(r, _polynomial(build, square, EXP_F64_P), flags=FLAGS)
+    ratio = build.fdiv(odd, build.fsub(_polynomial(build, square, EXP_F64_Q), odd, flags=FLAGS))
+    return _fma(build, ratio, _number(2.0, r), _number(1.0, r))
+
+
+def _log_f32(functions: Functions, build: ir.IRBuilder, x: Any) -> Any:
+    """log(m x 2^e) with m in [sqrt(1/2), sqrt(2))."""
+    i32 = ir.IntType(32)
+    tiny = build.fcmp_ordered("<", x, _number(1.1754943508222875e-38, x))
+    scaled = build.select(tiny, build.fmul(x, _number(8388608.0, x)), x)
+    bits = build.bitcast(scaled, i32)
+    exponent = build.sub(build.lshr(bits, ir.Constant(i32, 23)), ir.Constant(i32, 126))
+    exponent = build.sub(exponent, build.select(tiny, ir.Constant(i32, 23), ir.Constant(i32, 0)))
+    mantissa = build.or_(build.and_(bits, ir.Constant(i32, 0x007FFFFF)), ir.Constant(i32, 0x3F000000))
+    m = build.bitcast(mantissa, x.type)
+    small = build.fcmp_ordered("<", m, _number(0.70710678118654752440, x))
+    exponent = build.sub(exponent, build.zext(small, i32))
+    m = build.fsub(build.select(small, build.fadd(m, m), m), _number(1.0, x))
+    e = build.sitofp(exponent, x.type)
+    square = build.fmul(m, m, flags=FLAGS)
+    y = build.fmul(build.fmul(_polynomial(build, m, LOG_F32), m, flags=FLAGS), square, flags=FLAGS)
+    y = _fma(build, e, _number(-2.12194440e-4, x), y)
+    y = _fma(build, square, _number(-0.5, x), y)
+    result = _fma(build, e, _number(0.693359375, x), build.fadd(m, y))
+    return _log_specials(build, x, result)
+
+
+def _log_specials(build: ir.IRBuilder, x: Any, result: Any) -> Any:
+    infinity, zero = _number(float("inf"), x), _number(0.0, x)
+    result = build.select(build.fcmp_ordered("==", x, infinity), infinity, result)
+    result = build.select(build.fcmp_ordered("==", x, zero), _number(float("-inf"), x), result)
+    return build.select(build.fcmp_unordered("<", x, zero), _number(float("nan"), x), result)
+
+
+def _tanh_f32(functions: Functions, build: ir.IRBuilder, x: Any) -> Any:
+    """A polynomial near 0, where the other form cancels; 1 - 2 / (e^2|x| + 1) with the sign of x elsewhere."""
+    magnitude = build.call(functions.module.declare_intrinsic("llvm.fabs", [x.type]), [x])
+    power = build.call(functions.get("exp", x.type), [build.fadd(magnitude, magnitude)])
+    far = build.fsub(_number(1.0, x), build.fdiv(_number(2.0, x), build.fadd(power, _number(1.0, x))))
+    far = build.call(functions.module.declare_intrinsic("llvm.copysign", [x.type], _two(x.type)), [far, x])
+    square = build.fmul(x, x, flags=FLAGS)
+    near = _fma(build, build.fmul(_polynomial(build, square, TANH_F32), square, flags=FLAGS), x, x)
+    return build.select(build.fcmp_ordered("<", magnitude, _number(0.625, x)), near, far)
+
+
+def _two(type_: ir.Type) -> ir.FunctionType:
+    return ir.FunctionType(type_, [type_, type_])
+
+
+BODIES: Mapping[tuple[str, str], Body] = {
+    ("exp", "f32"): _exp,
+    ("exp", "f64"): _exp,
+    ("log", "f32"): _log_f32,
+    ("tanh", "f32"): _tanh_f32,
+}

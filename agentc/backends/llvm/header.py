@@ -1,0 +1,50 @@
+"""The C header of a kernel."""
+
+from collections.abc import Mapping
+
+from agentc.plan.kernels import PREFIX, KernelAbi, Parameter
+
+C_TYPES: Mapping[str, str] = {
+    "f32": "float",
+    "f64": "double",
+    "i8": "int8_t",
+    "i32": "int32_t",
+    "i64": "int64_t",
+    "i1": "bool",
+    "index": "int64_t",
+}
+
+
+def c_parameter(parameter: Parameter, constant: bool) -> str:
+    """``const float *docs`` or ``float temperature``."""
+    name = C_TYPES[parameter.dtype]
+    if parameter.dims is None:
+        return f"{name} {parameter.name}"
+    return f"{'const ' if constant else ''}{name} *{parameter.name}"
+
+
+def header(abi: KernelAbi) -> str:
+    """Declares the kernel as one function; what it needs for itself it allocates and frees."""
+    lines = [f"// Kernel `{abi.name}`. Arrays are contiguous, rows first; results must not overlap anything."]
+    for parameter in (*abi.arguments, *abi.results):
+        if parameter.dims:
+            lines.append(f"//   {parameter.name}: {parameter.dtype}[{', '.join(map(str, parameter.dims))}]")
+    parts = [c_parameter(p, True) for p in abi.arguments] + [c_parameter(p, False) for p in abi.results]
+    parts += [f"int64_t {name}" for name in abi.sizes]
+    declaration = f"void {PREFIX}{abi.name}({', '.join(parts)});"
+    return "\n".join(
+        [
+            *lines,
+            "#pragma once",
+            "#include <stdbool.h>",
+            "#include <stdint.h>",
+            "#ifdef __cplusplus",
+            'extern "C" {',
+            "#endif",
+            declaration,
+            "#ifdef __cplusplus",
+            "}",
+            "#endif",
+            "",
+        ]
+    )

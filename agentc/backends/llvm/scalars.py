@@ -1,0 +1,149 @@
+"""Scalar ops of ``arith`` and ``math`` as LLVM instructions."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias, cast
+
+from llvmlite import ir
+from xdsl.dialects import arith, math
+from xdsl.dialects.builtin import FloatAttr, IndexType, IntegerAttr, IntegerType
+from xdsl.ir import Attribute, Operation
+
+from agentc.backends.llvm.functions import Functions
+
+Values: TypeAlias = list[Any]
+I64 = ir.IntType(64)
+
+FLOAT_BINARY: Mapping[type[Operation], str] = {
+    arith.AddfOp: "fadd",
+    arith.SubfOp: "fsub",
+    arith.MulfOp: "fmul",
+    arith.DivfOp: "fdiv",
+}
+INTEGER_BINARY: Mapping[type[Operation], str] = {
+    arith.AddiOp: "add",
+    arith.SubiOp: "sub",
+    arith.MuliOp: "mul",
+    arith.AndIOp: "and_",
+    arith.OrIOp: "or_",
+    arith.XOrIOp: "xor",
+}
+INTRINSICS: Mapping[type[Operation], str] = {
+    arith.MaximumfOp: "llvm.maximum",
+    arith.MinimumfOp: "llvm.minimum",
+    arith.MaxSIOp: "llvm.smax",
+    arith.MinSIOp: "llvm.smin",
+    math.SqrtOp: "llvm.sqrt",
+    math.AbsFOp: "llvm.fabs",
+    math.SinOp: "llvm.sin",
+    math.CosOp: "llvm.cos",
+    math.FloorOp: "llvm.floor",
+    math.CeilOp: "llvm.ceil",
+    math.RoundEvenOp: "llvm.roundeven",
+    math.PowFOp: "llvm.pow",
+}
+VECTORIZABLE: Mapping[type[Operation], str] = {math.ExpOp: "exp", math.LogOp: "log", math.TanhOp: "tanh"}
+CASTS: Mapping[type[Operation], str] = {
+    arith.SIToFPOp: "sitofp",
+    arith.UIToFPOp: "uitofp",
+    arith.ExtFOp: "fpext",
+    arith.TruncFOp: "fptrunc",
+    arith.TruncIOp: "trunc",
+    arith.ExtSIOp: "sext",
+    arith.ExtUIOp: "zext",
+}
+FLOAT_PREDICATES: Mapping[str, str] = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
+
+
+def llvm_type(type_: Attribute) -> ir.Type:
+    """The LLVM type of a scalar."""
+    if isinstance(type_, IndexType):
+        return I64
+    if isinstance(type_, IntegerType):
+        return ir.IntType(type_.width.data)
+    return {"f32": ir.FloatType(), "f64": ir.DoubleType()}[str(type_)]
+
+
+def flags_of(op: Operation) -> tuple[str, ...]:
+    """The fast-math flags that ``op`` carries, as LLVM spells them."""
+    found = op.properties.get("fastmath")
+    return tuple(f.value for f in found.data) if isinstance(found, arith.FastMathFlagsAttr) else ()
+
+
+class Scalars:
+    """Emits scalar ops into one function."""
+
+    def __init__(self, functions: Functions) -> None:
+        self.functions = functions
+
+    def emit(self, build: ir.IRBuilder, op: Operation, values: Values) -> Any:
+        """The value of ``op``, or ``None`` if it is no scalar op."""
+        kind = type(op)
+        if kind in FLOAT_BINARY:
+            return getattr(build, FLOAT_BINARY[kind])(*values, flags=flags_of(op))
+        if kind in INTEGER_BINARY:
+            return getattr(build, INTEGER_BINARY[kind])(*values)
+        if kind in INTRINSICS:
+            return self._intrinsic(build, INTRINSICS[kind], op, values)
+        if kind in VECTORIZABLE:
+            return build.call(self.functions.get(VECTORIZABLE[kind], values[0].type), values)
+        if kind in CASTS:
+            return getattr(build, CASTS[kind])(values[0], llvm_type(op.results[0].type))
+        return self._other(build, op, values)
+
+    def _intrinsic(self, build: ir.IRBuilder, name: str, op: Operation, values: Values) -> Any:
+        callee = self.functions.module.declare_intrinsic(name, [values[0].type], _signature(values))
+        return build.call(callee, values, fastmath=flags_of(op))
+
+    def _other(self, build: ir.IRBuilder, op: Operation, values: Values) -> Any:
+        other: Mapping[type[Operation], Callable[[], Any]] = {
+            arith.ConstantOp: lambda: constant(cast(arith.ConstantOp, op)),
+            arith.NegfOp: lambda: build.fneg(values[0], flags=flags_of(op)),
+            arith.SelectOp: lambda: build.select(*values),
+            arith.CmpfOp: lambda: _compare_floats(build, cast(arith.CmpfOp, op), values),
+            arith.CmpiOp: lambda: _compare_integers(build, cast(arith.CmpiOp, op), values),
+            arith.IndexCastOp: lambda: _index_cast(build, op, values[0]),
+            arith.FPToSIOp: lambda: self._to_integer(build, op, values[0]),
+        }
+        make = other.get(type(op))
+        return make() if make else None
+
+    def _to_integer(self, build: ir.IRBuilder, op: Operation, value: Any) -> Any:
+        """Toward zero; out of range saturates and NaN is 0, where a plain conversion would be undefined."""
+        target = llvm_type(op.results[0].type)
+        suffix = f"{target.intrinsic_name}.{value.type.intrinsic_name}"
+        name = f"llvm.fptosi.sat.{suffix}"
+        callee = self.functions.module.globals.get(name)
+        if callee is None:
+            callee = ir.Function(self.functions.module, ir.FunctionType(target, [value.type]), name)
+        return build.call(callee, [value])
+
+
+def _signature(values: Values) -> ir.FunctionType:
+    return ir.FunctionType(values[0].type, [v.type for v in values])
+
+
+def constant(op: arith.ConstantOp) -> ir.Constant:
+    """The constant that ``op`` is."""
+    value = op.value
+    assert isinstance(value, IntegerAttr | FloatAttr)
+    number = value.value.data
+    return ir.Constant(llvm_type(op.result.type), number)
+
+
+def _compare_floats(build: ir.IRBuilder, op: arith.CmpfOp, values: Values) -> Any:
+    name = arith.CMPF_COMPARISON_OPERATIONS[op.predicate.value.data]
+    emit = build.fcmp_unordered if name.startswith("u") else build.fcmp_ordered
+    return emit(FLOAT_PREDICATES[name[1:]], *values, flags=())
+
+
+def _compare_integers(build: ir.IRBuilder, op: arith.CmpiOp, values: Values) -> Any:
+    name = arith.CMPI_COMPARISON_OPERATIONS[op.predicate.value.data]
+    emit = build.icmp_unsigned if name.startswith("u") else build.icmp_signed
+    return emit(FLOAT_PREDICATES[name if name in ("eq", "ne") else name[1:]], *values)
+
+
+def _index_cast(build: ir.IRBuilder, op: Operation, value: Any) -> Any:
+    target = llvm_type(op.results[0].type)
+    if value.type == target:
+        return value
+    return build.sext(value, target) if value.type.width < target.width else build.trunc(value, target)

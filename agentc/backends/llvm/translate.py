@@ -1,0 +1,212 @@
+"""From lowered kernels (``func``, ``scf``, ``memref``, ``arith``, ``math``) to LLVM IR."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from llvmlite import ir
+from xdsl.dialects import arith, func, memref, scf
+from xdsl.dialects.builtin import IntegerAttr, MemRefType, ModuleOp
+from xdsl.ir import Block, Operation, SSAValue
+
+from agentc.analyses.kernel_abi import sizes
+from agentc.analyses.kernel_dims import argument_names, value_dims
+from agentc.backends.llvm.functions import Functions
+from agentc.backends.llvm.scalars import I64, Scalars, llvm_type
+from agentc.plan.kernels import PREFIX, Dim
+from agentc.support.diagnostics import Diagnostic, Refused
+
+POINTER = ir.PointerType()
+
+
+def translate(module: ModuleOp) -> ir.Module:
+    """The LLVM IR of every function of a lowered kernel module, for no target in particular.
+
+    Raises:
+        Refused: ``kernel-unsupported`` for an op that has no LLVM form.
+    """
+    target = ir.Module("agentc")
+    functions = [op for op in module.body.block.ops if isinstance(op, func.FuncOp)]
+    declared = {f.sym_name.data: Declared(_declare(target, f), sizes(f)) for f in functions}
+    math = Functions(target)
+    for function in functions:
+        FunctionTranslation(function, declared, math).run()
+    return target
+
+
+class Declared(NamedTuple):
+    """A function of the module and the sizes it is passed after its arguments."""
+
+    made: ir.Function
+    sizes: list[str]
+
+
+def _declare(module: ir.Module, function: func.FuncOp) -> ir.Function:
+    arguments = function.body.block.args
+    types = [POINTER if isinstance(a.type, MemRefType) else llvm_type(a.type) for a in arguments]
+    names = sizes(function)
+    made = ir.Function(
+        module, ir.FunctionType(ir.VoidType(), [*types, *[I64] * len(names)]), PREFIX + function.sym_name.data
+    )
+    made.attributes.add("nounwind")
+    for parameter, name in zip(made.args, [*argument_names(function), *names], strict=True):
+        parameter.name = name
+        if isinstance(parameter.type, ir.PointerType):
+            parameter.add_attribute("noalias")
+    return made
+
+
+class FunctionTranslation:
+    """State of the translation of one function."""
+
+    def __init__(self, function: func.FuncOp, declared: dict[str, Declared], math: Functions) -> None:
+        self.function = function
+        self.declared = declared
+        self.module = math.module
+        self.scalars = Scalars(math)
+        self.dims = value_dims(function)
+        made, names = declared[function.sym_name.data]
+        arguments = function.body.block.args
+        self.values: dict[SSAValue, Any] = dict(zip(arguments, made.args, strict=False))
+        self.sizes: dict[str, Any] = dict(zip(names, made.args[len(arguments) :], strict=True))
+        self.build = ir.IRBuilder(made.append_basic_block("entry"))
+
+    def run(self) -> None:
+        """Fill the function."""
+        self._block(self.function.body.block)
+
+    def _block(self, block: Block) -> None:
+        for op in block.ops:
+            self._op(op)
+
+    def _op(self, op: Operation) -> None:
+        match op:
+            case memref.LoadOp():
+                place = self._address(op.memref, op.indices)
+                self.values[op.res] = self.build.load(place, typ=llvm_type(op.res.type))
+            case memref.StoreOp():
+                self.build.store(self.values[op.value], self._address(op.memref, op.indices))
+            case memref.DimOp():
+                self.values[op.result] = self._dim(op)
+            case memref.AllocOp():
+                self.values[op.memref] = self._allocate(op)
+            case memref.DeallocOp():
+                self.build.call(self._c_function("free", ir.VoidType(), POINTER), [self.values[op.memref]])
+            case scf.ParallelOp():
+                self._parallel(op)
+            case scf.ForOp():
+                self._for(op)
+            case scf.ReduceOp() | scf.YieldOp() | scf.ReduceReturnOp():
+                pass
+            case func.CallOp():
+                self._call(op)
+            case func.ReturnOp():
+                self.build.ret_void()
+            case _:
+                self._scalar(op)
+
+    def _scalar(self, op: Operation) -> None:
+        value = self.scalars.emit(self.build, op, [self.values[o] for o in op.operands])
+        if value is None:
+            raise Refused(Diagnostic("kernel-unsupported", f"`{op.name}` has no LLVM form in a kernel"))
+        self.values[op.results[0]] = value
+
+    def _size(self, dim: Dim) -> Any:
+        return self.sizes[dim] if isinstance(dim, str) else ir.Constant(I64, dim)
+
+    def _dim(self, op: memref.DimOp) -> Any:
+        owner = op.index.owner
+        assert isinstance(owner, arith.ConstantOp) and isinstance(owner.value, IntegerAttr)
+        return self._size(self.dims[op.source][owner.value.value.data])
+
+    def _address(self, memory: SSAValue, indices: Sequence[SSAValue]) -> Any:
+        """Row-major: ``((i * size1) + j) * size2 + k``."""
+        base = self.values[memory]
+        if not indices:
+            return base
+        place = self.values[indices[0]]
+        for index, dim in zip(indices[1:], self.dims[memory][1:], strict=True):
+            place = self.build.mul(place, self._size(dim), flags=("nsw",))
+            place = self.build.add(place, self.values[index], flags=("nsw",))
+        assert isinstance(memory.type, MemRefType)
+        return self.build.gep(base, [place], inbounds=True, source_etype=llvm_type(memory.type.element_type))
+
+    def _allocate(self, op: memref.AllocOp) -> Any:
+        element = op.memref.type.element_type
+        width = {"f32": 4, "i32": 4, "i8": 1, "i1": 1}.get(str(element), 8)
+        count: Any = ir.Constant(I64, width)
+        for dim in self.dims[op.memref]:
+            count = self.build.mul(count, self._size(dim))
+        return self.build.call(self._c_function("malloc", POINTER, I64), [count])
+
+    def _c_function(self, name: str, result: ir.Type, argument: ir.Type) -> ir.Function:
+        found = self.module.globals.get(name)
+        if isinstance(found, ir.Function):
+            return found
+        return ir.Function(self.module, ir.FunctionType(result, [argument]), name)
+
+    def _call(self, op: func.CallOp) -> None:
+        made, names = self.declared[op.callee.string_value()]
+        self.build.call(made, [*(self.values[o] for o in op.arguments), *(self._size(n) for n in names)])
+
+    def _for(self, op: scf.ForOp) -> None:
+        """An ordered loop; values that it carries are phis."""
+        bounds = [self.values[v] for v in (op.lb, op.ub, op.step)]
+        starts = [self.values[v] for v in op.iter_args]
+        arguments = op.body.block.args
+        with self._loop(*bounds, starts) as (index, carried, finish):
+            self.values.update(zip(arguments, [index, *carried], strict=True))
+            self._block(op.body.block)
+            last = op.body.block.last_op
+            assert last is not None
+            finish.extend(self.values[v] for v in last.operands)
+        self.values.update(zip(op.results, carried, strict=True))
+
+    def _parallel(self, op: scf.ParallelOp) -> None:
+        """In order, here: what may run at once was cut into phases before."""
+        if len(op.lowerBound) != 1:
+            raise Refused(Diagnostic("kernel-unsupported", "an `scf.parallel` in a kernel is one loop"))
+        bounds = [self.values[v[0]] for v in (op.lowerBound, op.upperBound, op.step)]
+        starts = [self.values[v] for v in op.initVals]
+        with self._loop(*bounds, starts) as (index, carried, finish):
+            self.values[op.body.block.args[0]] = index
+            self._block(op.body.block)
+            reduce = op.body.block.last_op
+            assert isinstance(reduce, scf.ReduceOp)
+            for region, argument, old in zip(reduce.reductions, reduce.args, carried, strict=True):
+                finish.append(self._combine(region.block, old, self.values[argument]))
+        self.values.update(zip(op.res, carried, strict=True))
+
+    def _combine(self, block: Block, old: Any, new: Any) -> Any:
+        self.values.update(zip(block.args, (old, new), strict=True))
+        self._block(block)
+        last = block.last_op
+        assert isinstance(last, scf.ReduceReturnOp)
+        return self.values[last.result]
+
+    @contextmanager
+    def _loop(
+        self, low: Any, high: Any, step: Any, starts: Sequence[Any]
+    ) -> Iterator[tuple[Any, list[Any], list[Any]]]:
+        """A counted loop around what is emitted in the ``with``: its index, the values carried, and a list to fill with
+        their next values.
+        """
+        build = self.build
+        before = build.block
+        header, body, after = (build.append_basic_block(n) for n in ("loop", "body", "after"))
+        build.branch(header)
+        build.position_at_end(header)
+        index = build.phi(I64, "i")
+        index.add_incoming(low, before)
+        carried = [build.phi(s.type) for s in starts]
+        for phi, start in zip(carried, starts, strict=True):
+            phi.add_incoming(start, before)
+        build.cbranch(build.icmp_signed("<", index, high), body, after)
+        build.position_at_end(body)
+        finish: list[Any] = []
+        yield index, carried, finish
+        index.add_incoming(build.add(index, step, flags=("nsw",)), build.block)
+        for phi, value in zip(carried, finish, strict=True):
+            phi.add_incoming(value, build.block)
+        build.branch(header)
+        build.position_at_end(after)

@@ -1,0 +1,292 @@
+"""Turns kernels on tensors into kernels on memory."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from xdsl.builder import Builder
+from xdsl.context import Context
+from xdsl.dialects import arith, func, linalg, memref, tensor
+from xdsl.dialects.builtin import AffineMapAttr, FunctionType, IntegerAttr, MemRefType, ModuleOp, TensorType, i64
+from xdsl.dialects.linalg import IteratorTypeAttr
+from xdsl.ir import Block, BlockArgument, Operation, Region, SSAValue
+from xdsl.ir.affine import AffineMap
+from xdsl.passes import ModulePass
+from xdsl.rewriter import InsertPoint
+
+from agentc.analyses.kernel_dims import DIMS, OUTPUTS, dims_attr, function_dims, shape_of
+from agentc.passes.fuse_kernels import is_elementwise
+from agentc.plan.kernels import Dim
+from agentc.support.diagnostics import Diagnostic, Refused
+
+
+def to_memref(type_: TensorType) -> MemRefType:
+    """The contiguous memory of a tensor."""
+    return MemRefType(type_.element_type, type_.get_shape())
+
+
+def _refuse(op: Operation) -> Refused:
+    return Refused(Diagnostic("kernel-unsupported", f"`{op.name}` has no meaning in a tensor kernel"))
+
+
+@dataclass
+class Bufferizer:
+    """State of the conversion of one function."""
+
+    function: func.FuncOp
+    buffers: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
+    """Tensor -> the memory that holds it."""
+    homes: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
+    """Tensor that is computed here -> the first tensor, or the argument, whose memory it shares."""
+
+    def run(self) -> None:
+        """Convert the function in place."""
+        block = self.function.body.block
+        self.dims = dict(zip((a for a in block.args if shape_of(a.type) is not None), self._stated(), strict=False))
+        outputs = self._add_outputs(block)
+        self.share(block, outputs)
+        for op in list(block.ops):
+            self._convert(op, Builder(InsertPoint.before(op)))
+        for op in reversed(list(block.ops)):
+            if isinstance(op, linalg.GenericOp | linalg.FillOp | tensor.EmptyOp) and op.results:
+                op.detach()
+                op.erase(safe_erase=False)
+        _set_types(self.function, len(outputs))
+
+    def _stated(self) -> list[tuple[Dim, ...]]:
+        dims = function_dims(self.function)
+        self.function.attributes[DIMS] = dims_attr(dims)
+        return dims
+
+    def _add_outputs(self, block: Block) -> list[BlockArgument]:
+        added: list[BlockArgument] = []
+        for i, type_ in enumerate(self.function.function_type.outputs.data):
+            if not isinstance(type_, TensorType):
+                message = f"result {i} of kernel `{self.function.sym_name.data}` is `{type_}`, not a tensor"
+                raise Refused(Diagnostic("kernel-unsupported", message))
+            added.append(block.insert_arg(to_memref(type_), len(block.args)))
+            added[-1].name_hint = "out" if len(self.function.function_type.outputs.data) == 1 else f"out{i}"
+        return added
+
+    def share(self, block: Block, outputs: Sequence[BlockArgument]) -> None:
+        """Decide from the end who shares memory: a result is the caller's memory, and an elementwise op writes over an
+        operand that nobody reads afterwards.
+        """
+        order = {op: i for i, op in enumerate(block.ops)}
+        last = block.last_op
+        assert isinstance(last, func.ReturnOp)
+        for value, argument in zip(last.arguments, outputs, strict=True):
+            if isinstance(value.owner, linalg.GenericOp):
+                self.homes.setdefault(value, argument)
+        for op in reversed(list(order)):
+            if isinstance(op, linalg.GenericOp):
+                home = self.homes.setdefault(op.results[0], op.results[0])
+                for operand in _overwritable(op):
+                    if operand not in self.homes and all(order[u.operation] <= order[op] for u in operand.uses):
+                        self.homes[operand] = home
+                        break
+
+    def _convert(self, op: Operation, build: Builder) -> None:
+        match op:
+            case tensor.DimOp():
+                size = self._dim(op, build)
+                op.result.replace_all_uses_with(size)
+                op.detach()
+                op.erase()
+            case linalg.GenericOp():
+                self._generic(op, build)
+            case linalg.FillOp():
+                if any(not _is_start(u.operation, op.results[0]) for u in op.results[0].uses):
+                    target = self._allocate(op.results[0], build)
+                    build.insert(linalg.FillOp([op.inputs[0]], [target], []))
+            case func.ReturnOp():
+                self._return(op, build)
+            case tensor.EmptyOp() | arith.ConstantOp() | arith.MuliOp() | arith.IndexCastOp() | arith.SIToFPOp():
+                pass
+            case _:
+                raise _refuse(op)
+
+    def _generic(self, op: linalg.GenericOp, build: Builder) -> None:
+        if len(op.results) != 1:
+            raise _refuse(op)
+        result = op.results[0]
+        home = self.homes[result]
+        target = home if isinstance(home, BlockArgument) else self.buffers.get(home)
+        if target is None:
+            target = self.buffers[home] = self._allocate(result, build)
+        self.buffers[result] = target
+        start = op.outputs[0]
+        if isinstance(start.owner, linalg.FillOp):
+            build.insert(linalg.FillOp([start.owner.inputs[0]], [target], []))
+        elif not isinstance(start.owner, tensor.EmptyOp):
+            self._copy(self._memory(start), target, build)
+        inputs = [self._memory(v) if isinstance(v.type, TensorType) else v for v in op.inputs]
+        body = Region()
+        op.body.clone_into(body)
+        build.insert(linalg.GenericOp(inputs, [target], body, op.indexing_maps, op.iterator_types, ()))
+
+    def _return(self, op: func.ReturnOp, build: Builder) -> None:
+        outputs = self.function.body.block.args[-len(op.arguments) :]
+        for value, target in zip(op.arguments, outputs, strict=True):
+            if self._memory(value) is not target:
+                self._copy(self._memory(value), target, build)
+        for made in self.function.body.block.ops:
+            if isinstance(made, memref.AllocOp):
+                build.insert(memref.DeallocOp.get(made.memref))
+        build.insert(func.ReturnOp())
+        op.detach()
+        op.erase()
+
+    def _memory(self, value: SSAValue) -> SSAValue:
+        """The memory of a tensor; that of an argument is the argument itself, retyped at the end."""
+        if isinstance(value, BlockArgument):
+            if isinstance(value.type, TensorType):
+                rank_kept = to_memref(value.type)
+                value = self._retyped(value, rank_kept)
+            return value
+        return self.buffers[value]
+
+    def _retyped(self, value: BlockArgument, type_: MemRefType) -> SSAValue:
+        if value not in self.buffers:
+            from xdsl.rewriter import Rewriter
+
+            dims = self.dims[value]
+            new = Rewriter.replace_value_with_new_type(value, type_)
+            self.dims[new] = dims
+            self.buffers[new] = new
+            return new
+        return self.buffers[value]
+
+    @staticmethod
+    def _copy(source: SSAValue, target: SSAValue, build: Builder) -> None:
+        """``target[…] = source[…]``."""
+        shape = shape_of(target.type) or ()
+        assert isinstance(target.type, MemRefType)
+        block = Block(arg_types=[target.type.element_type] * 2)
+        block.add_op(linalg.YieldOp(block.args[0]))
+        maps = [AffineMapAttr(AffineMap.identity(len(shape)))] * 2
+        iterators = [IteratorTypeAttr.parallel()] * len(shape)
+        build.insert(linalg.GenericOp([source], [target], Region(block), maps, iterators, ()))
+
+    def _allocate(self, value: SSAValue, build: Builder) -> SSAValue:
+        empty = _empty_of(value)
+        type_ = empty.tensor.type
+        op = memref.AllocOp.get(type_.element_type, 64, type_.get_shape(), list(empty.dynamic_sizes))
+        supply = iter(empty.dynamic_sizes)
+        row = [self._name(next(supply)) if n < 0 else n for n in type_.get_shape()]
+        op.attributes[DIMS] = dims_attr([row])
+        build.insert(op)
+        self.buffers[value] = op.memref
+        return op.memref
+
+    def _dim(self, op: tensor.DimOp, build: Builder) -> SSAValue:
+        """The size that ``op`` asks for, as the size of an argument."""
+        source = op.source
+        if not isinstance(source, BlockArgument):
+            axis = _constant_of(op.index)
+            empty = _empty_of(source)
+            shape = empty.tensor.type.get_shape()
+            if shape[axis] >= 0:
+                return build.insert(arith.ConstantOp(IntegerAttr.from_index_int_value(shape[axis]))).result
+            return empty.dynamic_sizes[sum(n < 0 for n in shape[:axis])]
+        return build.insert(memref.DimOp(self._memory(source), op.index)).result
+
+    def _name(self, size: SSAValue) -> Dim:
+        match size.owner:
+            case memref.DimOp() as op:
+                return self.dims[op.source][_constant_of(op.index)]
+            case arith.ConstantOp():
+                return _constant_of(size)
+            case other:
+                assert isinstance(other, Operation)
+                raise _refuse(other)
+
+
+def _overwritable(op: linalg.GenericOp) -> list[SSAValue]:
+    """Inputs that are read only at the element that is written, and have the type and sizes of the result."""
+    if not is_elementwise(op):
+        return []
+    identity = AffineMap.identity(len(op.iterator_types))
+    result = op.results[0]
+    found: list[SSAValue] = []
+    for value in dict.fromkeys(op.inputs):
+        maps = [m.data for v, m in zip(op.inputs, op.indexing_maps.data, strict=False) if v is value]
+        same = isinstance(value.owner, linalg.GenericOp) and value.type == result.type
+        if same and all(m == identity for m in maps) and _sizes(value) == _sizes(result):
+            found.append(value)
+    return found
+
+
+def _sizes(value: SSAValue) -> tuple[SSAValue, ...]:
+    return tuple(_empty_of(value).dynamic_sizes)
+
+
+def _empty_of(value: SSAValue) -> tensor.EmptyOp:
+    """The ``tensor.empty`` that gave ``value`` its sizes."""
+    owner = value.owner
+    while not isinstance(owner, tensor.EmptyOp):
+        if not isinstance(owner, linalg.GenericOp | linalg.FillOp):
+            raise Refused(Diagnostic("kernel-unsupported", "a tensor's sizes do not come from `tensor.empty`"))
+        owner = owner.outputs[0].owner
+    return owner
+
+
+def _is_start(op: Operation, value: SSAValue) -> bool:
+    """Whether ``op`` uses ``value`` only as what its own result starts from."""
+    return isinstance(op, linalg.GenericOp) and value in op.outputs and value not in op.inputs
+
+
+def _constant_of(value: SSAValue) -> int:
+    owner = value.owner
+    if isinstance(owner, arith.ConstantOp) and isinstance(owner.value, IntegerAttr):
+        return owner.value.value.data
+    raise Refused(Diagnostic("kernel-unsupported", "a dimension is asked for by an index that is no constant"))
+
+
+def _set_types(function: func.FuncOp, outputs: int) -> None:
+    inputs: list[SSAValue] = []
+    for argument in function.body.block.args:
+        if isinstance(argument.type, TensorType):
+            from xdsl.rewriter import Rewriter
+
+            inputs.append(Rewriter.replace_value_with_new_type(argument, to_memref(argument.type)))
+        else:
+            inputs.append(argument)
+    function.properties["function_type"] = FunctionType.from_lists([v.type for v in inputs], [])
+    function.attributes[OUTPUTS] = IntegerAttr(outputs, i64)
+
+
+@dataclass(frozen=True)
+class BufferizeKernelsPass(ModulePass):
+    """Give every tensor of a kernel its memory. Results become arguments that the caller provides.
+
+    Memory is shared where that is safe: what is returned is computed in the caller's memory, and an elementwise op writes
+    over an operand that nobody reads afterwards. Expects one block per function, as the kernel frontend makes it.
+
+    Before:
+
+        func.func @f(%x: tensor<?xf32>) -> tensor<?xf32> {
+          %e = tensor.empty(%n) : tensor<?xf32>
+          %y = linalg.generic {…} ins(%x : tensor<?xf32>) outs(%e : tensor<?xf32>) {…} -> tensor<?xf32>
+          func.return %y : tensor<?xf32>
+        }
+
+    After:
+
+        func.func @f(%x: memref<?xf32>, %out: memref<?xf32>) attributes {agentc.outputs = 1} {
+          linalg.generic {…} ins(%x : memref<?xf32>) outs(%out : memref<?xf32>) {…}
+          func.return
+        }
+    """
+
+    name = "bufferize-kernels"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        for function in list(op.walk()):
+            if isinstance(function, func.FuncOp) and is_tensor_kernel(function):
+                Bufferizer(function).run()
+
+
+def is_tensor_kernel(function: func.FuncOp) -> bool:
+    """Whether ``function`` is one block that takes or gives tensors."""
+    types = (*function.function_type.inputs.data, *function.function_type.outputs.data)
+    return len(function.body.blocks) == 1 and any(isinstance(t, TensorType) for t in types)

@@ -1,0 +1,267 @@
+"""Fuses neighboring loops of kernels and keeps in registers what only they exchange."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from xdsl.context import Context
+from xdsl.dialects import func, memref, scf
+from xdsl.dialects.builtin import MemRefType, ModuleOp
+from xdsl.ir import Block, Operation, Region, SSAValue
+from xdsl.passes import ModulePass
+from xdsl.rewriter import InsertPoint, Rewriter
+from xdsl.transforms.dead_code_elimination import region_dce
+
+Place: TypeAlias = tuple[SSAValue, ...]
+Known: TypeAlias = dict[tuple[SSAValue, Place], SSAValue]
+
+
+@dataclass
+class Accesses:
+    """What an op and all inside it read and write: memory -> the places."""
+
+    reads: dict[SSAValue, list[Place]] = field(default_factory=dict[SSAValue, list[Place]])
+    writes: dict[SSAValue, list[Place]] = field(default_factory=dict[SSAValue, list[Place]])
+    whole: set[SSAValue] = field(default_factory=set[SSAValue])
+    """Memory that is used as a whole, as by a call or a deallocation."""
+
+    @staticmethod
+    def of(op: Operation) -> "Accesses":
+        """Accesses of ``op``."""
+        found = Accesses()
+        for inner in op.walk():
+            match inner:
+                case memref.LoadOp():
+                    found.reads.setdefault(inner.memref, []).append(tuple(inner.indices))
+                case memref.StoreOp():
+                    found.writes.setdefault(inner.memref, []).append(tuple(inner.indices))
+                case memref.DimOp() | memref.AllocOp():
+                    pass
+                case _:
+                    found.whole.update(v for v in inner.operands if isinstance(v.type, MemRefType))
+        return found
+
+    @property
+    def touched(self) -> set[SSAValue]:
+        """All memory that is read or written."""
+        return {*self.reads, *self.writes, *self.whole}
+
+    def conflicts(self, other: "Accesses") -> set[SSAValue]:
+        """Memory because of which the order of the two matters."""
+        mine, theirs = {*self.writes, *self.whole}, {*other.writes, *other.whole}
+        return (mine & other.touched) | (theirs & self.touched)
+
+    def places(self, memory: SSAValue) -> list[Place]:
+        """Where ``memory`` is accessed."""
+        return self.reads.get(memory, []) + self.writes.get(memory, [])
+
+
+def depends(later: Operation, earlier: Operation) -> bool:
+    """Whether ``later`` has to stay behind ``earlier``: by a value, or by memory."""
+    results = set(earlier.results)
+    if any(o in results for inner in later.walk() for o in inner.operands):
+        return True
+    return bool(Accesses.of(later).conflicts(Accesses.of(earlier)))
+
+
+def same_range(first: scf.ParallelOp, second: scf.ParallelOp) -> bool:
+    """Whether both are one loop over the same range."""
+    pairs = zip(
+        (*first.lowerBound, *first.upperBound, *first.step),
+        (*second.lowerBound, *second.upperBound, *second.step),
+        strict=False,
+    )
+    return len(first.lowerBound) == len(second.lowerBound) == 1 and all(a is b for a, b in pairs)
+
+
+def iterations_match(first: scf.ParallelOp, second: scf.ParallelOp) -> bool:
+    """Whether iteration i of ``second`` touches, of what both exchange, only what iteration i of ``first`` touches: some
+    index of every access is the loop's own.
+    """
+    mine, theirs = Accesses.of(first), Accesses.of(second)
+    shared = mine.conflicts(theirs)
+    if shared & (mine.whole | theirs.whole):
+        return False
+    i, j = first.body.block.args[0], second.body.block.args[0]
+    return all(_common_place(mine.places(m), i) & _common_place(theirs.places(m), j) for m in shared)
+
+
+def _common_place(places: Sequence[Place], loop: SSAValue) -> set[int]:
+    """Positions at which every access has ``loop`` as index."""
+    return set.intersection(*({n for n, index in enumerate(p) if index is loop} for p in places))
+
+
+def needed_before(second: Operation, between: Sequence[Operation]) -> list[Operation]:
+    """Those of ``between`` that have to run before ``second``."""
+    needed: list[Operation] = []
+    for op in reversed(between):
+        if any(depends(later, op) for later in (second, *needed)):
+            needed.insert(0, op)
+    return needed
+
+
+def try_fuse(first: scf.ParallelOp, second: scf.ParallelOp, outermost: bool) -> bool:
+    """Fuse ``second`` into ``first`` if nothing observable changes."""
+    if not same_range(first, second) or (outermost and bool(first.res) != bool(second.res)):
+        return False
+    between = list(_between(first, second))
+    needed = needed_before(second, between)
+    used = set(first.res)
+    if any(o in used for inner in second.walk() for o in inner.operands) or any(depends(op, first) for op in needed):
+        return False
+    if not iterations_match(first, second):
+        return False
+    for op in needed:
+        op.detach()
+        Rewriter.insert_op(op, InsertPoint.before(first))
+    merge(first, second)
+    return True
+
+
+def _between(first: Operation, second: Operation) -> Iterator[Operation]:
+    op = first.next_op
+    while op is not None and op is not second:
+        yield op
+        op = op.next_op
+
+
+def merge(first: scf.ParallelOp, second: scf.ParallelOp) -> None:
+    """One loop, in the place of ``first``, whose body is both bodies."""
+    block = first.body.block
+    last, other = block.last_op, second.body.block.last_op
+    assert isinstance(last, scf.ReduceOp) and isinstance(other, scf.ReduceOp)
+    second.body.block.args[0].replace_all_uses_with(block.args[0])
+    for op in list(second.body.block.ops):
+        op.detach()
+        block.add_op(op)
+    regions = [_take(r) for r in (*last.reductions, *other.reductions)]
+    both = scf.ReduceOp([*last.args, *other.args], regions)
+    for old in (last, other):
+        old.detach()
+        old.erase()
+    block.add_op(both)
+    body = Region()
+    first.body.move_blocks(body)
+    merged = scf.ParallelOp(first.lowerBound, first.upperBound, first.step, body, [*first.initVals, *second.initVals])
+    Rewriter.insert_op(merged, InsertPoint.before(first))
+    for old, new in zip((*first.res, *second.res), merged.res, strict=True):
+        old.replace_all_uses_with(new)
+    for old in (second, first):
+        old.detach()
+        old.erase()
+
+
+def _take(region: Region) -> Region:
+    taken = Region()
+    region.move_blocks(taken)
+    return taken
+
+
+def fuse_block(block: Block, outermost: bool) -> None:
+    """Fuse the loops of ``block`` as far as it goes, then those inside them."""
+    while _fuse_one(block, outermost):
+        pass
+    if not outermost:
+        forward(block, {})
+    for op in list(block.ops):
+        for region in op.regions:
+            if not isinstance(op, scf.ReduceOp):
+                for inner in region.blocks:
+                    fuse_block(inner, outermost=False)
+
+
+def _fuse_one(block: Block, outermost: bool) -> bool:
+    loops = [op for op in block.ops if isinstance(op, scf.ParallelOp)]
+    pairs = ((a, b) for i, a in enumerate(loops) for b in loops[i + 1 :])
+    return any(try_fuse(a, b, outermost) for a, b in pairs)
+
+
+def forward(block: Block, known: Known) -> None:
+    """Use the value that was stored, or loaded before, in place of a load of the same place."""
+    _forward(block, known)
+    _drop_overwritten(block)
+
+
+def _drop_overwritten(block: Block) -> None:
+    """Erase stores that a later store of the same block overwrites before anybody reads."""
+    pending: dict[tuple[SSAValue, Place], Operation] = {}
+    for op in list(block.ops):
+        if isinstance(op, memref.StoreOp):
+            key = (op.memref, tuple(op.indices))
+            if key in pending:
+                pending[key].detach()
+                pending[key].erase()
+            pending[key] = op
+        else:
+            touched = Accesses.of(op).touched
+            pending = {key: store for key, store in pending.items() if key[0] not in touched}
+
+
+def _forward(block: Block, known: Known) -> None:
+    for op in list(block.ops):
+        match op:
+            case memref.StoreOp():
+                _forget(known, {op.memref})
+                known[(op.memref, tuple(op.indices))] = op.value
+            case memref.LoadOp():
+                key = (op.memref, tuple(op.indices))
+                if key in known:
+                    op.res.replace_all_uses_with(known[key])
+                    op.detach()
+                    op.erase()
+                else:
+                    known[key] = op.res
+            case _ if op.regions:
+                _forget(known, set(Accesses.of(op).writes))
+                for region in op.regions:
+                    for inner in region.blocks:
+                        _forward(inner, dict(known))
+            case _:
+                pass
+
+
+def _forget(known: Known, written: set[SSAValue]) -> None:
+    for key in [k for k in known if k[0] in written]:
+        del known[key]
+
+
+def erase_unread(function: func.FuncOp) -> None:
+    """Erase allocations that are written and never read."""
+    for op in list(function.walk()):
+        if isinstance(op, memref.AllocOp):
+            users = [use.operation for use in op.memref.uses]
+            if all(isinstance(u, memref.StoreOp | memref.DeallocOp) for u in users):
+                for user in (*users, op):
+                    user.detach()
+                    user.erase()
+
+
+@dataclass(frozen=True)
+class FuseKernelLoopsPass(ModulePass):
+    """Fuse neighboring ``scf.parallel`` loops over the same range, first the outer ones, then inside them; keep in registers
+    what one loop body stores and loads again, and drop memory that nobody reads then.
+
+    At the top of a function a loop that reduces is not fused with one that does not: the latter may be cut into pieces
+    that run at once.
+
+    Before:
+
+        scf.parallel (%i) = (%c0) to (%n) step (%c1) { … memref.store %r, %s[%i] }
+        scf.parallel (%i) = (%c0) to (%n) step (%c1) { %v = memref.load %s[%i] … }
+
+    After:
+
+        scf.parallel (%i) = (%c0) to (%n) step (%c1) { … %r … }
+    """
+
+    name = "fuse-kernel-loops"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        for function in list(op.walk()):
+            if isinstance(function, func.FuncOp) and len(function.body.blocks) == 1:
+                fuse_block(function.body.block, outermost=True)
+                for loop in function.body.block.ops:
+                    for region in loop.regions:
+                        forward(region.block, {})
+                erase_unread(function)
+        region_dce(op.body)

@@ -1,0 +1,146 @@
+"""Fuses elementwise tensor code into what uses it."""
+
+from dataclasses import dataclass
+
+from xdsl.context import Context
+from xdsl.dialects import arith, linalg, math
+from xdsl.dialects.builtin import AffineMapAttr, MemRefType, ModuleOp, TensorType
+from xdsl.dialects.linalg import IteratorType
+from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
+from xdsl.ir.affine import AffineMap
+from xdsl.passes import ModulePass
+from xdsl.pattern_rewriter import GreedyRewritePatternApplier, PatternRewriter, PatternRewriteWalker, RewritePattern
+from xdsl.pattern_rewriter import op_type_rewrite_pattern
+from xdsl.transforms.dead_code_elimination import region_dce
+
+EXPENSIVE = (arith.DivfOp, math.ExpOp, math.LogOp, math.SqrtOp, math.TanhOp, math.SinOp, math.CosOp, math.PowFOp)
+"""Not worth computing twice: a division or a call of a math function costs more than a load and a store."""
+CHEAP_OPS = 4
+"""An elementwise body of at most as many cheap ops is recomputed rather than stored."""
+
+
+def is_elementwise(op: Operation) -> bool:
+    """Whether ``op`` computes each element of its one result by itself, in the order of the result."""
+    if not isinstance(op, linalg.GenericOp) or len(op.results) != 1:
+        return False
+    if any(t.data != IteratorType.PARALLEL for t in op.iterator_types):
+        return False
+    rank = len(op.iterator_types)
+    out = op.indexing_maps.data[-1].data
+    return out == AffineMap.identity(rank) and not op.body.block.args[-1].uses
+
+
+def is_cheap(op: linalg.GenericOp) -> bool:
+    """Whether computing an element of ``op`` again costs less than keeping it."""
+    body = [o for o in op.body.block.ops if not isinstance(o, arith.ConstantOp | linalg.YieldOp)]
+    return len(body) <= CHEAP_OPS and not any(isinstance(o, EXPENSIVE) for o in body)
+
+
+def covers(map_: AffineMap) -> bool:
+    """Whether each iteration reads its own element, so that fusion computes none twice."""
+    return len(map_.used_dims()) == map_.num_dims
+
+
+def should_fuse(producer: Operation, consumer: linalg.GenericOp, index: int) -> bool:
+    """Whether input ``index`` of ``consumer`` is better computed in its body."""
+    if not is_elementwise(producer) or producer.parent is not consumer.parent:
+        return False
+    assert isinstance(producer, linalg.GenericOp)
+    if is_cheap(producer):
+        return True
+    uses = [u for u in producer.results[0].uses]
+    return len(uses) == 1 and covers(consumer.indexing_maps.data[index].data)
+
+
+def fuse(producer: linalg.GenericOp, consumer: linalg.GenericOp, index: int) -> linalg.GenericOp:
+    """``consumer`` with the body of ``producer`` in place of its input ``index``."""
+    read = consumer.indexing_maps.data[index].data
+    inner = [m.data.compose(read) for m in producer.indexing_maps.data[:-1]]
+    count = len(consumer.inputs)
+    kept = [i for i in range(count) if i != index]
+    wanted = [(producer.inputs[i], inner[i]) for i in range(len(producer.inputs))]
+    wanted += [(consumer.inputs[i], consumer.indexing_maps.data[i].data) for i in kept]
+    inputs = list(dict.fromkeys(wanted))
+    block = Block(arg_types=[*(_element(v) for v, _ in inputs), *(_element(v) for v in consumer.outputs)])
+    places = [block.args[inputs.index(pair)] for pair in wanted]
+    split = len(producer.inputs)
+    mapper: dict[SSAValue, SSAValue] = dict(zip(producer.body.block.args, places[:split], strict=False))
+    mapper[consumer.body.block.args[index]] = _clone_body(producer, block, mapper)
+    mapper.update(zip((consumer.body.block.args[i] for i in kept), places[split:], strict=True))
+    mapper.update(zip(consumer.body.block.args[count:], block.args[len(inputs) :], strict=True))
+    block.add_op(linalg.YieldOp(_clone_body(consumer, block, mapper)))
+    maps = [AffineMapAttr(m) for _, m in inputs] + list(consumer.indexing_maps.data[count:])
+    return linalg.GenericOp(
+        [v for v, _ in inputs],
+        consumer.outputs,
+        Region(block),
+        maps,
+        consumer.iterator_types,
+        consumer.result_types,
+    )
+
+
+def _element(value: SSAValue) -> Attribute:
+    return value.type.element_type if isinstance(value.type, TensorType | MemRefType) else value.type
+
+
+def _clone_body(op: linalg.GenericOp, block: Block, mapper: dict[SSAValue, SSAValue]) -> SSAValue:
+    """Append the body of ``op`` without its yield; the value that it yields."""
+    for inner in op.body.block.ops:
+        if isinstance(inner, linalg.YieldOp):
+            value = inner.operands[0]
+            return mapper.get(value, value)
+        block.add_op(inner.clone(value_mapper=mapper))
+    raise ValueError("a linalg.generic ends with linalg.yield")
+
+
+class FuseProducer(RewritePattern):
+    """Pull one elementwise producer into a generic op."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: linalg.GenericOp, rewriter: PatternRewriter, /) -> None:
+        if len(op.results) != 1:
+            return
+        for index, value in enumerate(op.inputs):
+            producer = value.owner
+            if isinstance(producer, linalg.GenericOp) and should_fuse(producer, op, index):
+                rewriter.replace_op(op, fuse(producer, op, index))
+                if not producer.results[0].uses:
+                    rewriter.erase_op(producer)
+                return
+
+
+def erase_unread(module: ModuleOp) -> None:
+    """Erase tensor code whose result nobody reads. Linalg on tensors has no effect but its result."""
+    for op in reversed(list(module.walk())):
+        if isinstance(op, linalg.GenericOp | linalg.FillOp) and op.results and not any(r.uses for r in op.results):
+            op.detach()
+            op.erase()
+
+
+@dataclass(frozen=True)
+class FuseKernelsPass(ModulePass):
+    """Fuse elementwise ``linalg.generic`` ops into their consumers, elementwise or reducing.
+
+    A producer with one reader always goes in, unless a broadcast would compute it again and again; one with several
+    readers only where computing it again is cheaper than keeping it. Exponentials are never computed twice.
+
+    Before:
+
+        %p = linalg.generic {…} ins(%x, %x) outs(%e) { %m = arith.mulf %a, %b … } -> tensor<?x?xf32>
+        %s = linalg.generic {…, "reduction"} ins(%p) outs(%z) { %t = arith.addf %acc, %c … } -> tensor<?xf32>
+
+    After:
+
+        %s = linalg.generic {…, "reduction"} ins(%x) outs(%z) {
+          %m = arith.mulf %a, %a
+          %t = arith.addf %acc, %m …
+        } -> tensor<?xf32>
+    """
+
+    name = "fuse-kernels"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        erase_unread(op)
+        PatternRewriteWalker(GreedyRewritePatternApplier([FuseProducer()])).rewrite_module(op)
+        region_dce(op.body)

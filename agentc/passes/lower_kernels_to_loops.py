@@ -1,0 +1,325 @@
+"""Turns linalg on memory into loops."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from xdsl.builder import Builder
+from xdsl.context import Context
+from xdsl.dialects import arith, func, linalg, memref, scf
+from xdsl.dialects.builtin import DYNAMIC_INDEX, FloatAttr, IndexType, IntegerAttr, ModuleOp
+from xdsl.dialects.linalg import IteratorType
+from xdsl.ir import Block, Operation, Region, SSAValue
+from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineExpr, AffineMap
+from xdsl.passes import ModulePass
+from xdsl.rewriter import InsertPoint
+
+from agentc.analyses.kernel_dims import shape_of, value_dims
+from agentc.analyses.reductions import NEUTRAL, neutral
+from agentc.plan.kernels import Dim
+from agentc.support.diagnostics import Diagnostic, Refused
+
+Emit: TypeAlias = Callable[[Builder, Sequence[SSAValue]], None]
+Accumulate = Literal["auto", "register"]
+
+
+@dataclass
+class LoopLowering:
+    """State of the lowering of one function."""
+
+    function: func.FuncOp
+    accumulate: Accumulate
+    starts: dict[Operation, linalg.FillOp] = field(default_factory=dict[Operation, linalg.FillOp])
+    """Reduction -> the fill right before it, which gives its first value."""
+
+    def run(self) -> None:
+        """Lower the function in place."""
+        block = self.function.body.block
+        first = block.first_op
+        self._top = Builder(InsertPoint.before(first) if first else InsertPoint.at_end(block))
+        self._dims = value_dims(self.function)
+        self._sizes: dict[Dim, SSAValue] = {}
+        self._integers: dict[int, SSAValue] = {}
+        work = [op for op in block.ops if isinstance(op, linalg.GenericOp | linalg.FillOp)]
+        for before, op in zip(work, work[1:], strict=False):
+            if isinstance(before, linalg.FillOp) and isinstance(op, linalg.GenericOp) and _starts(before, op):
+                self.starts[op] = before
+        for op in work:
+            self._lower(op, Builder(InsertPoint.before(op)))
+            op.detach()
+            op.erase()
+
+    def integer(self, value: int) -> SSAValue:
+        """The index ``value``, from the top of the function."""
+        if value not in self._integers:
+            op = self._top.insert(arith.ConstantOp.from_int_and_width(value, IndexType()))
+            self._integers[value] = op.result
+        return self._integers[value]
+
+    def constant(self, attribute: IntegerAttr | FloatAttr) -> SSAValue:
+        """A constant, from the top of the function."""
+        return self._top.insert(arith.ConstantOp(attribute)).result
+
+    def extent(self, value: SSAValue, axis: int) -> SSAValue:
+        """The size of ``value`` along ``axis``; equal sizes are one value, which is what loop fusion looks for."""
+        shape = shape_of(value.type) or ()
+        if shape[axis] != DYNAMIC_INDEX:
+            return self.integer(shape[axis])
+        name = self._dims[value][axis]
+        if name not in self._sizes:
+            owner, place = self._owner(name)
+            self._sizes[name] = self._top.insert(memref.DimOp(owner, self.integer(place))).result
+            self._sizes[name].name_hint = str(name)
+        return self._sizes[name]
+
+    def _owner(self, name: Dim) -> tuple[SSAValue, int]:
+        for argument in self.function.body.block.args:
+            if name in self._dims.get(argument, ()):
+                return argument, self._dims[argument].index(name)
+        raise Refused(Diagnostic("kernel-unsupported", f"size `{name}` is no size of an argument"))
+
+    def _lower(self, op: linalg.GenericOp | linalg.FillOp, build: Builder) -> None:
+        if isinstance(op, linalg.GenericOp):
+            self._lower_generic(op, build)
+        elif op not in self.starts.values():
+            self._fill(build, op.inputs[0], op.outputs[0], ())
+
+    def _fill(self, build: Builder, value: SSAValue, target: SSAValue, outer: Sequence[SSAValue]) -> None:
+        extents = [self.extent(target, a) for a in range(len(outer), len(shape_of(target.type) or ()))]
+
+        def body(inner: Builder, indices: Sequence[SSAValue]) -> None:
+            inner.insert(memref.StoreOp.get(value, target, [*outer, *indices]))
+
+        self.nest(build, extents, body)
+
+    def nest(self, build: Builder, extents: Sequence[SSAValue], emit: Emit, outer: Sequence[SSAValue] = ()) -> None:
+        """Parallel loops over ``extents``, outermost first, with ``emit``'s code in the middle."""
+        if not extents:
+            emit(build, outer)
+            return
+        block = Block(arg_types=[IndexType()])
+        self.nest(Builder(InsertPoint.at_end(block)), extents[1:], emit, (*outer, block.args[0]))
+        block.add_op(scf.ReduceOp())
+        zero, one = self.integer(0), self.integer(1)
+        build.insert(scf.ParallelOp([zero], [extents[0]], [one], Region(block)))
+
+    def _lower_generic(self, op: linalg.GenericOp, build: Builder) -> None:
+        kinds = [t.data for t in op.iterator_types]
+        extents = [self._loop_extent(op, i) for i in range(len(kinds))]
+        parallel = [i for i, k in enumerate(kinds) if k == IteratorType.PARALLEL]
+        reductions = [i for i, k in enumerate(kinds) if k != IteratorType.PARALLEL]
+        generic = Nest(self, op, extents, parallel, reductions)
+        if reductions and (combiner_of(op) is None or (self.accumulate == "auto" and strided(op))):
+            generic.in_memory(build)
+        else:
+            generic.in_registers(build)
+
+    def _loop_extent(self, op: linalg.GenericOp, loop: int) -> SSAValue:
+        for value, map_ in zip(op.operands, op.indexing_maps.data, strict=True):
+            for axis, expr in enumerate(map_.data.results):
+                if isinstance(expr, AffineDimExpr) and expr.position == loop:
+                    return self.extent(value, axis)
+        raise Refused(Diagnostic("kernel-unsupported", f"loop {loop} of `{op.name}` has no size"))
+
+
+@dataclass
+class Nest:
+    """One ``linalg.generic`` on its way to loops."""
+
+    lowering: LoopLowering
+    op: linalg.GenericOp
+    extents: Sequence[SSAValue]
+    parallel: Sequence[int]
+    reductions: Sequence[int]
+
+    def in_registers(self, build: Builder) -> None:
+        """Parallel loops outside; inside, reductions that keep their partial values in registers."""
+
+        def body(inner: Builder, indices: Sequence[SSAValue]) -> None:
+            at = dict(zip(self.parallel, indices, strict=True))
+            value = self._reduce(inner, at) if self.reductions else self._element(inner, at)
+            inner.insert(memref.StoreOp.get(value, self.op.outputs[0], self._indices(inner, self._out_map, at)))
+
+        self.lowering.nest(build, [self.extents[i] for i in self.parallel], body)
+
+    def in_memory(self, build: Builder) -> None:
+        """Reductions as ordered loops around a parallel one that adds to the result in memory, so that rows are read in
+        their order: ``for k: parallel j: c[j] += a[k] * b[k, j]``.
+        """
+        outer, last = self.parallel[:-1], self.parallel[-1:]
+
+        def body(inner: Builder, indices: Sequence[SSAValue]) -> None:
+            at = dict(zip(outer, indices, strict=True))
+            if (fill := self.lowering.starts.get(self.op)) is not None:
+                self._start(inner, fill, at, last)
+            self._ordered(inner, self.reductions, at, last)
+
+        self.lowering.nest(build, [self.extents[i] for i in outer], body)
+
+    def _start(self, build: Builder, fill: linalg.FillOp, at: dict[int, SSAValue], last: Sequence[int]) -> None:
+        def store(inner: Builder, indices: Sequence[SSAValue]) -> None:
+            all_ = {**at, **dict(zip(last, indices, strict=True))}
+            inner.insert(
+                memref.StoreOp.get(fill.inputs[0], self.op.outputs[0], self._indices(inner, self._out_map, all_))
+            )
+
+        self.lowering.nest(build, [self.extents[i] for i in last], store)
+
+    def _ordered(self, build: Builder, loops: Sequence[int], at: dict[int, SSAValue], last: Sequence[int]) -> None:
+        if not loops:
+            self.lowering.nest(
+                build, [self.extents[i] for i in last], lambda b, i: self._accumulate(b, {**at, **dict(zip(last, i))})
+            )
+            return
+        block = Block(arg_types=[IndexType()])
+        inner = Builder(InsertPoint.at_end(block))
+        self._ordered(inner, loops[1:], {**at, loops[0]: block.args[0]}, last)
+        block.add_op(scf.YieldOp())
+        zero, one = self.lowering.integer(0), self.lowering.integer(1)
+        build.insert(scf.ForOp(zero, self.extents[loops[0]], one, [], Region(block)))
+
+    def _accumulate(self, build: Builder, at: dict[int, SSAValue]) -> None:
+        place = self._indices(build, self._out_map, at)
+        old = build.insert(memref.LoadOp.get(self.op.outputs[0], place)).res
+        value = self._element(build, at, old)
+        build.insert(memref.StoreOp.get(value, self.op.outputs[0], place))
+
+    def _reduce(self, build: Builder, at: dict[int, SSAValue]) -> SSAValue:
+        """The reduced value at one place of the result."""
+        fill = self.lowering.starts.get(self.op)
+        if fill is not None:
+            start = fill.inputs[0]
+        else:
+            start = build.insert(memref.LoadOp.get(self.op.outputs[0], self._indices(build, self._out_map, at))).res
+        return self._reduction_loop(build, self.reductions, at, start)
+
+    def _reduction_loop(
+        self, build: Builder, loops: Sequence[int], at: dict[int, SSAValue], start: SSAValue
+    ) -> SSAValue:
+        combiner = combiner_of(self.op)
+        assert combiner is not None
+        block = Block(arg_types=[IndexType()])
+        inner = Builder(InsertPoint.at_end(block))
+        here = {**at, loops[0]: block.args[0]}
+        if len(loops) > 1:
+            first = self.lowering.constant(neutral(type(combiner), start.type))
+            value = self._reduction_loop(inner, loops[1:], here, first)
+        else:
+            value = self._element(inner, here, skip=combiner)
+        pair = Block(arg_types=[value.type] * 2)
+        accumulator = self.op.body.block.args[-1]
+        mapper = {o: pair.args[0] if o is accumulator else pair.args[1] for o in combiner.operands}
+        combined = combiner.clone(value_mapper=mapper)
+        pair.add_ops([combined, scf.ReduceReturnOp(combined.results[0])])
+        block.add_op(scf.ReduceOp([value], [Region(pair)]))
+        zero, one = self.lowering.integer(0), self.lowering.integer(1)
+        loop = scf.ParallelOp([zero], [self.extents[loops[0]]], [one], Region(block), [start])
+        return build.insert(loop).res[0]
+
+    def _element(
+        self, build: Builder, at: dict[int, SSAValue], old: SSAValue | None = None, skip: Operation | None = None
+    ) -> SSAValue:
+        """The body at one iteration. With ``skip`` the combining op is left out: what it would add is the value."""
+        body = self.op.body.block
+        mapper: dict[SSAValue, SSAValue] = {}
+        for argument, value, map_ in zip(body.args, self.op.inputs, self.op.indexing_maps.data, strict=False):
+            if shape_of(value.type) is not None and argument.uses:
+                place = self._indices(build, map_.data, at)
+                mapper[argument] = build.insert(memref.LoadOp.get(value, place)).res
+            else:
+                mapper[argument] = value
+        if old is not None:
+            mapper[body.args[-1]] = old
+        for inner in body.ops:
+            if inner is skip:
+                other = next(o for o in inner.operands if o is not body.args[-1])
+                mapper[inner.results[0]] = mapper.get(other, other)
+            elif not isinstance(inner, linalg.YieldOp):
+                build.insert(inner.clone(value_mapper=mapper))
+        assert body.last_op is not None
+        result = body.last_op.operands[0]
+        return mapper.get(result, result)
+
+    @property
+    def _out_map(self) -> AffineMap:
+        return self.op.indexing_maps.data[-1].data
+
+    def _indices(self, build: Builder, map_: AffineMap, at: dict[int, SSAValue]) -> list[SSAValue]:
+        return [self._index(expr, at) for expr in map_.results]
+
+    def _index(self, expr: AffineExpr, at: dict[int, SSAValue]) -> SSAValue:
+        match expr:
+            case AffineDimExpr(position):
+                return at[position]
+            case AffineConstantExpr(value):
+                return self.lowering.integer(value)
+            case _:
+                raise Refused(Diagnostic("kernel-unsupported", f"index `{expr}` is neither a loop nor a number"))
+
+
+def _starts(fill: linalg.FillOp, op: linalg.GenericOp) -> bool:
+    """Whether ``fill`` gives the first value of the reduction ``op``."""
+    reducing = any(t.data != IteratorType.PARALLEL for t in op.iterator_types)
+    return reducing and fill.outputs[0] is op.outputs[0] and op.outputs[0] not in op.inputs
+
+
+def combiner_of(op: linalg.GenericOp) -> Operation | None:
+    """The one op of a reduction's body that combines the partial value with a new one, if that is how it is written."""
+    accumulator = op.body.block.args[-1]
+    last = op.body.block.last_op
+    uses = list(accumulator.uses)
+    if last is None or len(uses) != 1:
+        return None
+    combiner = uses[0].operation
+    simple = type(combiner) in NEUTRAL and last.operands[0] is combiner.results[0]
+    return combiner if simple else None
+
+
+def strided(op: linalg.GenericOp) -> bool:
+    """Whether reducing innermost would jump through memory where the last parallel loop would walk along it."""
+    kinds = [t.data for t in op.iterator_types]
+    parallel = [i for i, k in enumerate(kinds) if k == IteratorType.PARALLEL]
+    if not parallel:
+        return False
+    out = op.indexing_maps.data[-1].data.results
+    if not out or out[-1] != AffineExpr.dimension(parallel[-1]):
+        return False
+    for map_ in op.indexing_maps.data[:-1]:
+        results = map_.data.results
+        reduced = any(kinds[i] != IteratorType.PARALLEL for i in map_.data.used_dims())
+        if reduced and results and results[-1] == AffineExpr.dimension(parallel[-1]):
+            return True
+    return False
+
+
+@dataclass(frozen=True)
+class LowerKernelsToLoopsPass(ModulePass):
+    """Lower linalg on memory to ``scf.parallel`` loops, one loop each; a reduction is a loop with ``scf.reduce``.
+
+    Where reducing innermost would jump through memory, the reduction becomes an ordered ``scf.for`` around a parallel loop
+    that adds in memory (``accumulate=auto``, for processors with caches). ``accumulate=register`` always reduces innermost:
+    on a GPU each thread then walks its own column, and neighbors read neighbors.
+
+    Before:
+
+        linalg.fill ins(%zero : f32) outs(%s : memref<?xf32>)
+        linalg.generic {…, ["parallel", "reduction"]} ins(%x : memref<?x?xf32>) outs(%s : memref<?xf32>) {…}
+
+    After:
+
+        scf.parallel (%i) = (%c0) to (%n) step (%c1) {
+          %r = scf.parallel (%j) = (%c0) to (%d) step (%c1) init (%zero) -> f32 {
+            %v = memref.load %x[%i, %j] : memref<?x?xf32>
+            scf.reduce(%v : f32) { … }
+          }
+          memref.store %r, %s[%i] : memref<?xf32>
+        }
+    """
+
+    name = "lower-kernels-to-loops"
+    accumulate: Accumulate = "auto"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        for function in list(op.walk()):
+            if isinstance(function, func.FuncOp) and len(function.body.blocks) == 1:
+                LoopLowering(function, self.accumulate).run()

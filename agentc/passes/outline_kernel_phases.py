@@ -1,0 +1,228 @@
+"""Cuts a kernel into functions that a runtime may call piecewise, and a GPU launch one by one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from xdsl.builder import Builder
+from xdsl.context import Context
+from xdsl.dialects import arith, func, memref, scf
+from xdsl.dialects.builtin import ArrayAttr, IndexType, ModuleOp, StringAttr
+from xdsl.ir import Block, Operation, Region, SSAValue
+from xdsl.passes import ModulePass
+from xdsl.rewriter import InsertPoint
+
+from agentc.analyses.kernel_dims import DIMS, NAMES, PHASE, ROWS, argument_names, dims_attr, value_dims
+from agentc.plan.kernels import Dim
+from agentc.support.diagnostics import Diagnostic, Refused
+
+SETUP = (
+    arith.ConstantOp,
+    arith.MuliOp,
+    arith.IndexCastOp,
+    arith.SIToFPOp,
+    memref.DimOp,
+    memref.AllocOp,
+    memref.DeallocOp,
+    func.ReturnOp,
+    func.CallOp,
+)
+"""Stays in the kernel's own function, and is computed again in a phase that needs it."""
+
+
+@dataclass
+class Outline:
+    """State of the cutting of one function."""
+
+    function: func.FuncOp
+    phases: list[func.FuncOp] = field(default_factory=list[func.FuncOp])
+
+    def run(self) -> list[func.FuncOp]:
+        """Cut the function; its phases, to be put into the module."""
+        self._dims = value_dims(self.function)
+        arguments = list(self.function.body.block.args)
+        names = argument_names(self.function)
+        self._names: dict[SSAValue, str] = dict(zip(arguments, names, strict=False))
+        made = [op.memref for op in self.function.body.block.ops if isinstance(op, memref.AllocOp)]
+        self._names.update((v, f"tmp{i}") for i, v in enumerate(made))
+        self._order = [*arguments, *made]
+        for group in groups(list(self.function.body.block.ops)):
+            self._outline(group)
+        return self.phases
+
+    def _outline(self, group: Sequence[Operation]) -> None:
+        rows = _rows(group)
+        used = self._used(group)
+        index = IndexType()
+        block = Block(arg_types=[v.type for v in used] + [index, index] * (rows is not None))
+        for argument, label in zip(block.args, [*(self._names[v] for v in used), "low", "high"], strict=False):
+            argument.name_hint = label
+        mapper: dict[SSAValue, SSAValue] = dict(zip(used, block.args, strict=False))
+        body = Builder(InsertPoint.at_end(block))
+        if rows is not None:
+            mapper[rows.lowerBound[0]], mapper_high = block.args[-2], block.args[-1]
+            self._rows_loop(rows, mapper, mapper_high, body)
+        else:
+            for op in group:
+                self._inside(op, mapper, body)
+                body.insert(op.clone(value_mapper=mapper))
+        block.add_op(func.ReturnOp())
+        name = f"{self.function.sym_name.data}_p{len(self.phases)}"
+        phase = func.FuncOp(name, ([a.type for a in block.args], []), Region(block))
+        phase.attributes[DIMS] = dims_attr([self._dims[v] for v in used if v in self._dims])
+        labels = [self._names[v] for v in used] + ["low", "high"] * (rows is not None)
+        phase.attributes[NAMES] = ArrayAttr([StringAttr(n) for n in labels])
+        phase.attributes[PHASE] = StringAttr("rows" if rows is not None else "serial")
+        if rows is not None:
+            phase.attributes[ROWS] = dims_attr([[self._size(rows.upperBound[0])]]).data[0]
+        self.phases.append(phase)
+        bounds = [rows.lowerBound[0], rows.upperBound[0]] if rows is not None else []
+        Builder(InsertPoint.before(group[-1])).insert(func.CallOp(name, [*used, *bounds], []))
+        for op in reversed(group):
+            op.detach()
+            op.erase()
+
+    def _rows_loop(self, rows: scf.ParallelOp, mapper: dict[SSAValue, SSAValue], high: SSAValue, body: Builder) -> None:
+        low = mapper.pop(rows.lowerBound[0])
+        self._inside(rows, mapper, body)
+        step = self._value(rows.step[0], mapper, body)
+        region = Region()
+        rows.body.clone_into(region, value_mapper=mapper)
+        body.insert(scf.ParallelOp([low], [high], [step], region))
+
+    def _used(self, group: Sequence[Operation]) -> list[SSAValue]:
+        """Memory and scalars of the kernel that ``group`` needs, in the kernel's order."""
+        used: set[SSAValue] = set()
+        for value in _captured(group):
+            used |= self._roots(value)
+        found = [v for v in self._order if v in used]
+        known = {d for v in found for d in self._dims.get(v, ())}
+        for value in _captured(group):
+            for dim in self._sizes_of(value):
+                if isinstance(dim, str) and dim not in known:
+                    found.append(next(v for v in self._order if dim in self._dims.get(v, ())))
+                    known.update(self._dims[found[-1]])
+        return sorted(found, key=self._order.index)
+
+    def _roots(self, value: SSAValue) -> set[SSAValue]:
+        if value in self._order:
+            return {value}
+        owner = value.owner
+        if not isinstance(owner, SETUP) or isinstance(owner, memref.DimOp | func.CallOp):
+            if isinstance(owner, memref.DimOp):
+                return set()
+            raise Refused(Diagnostic("kernel-unsupported", "parts of a kernel exchange a value outside memory"))
+        return {root for o in owner.operands for root in self._roots(o)}
+
+    def _sizes_of(self, value: SSAValue) -> set[Dim]:
+        owner = value.owner
+        if isinstance(owner, memref.DimOp):
+            return {self._size(value)}
+        if value in self._order or not isinstance(owner, Operation):
+            return set()
+        return {d for o in owner.operands for d in self._sizes_of(o)}
+
+    def _size(self, value: SSAValue) -> Dim:
+        match value.owner:
+            case memref.DimOp() as op:
+                axis = self._size(op.index)
+                assert isinstance(axis, int)
+                return self._dims[op.source][axis]
+            case arith.ConstantOp() as op:
+                return op.value.value.data  # pyright: ignore[reportUnknownMemberType, reportAttributeAccessIssue, reportUnknownVariableType]
+            case _:
+                raise Refused(Diagnostic("kernel-unsupported", "a loop's range is no size of an argument"))
+
+    def _inside(self, op: Operation, mapper: dict[SSAValue, SSAValue], body: Builder) -> None:
+        for value in _captured([op]):
+            self._value(value, mapper, body)
+
+    def _value(self, value: SSAValue, mapper: dict[SSAValue, SSAValue], body: Builder) -> SSAValue:
+        """``value`` of the kernel as the phase has it, computed again where that is needed."""
+        if value in mapper:
+            return mapper[value]
+        owner = value.owner
+        if isinstance(owner, memref.DimOp):
+            new = self._dim(self._size(value), mapper, body)
+        elif isinstance(owner, Operation) and isinstance(owner, SETUP):
+            for operand in owner.operands:
+                self._value(operand, mapper, body)
+            new = body.insert(owner.clone(value_mapper=mapper)).results[0]
+        else:
+            return value
+        mapper[value] = new
+        return new
+
+    def _dim(self, name: Dim, mapper: dict[SSAValue, SSAValue], body: Builder) -> SSAValue:
+        owner = next(v for v in mapper if v in self._dims and name in self._dims[v])
+        axis = body.insert(arith.ConstantOp.from_int_and_width(self._dims[owner].index(name), IndexType()))
+        size = body.insert(memref.DimOp(mapper[owner], axis.result))
+        size.result.name_hint = str(name)
+        return size.result
+
+
+def groups(ops: Sequence[Operation]) -> list[list[Operation]]:
+    """Neighboring ops that make one phase: a loop whose rows are independent alone, all else together."""
+    found: list[list[Operation]] = []
+    rows_before = True
+    for op in ops:
+        if isinstance(op, SETUP):
+            continue
+        rows = isinstance(op, scf.ParallelOp) and not op.res
+        if rows or rows_before:
+            found.append([])
+        found[-1].append(op)
+        rows_before = rows
+    return found
+
+
+def _rows(group: Sequence[Operation]) -> scf.ParallelOp | None:
+    first = group[0]
+    return first if isinstance(first, scf.ParallelOp) and not first.res else None
+
+
+def _captured(group: Sequence[Operation]) -> list[SSAValue]:
+    """Values from outside ``group``, in order of use."""
+    inside: set[SSAValue] = set()
+    for op in group:
+        for inner in op.walk():
+            inside.update(inner.results)
+            inside.update(a for region in inner.regions for block in region.blocks for a in block.args)
+    operands = (o for op in group for inner in op.walk() for o in inner.operands)
+    return list(dict.fromkeys(o for o in operands if o not in inside))
+
+
+@dataclass(frozen=True)
+class OutlineKernelPhasesPass(ModulePass):
+    """Give each top-level loop of a kernel, and each stretch of other code, a function of its own: a phase.
+
+    A phase ``"rows"`` takes the range to do as its last two arguments, so that a runtime may cut it over threads and a GPU
+    over blocks. What phases exchange is in memory. The kernel itself calls its phases in order.
+
+    Before:
+
+        func.func @k(%x: memref<?xf32>, %out: memref<?xf32>) {
+          scf.parallel (%i) = (%c0) to (%n) step (%c1) {…}
+        }
+
+    After:
+
+        func.func @k(%x: memref<?xf32>, %out: memref<?xf32>) {
+          func.call @k_p0(%x, %out, %c0, %n)
+        }
+        func.func @k_p0(%x: memref<?xf32>, %out: memref<?xf32>, %low: index, %high: index)
+            attributes {agentc.phase = "rows", agentc.rows = ["n"]} {
+          scf.parallel (%i) = (%low) to (%high) step (%c1) {…}
+        }
+    """
+
+    name = "outline-kernel-phases"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        for function in list(op.body.block.ops):
+            if (
+                isinstance(function, func.FuncOp)
+                and len(function.body.blocks) == 1
+                and PHASE not in function.attributes
+            ):
+                for phase in Outline(function).run():
+                    op.body.block.add_op(phase)

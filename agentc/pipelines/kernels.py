@@ -1,0 +1,69 @@
+"""The road of a tensor kernel, from tensors to loops that a backend emits."""
+
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from xdsl.dialects.builtin import ModuleOp
+    from xdsl.passes import ModulePass
+
+    from agentc.runtime.native import NativeKernel
+
+Device = Literal["cpu", "gpu"]
+
+
+def kernel_passes(device: Device = "cpu") -> "list[ModulePass]":
+    """The passes, in order, each with the reason for its place."""
+    from xdsl.transforms.canonicalize import CanonicalizePass
+    from xdsl.transforms.common_subexpression_elimination import CommonSubexpressionElimination
+
+    from agentc.passes.bufferize_kernels import BufferizeKernelsPass
+    from agentc.passes.fuse_kernel_loops import FuseKernelLoopsPass
+    from agentc.passes.fuse_kernels import FuseKernelsPass
+    from agentc.passes.lower_kernels_to_loops import LowerKernelsToLoopsPass
+    from agentc.passes.outline_kernel_phases import OutlineKernelPhasesPass
+
+    return [
+        CanonicalizePass(),  # constants first, so that sizes are as static as they can be
+        CommonSubexpressionElimination(),  # equal sizes become one value, by which bufferization compares
+        FuseKernelsPass(),  # on tensors, where a value has no place yet and fusion needs no alias analysis
+        BufferizeKernelsPass(),  # after fusion: what is fused away needs no memory
+        LowerKernelsToLoopsPass("register" if device == "gpu" else "auto"),
+        FuseKernelLoopsPass(),  # on loops, as a reduction and its consumer share only the outer ones
+        OutlineKernelPhasesPass(),  # last: what is a phase is known when nothing fuses any more
+    ]
+
+
+def lower_kernel(module: "ModuleOp", device: Device = "cpu") -> "ModuleOp":
+    """``module``, a kernel on tensors, lowered to loops on memory and cut into phases. The argument is left as it is.
+
+    Raises:
+        Refused: ``kernel-unsupported``.
+    """
+    from xdsl.context import Context
+    from xdsl.dialects import arith, func, linalg, math, memref, scf, tensor
+    from xdsl.dialects.builtin import Builtin
+
+    context = Context()
+    for dialect in (
+        Builtin, arith.Arith, func.Func, linalg.Linalg, math.Math, memref.MemRef, scf.Scf, tensor.Tensor,
+    ):  # fmt: skip
+        context.load_dialect(dialect)
+    lowered = module.clone()
+    for step in kernel_passes(device):
+        step.apply(context, lowered)
+    lowered.verify()
+    return lowered
+
+
+def compile_kernel(module: "ModuleOp", threads: int | None = None) -> "NativeKernel":
+    """Compile a kernel on tensors for this machine and load it: a callable on NumPy arrays.
+
+    Raises:
+        Refused: ``kernel-unsupported``.
+    """
+    from agentc.analyses.kernel_abi import kernel_abi
+    from agentc.backends.llvm import optimized_ir
+    from agentc.runtime.native import load_ir
+
+    lowered = lower_kernel(module)
+    return load_ir(optimized_ir(lowered, "host"), kernel_abi(lowered), threads=threads)

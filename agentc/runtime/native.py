@@ -1,0 +1,243 @@
+"""Runs compiled tensor kernels on NumPy arrays, over several threads where rows are independent."""
+
+import ctypes
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agentc.plan.kernels import PREFIX, Dim, KernelAbi, Parameter, Phase
+
+Array: TypeAlias = NDArray[Any]
+DTYPES: Mapping[str, str] = {
+    "f32": "float32",
+    "f64": "float64",
+    "i8": "int8",
+    "i32": "int32",
+    "i64": "int64",
+    "i1": "bool",
+}
+C_SCALARS: Mapping[str, Any] = {
+    "f32": ctypes.c_float,
+    "f64": ctypes.c_double,
+    "i8": ctypes.c_int8,
+    "i32": ctypes.c_int32,
+    "i64": ctypes.c_int64,
+    "i1": ctypes.c_bool,
+}
+SERIAL_BYTES = 1 << 18
+"""A phase that touches less is not worth waking threads for (a wake-up costs about what 256 KiB of memory traffic do)."""
+
+
+class KernelCallError(ValueError):
+    """The arrays of a call are not what the kernel takes; the text says which and why."""
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A phase with its machine function."""
+
+    phase: Phase
+    call: Any
+
+
+class NativeKernel:
+    """A compiled kernel: ``kernel(query, docs)`` gives the result, or a tuple of results.
+
+    Arrays of another layout are copied, of another type refused. ``out=`` gives the memory of the results.
+    """
+
+    def __init__(self, abi: KernelAbi, engine: Any, threads: int | None = None) -> None:
+        self.abi = abi
+        self.threads = threads or default_threads()
+        self._engine = engine
+        """Owns the machine code; lives as long as the kernel."""
+        self._entries = [_Entry(p, self._bind(p)) for p in abi.phases]
+
+    def _bind(self, phase: Phase) -> Any:
+        kinds = [_c_type(self.abi.buffers[i]) for i in phase.arguments]
+        count = len(phase.sizes) + (2 if phase.rows is not None else 0)
+        signature = ctypes.CFUNCTYPE(None, *kinds, *[ctypes.c_int64] * count)
+        return signature(self._engine.get_function_address(PREFIX + phase.symbol))
+
+    def __repr__(self) -> str:
+        return f"<kernel {self.abi.name}>"
+
+    def __call__(self, *arguments: Any, out: "Array | Sequence[Array] | None" = None, **named: Any) -> Any:
+        """Run the kernel.
+
+        Raises:
+            KernelCallError: a missing or extra argument, another type, or sizes that do not agree.
+        """
+        ordered = self._ordered(arguments, named)
+        sizes: dict[str, int] = {}
+        values = [_checked(p, v, sizes) for p, v in zip(self.abi.arguments, ordered, strict=True)]
+        results = self._results(out, sizes, values)
+        buffers = [*values, *results, *(_empty(p, sizes) for p in self.abi.temporaries)]
+        for entry in self._entries:
+            self._run(entry, buffers, sizes)
+        return results[0] if len(results) == 1 else tuple(results)
+
+    def _ordered(self, arguments: Sequence[Any], named: Mapping[str, Any]) -> list[Any]:
+        names = [p.name for p in self.abi.arguments]
+        given = dict(zip(names, arguments, strict=False))
+        unknown = [n for n in named if n not in names or n in given]
+        missing = [n for n in names if n not in given and n not in named]
+        if unknown or missing or len(arguments) > len(names):
+            wanted = ", ".join(names)
+            raise KernelCallError(f"`{self.abi.name}` takes ({wanted}); {_problem(unknown, missing, len(arguments))}")
+        return [given[n] if n in given else named[n] for n in names]
+
+    def _results(self, out: "Array | Sequence[Array] | None", sizes: Mapping[str, int], inputs: list[Any]) -> list[Array]:
+        if out is None:
+            return [_empty(p, sizes) for p in self.abi.results]
+        given = [out] if isinstance(out, np.ndarray) else list(out)
+        if len(given) != len(self.abi.results):
+            raise KernelCallError(f"`{self.abi.name}` has {len(self.abi.results)} results, `out` {len(given)}")
+        for i, (parameter, array) in enumerate(zip(self.abi.results, given, strict=True)):
+            _check_result(parameter, array, sizes)
+            others = [*inputs, *given[:i]]
+            if any(isinstance(o, np.ndarray) and np.may_share_memory(o, array) for o in others):
+                raise KernelCallError(f"`{parameter.name}`: results must not share memory with anything")
+        return given
+
+    def _run(self, entry: _Entry, buffers: Sequence[Any], sizes: Mapping[str, int]) -> None:
+        phase = entry.phase
+        chosen = [buffers[i] for i in phase.arguments]
+        plain = [v.ctypes.data if isinstance(v, np.ndarray) else v for v in chosen]
+        tail = [sizes[s] for s in phase.sizes]
+        if phase.rows is None:
+            entry.call(*plain, *tail)
+            return
+        rows = phase.rows if isinstance(phase.rows, int) else sizes[phase.rows]
+        touched = sum(v.nbytes for v in chosen if isinstance(v, np.ndarray))
+        parts = 1 if touched < SERIAL_BYTES else min(self.threads, rows)
+        if parts <= 1:
+            entry.call(*plain, 0, rows, *tail)
+            return
+        cuts = [rows * k // parts for k in range(parts + 1)]
+        pending = [
+            _pool(self.threads).submit(entry.call, *plain, low, high, *tail)
+            for low, high in zip(cuts[1:-1], cuts[2:], strict=True)
+        ]
+        entry.call(*plain, cuts[0], cuts[1], *tail)
+        for future in pending:
+            future.result()
+
+
+def default_threads() -> int:
+    """As many as there are cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@cache
+def _pool(threads: int) -> Executor:
+    """Threads that wait for parts of kernels; a call into machine code does not hold the interpreter's lock."""
+    return ThreadPoolExecutor(max(1, threads - 1), thread_name_prefix="agentc-kernel")
+
+
+def _c_type(parameter: Parameter) -> Any:
+    return ctypes.c_void_p if parameter.dims is not None else C_SCALARS[parameter.dtype]
+
+
+def _problem(unknown: Sequence[str], missing: Sequence[str], count: int) -> str:
+    if unknown:
+        return f"`{unknown[0]}` is not among them or given twice"
+    return f"`{missing[0]}` is missing" if missing else f"{count} were given"
+
+
+def _checked(parameter: Parameter, value: Any, sizes: dict[str, int]) -> Any:
+    """``value`` as the machine code takes it; what its sizes are goes to ``sizes``."""
+    if parameter.dims is None:
+        if isinstance(value, int | float | np.generic) or np.ndim(value) == 0:
+            return value.item() if isinstance(value, np.generic | np.ndarray) else value
+        raise KernelCallError(f"`{parameter.name}` is a number, not an array of shape {np.shape(value)}")
+    array: Array = np.asarray(value)
+    wanted = np.dtype(DTYPES[parameter.dtype])
+    if array.dtype != wanted:
+        raise KernelCallError(f"`{parameter.name}` is {array.dtype}, not {wanted}: convert it with `astype`")
+    if array.ndim != len(parameter.dims):
+        raise KernelCallError(f"`{parameter.name}` has {array.ndim} axes, not {len(parameter.dims)}")
+    for dim, size in zip(parameter.dims, array.shape, strict=True):
+        expected = dim if isinstance(dim, int) else sizes.setdefault(dim, size)
+        if size != expected:
+            name = f"`{dim}` = {expected}" if isinstance(dim, str) else str(expected)
+            raise KernelCallError(f"`{parameter.name}` has shape {array.shape}: {size} is not {name}")
+    return np.ascontiguousarray(array).reshape(array.shape)
+
+
+def _shape(dims: Sequence[Dim], sizes: Mapping[str, int]) -> tuple[int, ...]:
+    return tuple(d if isinstance(d, int) else sizes[d] for d in dims)
+
+
+def _empty(parameter: Parameter, sizes: Mapping[str, int]) -> Array:
+    return np.empty(_shape(parameter.dims or (), sizes), DTYPES[parameter.dtype])
+
+
+def _check_result(parameter: Parameter, array: Array, sizes: Mapping[str, int]) -> None:
+    wanted = _shape(parameter.dims or (), sizes)
+    if array.shape != wanted or array.dtype != np.dtype(DTYPES[parameter.dtype]):
+        raise KernelCallError(f"`{parameter.name}` is {array.dtype}{list(array.shape)}, not {parameter.dtype}{list(wanted)}")
+    if not (array.flags.c_contiguous and array.flags.writeable):
+        raise KernelCallError(f"`{parameter.name}` is not contiguous and writable")
+
+
+def load_ir(text: str, abi: KernelAbi, *, threads: int | None = None) -> NativeKernel:
+    """Load optimized LLVM IR for this machine."""
+    from llvmlite import binding
+
+    engine = _engine()
+    engine.add_module(binding.parse_assembly(text))
+    engine.finalize_object()
+    return NativeKernel(abi, engine, threads)
+
+
+def load(path: str | Path, *, threads: int | None = None) -> NativeKernel:
+    """Load ``TARGET/NAME.o`` or ``TARGET/NAME.ll`` as the LLVM backend wrote it, with ``NAME.abi.json`` one folder up.
+
+    Raises:
+        FileNotFoundError: the file or its ABI is not there.
+    """
+    from llvmlite import binding
+
+    place = Path(path)
+    abi = KernelAbi.from_json((place.parent.parent / f"{place.stem}.abi.json").read_text(encoding="utf-8"))
+    if place.suffix == ".ll":
+        return load_ir(place.read_text(encoding="utf-8"), abi, threads=threads)
+    engine = _engine()
+    engine.add_object_file(binding.ObjectFileRef.from_data(place.read_bytes()))
+    engine.finalize_object()
+    return NativeKernel(abi, engine, threads)
+
+
+def _engine() -> Any:
+    from llvmlite import binding
+
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
+    machine = binding.Target.from_default_triple().create_target_machine(
+        cpu=binding.get_host_cpu_name(), features=binding.get_host_cpu_features().flatten(), opt=3
+    )
+    return binding.create_mcjit_compiler(binding.parse_assembly(""), machine)
+
+
+def best_target(available: Sequence[str]) -> str | None:
+    """The most capable of ``available`` target names that this machine runs, or ``None``."""
+    import platform
+
+    from llvmlite import binding
+
+    if platform.machine() in ("aarch64", "arm64"):
+        order = ["aarch64"]
+    else:
+        features = binding.get_host_cpu_features()
+        wide = all(features.get(f) for f in ("avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"))
+        middle = all(features.get(f) for f in ("avx2", "fma", "bmi2"))
+        order = ["x86-64-v4"] * wide + ["x86-64-v3"] * middle + ["x86-64"]
+    return next((t for t in order if t in available), None)
