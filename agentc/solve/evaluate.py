@@ -237,9 +237,7 @@ def _broken_choices(problem: PlacementProblem, chosen: Mapping[str, Option]) -> 
     return [Violation("choice", task.name) for task in problem.tasks if task.name not in chosen]
 
 
-def _broken_links(
-    problem: PlacementProblem, chosen: Mapping[str, Option], hops: Mapping[int, Hop]
-) -> list[Violation]:
+def _broken_links(problem: PlacementProblem, chosen: Mapping[str, Option], hops: Mapping[int, Hop]) -> list[Violation]:
     return [
         Violation("link", f"{edge.src} -> {edge.dst}")
         for number, edge in enumerate(problem.edges)

@@ -18,6 +18,9 @@ PASSES = 12
 BISECTIONS = 12
 """Prices of time that are tried."""
 
+HASTE = 12
+"""Doublings of the price of time, from a quarter of the bill for the whole deadline."""
+
 SWEEP_TASKS = 400
 """Above so many tasks pool moves are tried once, not after every sweep."""
 
@@ -29,10 +32,36 @@ def heuristic(tables: Tables, left: Reduced, objective: Objective, *, passes: in
     """
     starts = _starts(tables, left, objective)
     if tables.size > SWEEP_TASKS:
-        starts = [min(starts, key=lambda state: state.score())]
+        starts = [starts[0], starts[-1]]
     for state in starts:
-        improve(state, left, passes=passes)
+        settle(state, left, passes=passes)
     return min(starts, key=lambda state: state.score())
+
+
+def hasten(state: State, left: Reduced, *, passes: int = 2) -> None:
+    """Bring a cheap but late choice within its deadlines: a price of time that rises until it is kept."""
+    if state.objective != "cost" or state.score().violation == 0:
+        return
+    worst = max((bound.limit for bound in state.tables.bounds if bound.binding), default=0.0) or 1.0
+    price = max(state.score().objective, 1e-9) / worst / 4
+    for _ in range(HASTE):
+        state.late_usd = price
+        improve(state, left, passes=passes)
+        state.late_usd = None
+        if state.score().violation == 0:
+            break
+        price *= 2
+
+
+def settle(state: State, left: Reduced, *, passes: int = PASSES) -> None:
+    """Local search with rent by the fraction, then with whole replicas."""
+    state.smooth = state.objective == "cost" and bool(state.tables.pools)
+    hasten(state, left)
+    if state.smooth:
+        improve(state, left, passes=passes)
+        state.smooth = False
+        hasten(state, left)
+    improve(state, left, passes=passes)
 
 
 def improve(state: State, left: Reduced, *, passes: int = PASSES, frozen: frozenset[int] = frozenset()) -> None:

@@ -6,7 +6,7 @@ Rows are scaled by their own limit and money by a typical bill, so that inputs f
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -64,8 +64,8 @@ class Model:
     time_unit: float = 1.0
     """Seconds per unit of the start times."""
     money: Terms = field(default_factory=list[tuple[int, float]])
-    excess: dict[int, int] = field(default_factory=dict[int, int])
-    """Deadline -> column of its relaxation, in limits; only where elastic."""
+    excess: dict[tuple[str, float], int] = field(default_factory=dict[tuple[str, float], int])
+    """(Metric, limit) -> column that relaxes all such hard deadlines, in limits; only where elastic."""
     extra: dict[str, int] = field(default_factory=dict[str, int])
     """Device class -> column of devices beyond the stock; only where elastic."""
     rows: dict[DemandKey, list[tuple[int, float, float]]] = field(
@@ -73,7 +73,7 @@ class Model:
     )
     """Demand -> its rows and their bounds."""
 
-    def decode(self, values: "list[float] | tuple[float, ...]") -> list[int]:
+    def decode(self, values: Sequence[float]) -> list[int]:
         """Option numbers; the first among equals."""
         return [max(columns, key=lambda o: values[columns[o]]) for columns in self.x]
 
@@ -309,9 +309,11 @@ def _deadline(model: Model, number: int, bound: Bound, hops: dict[int, Terms]) -
         terms = [(model.end, model.time_unit / unit)]
     else:
         terms = list(_additive(model, bound, hops, unit))
-    if model.shape.elastic:
-        model.excess[number] = model.program.column(0.0, 0.0)
-        terms.append((model.excess[number], -1.0))
+    if model.shape.elastic and bound.usd is None:
+        line = (bound.metric, bound.limit)
+        if line not in model.excess:
+            model.excess[line] = model.program.column(0.0, 0.0)
+        terms.append((model.excess[line], -1.0))
     if bound.usd is not None:
         late = model.program.column()
         terms.append((late, -1.0))

@@ -96,9 +96,7 @@ def least_hop(tables: Tables, left: Reduced, link: Link, *, path: bool) -> float
     sources = {tables.cells[link.src][o].place for o in left.alive[link.src]}
     targets = {tables.cells[link.dst][o].place for o in left.alive[link.dst]}
     seconds = (
-        c.path_seconds if path else c.seconds
-        for (a, b), c in link.carries.items()
-        if a in sources and b in targets
+        c.path_seconds if path else c.seconds for (a, b), c in link.carries.items() if a in sources and b in targets
     )
     return min(seconds, default=0.0)
 
@@ -257,5 +255,3 @@ def _link_as_good(link: Link, one: str, two: str, *, end: int) -> bool:
         if better is None or better.seconds > worse.seconds or better.usd > worse.usd:
             return False
     return True
-
-

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from agentc.plan.placement import Objective, PlacementProblem, PlacementSolution
 from agentc.solve import presolve
+from agentc.solve.conflict import explain
 from agentc.solve.evaluate import evaluate
-from agentc.solve.heuristic import heuristic, improve
+from agentc.solve.heuristic import hasten, heuristic, improve
 from agentc.solve.milp import Model, Shape, build, share, typical_cost
 from agentc.solve.presolve import Reduced
 from agentc.solve.state import Score, State
@@ -23,6 +24,9 @@ CUTS = 20
 
 LAZY_TASKS = 60
 """From so many tasks the end-to-end deadline is first left out: where it is loose, that already is the answer."""
+
+EXACT_TASKS = 400
+"""Above so many tasks transfers on a binding path are bounded from below only, which keeps the program small."""
 
 POLISH_TASKS = 200
 """Up to so many tasks ties are broken by end-to-end time, then by the order of the options."""
@@ -65,26 +69,29 @@ class _Search:
         return self.value - self.bound <= self.gap * abs(self.value) if math.isfinite(self.value) else False
 
 
-def solve(problem: PlacementProblem, *, time_limit: float = 60.0, gap: float = 1e-6) -> PlacementSolution:
+def solve(
+    problem: PlacementProblem, *, time_limit: float = 60.0, gap: float = 1e-6, reasons: bool = True
+) -> PlacementSolution:
     """The best placement, with a proven gap, or the demands that conflict.
 
     ``time_limit`` in seconds; ``gap`` is relative. Status ``optimal`` is proven within ``gap``,
     ``feasible`` keeps every hard demand within the gap that is reported, ``infeasible`` carries its
-    reasons. Soft deadlines are priced in dollars: they weigh with objective ``cost``, and break ties else.
+    reasons unless ``reasons`` is false. Soft deadlines are priced in dollars: they weigh with objective
+    ``cost``, and break ties else.
     Raises ValueError for a problem that breaks the contract of its types.
     """
     started = time.perf_counter()
     tables = tabulate(problem)
     left = presolve.reduce(tables)
     if any(not row for row in left.alive):
-        return _infeasible(problem, started, proven=True)
+        return _infeasible(problem, started, proven=True, reasons=reasons)
     first = heuristic(tables, left, problem.objective)
     bound = _plain_bound(tables, left, problem.objective)
     search = _Search(tables, left, problem.objective, None, bound, gap, started + time_limit)
     search.offer(first.picked)
     proven = search.closed() or _prove(search)
     if search.best is None:
-        return _infeasible(problem, started, proven=proven)
+        return _infeasible(problem, started, proven=proven, reasons=reasons)
     if problem.objective != "cost":
         _least_cost(search)
     _polish(search)
@@ -117,7 +124,8 @@ def _prove(search: _Search) -> bool:
             settled = _run(search, build(tables, left, Shape(path=False), unit), share_of_time=0.4, relaxed=True)
             if settled:
                 return True
-        return _run(search, build(tables, left, Shape(), unit), share_of_time=1.0)
+        exact = tables.size <= EXACT_TASKS
+        return _run(search, build(tables, left, Shape(exact_hops=exact), unit), share_of_time=1.0)
     needs_path = search.objective == "latency" or _path_can_bind(tables, left)
     model = build(tables, left, Shape(path=needs_path), typical_cost(tables, left))
     return _run(search, model, share_of_time=0.7)
@@ -163,12 +171,11 @@ def _run(search: _Search, model: Model, *, share_of_time: float, relaxed: bool =
         search.bound = max(search.bound, min(search.value, rest))
         if search.closed():
             return True
-        if result.outcome == "limit":
+        if result.outcome == "limit" or relaxed:
+            hasten(state, search.left)
             improve(state, search.left)
             search.offer(state.picked)
             return search.closed()
-        if relaxed:
-            return False
         model.exclude(picked)
     return False
 
@@ -218,14 +225,20 @@ def _polish(search: _Search) -> None:
         improve(state, left, passes=3)
     for t, row in enumerate(left.alive):
         for o in row:
-            if o >= state.picked[t] or (t, o) in search.tables.group_of or (t, state.picked[t]) in search.tables.group_of:
-                continue
-            if not state.score().beats(state.score_after({t: o})):
-                before = state.score()
-                old = state.picked[t]
-                state.apply({t: o})
-                if before.beats(state.score()):
-                    state.apply({t: old})
+            _prefer_earlier(state, t, o)
+
+
+def _prefer_earlier(state: State, t: int, o: int) -> None:
+    """Take option ``o`` if it was named before the chosen one and nothing is worse for it."""
+    old, groups = state.picked[t], state.tables.group_of
+    if o >= old or (t, o) in groups or (t, old) in groups:
+        return
+    before = state.score()
+    if before.beats(state.score_after({t: o})):
+        return
+    state.apply({t: o})
+    if before.beats(state.score()):
+        state.apply({t: old})
 
 
 def _answer(search: _Search, started: float) -> PlacementSolution:
@@ -252,13 +265,9 @@ def _answer(search: _Search, started: float) -> PlacementSolution:
     )
 
 
-def _infeasible(problem: PlacementProblem, started: float, *, proven: bool) -> PlacementSolution:
-    from agentc.solve.conflict import explain
-
+def _infeasible(problem: PlacementProblem, started: float, *, proven: bool, reasons: bool) -> PlacementSolution:
     if proven:
-        sentences = explain(problem).sentences
+        sentences = explain(problem).sentences if reasons else ()
     else:
         sentences = ("no placement was found within the time limit, and none is proven to be impossible",)
-    return PlacementSolution(
-        status="infeasible", conflict=sentences, solve_seconds=time.perf_counter() - started
-    )
+    return PlacementSolution(status="infeasible", conflict=sentences, solve_seconds=time.perf_counter() - started)

@@ -59,7 +59,15 @@ class State:
         self.tables = tables
         self.picked = list(picked)
         self.objective: Objective = objective
+        self.smooth = False
+        """Rent by the fraction of a replica: the search then sees what a move saves before a whole one is free."""
+        self.late_usd: float | None = None
+        """$/hour for each second beyond a hard deadline while a search may pass through late choices."""
         self.timed = objective == "latency" or bool(tables.path_bounds()) or tables.size <= TIMED_TASKS
+        self.places = [tables.cells[t][o].place for t, o in enumerate(picked)]
+        """Task -> place."""
+        self._shared = _shared(tables)
+        self._paid: tuple[bool, float] | None = None
         self.totals = self._sum()
         self._measure()
 
@@ -70,7 +78,7 @@ class State:
         for t, o in enumerate(self.picked):
             self._count_task(totals, t, o, 1)
         for n in range(len(self.tables.links)):
-            self._count_link(totals, n, self.picked, 1)
+            self._count_link(totals, n, {}, 1)
         return totals
 
     def _count_task(self, into: Totals, t: int, o: int, sign: int) -> None:
@@ -84,25 +92,24 @@ class State:
             into.load[cell.pool] = into.load.get(cell.pool, 0.0) + sign * cell.load
             into.users[cell.pool] = into.users.get(cell.pool, 0) + sign
 
-    def _count_link(self, into: Totals, n: int, picked: list[int] | Moves, sign: int) -> None:
+    def _count_link(self, into: Totals, n: int, moves: Moves, sign: int) -> None:
         link = self.tables.links[n]
-        carry = link.carries.get(self._pair(n, picked))
+        carry = link.carries.get(self._pair(n, moves))
         if carry is None:
             into.gaps += sign
             return
         into.usd += sign * carry.usd
-        if carry.seconds:
-            for b in set(self.tables.bounds_of[link.src]) & set(self.tables.bounds_of[link.dst]):
+        if carry.seconds and self._shared[n]:
+            for b in self._shared[n]:
                 into.seconds[b] += sign * carry.seconds
 
-    def _pair(self, n: int, picked: list[int] | Moves) -> tuple[str, str]:
-        link, cells = self.tables.links[n], self.tables.cells
-        return cells[link.src][self._at(link.src, picked)].place, cells[link.dst][self._at(link.dst, picked)].place
-
-    def _at(self, t: int, picked: list[int] | Moves) -> int:
-        if isinstance(picked, list):
-            return picked[t]
-        return picked.get(t, self.picked[t])
+    def _pair(self, n: int, moves: Moves) -> tuple[str, str]:
+        link, cells, places = self.tables.links[n], self.tables.cells, self.places
+        src, dst = link.src, link.dst
+        return (
+            cells[src][moves[src]].place if src in moves else places[src],
+            cells[dst][moves[dst]].place if dst in moves else places[dst],
+        )
 
     def _touched(self, moves: Moves) -> set[int]:
         tables = self.tables
@@ -116,7 +123,7 @@ class State:
             self._count_task(change, t, self.picked[t], -1)
             self._count_task(change, t, o, 1)
         for n in self._touched(moves):
-            self._count_link(change, n, self.picked, -1)
+            self._count_link(change, n, {}, -1)
             self._count_link(change, n, moves, 1)
         for pool in change.load:
             change.load[pool] += now.load.get(pool, 0.0)
@@ -131,12 +138,12 @@ class State:
             return
         cells = self.tables.cells
         seconds = [cells[t][o].seconds for t, o in enumerate(self.picked)]
-        hops = [self._path_seconds(n, self.picked) for n in range(len(self.tables.links))]
+        hops = [self._path_seconds(n, {}) for n in range(len(self.tables.links))]
         self.heads, self.tails = heads_and_tails(self.tables, seconds, hops)
         self.longest = max((h + s for h, s in zip(self.heads, seconds, strict=True)), default=0.0)
 
-    def _path_seconds(self, n: int, picked: list[int] | Moves) -> float:
-        carry = self.tables.links[n].carries.get(self._pair(n, picked))
+    def _path_seconds(self, n: int, moves: Moves) -> float:
+        carry = self.tables.links[n].carries.get(self._pair(n, moves))
         return carry.path_seconds if carry is not None else 0.0
 
     def longest_after(self, moves: Moves) -> float:
@@ -201,32 +208,43 @@ class State:
             excess = (longest if bound.on_path else totals.seconds[b]) - bound.limit
             if excess <= TOLERANCE * abs(bound.limit):
                 continue
-            if bound.usd is None:
+            price = self.late_usd if bound.usd is None else bound.usd
+            if price is None:
                 late += excess / (bound.limit or 1.0)
             else:
-                bill += bound.usd * excess
+                bill += price * excess
         late += self._missing_devices(totals)
         if self.objective == "cost":
             return Score(late, bill, longest)
         return Score(late, longest if self.objective == "latency" else totals.joules, bill)
 
-    def _replicas(self, totals: Totals) -> dict[int, int]:
-        load = self.totals.load | totals.load
-        users = self.totals.users | totals.users
-        return {p: replicas_for(load[p]) for p, count in users.items() if count > 0}
+    def _pool_rent(self, pool: int, load: float, users: int) -> float:
+        if users <= 0:
+            return 0.0
+        return self.tables.pools[pool].usd * (max(1.0, load) if self.smooth else replicas_for(load))
 
     def _rent(self, totals: Totals) -> float:
-        pools = self.tables.pools
-        return math.fsum(pools[p].usd * count for p, count in self._replicas(totals).items())
+        """Rent after a change: what is paid now, and the difference in the pools that change."""
+        now = self.totals
+        if totals is now:
+            return math.fsum(self._pool_rent(p, now.load[p], users) for p, users in now.users.items())
+        if self._paid is None or self._paid[0] != self.smooth:
+            self._paid = (self.smooth, self._rent(now))
+        return self._paid[1] + math.fsum(
+            self._pool_rent(p, load, totals.users[p]) - self._pool_rent(p, now.load.get(p, 0.0), now.users.get(p, 0))
+            for p, load in totals.load.items()
+        )
 
     def _missing_devices(self, totals: Totals) -> float:
-        if not self.tables.problem.stock:
+        stock = self.tables.problem.stock
+        if not stock:
             return 0.0
         held: dict[str, int] = {}
-        for p, count in self._replicas(totals).items():
-            pool = self.tables.pools[p]
-            held[pool.device] = held.get(pool.device, 0) + pool.devices * count
-        stock = self.tables.problem.stock
+        load = self.totals.load | totals.load
+        for p, users in (self.totals.users | totals.users).items():
+            if users > 0:
+                pool = self.tables.pools[p]
+                held[pool.device] = held.get(pool.device, 0) + pool.devices * replicas_for(load[p])
         return sum(
             (count - stock[device]) / max(1, stock[device])
             for device, count in held.items()
@@ -241,8 +259,10 @@ class State:
         totals.load = self.totals.load | totals.load
         totals.users = self.totals.users | totals.users
         self.totals = totals
+        self._paid = None
         for t, o in moves.items():
             self.picked[t] = o
+            self.places[t] = self.tables.cells[t][o].place
         self._measure()
 
     def try_(self, moves: Moves) -> bool:
@@ -253,3 +273,12 @@ class State:
             return True
         self.apply(old)
         return False
+
+
+def _shared(tables: Tables) -> list[list[int]]:
+    """Link -> the deadlines that count it."""
+    found: list[list[int]] = [[] for _ in tables.links]
+    for b, bound in enumerate(tables.bounds):
+        for n in bound.links:
+            found[n].append(b)
+    return found

@@ -19,6 +19,7 @@ class Cell:
     """One option of one task."""
 
     option: Option
+    place: str
     pool: int
     load: float
     """Replicas of the pool that the work keeps busy."""
@@ -28,10 +29,6 @@ class Cell:
     """On the end-to-end path: visits x seconds; zero for asynchronous tasks."""
     joules: float
     """Per request."""
-
-    @property
-    def place(self) -> str:
-        return self.option.place
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +78,8 @@ class Bound:
 
 @dataclass(frozen=True, slots=True)
 class PoolRow:
+    """One pool; ``usd`` is the rent of one replica per hour, ``devices`` what it holds."""
+
     name: str
     usd: float
     devices: int
@@ -177,6 +176,7 @@ def _cell(problem: PlacementProblem, t: int, option: Option, pool_index: Mapping
     capacity = 1.0 if option.pool is None else problem.pools[option.pool].capacity
     return Cell(
         option=option,
+        place=option.place,
         pool=NO_POOL if option.pool is None else pool_index[option.pool],
         load=0.0 if option.pool is None else rate * task.visits * option.busy_seconds / capacity,
         usd=SECONDS_PER_HOUR * rate * task.visits * option.usd,
@@ -199,9 +199,7 @@ def _link(problem: PlacementProblem, edge: PlacementEdge, index: Mapping[str, in
     return Link(index[edge.src], index[edge.dst], carries, on_path, weight)
 
 
-def _bound(
-    problem: PlacementProblem, deadline: Deadline, index: Mapping[str, int], links: tuple[Link, ...]
-) -> Bound:
+def _bound(problem: PlacementProblem, deadline: Deadline, index: Mapping[str, int], links: tuple[Link, ...]) -> Bound:
     price = deadline.usd_per_second
     whole = deadline.metric == "end_to_end"
     tasks = () if whole else tuple(sorted({index[name] for name in deadline.tasks}))

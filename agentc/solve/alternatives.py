@@ -1,0 +1,253 @@
+"""For each task, what the next best option on every other device class would cost, or why there is none.
+
+The task is forced there and the rest of the plan may follow: by local search from the plan, with a
+bound from one linear program whose bounds are changed, and by the MILP where the two are apart. All
+budgets are counts, so that the same plan gives the same alternatives.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from agentc.plan.placement import Alternative, PlacementProblem, PlacementSolution, Verdict
+from agentc.solve import presolve
+from agentc.solve.demands import sla_name
+from agentc.solve.evaluate import Violation, evaluate
+from agentc.solve.heuristic import closure, improve
+from agentc.solve.highs import Result
+from agentc.solve.milp import Model, Shape, build, share, typical_cost
+from agentc.solve.presolve import Reduced
+from agentc.solve.state import State
+from agentc.solve.tables import Tables, tabulate
+
+EXACT_TASKS = 30
+"""Up to so many tasks the rest of the plan is optimized around the forced task; beyond, it stays as it is."""
+
+PROOFS = 10
+"""Runs of the MILP, those without any placement first, then the widest gaps."""
+
+PROOF_SECONDS = 2.0
+"""One run; small problems take a hundredth of it."""
+
+CLOSE = 1e-3
+"""A relative gap between a plan and its bound that needs no proof."""
+
+SAME = 1e-7
+"""Relative difference of objectives below which two plans cost the same."""
+
+
+@dataclass
+class _Forced:
+    """One task on one device class."""
+
+    task: int
+    device: str
+    options: list[int]
+    """Possible there; empty where presolve ruled all of them out."""
+    state: State | None = None
+    bound: float = -math.inf
+    """Proven, of the objective; infinite: proven to be infeasible."""
+
+    @property
+    def value(self) -> float:
+        return math.inf if self.state is None or self.late else self.state.score().objective
+
+    @property
+    def late(self) -> bool:
+        """The best placement found breaks a demand."""
+        return self.state is not None and self.state.score().violation > 0
+
+    @property
+    def gap(self) -> float:
+        if math.isinf(self.value):
+            return 0.0 if self.bound == math.inf else math.inf
+        return (self.value - self.bound) / abs(self.value) if self.value else 0.0
+
+
+def alternatives(problem: PlacementProblem, solution: PlacementSolution) -> Mapping[str, tuple[Alternative, ...]]:
+    """Task -> one alternative per device class that it has options on and is not placed on, in their order.
+
+    Verdicts: ``dearer`` (``slower`` where latency is the objective, and where energy is, ``dearer`` means more
+    joules), ``equal``, or ``infeasible`` with the demand that forbids it. Empty for an infeasible ``solution``.
+    """
+    if solution.status == "infeasible":
+        return {}
+    tables = tabulate(problem)
+    left = presolve.possible(tables)
+    picked = _picked(tables, solution)
+    plan = State(tables, picked, problem.objective)
+    for t, o in enumerate(picked):
+        if o not in left.alive[t]:
+            left.alive[t] = sorted([*left.alive[t], o])
+    forced = [f for t in range(tables.size) for f in _elsewhere(tables, left, picked, t)]
+    for each in forced:
+        _search(each, plan, left)
+    if tables.size <= EXACT_TASKS:
+        _prove(tables, left, plan, [f for f in forced if f.options])
+    return {
+        tables.name(t): tuple(_tell(tables, left, plan, f) for f in forced if f.task == t) for t in range(tables.size)
+    }
+
+
+def _picked(tables: Tables, solution: PlacementSolution) -> list[int]:
+    names = [[cell.option.name for cell in row] for row in tables.cells]
+    return [row.index(solution.choice[tables.name(t)]) for t, row in enumerate(names)]
+
+
+def _elsewhere(tables: Tables, left: Reduced, picked: list[int], t: int) -> list[_Forced]:
+    here = tables.cells[t][picked[t]].option.device
+    devices = dict.fromkeys(cell.option.device for cell in tables.cells[t])
+    return [
+        _Forced(t, device, [o for o in left.alive[t] if tables.cells[t][o].option.device == device])
+        for device in devices
+        if device != here
+    ]
+
+
+def _search(forced: _Forced, plan: State, left: Reduced) -> None:
+    """The best plan found with the task on one of its options there."""
+    tables = plan.tables
+    for o in forced.options:
+        moves = closure(tables, left, plan.picked, forced.task, o)
+        if moves is None:
+            continue
+        state = State(tables, plan.picked, plan.objective)
+        state.apply(moves)
+        if forced.state is None or state.score().beats(forced.state.score()):
+            forced.state = state
+    if forced.state is not None and tables.size <= EXACT_TASKS:
+        t = forced.task
+        narrowed = Reduced([forced.options if u == t else row for u, row in enumerate(left.alive)])
+        improve(forced.state, narrowed, passes=1)
+
+
+def _prove(tables: Tables, left: Reduced, plan: State, forced: list[_Forced]) -> None:
+    """Bound every forced plan by the LP, then settle the widest gaps by the MILP."""
+    if not forced:
+        return
+    bill = plan.score().objective if plan.objective == "cost" else plan.score().tie
+    paths = plan.objective == "latency" or bool(tables.path_bounds())
+    unit = bill if bill > 0 else typical_cost(tables, left)
+    relaxed = build(tables, left, Shape(path=paths, integer=False), unit)
+    scale = _aim(relaxed, plan)
+    for each in forced:
+        each.bound = max(each.bound, _run(relaxed, each).bound * scale)
+    # Without the ends of the interval sorting would depend on nothing but the order, which is what is wanted.
+    wide = sorted((f for f in forced if f.gap > CLOSE), key=lambda f: -f.gap)[:PROOFS]
+    if not wide:
+        return
+    exact = build(tables, left, Shape(path=paths), unit)
+    scale = _aim(exact, plan)
+    exact.program.option("mip_heuristic_effort", 0.0)
+    for each in wide:
+        result = _run(exact, each)
+        each.bound = max(each.bound, result.bound * scale)
+        if result.values:
+            state = State(tables, exact.decode(result.values), plan.objective)
+            if each.state is None or state.score().beats(each.state.score()):
+                each.state = state
+
+
+def _aim(model: Model, plan: State) -> float:
+    """Set the objective; returns how much of ours one unit of the program's is."""
+    if plan.objective == "latency":
+        model.minimize_latency()
+        return model.time_unit
+    if plan.objective == "energy":
+        unit = plan.totals.joules or 1.0
+        model.minimize_energy(unit)
+        return unit
+    model.minimize_cost()
+    return model.cost_unit
+
+
+def _run(model: Model, forced: _Forced) -> Result:
+    """Minimize with the task on its options there, then open the others again."""
+    columns = model.x[forced.task]
+    closed = [column for o, column in columns.items() if o not in forced.options]
+    for column in closed:
+        model.program.bound_column(column, 0.0, 0.0)
+    result = model.program.run(time_limit=PROOF_SECONDS, gap=CLOSE / 2)
+    for column in closed:
+        model.program.bound_column(column, 0.0, 1.0)
+    return result
+
+
+def _tell(tables: Tables, left: Reduced, plan: State, forced: _Forced) -> Alternative:
+    state = forced.state
+    if state is None or state.score().violation > 0:
+        return _forbidden(tables, left, forced)
+    option = tables.cells[forced.task][state.picked[forced.task]].option
+    figures = evaluate(tables.problem, tables.choice(state.picked))
+    planned = evaluate(tables.problem, tables.choice(plan.picked))
+    delta = figures.usd_per_hour - planned.usd_per_hour
+    mine, theirs = state.score().objective, plan.score().objective
+    more = mine - theirs
+    verdict: Verdict = "equal" if abs(more) <= SAME * max(abs(mine), abs(theirs)) else "dearer"
+    if verdict == "dearer" and plan.objective == "latency":
+        verdict = "slower"
+    return Alternative(
+        device=forced.device,
+        option=option.name,
+        verdict=verdict,
+        why=_why(plan, more, delta, verdict, exact=forced.gap <= CLOSE),
+        seconds=option.seconds,
+        usd_per_hour_delta=delta,
+        usd_per_request=_own_cost(tables, forced.task, state.picked[forced.task]),
+    )
+
+
+def _why(plan: State, more: float, delta: float, verdict: Verdict, *, exact: bool) -> str:
+    about = "" if exact else "at most "
+    money = f"${abs(delta):.4g}/h {'more' if delta >= 0 else 'less'}"
+    if verdict == "equal":
+        return "the plan would be as good" if abs(delta) < 1e-9 else f"as good, and {money}"
+    if plan.objective == "latency":
+        return f"the plan would take {about}{more * 1e3:.4g} ms more, and cost {money}"
+    if plan.objective == "energy":
+        return f"the plan would take {about}{more:.4g} J per request more, and cost {money}"
+    penalty = more - delta
+    late = f", and ${penalty:.4g}/h more for missed deadlines" if penalty > 1e-9 * abs(more) else ""
+    return f"the plan would cost {about}{money}{late}"
+
+
+def _own_cost(tables: Tables, t: int, o: int) -> float:
+    """Dollars per request that the task itself takes: its share of the rent, and its own price."""
+    return share(tables, t, o) / (3600.0 * tables.problem.requests_per_second)
+
+
+def _forbidden(tables: Tables, left: Reduced, forced: _Forced) -> Alternative:
+    """The best option there, by what rules it out."""
+    t = forced.task
+    there = [o for o, cell in enumerate(tables.cells[t]) if cell.option.device == forced.device]
+    if forced.state is not None and forced.state.picked[t] in there:
+        option = forced.state.picked[t]
+        why = _broken(tables, forced.state, proven=forced.bound == math.inf)
+    else:
+        option = min(there, key=lambda o: (tables.cells[t][o].seconds, o))
+        why = left.reasons.get((t, option), "its options go together with options that cannot be chosen")
+    return Alternative(
+        device=forced.device,
+        option=tables.cells[t][option].option.name,
+        verdict="infeasible",
+        why=why,
+        seconds=tables.cells[t][option].option.seconds,
+        usd_per_request=_own_cost(tables, t, option),
+    )
+
+
+def _broken(tables: Tables, state: State, *, proven: bool) -> str:
+    broken = evaluate(tables.problem, tables.choice(state.picked)).violations
+    told = "; ".join(_violation(v) for v in broken[:2])
+    return told if proven else f"{told} in the best plan that was found"
+
+
+def _violation(violation: Violation) -> str:
+    if violation.kind == "deadline":
+        name = sla_name(violation.name)
+        return f"{violation.name} would be {violation.value * 1e3:.4g} ms, over `{name}` of {violation.limit * 1e3:g}"
+    if violation.kind == "stock":
+        return f"the plan would take {violation.value:g} `{violation.name}`, and the fleet has {violation.limit:g}"
+    if violation.kind == "link":
+        return f"no link joins {violation.name}"
+    return f"{violation.name} cannot be chosen apart"
