@@ -26,8 +26,9 @@ class Efficiency:
 def efficiency(family: str, phase: str, precision: str) -> Efficiency:
     """The figures of ``family`` in ``phase`` at ``precision`` (that of the arithmetic).
 
-    The row of the family itself where there is one. Else the family's BF16 row, or its only one, uncalibrated; else the parent
-    family's, uncalibrated; at last ``default``. ``other`` (encoders, kernels) takes the prefill rows, uncalibrated.
+    The row of the family itself where there is one. Else the family's BF16 row, or its only one, uncalibrated; else the
+    parent family's, uncalibrated; at last ``default``. ``other`` (encoders, kernels) takes the prefill rows,
+    uncalibrated.
     """
     row, exact = _row(family, "prefill" if phase == "other" else phase, precision)
     trait, own_trait = _trait(family)

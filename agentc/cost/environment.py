@@ -28,8 +28,8 @@ def environment(
 ) -> dict[str, float]:
     """What is stated, at ``percentile``; and a default for what is not.
 
-    ``context_tokens``, if not stated, is the mean over a decode: the input and half of the output. A speech recognizer's
-    ``output_tokens`` follow from the seconds it hears.
+    ``context_tokens``, if not stated, is the mean over a decode: the input and half of the output. A speech
+    recognizer's ``output_tokens`` follow from the seconds it hears.
     """
     stated = {name: quantity.at(percentile) for name, quantity in shape.items()}
     env = {**_DEFAULTS, **stated}

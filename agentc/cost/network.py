@@ -21,9 +21,9 @@ def device_of(place: str) -> str:
 def link_between(fleet: Fleet, a: str, b: str) -> Link:
     """The link from a device of class ``a`` to one of class ``b``.
 
-    One host that holds all devices of a class joins them by its scale-up link. Else what the fleet states for the pair, in
-    either direction; else what it states for one of them and ``*`` (the slower one, if for both); else for ``*`` and ``*``;
-    else the slower of the two devices' own network links.
+    One host that holds all devices of a class joins them by its scale-up link. Else what the fleet states for the
+    pair, in either direction; else what it states for one of them and ``*`` (the slower one, if for both); else for
+    ``*`` and ``*``; else the slower of the two devices' own network links.
     """
     if HOSTED in (a, b):
         return INTERNET

@@ -154,8 +154,8 @@ def allreduce_seconds(
 ) -> "float | Array":
     """``count`` ring all-reduces of ``bytes_`` in all over ``ways`` devices of a scale-up domain.
 
-    Each device sends and receives 2 (w - 1) / w of the tensor (Patarasuk and Yuan 2009). Latency: engines use one-shot and
-    tree kernels for small tensors, so 1 + log2(w) rounds. Beyond the domain the scale-out link sets the pace.
+    Each device sends and receives 2 (w - 1) / w of the tensor (Patarasuk and Yuan 2009). Latency: engines use one-shot
+    and tree kernels for small tensors, so 1 + log2(w) rounds. Beyond the domain the scale-out link sets the pace.
     """
     import numpy as np
 
@@ -180,7 +180,7 @@ def _compute_seconds(demand: Demand, device: Device, phase: str) -> "float | Arr
 def _moved(
     demand: Demand, device: Device, precision: str, phase: str, tp: "int | Array", kv_ways: "int | Array"
 ) -> "float | Array":
-    """Bytes that one device moves: wider weights where it cannot keep them narrow, and the KV copies beyond its split."""
+    """Bytes that one device moves: also wider weights where it keeps none narrow, and KV copies beyond a split."""
     extra = widening(device, precision) - 1
     wider = _at_most(demand.weights, demand.bytes_) * extra
     copies = demand.cached / kv_ways - demand.cached / tp if phase == "decode" else 0.0

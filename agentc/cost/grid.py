@@ -1,0 +1,86 @@
+"""The configurations that are tried: tensor x pipeline parallelism x batch."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from agentc.plan.fleet import Device, Stock
+from agentc.plan.models import ModelShape
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Array: TypeAlias = NDArray[np.float64]
+
+MAX_TP = 8
+"""Largest tensor-parallel group: a chassis (arXiv 2507.19635, section 5), also in a domain of 72."""
+MAX_DEVICES = 8
+"""Largest replica, unless the weights need more."""
+PREFILL_BATCHES = (1, 2, 4, 8, 16)
+DECODE_BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+MODEL_BATCHES = (1, 2, 4, 8, 16, 32)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Configurations as three arrays of one length, whole numbers as floats."""
+
+    tp: "Array"
+    pp: "Array"
+    batch: "Array"
+
+    @property
+    def devices(self) -> "Array":
+        """Devices of one replica."""
+        return self.tp * self.pp
+
+
+def model_grid(model: ModelShape, stock: Stock, batches: tuple[int, ...], resident_bytes: float = 0.0) -> Grid:
+    """All configurations of a model on a device class.
+
+    Tensor parallelism: powers of two up to the scale-up domain (and ``MAX_TP``) that divide the query heads. Pipeline
+    parallelism: 1, 2, 4 where the layers allow it, with at least as many requests as stages. CPUs run a replica each.
+    A replica is not larger than ``MAX_DEVICES`` (twice or four times that where ``resident_bytes`` of weights call for
+    it) and the stock.
+    """
+    import numpy as np
+
+    device, limit = stock.device, MAX_DEVICES
+    while resident_bytes > 0.8 * limit * stock.device.memory_bytes and limit < 4 * MAX_DEVICES:
+        limit *= 2
+    limit = limit if stock.count is None else min(limit, stock.count)
+    rows = [
+        (tp, pp, batch)
+        for pp in _stages(model, device)
+        for tp in _ways(model, device)
+        for batch in batches
+        if tp * pp <= limit and batch >= pp
+    ]
+    table = np.array(rows or [], dtype=np.float64).reshape(-1, 3)
+    return Grid(table[:, 0], table[:, 1], table[:, 2])
+
+
+def single_grid() -> Grid:
+    """One device, one request at a time."""
+    import numpy as np
+
+    one = np.ones(1)
+    return Grid(one, one, one)
+
+
+def _ways(model: ModelShape, device: Device) -> tuple[int, ...]:
+    if device.kind == "cpu" or model.kind not in ("decoder", "tts", "diffusion"):
+        return (1,)
+    most = min(device.scale_up_size, MAX_TP)
+    return tuple(tp for tp in (1, 2, 4, 8) if tp <= most and model.heads % tp == 0)
+
+
+def _stages(model: ModelShape, device: Device) -> tuple[int, ...]:
+    if device.kind == "cpu" or model.kind != "decoder":
+        return (1,)
+    return tuple(pp for pp in (1, 2, 4) if pp <= model.layers)
+
+
+def kv_shards(model: ModelShape) -> int:
+    """In how many ways the KV cache splits: KV heads; latent attention keeps one entry for all heads."""
+    return 1 if model.kv_lora_rank else max(model.kv_heads, 1)

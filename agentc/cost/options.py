@@ -1,0 +1,192 @@
+"""All options of a task graph on a fleet."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import TypeAlias
+
+from agentc.cost import queueing
+from agentc.cost.dominance import needed_pools
+from agentc.cost.environment import environment
+from agentc.cost.network import HOSTED
+from agentc.cost.search import search
+from agentc.cost.serving import Setting
+from agentc.cost.table import Found, OptionTable, Rejected
+from agentc.cost.units import Unit, units_of
+from agentc.plan.fleet import Fleet
+from agentc.plan.graph import Limit, PlacementRule, Task, TaskGraph
+from agentc.plan.placement import Objective, Option, Pool
+
+_Key: TypeAlias = tuple[object, object]
+_Row: TypeAlias = tuple[Option, ...]
+
+
+def options(graph: TaskGraph, fleet: Fleet, objective: Objective = "cost") -> OptionTable:
+    """Every option that an optimal placement could need, for every task.
+
+    Equal tasks share one tuple of options. Pools of the same model, device, parallelism, batch and phase are shared
+    between calls. A device class without an option is in ``rejected`` with its reason. Where no option of a task keeps
+    the hard limits, those that miss them by the least stay, so that the solver can say by how much a limit must give.
+    """
+    units = units_of(graph)
+    setting = Setting(fleet, graph.load.requests_per_second, _tightest(graph.limits), _share(graph), _pool_namer(units))
+    found: dict[_Key, Found] = {}
+    for unit in units:
+        if _key(unit) not in found:
+            found[_key(unit)] = _hosted(unit) if unit.role == "hosted" else search(_canonical(unit), setting)
+    found = {key: _matched(result, found.get(_swapped(key))) for key, result in found.items()}
+    pools = {pool.name: pool for result in found.values() for pool in result.pools}
+    columns = [column for result in found.values() for column in _columns(result)]
+    keep = needed_pools(columns, pools, _counted(graph, objective))
+    pruned = {key: _only(result, keep) for key, result in found.items()}
+    return _table(units, pruned, {name: pool for name, pool in pools.items() if name in keep})
+
+
+def _key(unit: Unit) -> _Key:
+    return (unit.key, unit.pair.key if unit.pair else None)
+
+
+def _swapped(key: _Key) -> _Key:
+    return (key[1], key[0])
+
+
+def _matched(found: Found, partner: Found | None) -> Found:
+    """``found`` with only those aggregated rows that its other half has too; the late ones if nothing else is left."""
+    rows = _shared(found.rows, partner.rows if partner else ())
+    if rows:
+        return replace(found, rows=rows, late=())
+    theirs = (*partner.rows, *partner.late) if partner else ()
+    return replace(found, rows=_shared((*found.rows, *found.late), theirs), late=())
+
+
+def _shared(rows: tuple[_Row, ...], theirs: tuple[_Row, ...]) -> tuple[_Row, ...]:
+    names = {row[0].name for row in theirs}
+    return tuple(row for row in rows if row[0].mode != "aggregated" or row[0].name in names)
+
+
+def _counted(graph: TaskGraph, objective: Objective) -> frozenset[str]:
+    """The figures that may decide: those that the objective or a limit counts. A hard limit on time between tokens has
+    filtered the options already, for each task alone."""
+    metrics = {limit.metric for limit in graph.limits if limit.metric != "tbt" or limit.usd_per_ms is not None}
+    counted = {"usd", "busy"} | ({"seconds"} if "end_to_end" in metrics else set[str]())
+    return frozenset(counted | metrics | {"latency": {"seconds"}, "energy": {"joules"}}.get(objective, set[str]()))
+
+
+def _table(units: Iterable[Unit], found: Mapping[_Key, Found], pools: Mapping[str, Pool]) -> OptionTable:
+    by_task: dict[str, tuple[Option, ...]] = {}
+    rejected: list[Rejected] = []
+    together: list[frozenset[tuple[str, str]]] = []
+    columns = {key: _columns(result) for key, result in found.items()}
+    calibrated: dict[str, bool] = {}
+    for unit in units:
+        result = found[_key(unit)]
+        for task, column in zip(unit.tasks, columns[_key(unit)], strict=True):
+            by_task[task.name] = column
+            rejected += [Rejected(task.name, device, why) for device, why in result.rejected]
+        together += _together(unit, result)
+        for device, measured in result.calibrated.items():
+            calibrated[device] = calibrated.get(device, True) and measured
+    return OptionTable(by_task, pools, tuple(rejected), tuple(together), calibrated)
+
+
+def _together(unit: Unit, found: Found) -> list[frozenset[tuple[str, str]]]:
+    """The tasks of a group take the same option; so do both halves of an aggregated call (stated by its prefill)."""
+    sets: list[frozenset[tuple[str, str]]] = []
+    for row in found.rows:
+        name, tasks = row[0].name, unit.tasks
+        if row[0].mode == "aggregated" and unit.pair:
+            if unit.role != "prefill":
+                continue
+            tasks = (*tasks, *unit.pair.tasks)
+        if len(tasks) > 1:
+            sets.append(frozenset((task.name, name) for task in tasks))
+    return sets
+
+
+def _columns(found: Found) -> list[tuple[Option, ...]]:
+    """The options of each task of a unit."""
+    return [tuple(column) for column in zip(*found.rows, strict=True)] if found.rows else [()] * found.tasks
+
+
+def _only(found: Found, pools: set[str]) -> Found:
+    rows = tuple(row for row in found.rows if row[0].pool is None or row[0].pool in pools)
+    return replace(found, rows=rows)
+
+
+def _tightest(limits: Iterable[Limit]) -> dict[str, Limit]:
+    tightest: dict[str, Limit] = {}
+    for limit in limits:
+        if limit.metric not in tightest or limit.seconds < tightest[limit.metric].seconds:
+            tightest[limit.metric] = limit
+    return tightest
+
+
+def _share(graph: TaskGraph) -> float:
+    return queueing.INTERACTIVE_SHARE if graph.limits else queueing.OFFLINE_SHARE
+
+
+def _pool_namer(units: Iterable[Unit]) -> Callable[[Unit], str]:
+    """Names pools by model; a name that stands for several shapes or precisions gets the precision and a number."""
+    known: dict[str, dict[object, str]] = {}
+    for unit in units:
+        if unit.model:
+            name, variant = unit.model.name, (unit.model, unit.head.precision)
+            variants = known.setdefault(name, {})
+            suffix = "" if not variants else f".{unit.head.precision}"
+            taken = set(variants.values())
+            candidate = f"{name}{suffix}"
+            number = 2
+            while variant not in variants and candidate in taken:
+                candidate, number = f"{name}{suffix}.{number}", number + 1
+            variants.setdefault(variant, candidate)
+
+    def name_of(unit: Unit) -> str:
+        if unit.model is None:
+            return unit.head.op
+        return known[unit.model.name][unit.model, unit.head.precision]
+
+    return name_of
+
+
+def _canonical(unit: Unit) -> Unit:
+    """The unit with device aliases in its rule replaced by the catalog's names."""
+    rule = unit.rule
+    if rule == PlacementRule():
+        return unit
+    names = PlacementRule(
+        tuple(map(_device_name, rule.allow)),
+        tuple(map(_device_name, rule.forbid)),
+        _device_name(rule.pin) if rule.pin else None,
+    )
+    return replace(unit, rule=names)
+
+
+def _device_name(name: str) -> str:
+    from agentc.catalog import UnknownName, device
+
+    try:
+        return device(name).name
+    except UnknownName:
+        return name
+
+
+def _hosted(unit: Unit) -> Found:
+    """A model behind somebody else's interface: no pool, a price per token, times as stated.
+
+    Read from the task's shape: ``usd_per_input_token``, ``usd_per_output_token``, ``ttft_seconds``, ``tbt_seconds``.
+    """
+    rows = tuple(_hosted_option(task) for task in unit.tasks)
+    return Found((rows,), (), (), (), {}, len(unit.tasks))
+
+
+def _hosted_option(task: Task) -> Option:
+    env = {"ttft_seconds": 0.5, "tbt_seconds": 0.02, "usd_per_input_token": 0.0, "usd_per_output_token": 0.0}
+    env |= environment(task.shape, "mean", task.model)
+    if task.op.endswith("decode"):
+        seconds, usd = env["tbt_seconds"] * env["output_tokens"], env["usd_per_output_token"] * env["output_tokens"]
+        metrics = {"ttft": 0.0, "tbt": env["tbt_seconds"]}
+    else:
+        seconds, usd = env["ttft_seconds"], env["usd_per_input_token"] * env["input_tokens"]
+        metrics = {"ttft": seconds}
+    return Option(
+        HOSTED, None, HOSTED, HOSTED, "hosted", seconds=seconds, usd=usd, metrics=metrics, bottleneck="static"
+    )

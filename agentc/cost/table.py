@@ -1,0 +1,45 @@
+"""Options of all tasks, and why some devices have none."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from agentc.plan.placement import Option, Pool
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A device class that has no option for a task, and why: a sentence with figures."""
+
+    task: str
+    device: str
+    why: str
+
+
+@dataclass(frozen=True)
+class OptionTable:
+    """What ``options`` found."""
+
+    options: Mapping[str, tuple[Option, ...]]
+    """By task name; equal tasks share one tuple."""
+    pools: Mapping[str, Pool]
+    rejected: tuple[Rejected, ...]
+    together: tuple[frozenset[tuple[str, str]], ...]
+    """Sets of (task, option) to be chosen all or none: groups, and the two halves of an aggregated call."""
+    calibrated: Mapping[str, bool]
+    """By device class: whether every estimate on it rests on measured figures."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """Options of one unit. A row is one configuration: an option for each of its tasks."""
+
+    rows: tuple[tuple[Option, ...], ...]
+    """Those that keep the hard limits on their own."""
+    late: tuple[tuple[Option, ...], ...]
+    """Per device the nearest that do not."""
+    pools: tuple[Pool, ...]
+    rejected: tuple[tuple[str, str], ...]
+    """(device, why)."""
+    calibrated: Mapping[str, bool]
+    tasks: int
+    """How many options a row has."""

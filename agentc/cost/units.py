@@ -1,0 +1,91 @@
+"""What is placed together: a task of its own, or the tasks of one group priced as one."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields
+from typing import Literal
+
+from agentc.plan.demand.algebra import add
+from agentc.plan.graph import PlacementRule, Task, TaskGraph
+from agentc.plan.models import ModelShape
+from agentc.plan.work import Work
+
+Role = Literal["prefill", "decode", "model", "kernel", "cpu", "hosted"]
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Tasks that share every decision, in the order of the graph."""
+
+    tasks: tuple[Task, ...]
+    work: Work
+    role: Role
+    rule: PlacementRule
+    pair: "Unit | None" = field(default=None, compare=False)
+    """Of a prefill its decode, of a decode its prefill."""
+
+    @property
+    def head(self) -> Task:
+        """The task that gives shape, model and precision."""
+        return self.tasks[0]
+
+    @property
+    def model(self) -> ModelShape | None:
+        """The model of the group."""
+        return next((task.model for task in self.tasks if task.model), None)
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Equal for units whose options are equal: same work, figures, model, precision, rule and visits."""
+        tasks = tuple((_work_key(t.work), tuple(sorted(t.shape.items(), key=_name)), t.op) for t in self.tasks)
+        return tasks, self.model, self.head.precision, self.rule, self.head.visits, self.role
+
+
+def _name(item: tuple[str, object]) -> str:
+    return item[0]
+
+
+def _work_key(work: Work) -> tuple[object, ...]:
+    """A hashable stand-in for ``work``, whose FLOP are a mapping."""
+    rows = tuple(getattr(work, f.name) for f in fields(Work) if f.name != "flops")
+    return (tuple(sorted(work.flops.items(), key=_name)), *rows)
+
+
+def units_of(graph: TaskGraph) -> tuple[Unit, ...]:
+    """The units of a graph in the order of their first tasks, prefill and decode joined by ``pair``."""
+    grouped: dict[str, list[Task]] = {}
+    for task in graph.tasks:
+        grouped.setdefault(task.group or f"\0{task.name}", []).append(task)
+    units = [_unit(tuple(tasks)) for tasks in grouped.values()]
+    of_task = {task.name: unit for unit in units for task in unit.tasks}
+    for unit in units:
+        partners = [of_task[t.pair] for t in unit.tasks if t.pair in of_task]
+        if partners:
+            object.__setattr__(unit, "pair", partners[0])
+            object.__setattr__(partners[0], "pair", unit)
+    return tuple(units)
+
+
+def _unit(tasks: tuple[Task, ...]) -> Unit:
+    work = tasks[0].work if len(tasks) == 1 else add(task.work for task in tasks)
+    return Unit(tasks, work, _role(tasks), _rule(task.rule for task in tasks))
+
+
+def _role(tasks: tuple[Task, ...]) -> Role:
+    model = next((task.model for task in tasks if task.model), None)
+    if model and model.kind == "hosted":
+        return "hosted"
+    if model and model.kind == "decoder":
+        return "decode" if any(t.op.endswith("decode") for t in tasks) else "prefill"
+    if model:
+        return "model"
+    return "kernel" if any(task.work.flops for task in tasks) else "cpu"
+
+
+def _rule(rules: Iterable[PlacementRule]) -> PlacementRule:
+    """All rules at once: what every ``allow`` names, what any ``forbid`` names, the first ``pin``."""
+    listed = list(rules)
+    allows = [set(rule.allow) for rule in listed if rule.allow]
+    first = next((rule.allow for rule in listed if rule.allow), ())
+    allow = tuple(name for name in first if all(name in names for names in allows))
+    forbid = tuple(dict.fromkeys(name for rule in listed for name in rule.forbid))
+    return PlacementRule(allow, forbid, next((rule.pin for rule in listed if rule.pin), None))
