@@ -19,6 +19,9 @@ MAX_DEVICES = 8
 PREFILL_BATCHES = (1, 2, 4, 8, 16)
 DECODE_BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 MODEL_BATCHES = (1, 2, 4, 8, 16, 32)
+COARSE_BATCHES = (1, 8, 32, 128)
+"""What agents of more than ``COARSE_UNITS`` calls and models try, so that their problem stays solvable."""
+COARSE_UNITS = 200
 
 
 @dataclass(frozen=True)
@@ -35,25 +38,29 @@ class Grid:
         return self.tp * self.pp
 
 
-def model_grid(model: ModelShape, stock: Stock, batches: tuple[int, ...], resident_bytes: float = 0.0) -> Grid:
+def model_grid(
+    model: ModelShape, stock: Stock, batches: tuple[int, ...], resident_bytes: float = 0.0, coarse: bool = False
+) -> Grid:
     """All configurations of a model on a device class.
 
     Tensor parallelism: powers of two up to the scale-up domain (and ``MAX_TP``) that divide the query heads. Pipeline
     parallelism: 1, 2, 4 where the layers allow it, with at least as many requests as stages. CPUs run a replica each.
     A replica is not larger than ``MAX_DEVICES`` (twice or four times that where ``resident_bytes`` of weights call for
-    it) and the stock.
+    it) and the stock. ``coarse`` keeps every second batch or so, and stages only where the weights need them.
     """
     import numpy as np
 
     device, limit = stock.device, MAX_DEVICES
     while resident_bytes > 0.8 * limit * stock.device.memory_bytes and limit < 4 * MAX_DEVICES:
         limit *= 2
+    stages = (1,) if coarse and limit == MAX_DEVICES else _stages(model, device)
+    kept = tuple(b for b in batches if not coarse or b in COARSE_BATCHES or len(batches) < 6)
     limit = limit if stock.count is None else min(limit, stock.count)
     rows = [
         (tp, pp, batch)
-        for pp in _stages(model, device)
+        for pp in stages
         for tp in _ways(model, device)
-        for batch in batches
+        for batch in kept
         if tp * pp <= limit and batch >= pp
     ]
     table = np.array(rows or [], dtype=np.float64).reshape(-1, 3)

@@ -7,6 +7,7 @@ from typing import TypeAlias
 from agentc.cost import queueing
 from agentc.cost.dominance import needed_pools
 from agentc.cost.environment import environment
+from agentc.cost.grid import COARSE_UNITS
 from agentc.cost.network import HOSTED
 from agentc.cost.search import search
 from agentc.cost.serving import Setting
@@ -28,7 +29,7 @@ def options(graph: TaskGraph, fleet: Fleet, objective: Objective = "cost") -> Op
     the hard limits, those that miss them by the least stay, so that the solver can say by how much a limit must give.
     """
     units = units_of(graph)
-    setting = Setting(fleet, graph.load.requests_per_second, _tightest(graph.limits), _share(graph), _pool_namer(units))
+    setting = _setting(graph, fleet, units)
     found: dict[_Key, Found] = {}
     for unit in units:
         if _key(unit) not in found:
@@ -39,6 +40,12 @@ def options(graph: TaskGraph, fleet: Fleet, objective: Objective = "cost") -> Op
     keep = needed_pools(columns, pools, _counted(graph, objective))
     pruned = {key: _only(result, keep) for key, result in found.items()}
     return _table(units, pruned, {name: pool for name, pool in pools.items() if name in keep})
+
+
+def _setting(graph: TaskGraph, fleet: Fleet, units: tuple[Unit, ...]) -> Setting:
+    coarse = sum(unit.model is not None for unit in units) > COARSE_UNITS
+    rate, limits = graph.load.requests_per_second, _tightest(graph.limits)
+    return Setting(fleet, rate, limits, _share(graph), _pool_namer(units), coarse)
 
 
 def _key(unit: Unit) -> _Key:

@@ -102,14 +102,14 @@ def _candidates(unit: Unit, stock: Stock, setting: Setting) -> Iterator[Candidat
         return
     batches = {"prefill": PREFILL_BATCHES, "decode": DECODE_BATCHES}.get(unit.role, MODEL_BATCHES)
     weights = weights_bytes(model, unit.head.precision) * widening(device, unit.head.precision)
-    grid = model_grid(model, stock, batches, weights)
+    grid = model_grid(model, stock, batches, weights, setting.coarse)
     if not len(grid.tp):
         return
     name, kind = setting.pool_names(unit), unit.role if unit.role != "model" else model.kind
     mode: Mode = "disaggregated" if unit.pair else "single"
     yield alone(unit, device, grid, mode, f"{name}/{kind}/{device.name}", setting)
     if unit.pair and _same_model(unit, unit.pair):
-        grid = model_grid(model, stock, DECODE_BATCHES, weights)
+        grid = model_grid(model, stock, DECODE_BATCHES, weights, setting.coarse)
         yield aggregated(unit, unit.pair, device, grid, f"{name}/agg/{device.name}", setting)
 
 
@@ -174,11 +174,16 @@ def _options(
     unit: Unit, found: Candidates, stock: Stock, setting: Setting, mask: Any
 ) -> list[tuple[tuple[Option, ...], Pool]]:
     """The masked configurations as options, one for each task of the unit, with their pool."""
-    return [_option(unit, found, stock, setting, int(i)) for i in mask.nonzero()[0]]
+    size = len(found.grid.tp)
+    memory = wide(found.estimate.memory_bytes_per_device, size).tolist()
+    limits = [BOTTLENECKS[index] for index in wide(found.estimate.bottleneck, size).tolist()]
+    return [_option(unit, found, stock, setting, int(i), memory[i], limits[i]) for i in mask.nonzero()[0]]
 
 
-def _option(unit: Unit, found: Candidates, stock: Stock, setting: Setting, i: int) -> tuple[tuple[Option, ...], Pool]:
-    grid, device, estimate, size = found.grid, stock.device, found.estimate, len(found.grid.tp)
+def _option(
+    unit: Unit, found: Candidates, stock: Stock, setting: Setting, i: int, memory_bytes: float, bottleneck: str
+) -> tuple[tuple[Option, ...], Pool]:
+    grid, device = found.grid, stock.device
     tp, pp, batch = int(grid.tp[i]), int(grid.pp[i]), int(grid.batch[i])
     devices, busy = tp * pp, float(found.busy[i])
     plain = unit.role in ("cpu", "kernel")
@@ -198,8 +203,8 @@ def _option(unit: Unit, found: Candidates, stock: Stock, setting: Setting, i: in
         busy_seconds=busy,
         joules=watts * busy,
         metrics={metric: float(values[i]) for metric, values in found.metrics.items()},
-        bottleneck=BOTTLENECKS[int(wide(estimate.bottleneck, size)[i])],
-        memory_bytes=float(wide(estimate.memory_bytes_per_device, size)[i]),
+        bottleneck=bottleneck,
+        memory_bytes=memory_bytes,
     )
     if len(unit.tasks) == 1:
         return (whole,), pool

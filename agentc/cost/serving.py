@@ -34,6 +34,8 @@ class Setting:
     share: float
     """Busy share of a replica that pools are planned for."""
     pool_names: Callable[[Unit], str]
+    coarse: bool = False
+    """Whether to try fewer configurations: an agent of very many calls."""
 
 
 @dataclass(frozen=True)
