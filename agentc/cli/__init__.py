@@ -12,8 +12,3 @@ def main(args: list[str] | None = None) -> int:
     from agentc.cli.root import agentc
 
     return guarded(agentc, sys.argv[1:] if args is None else args)
-
-
-def run() -> None:
-    """The console script ``agentc``."""
-    sys.exit(main())

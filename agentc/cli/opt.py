@@ -43,8 +43,3 @@ def main(args: Sequence[str] | None = None) -> int:
             print(note, file=sys.stderr)
         return 1
     return 0
-
-
-def run() -> None:
-    """The console script ``agentc-opt``."""
-    sys.exit(main())
