@@ -1,9 +1,11 @@
 """The models of a placed module as ONNX, each in its folder ``artifacts/onnx/SYMBOL``."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final, Literal, TypeAlias
 
 from xdsl.dialects.builtin import StringAttr
+from xdsl.ir import Attribute
 
 from agentc.backends.onnx import emit_model, locate_weights
 from agentc.backends.request import Request
@@ -42,7 +44,7 @@ def _emit(spec: SpecOp, request: Request) -> list[Artifact]:
     role = _ROLES.get(spec.shape.data.kind)
     if role is None:
         return []
-    stated = spec.weights.data if spec.weights is not None else {}
+    stated: Mapping[str, Attribute] = spec.weights.data if spec.weights is not None else {}
     where = {key: value.data for key, value in stated.items() if isinstance(value, StringAttr)}
     folder = f"{FOLDER}/{spec.sym_name.data}"
     weights = locate_weights(where, request.base) if where else None
