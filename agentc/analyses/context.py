@@ -1,0 +1,25 @@
+"""The context of a compilation: xDSL's, with a place for answers that several passes ask for."""
+
+from typing import TypeVar
+
+from xdsl.context import Context
+
+T = TypeVar("T")
+
+
+class AgentcContext(Context):
+    """xDSL's context with a memo of one answer per question, kept only while the question stays the same."""
+
+    def __init__(self, allow_unregistered: bool = False) -> None:
+        super().__init__(allow_unregistered)
+        self._memo: dict[str, tuple[object, object]] = {}
+
+    def remembered(self, name: str, question: object) -> object | None:
+        """The answer to ``name``, if it was given to a question equal to ``question``."""
+        asked, answer = self._memo.get(name, (None, None))
+        return answer if asked is not None and asked == question else None
+
+    def remember(self, name: str, question: object, answer: T) -> T:
+        """Keep ``answer`` in the place of an earlier one."""
+        self._memo[name] = (question, answer)
+        return answer

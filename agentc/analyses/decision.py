@@ -1,0 +1,160 @@
+"""From a solution back to what the IR says of it: an assignment per task, and the summary of the plan."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from agentc.analyses.placement_problem import Posed
+from agentc.plan.graph import Task
+from agentc.plan.placement import (
+    Alternative,
+    Assignment,
+    Baseline,
+    Deadline,
+    Option,
+    PlacementProblem,
+    PlacementSolution,
+    PlanSummary,
+    PoolPlan,
+)
+from agentc.solve.evaluate import Evaluation, evaluate
+
+SECONDS_PER_HOUR = 3600.0
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A solved problem."""
+
+    posed: Posed
+    problem: PlacementProblem
+    solution: PlacementSolution
+
+    @cached_property
+    def options(self) -> Mapping[str, Option]:
+        """Task -> option."""
+        choice = self.solution.choice
+        return {t.name: next(o for o in t.options if o.name == choice[t.name]) for t in self.problem.tasks}
+
+
+def assignments(decision: Decision) -> dict[str, Assignment]:
+    """Where each task was put and what it comes to there."""
+    options = decision.options
+    load = pool_load(decision, options)
+    return {task.name: _assignment(decision, task, options[task.name], load) for task in decision.posed.graph.tasks}
+
+
+def pool_load(decision: Decision, options: Mapping[str, Option]) -> dict[str, float]:
+    """Replica seconds of each pool per request."""
+    load: dict[str, float] = {}
+    for task in decision.problem.tasks:
+        option = options[task.name]
+        if option.pool is not None:
+            load[option.pool] = load.get(option.pool, 0.0) + task.visits * option.busy_seconds
+    return load
+
+
+def _assignment(decision: Decision, task: Task, option: Option, load: Mapping[str, float]) -> Assignment:
+    replicas = decision.solution.replicas.get(option.pool, 0) if option.pool is not None else 0
+    pool = decision.problem.pools[option.pool] if option.pool is not None else None
+    return Assignment(
+        option.device,
+        option.mode,
+        option.pool,
+        option.tp,
+        option.pp,
+        option.batch,
+        replicas,
+        replicas * pool.devices if pool is not None else 0,
+        option.seconds * task.concurrency,
+        _usd_per_request(decision, task, option, replicas, load),
+        option.bottleneck,
+        option.memory_bytes,
+        option.metrics,
+    )
+
+
+def _usd_per_request(decision: Decision, task: Task, option: Option, replicas: int, load: Mapping[str, float]) -> float:
+    """The task's part of its pool's rent, by busy time, and what its option charges."""
+    own = task.visits * option.usd
+    rate = decision.problem.requests_per_second
+    if option.pool is None or rate <= 0:
+        return own
+    rent = decision.problem.pools[option.pool].usd_per_hour * replicas / (SECONDS_PER_HOUR * rate)
+    total = load[option.pool]
+    return own + (rent * task.visits * option.busy_seconds / total if total > 0 else 0.0)
+
+
+def summary(decision: Decision, baselines: tuple[Baseline, ...], assumptions: tuple[str, ...]) -> PlanSummary:
+    """The plan as a whole."""
+    solution = decision.solution
+    measured = measure(decision)
+    return PlanSummary(
+        solution.status,
+        decision.problem.objective,
+        solution.gap,
+        solution.usd_per_hour,
+        solution.usd_per_request,
+        measured.ttft_seconds if measured.ttft_seconds > 0 else None,
+        measured.tbt_seconds if measured.tbt_seconds > 0 else None,
+        solution.end_to_end_seconds,
+        solution.critical_path,
+        pools(decision),
+        baselines,
+        (),
+        assumptions,
+    )
+
+
+def measure(decision: Decision) -> Evaluation:
+    """The figures of the choice, with the latency of every call measured, also where no limit binds it."""
+    unbound = tuple(
+        Deadline(metric, math.inf, names) for names in calls(decision.posed.graph.tasks) for metric in ("ttft", "tbt")
+    )
+    problem = replace(decision.problem, deadlines=(*decision.problem.deadlines, *unbound))
+    return evaluate(problem, decision.solution.choice)
+
+
+def calls(tasks: tuple[Task, ...]) -> list[tuple[str, ...]]:
+    """The tasks of each call of a language model: prefill and decode with all their parts, or the hosted call."""
+    by_name = {task.name: task for task in tasks}
+    found: dict[str, list[str]] = {}
+    for task in tasks:
+        if task.pair in by_name:
+            other = by_name[task.pair]
+            ends = sorted((task.group or task.name, other.group or other.name))
+            found.setdefault(" ".join(ends), []).append(task.name)
+        elif task.hosted is not None:
+            found[task.name] = [task.name]
+    return [tuple(names) for names in found.values()]
+
+
+def pools(decision: Decision) -> tuple[PoolPlan, ...]:
+    """The pools that are used, in the order of the problem."""
+    load, rate = pool_load(decision, decision.options), decision.problem.requests_per_second
+    return tuple(
+        PoolPlan(
+            name,
+            pool.device,
+            replicas := decision.solution.replicas[name],
+            replicas * pool.devices,
+            replicas * pool.usd_per_hour,
+            rate * load.get(name, 0.0) / replicas,
+        )
+        for name, pool in decision.problem.pools.items()
+        if decision.solution.replicas.get(name)
+    )
+
+
+def others(decision: Decision, found: Mapping[str, tuple[Alternative, ...]]) -> dict[str, tuple[Alternative, ...]]:
+    """Each task's other devices: what the solver found, then those that the cost model ruled out."""
+    by_task: dict[str, dict[str, Alternative]] = {
+        task: {alternative.device: alternative for alternative in rows} for task, rows in found.items()
+    }
+    chosen = decision.options
+    for rejected in decision.posed.table.rejected:
+        rows = by_task.setdefault(rejected.task, {})
+        if rejected.device != chosen[rejected.task].device:
+            rows.setdefault(rejected.device, Alternative(rejected.device, "", "infeasible", rejected.why))
+    return {task: tuple(rows.values()) for task, rows in by_task.items()}

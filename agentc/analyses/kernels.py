@@ -1,0 +1,41 @@
+"""``kernels``: the tensor kernels of a module and where each runs."""
+
+from dataclasses import dataclass
+
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.func import FuncOp
+from xdsl.ir import Operation
+
+from agentc.dialects.agent import GraphOp
+from agentc.dialects.compute import FusedOp, KernelOp
+from agentc.dialects.place import assignment
+
+
+@dataclass(frozen=True, slots=True)
+class KernelUse:
+    """One kernel: its symbol, and the device classes that run it (none before placement), sorted."""
+
+    name: str
+    devices: tuple[str, ...]
+
+
+def kernels(module: ModuleOp) -> tuple[KernelUse, ...]:
+    """The kernels that ops of the module's graphs call, in the order of the first call."""
+    used: dict[str, set[str]] = {}
+    for graph in module.ops:
+        if isinstance(graph, GraphOp):
+            for op in graph.body.walk():
+                if isinstance(op, KernelOp):
+                    used.setdefault(op.kernel.root_reference.data, set()).update(_devices(op))
+    return tuple(KernelUse(name, tuple(sorted(devices))) for name, devices in used.items())
+
+
+def kernel_functions(module: ModuleOp) -> dict[str, FuncOp]:
+    """The functions of the module by name."""
+    return {op.sym_name.data: op for op in module.ops if isinstance(op, FuncOp)}
+
+
+def _devices(op: KernelOp) -> set[str]:
+    at: Operation | None = op.parent_op() if isinstance(op.parent_op(), FusedOp) else op
+    placed = assignment(at) if at is not None else None
+    return {placed.device} if placed is not None else set()

@@ -1,0 +1,111 @@
+"""``placement_problem``: what the solver is asked about a module, with the reasons of the cost model."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import cast
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ArrayAttr, ModuleOp
+from xdsl.ir import Attribute
+
+from agentc import cost
+from agentc.analyses.context import AgentcContext
+from agentc.analyses.fleet import fleet
+from agentc.analyses.names import task_names
+from agentc.analyses.task_graph import entry_graph, task_graph
+from agentc.dialects.place import OptionAttr
+from agentc.dialects.provenance import span
+from agentc.plan.fleet import Fleet
+from agentc.plan.graph import TaskGraph
+from agentc.plan.placement import Objective, Option, PlacementEdge, PlacementProblem, PlacementTask
+from agentc.support.diagnostics import Diagnostic, Refused
+
+MEMO = "placement-problem"
+
+
+@dataclass(frozen=True)
+class Posed:
+    """A placement problem with what it was made from."""
+
+    graph: TaskGraph
+    fleet: Fleet
+    problem: PlacementProblem
+    table: cost.OptionTable
+
+
+def placement_problem(ctx: Context, module: ModuleOp, objective: Objective = "cost") -> Posed:
+    """The placement problem of the module's entry graph on the module's fleet.
+
+    In an ``AgentcContext`` it is computed once for passes that follow each other and change nothing that it rests on.
+
+    Raises:
+        Refused: ``no-fleet`` for a module without a fleet, ``empty-fleet`` for a fleet without devices.
+    """
+    question = (task_graph(module), _fleet(module), objective)
+    known = ctx.remembered(MEMO, question) if isinstance(ctx, AgentcContext) else None
+    if isinstance(known, Posed):
+        return known
+    graph, stocks, _ = question
+    problem, table = cost.problem(graph, stocks, objective)
+    posed = Posed(graph, stocks, _side_by_side(problem, graph), table)
+    return ctx.remember(MEMO, question, posed) if isinstance(ctx, AgentcContext) else posed
+
+
+def _fleet(module: ModuleOp) -> Fleet:
+    found = fleet(module)
+    if found is None:
+        raise Refused(
+            Diagnostic("no-fleet", "there is no fleet to place the agent on", help="name a fleet file: --fleet FILE")
+        )
+    if not found.stocks:
+        message = f"fleet `{found.name}` has no devices"
+        raise Refused(Diagnostic("empty-fleet", message, span(entry_graph(module)), help="list `devices` in it"))
+    return found
+
+
+def _side_by_side(problem: PlacementProblem, graph: TaskGraph) -> PlacementProblem:
+    """The problem with the times of a map's steps divided by how many run side by side.
+
+    The longest path weighs a task by its visits; of these only visits / concurrency come one after the other.
+    """
+    abreast = {task.name: task.concurrency for task in graph.tasks if task.concurrency > 1.0}
+    if not abreast:
+        return problem
+    rows: dict[tuple[int, float], tuple[Option, ...]] = {}
+    tasks = tuple(_faster(task, abreast[task.name], rows) if task.name in abreast else task for task in problem.tasks)
+    edges = tuple(_shorter(edge, abreast[edge.dst]) if edge.dst in abreast else edge for edge in problem.edges)
+    return replace(problem, tasks=tasks, edges=edges)
+
+
+def _faster(task: PlacementTask, share: float, rows: dict[tuple[int, float], tuple[Option, ...]]) -> PlacementTask:
+    key = (id(task.options), share)
+    if key not in rows:
+        rows[key] = tuple(replace(option, seconds=option.seconds / share) for option in task.options)
+    return replace(task, options=rows[key])
+
+
+def _shorter(edge: PlacementEdge, share: float) -> PlacementEdge:
+    return replace(edge, hops={ends: replace(hop, seconds=hop.seconds / share) for ends, hop in edge.hops.items()})
+
+
+def restricted(posed: Posed, module: ModuleOp) -> PlacementProblem:
+    """The problem with only the options that the ops carry (`place.options`), where they carry any."""
+    allowed: dict[str, frozenset[str]] = {}
+    for op, name in task_names(entry_graph(module)).items():
+        attr = op.attributes.get("place.options")
+        if isinstance(attr, ArrayAttr):
+            items = cast(Iterable[Attribute], attr)
+            allowed[name] = frozenset(item.data.name for item in items if isinstance(item, OptionAttr))
+    if all(_names(task.options) == allowed.get(task.name, _names(task.options)) for task in posed.problem.tasks):
+        return posed.problem
+    tasks = tuple(
+        replace(task, options=tuple(o for o in task.options if o.name in allowed.get(task.name, _names(task.options))))
+        for task in posed.problem.tasks
+    )
+    kept = {(task.name, option.name) for task in tasks for option in task.options}
+    together = tuple(group for group in posed.problem.together if group <= kept)
+    return replace(posed.problem, tasks=tasks, together=together)
+
+
+def _names(options: Sequence[Option]) -> frozenset[str]:
+    return frozenset(option.name for option in options)

@@ -1,0 +1,131 @@
+"""`place`: the cheapest placement that keeps the service-level agreement, written into the IR with its reasons."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ArrayAttr, IntegerAttr, ModuleOp, i64
+from xdsl.ir import Attribute, Operation
+from xdsl.passes import ModulePass
+from xdsl.rewriter import InsertPoint, Rewriter
+
+from agentc.analyses.assumptions import assumptions
+from agentc.analyses.decision import Decision, assignments, others, summary
+from agentc.analyses.names import task_names
+from agentc.analyses.placement_problem import Posed, placement_problem, restricted
+from agentc.analyses.task_graph import entry_graph
+from agentc.dialects import expert
+from agentc.dialects.agent import GraphOp
+from agentc.dialects.place import AlternativeAttr, OnAttr, PlanOp
+from agentc.dialects.provenance import span
+from agentc.plan.placement import Alternative, Assignment, PlacementProblem, PlacementSolution
+from agentc.support.diagnostics import Diagnostic, Label, Refused
+
+OBJECTIVES = ("cost", "latency", "energy")
+
+
+def decide(posed: Posed, problem: PlacementProblem, graph: GraphOp, time_limit: float) -> Decision:
+    """Solve ``problem``.
+
+    Raises:
+        Refused: ``infeasible``, with the conflict as a proof.
+    """
+    from agentc.solve import solve
+
+    solution = solve(problem, time_limit=time_limit)
+    if solution.status == "infeasible":
+        raise Refused(proof(posed, solution, graph))
+    return Decision(posed, problem, solution)
+
+
+def proof(posed: Posed, solution: PlacementSolution, graph: GraphOp) -> Diagnostic:
+    """Why nothing fits: the demands that conflict, what each device lacks for a task that has no place, what would help."""
+    homeless = [task for task in posed.problem.tasks if not task.options]
+    because, help_ = list(solution.conflict), None
+    hints = [sentence for sentence in because if sentence.startswith(HINTS)]
+    because = [sentence for sentence in because if sentence not in hints]
+    for task in homeless[:3]:
+        rows = [f"{r.device}: {r.why}" for r in posed.table.rejected if r.task == task.name]
+        because += [f"`{task.name}` fits no device: {'; '.join(rows)}"] if rows else []
+    if hints:
+        help_ = "; ".join(hints)
+    named = [op for op, name in task_names(graph).items() if any(f"`{name}`" in text for text in because)]
+    labels = tuple(Label(place, "this node") for op in named[:3] if (place := span(op)) is not None)
+    first = labels[0].span if labels else span(graph)
+    message = f"no placement on fleet `{posed.fleet.name}` keeps what agent `{posed.graph.agent}` demands"
+    return Diagnostic("infeasible", message, first, labels=labels[1:], notes=tuple(because), help=help_)
+
+
+HINTS = ("relax", "it would", "feasible with")
+"""How the solver's sentences begin that say what would help."""
+
+
+def write(graph: GraphOp, decision: Decision, found: Mapping[str, tuple[Alternative, ...]]) -> None:
+    """Write ``place.on`` and ``place.alternatives`` on each task; expert ops get the tensor parallelism chosen."""
+    placed, rows = assignments(decision), others(decision, found)
+    known: dict[tuple[Alternative, ...], Attribute] = {}
+    for op, name in task_names(graph).items():
+        op.attributes.pop("place.options", None)
+        op.attributes["place.on"] = OnAttr(placed[name])
+        _shard(op, placed[name])
+        if alternatives := rows.get(name, ()):
+            if alternatives not in known:
+                known[alternatives] = ArrayAttr([AlternativeAttr(each) for each in alternatives])
+            op.attributes["place.alternatives"] = known[alternatives]
+
+
+def _shard(op: Operation, placed: Assignment) -> None:
+    if isinstance(op, expert.PrefillOp | expert.DecodeOp):
+        op.properties["tp"] = IntegerAttr(placed.tp, i64)
+
+
+@dataclass(frozen=True)
+class PlacePass(ModulePass):
+    """
+    Chooses one option for each task of the entry graph and whole numbers of replicas, at the least cost (or latency, or
+    energy) that keeps stock, memory, load and service-level agreement; proves it; and writes the decision: `place.on` on
+    each op, `place.alternatives` with what every other device would mean, and one `place.plan` for the graph. Where
+    nothing fits it refuses the module (`infeasible`) and says which demands conflict.
+
+    Before:
+
+    ```mlir
+    %pages = tool.compute @search(%ready) {agent.node = "find"} : !tool.handle -> !agent.documents
+    ```
+
+    After:
+
+    ```mlir
+    %pages = tool.compute @search(%ready) {agent.node = "find", place.on = #place.on<{device = "cpu-local", mode = "single", pool = "cpu/cpu-local", devices_held = 1 : i64, seconds = 0.18 : f64}>} : !tool.handle -> !agent.documents
+    ```
+    """
+
+    name = "place"
+
+    objective: Literal["cost", "latency", "energy"] | str = "cost"
+    time_limit: float = 60.0
+    """Seconds that the solver may take."""
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        from agentc.solve import alternatives
+        from agentc.solve import baselines as baselines_
+
+        if self.objective not in OBJECTIVES:
+            raise Refused(
+                Diagnostic(
+                    "unknown-name", f"there is no objective `{self.objective}`", help=f"choose one of {OBJECTIVES}"
+                )
+            )
+        graph = entry_graph(op)
+        posed = placement_problem(ctx, op, self.objective)
+        decision = decide(posed, restricted(posed, op), graph, self.time_limit)
+        write(graph, decision, alternatives(decision.problem, decision.solution))
+        plan = summary(
+            decision,
+            baselines_(decision.problem),
+            assumptions(op, posed.graph, posed.table.calibrated),
+        )
+        for old in [each for each in op.ops if isinstance(each, PlanOp)]:
+            Rewriter.erase_op(old)
+        Rewriter.insert_op(PlanOp(graph.sym_name.data, plan), InsertPoint.after(graph))
