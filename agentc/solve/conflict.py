@@ -48,7 +48,7 @@ class _Filter:
         (self.off.discard if on else self.off.add)(key)
         keys: list[DemandKey] = [key]
         if key[0] == "task":
-            keys += [("together", g) for g, group in enumerate(self.tables.groups) if key[1] in dict(group)]
+            keys.extend(("together", g) for g, group in enumerate(self.tables.groups) if key[1] in dict(group))
         for each in keys:
             free = each in self.off or (each[0] == "together" and self._loose(each[1]))
             for row, lower, upper in self.model.rows.get(each, ()):

@@ -1,0 +1,310 @@
+"""The solver against brute force, and laws that hold for every placement problem."""
+
+from dataclasses import replace
+from random import Random
+from typing import TypeVar
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from agentc.plan.placement import Deadline, Hop, Option, PlacementEdge, PlacementProblem, PlacementTask, Pool
+from agentc.solve import Demand, alternatives, brute_force, evaluate, explain, solve
+from agentc.solve.heuristic import heuristic
+from agentc.solve.presolve import everything, reduce
+from agentc.solve.state import State
+from agentc.solve.tables import tabulate
+
+T = TypeVar("T")
+
+DEVICES = ("a", "b", "c")
+PLACES = (*DEVICES, "hosted")
+QUICK = settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=(HealthCheck.too_slow, HealthCheck.data_too_large),
+    derandomize=True,
+)
+CHOICES = 4096
+"""Brute force tries no more than this; larger draws are cut to their first options."""
+
+
+def one_of(*values: T) -> st.SearchStrategy[T]:
+    return st.sampled_from(values)
+
+
+@st.composite
+def options(draw: st.DrawFn, name: str, pools: dict[str, Pool]) -> Option:
+    pool = draw(one_of(None, *pools, *pools))
+    place = "hosted" if pool is None else pools[pool].device
+    return Option(
+        name,
+        pool,
+        place,
+        place,
+        "hosted" if pool is None else "single",
+        seconds=draw(one_of(0.1, 0.2, 0.3, 0.45, 0.0)),
+        busy_seconds=0.0 if pool is None else draw(one_of(0.1, 0.5, 0.77, 0.0)),
+        usd=draw(one_of(0.0005, 0.002)) if pool is None else draw(one_of(0.0, 0.0, 0.0001)),
+        joules=draw(one_of(1.0, 2.0, 3.5)),
+        metrics={"ttft": draw(one_of(0.1, 0.2)), "tbt": draw(one_of(0.01, 0.02))},
+    )
+
+
+@st.composite
+def problems(draw: st.DrawFn, most: int = 8, *, whole: bool = False) -> PlacementProblem:
+    pools = {
+        f"p{i}": Pool(
+            f"p{i}",
+            DEVICES[i % 3],
+            draw(one_of(1, 2, 4)),
+            draw(one_of(0.5, 1.0, 3.25, 8.0)),
+            0.0,
+            draw(one_of(1.0, 0.8)),
+        )
+        for i in range(draw(st.integers(1, 5)))
+    }
+    size = draw(st.integers(1, most))
+    per_task = max(1, min(5, int(CHOICES ** (1 / size))))
+    tasks = tuple(
+        PlacementTask(
+            f"t{t}",
+            tuple(draw(options(f"o{o}", pools)) for o in range(draw(st.integers(1, per_task)))),
+            draw(one_of(1.0, 1.0, 1.5, 0.5)),
+            draw(st.integers(0, 9)) == 0,
+        )
+        for t in range(size)
+    )
+    edges: list[PlacementEdge] = []
+    for t in range(1, size):
+        for u in draw(st.sets(st.integers(0, t - 1), min_size=1, max_size=2)):
+            hops = {
+                (a, b): Hop(0.0 if a == b else draw(one_of(0.05, 0.1)), 0.0 if a == b else draw(one_of(0.0, 0.0002)))
+                for a in PLACES
+                for b in PLACES
+                if a == b or whole or draw(st.integers(0, 14))
+            }
+            edges.append(PlacementEdge(f"t{u}", f"t{t}", hops, draw(st.integers(0, 9)) == 0))
+    deadlines: list[Deadline] = []
+    if draw(st.booleans()):
+        deadlines.append(Deadline("end_to_end", draw(one_of(0.2, 0.35, 0.6, 1.0)) * size, (), draw(one_of(None, 0.01))))
+    if size > 1 and draw(st.booleans()):
+        deadlines.append(Deadline("ttft", draw(one_of(0.2, 0.3, 0.35, 0.45)), ("t0", "t1"), draw(one_of(None, 0.005))))
+    together: tuple[frozenset[tuple[str, str]], ...] = ()
+    if size > 2 and draw(st.booleans()):
+        u, v = draw(st.sets(st.integers(0, size - 1), min_size=2, max_size=2))
+        together = (frozenset({(f"t{u}", tasks[u].options[0].name), (f"t{v}", tasks[v].options[-1].name)}),)
+    stock = {d: draw(one_of(0, 1, 2, 4, 8, 16)) for d in DEVICES if draw(st.integers(0, 2)) == 0}
+    return PlacementProblem(
+        tasks,
+        tuple(edges),
+        pools,
+        tuple(deadlines),
+        together,
+        stock,
+        draw(one_of(0.5, 1.0, 3.0)),
+        draw(one_of("cost", "cost", "latency", "energy")),
+    )
+
+
+@settings(QUICK, max_examples=250)
+@given(problems())
+def test_milp_equals_brute_force(problem: PlacementProblem):
+    best, answer = brute_force(problem), solve(problem)
+    if best is None:
+        assert answer.status == "infeasible"
+        assert answer.conflict
+        return
+    figures = evaluate(problem, answer.choice)
+    assert answer.status == "optimal"
+    assert figures.feasible
+    assert answer.objective == pytest.approx(best[1].objective(problem.objective), rel=2e-6)
+    assert figures.cost == pytest.approx(best[1].cost, rel=2e-6)
+    assert answer.bound <= answer.objective
+
+
+@QUICK
+@given(problems(5))
+def test_reported_figures_are_the_evaluators(problem: PlacementProblem):
+    answer = solve(problem)
+    if answer.status == "infeasible":
+        return
+    figures = evaluate(problem, answer.choice)
+    assert answer.objective == figures.objective(problem.objective)
+    assert answer.replicas == figures.replicas
+    assert answer.critical_path == figures.critical_path
+    assert (answer.usd_per_hour, answer.ttft_seconds) == (figures.usd_per_hour, figures.ttft_seconds)
+
+
+@QUICK
+@given(problems(5))
+def test_presolve_keeps_the_optimum(problem: PlacementProblem):
+    tables = tabulate(problem)
+    left = reduce(tables)
+    rows = zip(problem.tasks, left.alive, strict=True)
+    tasks = tuple(replace(t, options=tuple(t.options[o] for o in row)) for t, row in rows)
+    alive = {(t.name, o.name) for t in tasks for o in t.options}
+    small = replace(problem, tasks=tasks, together=tuple(g for g in problem.together if g <= alive))
+    best, reduced = brute_force(problem), brute_force(small)
+    assert (best is None) == (reduced is None)
+    if best is not None and reduced is not None:
+        kind = problem.objective
+        assert reduced[1].objective(kind) == pytest.approx(best[1].objective(kind), rel=1e-9)
+        assert reduced[1].cost == pytest.approx(best[1].cost, rel=1e-6)
+
+
+@QUICK
+@given(problems(6), st.randoms(use_true_random=False))
+def test_state_agrees_with_the_evaluator_after_moves(problem: PlacementProblem, rng: Random):
+    tables = tabulate(problem)
+    pick = rng.randrange
+    state = State(tables, [0] * tables.size, problem.objective)
+    for _ in range(6):
+        t = pick(tables.size)
+        state.apply({t: pick(len(tables.cells[t]))})
+    figures = evaluate(problem, tables.choice(state.picked))
+    assert state.score().objective == pytest.approx(figures.objective(problem.objective), rel=1e-9, abs=1e-12)
+    groups = any(v.kind == "together" for v in figures.violations)
+    assert (state.score().violation == 0) == figures.feasible or groups
+
+
+@QUICK
+@given(problems(6))
+def test_heuristic_never_claims_what_is_not_feasible(problem: PlacementProblem):
+    tables = tabulate(problem)
+    state = heuristic(tables, everything(tables), problem.objective)
+    figures = evaluate(problem, tables.choice(state.picked))
+    together = any(v.kind == "together" for v in figures.violations)
+    assert together or figures.feasible == (state.score().violation == 0)
+
+
+@QUICK
+@given(problems(5), one_of(*DEVICES))
+def test_more_stock_never_costs_more(problem: PlacementProblem, device: str):
+    problem = replace(problem, objective="cost")
+    before = solve(problem)
+    after = solve(replace(problem, stock={**problem.stock, device: problem.stock.get(device, 100) + 2}))
+    if before.status != "infeasible" and device in problem.stock:
+        assert after.objective <= before.objective * (1 + 2e-6)
+
+
+@QUICK
+@given(problems(5), one_of(1.2, 2.0))
+def test_looser_sla_never_costs_more(problem: PlacementProblem, factor: float):
+    problem = replace(problem, objective="cost")
+    before = solve(problem)
+    after = solve(replace(problem, deadlines=tuple(replace(d, seconds=d.seconds * factor) for d in problem.deadlines)))
+    if before.status != "infeasible":
+        assert after.objective <= before.objective * (1 + 2e-6)
+
+
+@QUICK
+@given(problems(4), one_of(1e-9, 1e-4, 1e6, 1e12))
+def test_units_of_money_and_time_do_not_matter(problem: PlacementProblem, factor: float):
+    """Cents or billions, the choice costs the same in proportion."""
+    problem = replace(problem, objective="cost")
+    pools = {name: replace(pool, usd_per_hour=pool.usd_per_hour * factor) for name, pool in problem.pools.items()}
+    tasks = tuple(replace(t, options=tuple(replace(o, usd=o.usd * factor) for o in t.options)) for t in problem.tasks)
+    edges = tuple(
+        replace(e, hops={k: replace(h, usd=h.usd * factor) for k, h in e.hops.items()}) for e in problem.edges
+    )
+    deadlines = tuple(
+        replace(d, usd_per_second=None if d.usd_per_second is None else d.usd_per_second * factor)
+        for d in problem.deadlines
+    )
+    scaled = solve(replace(problem, pools=pools, tasks=tasks, edges=edges, deadlines=deadlines))
+    plain = solve(problem)
+    assert scaled.status == plain.status
+    assert scaled.objective == pytest.approx(plain.objective * factor, rel=1e-5)
+
+
+@QUICK
+@given(problems(4))
+def test_alternatives_are_forced_plans(problem: PlacementProblem):
+    """An alternative is called infeasible just where brute force cannot place it, and is never below the best."""
+    answer = solve(problem)
+    if answer.status == "infeasible":
+        assert not alternatives(problem, answer)
+        return
+    for task, found in alternatives(problem, answer).items():
+        for other in found:
+            forced = tuple(
+                replace(t, options=tuple(o for o in t.options if o.device == other.device)) if t.name == task else t
+                for t in problem.tasks
+            )
+            alive = {(t.name, o.name) for t in forced for o in t.options}
+            lost = {member for g in problem.together if not g <= alive for member in g}
+            forced = tuple(
+                replace(t, options=tuple(o for o in t.options if (t.name, o.name) not in lost)) for t in forced
+            )
+            groups = tuple(g for g in problem.together if g <= alive)
+            best = brute_force(replace(problem, tasks=forced, together=groups))
+            assert other.why
+            assert (best is None) == (other.verdict == "infeasible")
+            if best is not None and problem.objective == "cost":
+                delta = best[1].usd_per_hour - answer.usd_per_hour
+                assert other.usd_per_hour_delta >= delta - 1e-5 * max(1.0, abs(delta)) or best[1].penalty_usd_per_hour
+
+
+def complete(problem: PlacementProblem) -> bool:
+    """Every edge has a hop for every pair: what a transfer over a missing link would take is nowhere defined."""
+    return all(len(edge.hops) == len(PLACES) ** 2 for edge in problem.edges)
+
+
+def core(problem: PlacementProblem, demands: tuple[Demand, ...]) -> PlacementProblem:
+    """The problem with nothing but ``demands``: other tasks do nothing, other limits are gone."""
+    names = {(d.kind, d.name) for d in demands}
+    free = Option("free", None, "free", "free", "single")
+    tasks = tuple(t if ("task", t.name) in names else replace(t, options=(free,)) for t in problem.tasks)
+    stay = Hop(0.0)
+    into = {("free", p): stay for p in PLACES} | {(p, "free"): stay for p in PLACES} | {("free", "free"): stay}
+    alive = {(t.name, o.name) for t in tasks for o in t.options}
+    groups = {", ".join(sorted(t for t, _ in g)): g for g in problem.together}
+    return replace(
+        problem,
+        tasks=tasks,
+        edges=tuple(replace(e, hops={**e.hops, **into}) for e in problem.edges),
+        deadlines=tuple(
+            d for d in problem.deadlines if d.usd_per_second is not None or ("deadline", f"sla.{d.metric}_ms") in names
+        ),
+        stock={device: n for device, n in problem.stock.items() if ("stock", device) in names},
+        together=tuple(g for name, g in groups.items() if ("together", name) in names and g <= alive),
+    )
+
+
+@settings(QUICK, max_examples=250)
+@given(problems(5, whole=True) | problems(5))
+def test_conflicts_are_minimal_and_relaxations_suffice(problem: PlacementProblem):
+    if brute_force(problem) is not None:
+        with pytest.raises(ValueError, match="feasible"):
+            explain(problem)
+        return
+    conflict = explain(problem)
+    assert conflict.demands
+    assert conflict.minimal
+    if complete(problem):
+        assert brute_force(core(problem, conflict.demands)) is None
+        for spared in conflict.demands:
+            assert brute_force(core(problem, tuple(d for d in conflict.demands if d is not spared))) is not None
+    for cure in conflict.relaxations:
+        if cure.kind == "load":
+            assert brute_force(replace(problem, requests_per_second=cure.needed)) is not None
+        elif cure.kind == "stock":
+            device = cure.name.removeprefix("fleet ")
+            assert brute_force(replace(problem, stock={**problem.stock, device: int(cure.needed)})) is not None
+            assert brute_force(replace(problem, stock={**problem.stock, device: int(cure.needed) - 1})) is None
+        else:
+            metric = cure.name.removeprefix("sla.").removesuffix("_ms")
+            for seconds, enough in ((cure.needed / 1e3, True), (cure.needed / 1e3 * 0.995, False)):
+                relaxed = tuple(
+                    replace(d, seconds=seconds) if d.metric == metric and d.usd_per_second is None else d
+                    for d in problem.deadlines
+                )
+                assert (brute_force(replace(problem, deadlines=relaxed)) is not None) == enough
+
+
+@QUICK
+@given(problems(5))
+def test_the_same_problem_gets_the_same_answer(problem: PlacementProblem):
+    once, twice = solve(problem), solve(problem)
+    assert replace(once, solve_seconds=0.0) == replace(twice, solve_seconds=0.0)
