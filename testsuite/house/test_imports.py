@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 from harness.tree import ROOT, imports, modules, name_of, tracked
 
+WITHOUT_IR = ("support", "plan", "catalog", "cost", "solve", "simulate")
+"""Floors below the IR: arithmetic that is tested without it."""
+
 HEAVY = ("xdsl", "onnx", "onnxruntime", "llvmlite", "highspy", "numpy", "pydantic", "tokenizers", "rich", "yaml")
 
 ONLY_IN = {
@@ -37,6 +40,12 @@ def test_library_stays_where_it_belongs(library: str) -> None:
         and not any(f"{name_of(path)}.".startswith(f"{part}.") for part in allowed)
     ]
     assert strays == []
+
+
+@pytest.mark.parametrize("floor", WITHOUT_IR)
+def test_arithmetic_is_free_of_ir(floor: str) -> None:
+    below = [path for path in modules() if name_of(path).split(".")[1:2] == [floor]]
+    assert [name_of(path) for path in below if any(found.split(".")[0] == "xdsl" for found in imports(path))] == []
 
 
 @pytest.mark.parametrize("code", ["import agentc", "import agentc.cli; agentc.cli.main(['--help'])"])
