@@ -1,0 +1,22 @@
+"""What a run tells while it goes: steps that begin and end, words as they come, answers when they are there."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+EventKind: TypeAlias = Literal["start", "token", "end", "outputs", "warning"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened."""
+
+    kind: EventKind
+    node: str = ""
+    """Dotted path of the node; empty for the run as a whole."""
+    op: str = ""
+    data: Any = None
+    """`token`: its text. `outputs`: the answers by name. `warning`: the message."""
+
+
+Listener: TypeAlias = Callable[[Event], None]

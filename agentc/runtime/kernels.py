@@ -1,0 +1,67 @@
+"""Tensor kernels of a build, loaded as machine code when they are first called."""
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from agentc.runtime.build import Build
+from agentc.runtime.native import KernelCallError, NativeKernel, best_target, load
+from agentc.support.diagnostics import Diagnostic, Refused
+
+
+class Kernels:
+    """Kernels by symbol."""
+
+    def __init__(self, build: Build | None) -> None:
+        self._build = build
+        self._loaded: dict[str, NativeKernel] = {}
+        self._lock = threading.Lock()
+
+    def call(self, name: str, args: Sequence[Any]) -> Any:
+        """The kernel's result, or a tuple of them.
+
+        Raises:
+            Refused: ``kernel-missing``: no machine code that this machine runs; ``kernel-arguments``.
+        """
+        kernel = self._kernel(name)
+        arrays = [_as(dtype, value) for dtype, value in zip(_types(kernel), args, strict=False)]
+        try:
+            return kernel(*arrays, *args[len(arrays) :])
+        except KernelCallError as error:
+            raise Refused(Diagnostic("kernel-arguments", f"kernel {error}")) from error
+
+    def _kernel(self, name: str) -> NativeKernel:
+        with self._lock:
+            if name not in self._loaded:
+                self._loaded[name] = self._load(name)
+            return self._loaded[name]
+
+    def _load(self, name: str) -> NativeKernel:
+        rows = [row for row in self._build.of(name) if row.path.endswith(".o")] if self._build is not None else []
+        by_target = {row.path.split("/")[-2]: row.path for row in rows}
+        target = best_target(list(by_target))
+        if target is None or self._build is None:
+            has = f"it has code for {', '.join(sorted(by_target))}" if by_target else "the build has no code of it"
+            message = f"kernel `{name}` cannot run on this machine: {has}"
+            raise Refused(Diagnostic("kernel-missing", message, help="compile with `--target llvm` on this machine"))
+        try:
+            return load(self._build.folder / by_target[target])
+        except (OSError, ValueError, RuntimeError) as error:
+            raise Refused(Diagnostic("kernel-missing", f"kernel `{name}` cannot be loaded: {error}")) from error
+
+
+def _types(kernel: NativeKernel) -> list[str]:
+    names = {"f32": "float32", "f64": "float64", "i8": "int8", "i32": "int32", "i64": "int64", "i1": "bool"}
+    return [names[parameter.dtype] for parameter in kernel.abi.arguments]
+
+
+def _as(dtype: str, value: Any) -> Any:
+    """An array of the kernel's type; plain numbers stay."""
+    if isinstance(value, int | float):
+        return value
+    try:
+        return np.asarray(value, dtype)
+    except (TypeError, ValueError) as error:
+        raise Refused(Diagnostic("kernel-arguments", f"a kernel takes numbers: {error}")) from error

@@ -1,0 +1,88 @@
+"""Tools that are services: `POST` of JSON to an address, or a tool of an MCP server over HTTP."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final, cast
+from urllib.parse import urlsplit
+
+from agentc.runtime.models.http import Answering, Endpoint, clean
+from agentc.runtime.models.sse import events
+from agentc.runtime.values import plain
+from agentc.support.diagnostics import Diagnostic, Refused
+
+PROTOCOL: Final = "2025-03-26"
+"""Version of the Model Context Protocol (https://modelcontextprotocol.io/specification/2025-03-26)."""
+
+
+def post(tool: str, url: str, arguments: Mapping[str, Any], seconds: float) -> Any:
+    """The JSON that the service answers.
+
+    Raises:
+        Refused: an ``endpoint-…`` slug; ``tool-arguments``, if the arguments have no JSON.
+    """
+    endpoint, path = _split(url, seconds)
+    with endpoint.open(path, _jsonable(tool, arguments)) as answer:
+        return answer.json()
+
+
+def call_mcp(tool: str, target: str, arguments: Mapping[str, Any], seconds: float) -> Any:
+    """The answer of tool `URL#name` of a server over Streamable HTTP.
+
+    Raises:
+        Refused: an ``endpoint-…`` slug; ``tool-failed``, if the server says that the tool failed;
+            ``tool-missing``, if the target is not of that form.
+    """
+    url, _, name = target.partition("#")
+    if not url.startswith(("http://", "https://")):
+        message = f"tool `{tool}`: `{clean(target)}` is not `http://HOST/mcp#tool`"
+        raise Refused(Diagnostic("tool-missing", message, help="serve it over Streamable HTTP"))
+    endpoint, path = _split(url, seconds)
+    client = {"name": "agentc", "version": "1"}
+    opening = {"protocolVersion": PROTOCOL, "capabilities": {}, "clientInfo": client}
+    _rpc(endpoint, path, 1, "initialize", opening)
+    call = {"name": name or tool, "arguments": _jsonable(tool, arguments)}
+    answer = _rpc(endpoint, path, 2, "tools/call", call)
+    return _mcp_value(tool, answer)
+
+
+def _rpc(endpoint: Endpoint, path: str, number: int, method: str, params: Mapping[str, Any]) -> Any:
+    body = {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
+    with endpoint.open(path, body) as answer:
+        for message in _messages(answer):
+            if isinstance(message, dict) and cast(dict[str, Any], message).get("id") == number:
+                return _result(endpoint, cast(dict[str, Any], message))
+    raise endpoint.refused("endpoint-answer", f"no answer to `{method}`")
+
+
+def _messages(answer: Answering) -> list[Any]:
+    return [json.loads(data) for data in events(answer.read)] if answer.is_stream else [answer.json()]
+
+
+def _result(endpoint: Endpoint, message: dict[str, Any]) -> Any:
+    if error := message.get("error"):
+        raise endpoint.refused("endpoint-error", clean(str(error)))
+    return message.get("result")
+
+
+def _mcp_value(tool: str, answer: Any) -> Any:
+    content: list[dict[str, Any]] = (answer or {}).get("content") or []
+    text = "\n".join(str(part.get("text", "")) for part in content if part.get("type") == "text")
+    if (answer or {}).get("isError"):
+        raise Refused(Diagnostic("tool-failed", f"tool `{tool}` failed: {clean(text)}"))
+    return (answer or {}).get("structuredContent") or text
+
+
+def _split(url: str, seconds: float) -> tuple[Endpoint, str]:
+    """An address as endpoint and path. A call may have effects, so that it is not sent twice."""
+    parts = urlsplit(url)
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return Endpoint(f"{parts.scheme}://{parts.netloc}", None, seconds, seconds, 0), path
+
+
+def _jsonable(tool: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    data = plain(arguments)
+    try:
+        json.dumps(data)
+    except (TypeError, ValueError) as error:
+        raise Refused(Diagnostic("tool-arguments", f"tool `{tool}` takes JSON: {error}")) from None
+    return data

@@ -1,0 +1,93 @@
+"""The tools of a program: finding one and checking its arguments is apart from running it, as in the IR."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from agentc.dialects.tool import SpecOp
+from agentc.runtime.attributes import plain_attribute, plain_attributes
+from agentc.runtime.tools.python import PythonFiles, arguments_refused
+from agentc.runtime.values import Mistyped, as_flag, as_text, shown
+from agentc.support.diagnostics import Diagnostic, Refused
+
+TIMEOUT_SECONDS: Final = 60.0
+"""How long a tool may take where its `tool.spec` carries no `timeout_seconds`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handle:
+    """A tool that was found, with its arguments checked: the value of `!tool.handle`."""
+
+    tool: str
+    call: Callable[[], Any]
+    seconds: float
+    """How long it may take."""
+
+
+class Toolbox:
+    """Tools by symbol."""
+
+    def __init__(self, specs: Mapping[str, SpecOp], folder: Path | None) -> None:
+        """``folder``: where the build keeps Python files."""
+        self._specs = specs
+        self.files = PythonFiles(folder if folder is not None else Path("/nonexistent"))
+
+    def find(self, name: str, names: Sequence[str], args: Sequence[Any]) -> Handle:
+        """The tool ready to run; ``names`` are those of the first arguments.
+
+        Raises:
+            Refused: ``tool-missing``; ``tool-arguments``, if it does not take these arguments.
+        """
+        spec = self._specs[name]
+        wanted = plain_attributes(spec.parameters)
+        names = list(names) or list(wanted)[: len(args)]
+        values = [self._checked(name, key, value, wanted) for key, value in zip(names, args, strict=False)]
+        return Handle(name, self._call(name, spec, names, [*values, *args[len(names) :]]), seconds(spec))
+
+    def _call(self, name: str, spec: SpecOp, names: Sequence[str], args: Sequence[Any]) -> Callable[[], Any]:
+        if spec.python is not None:
+            return self.files.bind(spec.python.data, names, args)
+        target = spec.http or spec.mcp
+        if target is None:
+            message = f"tool `{name}` states neither a Python function nor an address"
+            raise Refused(Diagnostic("tool-missing", message))
+        from agentc.runtime.tools.remote import call_mcp, post
+
+        named = dict(zip([*names, *(f"arg{n}" for n in range(len(names), len(args)))], args, strict=True))
+        send = post if spec.http is not None else call_mcp
+        return lambda: send(name, target.data, named, seconds(spec))
+
+    def _checked(self, tool: str, key: str, value: Any, wanted: Mapping[str, Any]) -> Any:
+        """``value`` as the type that the tool's schema states for ``key``."""
+        if not wanted:
+            return value
+        if key not in wanted:
+            raise arguments_refused(tool, f"no argument `{key}`; there are {', '.join(wanted)}")
+        try:
+            return _as(str(wanted[key]), value)
+        except Mistyped as error:
+            raise arguments_refused(tool, f"argument `{key}`: {error}") from None
+
+
+def _as(type: str, value: Any) -> Any:
+    if value is None:
+        return None
+    match type:
+        case "text" | "str" | "string":
+            return as_text(value)
+        case "flag" | "bool" | "boolean":
+            return as_flag(value)
+        case "number" | "int" | "float" | "integer":
+            try:
+                return value if isinstance(value, int | float) else float(value)
+            except (TypeError, ValueError):
+                raise Mistyped(f"expected a number, found {shown(value)}") from None
+        case _:
+            return value
+
+
+def seconds(spec: SpecOp) -> float:
+    """How long the tool may take."""
+    stated = spec.attributes.get("timeout_seconds")
+    return float(plain_attribute(stated)) if stated is not None else TIMEOUT_SECONDS
