@@ -175,8 +175,9 @@ def _options(
 ) -> list[tuple[tuple[Option, ...], Pool]]:
     """The masked configurations as options, one for each task of the unit, with their pool."""
     size = len(found.grid.tp)
-    memory = wide(found.estimate.memory_bytes_per_device, size).tolist()
-    limits = [BOTTLENECKS[index] for index in wide(found.estimate.bottleneck, size).tolist()]
+    memory: list[float] = wide(found.estimate.memory_bytes_per_device, size).tolist()
+    indices: list[int] = wide(found.estimate.bottleneck, size).tolist()
+    limits: list[str] = [BOTTLENECKS[index] for index in indices]
     return [_option(unit, found, stock, setting, int(i), memory[i], limits[i]) for i in mask.nonzero()[0]]
 
 

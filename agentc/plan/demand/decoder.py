@@ -41,7 +41,7 @@ def new_tokens() -> Formula:
 def prefill(shape: ModelShape, precision: str, kv_precision: str | None = None) -> Work:
     """One pass over the new tokens of ``batch`` prompts, up to the first output token's logits.
 
-    Let n = new tokens, c = ``cached_tokens``, B = ``batch``. Linear layers: 2 x parameters x n x B. Attention: the
+    Let n = new tokens, c = the cached ones, B = ``batch``. Linear layers: 2 x parameters x n x B. Attention: the
     j-th token sees c + j tokens, n c + n (n + 1) / 2 pairs in all (a sliding window cuts each to the window), 2 FLOP
     per pair and element for the scores and again for the values. The head runs on the last token only.
     Memory: weights once (of the experts, those touched), the cached prefix, the new KV entries, activations.
@@ -70,7 +70,7 @@ def prefill_parts(shape: ModelShape, precision: str, kv_precision: str | None = 
     cache = BATCH * kv_bytes(shape, kv_format, INPUT)
     attention = Work(
         flops={activation_precision(precision): BATCH * _prefill_attention(shape, n)},
-        bytes_read=BATCH * kv_bytes(shape, kv_format, CACHED),
+        bytes_read=BATCH * kv_bytes(shape, kv_format, INPUT - n),
         bytes_written=BATCH * n * kv_bytes_per_token(shape, kv_format),
         kv_bytes=cache,
         network_bytes=cache,
@@ -206,10 +206,11 @@ def _head_elements(shape: ModelShape, absorbed: bool) -> float:
 def _prefill_attention(shape: ModelShape, n: Formula) -> Formula:
     """FLOP of attention over the new tokens of one prompt, all layers."""
     full, per_pair = full_layers(shape), 2 * _head_elements(shape, absorbed=False)
-    causal = n * CACHED + n * (n + 1) / 2
+    cached = INPUT - n
+    causal = n * cached + n * (n + 1) / 2
     result = causal * (full * per_pair)
     if full < shape.layers:
-        window = _windowed(CACHED + n, shape.sliding_window) - _windowed(CACHED, shape.sliding_window)
+        window = _windowed(INPUT, shape.sliding_window) - _windowed(cached, shape.sliding_window)
         result = result + window * ((shape.layers - full) * per_pair)
     return result
 
