@@ -11,7 +11,7 @@ from agentc.plan.money import owned_usd_per_hour
 from agentc.support.diagnostics import Diagnostics, Refused, did_you_mean
 
 if TYPE_CHECKING:
-    from agentc.catalog.fleet_schema import FleetFile, StockEntry
+    from agentc.catalog.fleet_file import FleetFile, StockEntry
     from agentc.support.yaml_source import Document
 
 
@@ -42,13 +42,17 @@ def load_fleet(name_or_path: str | Path) -> Fleet:
 
 def fleet_schema() -> dict[str, Any]:
     """The JSON Schema of a fleet file."""
-    from agentc.catalog.fleet_schema import FleetFile
+    from agentc.catalog.fleet_file import FleetFile
 
-    return FleetFile.model_json_schema()
+    schema = FleetFile.model_json_schema()
+    devices: dict[str, Any] = schema["properties"]["devices"]
+    count = schema["$defs"]["StockEntry"]["properties"]["count"]["anyOf"]
+    devices["additionalProperties"] = {"anyOf": [devices["additionalProperties"], *count]}
+    return schema
 
 
 def _build(document: "Document") -> Fleet:
-    from agentc.catalog.fleet_schema import FleetFile
+    from agentc.catalog.fleet_file import FleetFile
     from agentc.support.validate import validate
 
     return _Builder(document, validate(FleetFile, document)).fleet()
@@ -89,8 +93,6 @@ class _Builder:
         return tuple(stocks.values())
 
     def _stock(self, name: str, first: dict[str, Stock]) -> Stock | None:
-        from agentc.catalog.fleet_schema import StockEntry
-
         found = self._device(name, ("devices", name))
         if not found:
             return None
@@ -99,10 +101,9 @@ class _Builder:
             self.found.error("duplicate-device", f"`{name}` is `{found.name}`, which the fleet lists already", span)
             return None
         entry = self.file.devices[name]
-        entry = entry if isinstance(entry, StockEntry) else StockEntry(count=entry)
         return Stock(
             device=found,
-            count=None if entry.count == "unlimited" else entry.count,
+            count=entry.count,
             usd_per_hour=self._usd_per_hour(name, found, entry),
             per_host=entry.per_host or max(found.scale_up_size, 1),
             site=entry.site,

@@ -177,8 +177,9 @@ def _options(
     size = len(found.grid.tp)
     memory: list[float] = wide(found.estimate.memory_bytes_per_device, size).tolist()
     indices: list[int] = wide(found.estimate.bottleneck, size).tolist()
+    chosen: list[int] = mask.nonzero()[0].tolist()
     limits: list[str] = [BOTTLENECKS[index] for index in indices]
-    return [_option(unit, found, stock, setting, int(i), memory[i], limits[i]) for i in mask.nonzero()[0]]
+    return [_option(unit, found, stock, setting, i, memory[i], limits[i]) for i in chosen]
 
 
 def _option(

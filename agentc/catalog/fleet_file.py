@@ -1,13 +1,27 @@
 """The schema of fleet files."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
+from pydantic_core import PydanticCustomError
 
 Price = Annotated[float, Field(gt=0, le=1e8, allow_inf_nan=False)]
-Number = Annotated[int, Field(ge=0, le=10_000_000)]
-Amount = Number | Literal["unlimited"]
+MOST = 10_000_000
 DeviceName = str
+
+
+def _amount(value: Any) -> int | None:
+    if value in (None, "unlimited"):
+        return None
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST:
+        return value
+    raise PydanticCustomError(
+        "wrong-value", "a count is a whole number from 0, or `unlimited`, not `{given}`", {"given": value}
+    )
+
+
+_AMOUNT_SCHEMA = {"anyOf": [{"type": "integer", "minimum": 0, "maximum": MOST}, {"const": "unlimited"}]}
+Amount = Annotated[int | None, PlainValidator(_amount), WithJsonSchema(_AMOUNT_SCHEMA)]
 
 
 class FleetPart(BaseModel):
@@ -23,12 +37,18 @@ class StockEntry(FleetPart):
     and power; else the catalog's rent. ``acquire`` chooses between the catalog's two prices.
     """
 
-    count: Amount = Field(default="unlimited", description="devices at hand, or `unlimited`")
+    count: Amount = Field(default=None, description="devices at hand, or `unlimited`, the default")
     price_usd: Price | None = Field(default=None, description="to buy one device; overrides the catalog")
     rent_usd_per_hour: Price | None = Field(default=None, description="to rent one device; overrides the catalog")
     acquire: Literal["buy", "rent"] | None = Field(default=None, description="which of the catalog's prices counts")
     per_host: Annotated[int, Field(ge=1, le=1024)] | None = Field(default=None, description="devices in one host")
     site: str = Field(default="main", description="where these devices stand")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _count_alone(cls, value: Any) -> Any:
+        """A number or ``unlimited`` stands for an entry with this count."""
+        return {"count": value} if isinstance(value, int | str) and not isinstance(value, bool) else value
 
 
 class LinkEntry(FleetPart):
@@ -66,7 +86,7 @@ class FleetFile(FleetPart):
     profile: Literal["datasheet", "paper"] = Field(
         default="datasheet", description="which figures of the catalog count"
     )
-    devices: dict[DeviceName, StockEntry | Amount] = Field(description="by the catalog's name; a number is a count")
+    devices: dict[DeviceName, StockEntry] = Field(description="by the catalog's name; a number is a count")
     links: list[LinkEntry] = []
     financing: FinancingEntry = FinancingEntry()
     power: PowerEntry = PowerEntry()
