@@ -127,7 +127,7 @@ def closure(tables: Tables, left: Reduced, picked: list[int], task: int, option:
         t = queue.pop()
         for g in tables.group_of.get((t, moves[t]), ()):
             for other, its in tables.groups[g]:
-                if moves.get(other, its) != its:
+                if moves.get(other, its) != its or its not in left.alive[other]:
                     return None
                 if other not in moves:
                     moves[other] = its
