@@ -148,13 +148,19 @@ def pools(decision: Decision) -> tuple[PoolPlan, ...]:
 
 
 def others(decision: Decision, found: Mapping[str, tuple[Alternative, ...]]) -> dict[str, tuple[Alternative, ...]]:
-    """Each task's other devices: what the solver found, then those that the cost model ruled out."""
+    """Each task's other devices: what the solver found, then those that the cost model ruled out.
+
+    Devices of a kind that cannot run the op at all (a tool on a GPU) are not worth a word.
+    """
     by_task: dict[str, dict[str, Alternative]] = {
         task: {alternative.device: alternative for alternative in rows} for task, rows in found.items()
     }
     chosen = decision.options
+    kinds = {stock.device.name: stock.device.kind for stock in decision.posed.fleet.stocks}
+    able = {task.name: task.kinds for task in decision.posed.graph.tasks}
     for rejected in decision.posed.table.rejected:
         rows = by_task.setdefault(rejected.task, {})
-        if rejected.device != chosen[rejected.task].device:
+        fitting = not able[rejected.task] or kinds[rejected.device] in able[rejected.task]
+        if fitting and rejected.device != chosen[rejected.task].device:
             rows.setdefault(rejected.device, Alternative(rejected.device, "", "infeasible", rejected.why))
     return {task: tuple(rows.values()) for task, rows in by_task.items()}

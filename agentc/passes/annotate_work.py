@@ -1,13 +1,17 @@
 """`annotate-work`: each op says in the IR what it is called as a task and what it asks of a machine."""
 
+from dataclasses import fields
+
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp, StringAttr
+from xdsl.dialects.builtin import DictionaryAttr, ModuleOp, StringAttr
+from xdsl.ir import Operation
 from xdsl.passes import ModulePass
 
 from agentc.analyses.names import task_names
-from agentc.dialects.agent import GraphOp, WorkAttr
+from agentc.dialects.agent import GraphOp, WorkAttr, quantities
 from agentc.dialects.interfaces import shape_of, work_of
 from agentc.dialects.llm import shape_attr
+from agentc.plan.quantity import Quantity
 from agentc.plan.work import Work
 
 
@@ -18,11 +22,24 @@ def annotate(graph: GraphOp) -> None:
         op.attributes["agent.task"] = StringAttr(name)
         if (work := work_of(op)) is not None:
             op.attributes["agent.work"] = works.setdefault(id(work), (work, WorkAttr(work)))[1]
-        shape = shape_attr(shape_of(op))
-        if shape.data:
-            op.attributes["agent.shape"] = shape
+        if shape := figures(op, work):
+            op.attributes["agent.shape"] = shape_attr(shape)
         else:
             op.attributes.pop("agent.shape", None)
+
+
+def figures(op: Operation, work: Work | None) -> dict[str, Quantity]:
+    """The figures of ``op`` that were stated, and those that follow and that its work asks for."""
+    attr = op.properties.get("shape")
+    stated = quantities(attr if isinstance(attr, DictionaryAttr) else None)
+    asked = symbols(work) if work is not None else frozenset[str]()
+    return {name: figure for name, figure in shape_of(op).items() if name in stated or name in asked}
+
+
+def symbols(work: Work) -> frozenset[str]:
+    """The symbols of all formulas of ``work``."""
+    rows = [getattr(work, field.name) for field in fields(work) if field.name != "flops"]
+    return frozenset[str]().union(*(row.symbols for row in (*rows, *work.flops.values())))
 
 
 class AnnotateWorkPass(ModulePass):

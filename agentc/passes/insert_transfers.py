@@ -15,7 +15,7 @@ from agentc.analyses.placement_problem import placement_problem
 from agentc.analyses.task_graph import entry_graph
 from agentc.cost.network import AGGREGATED
 from agentc.dialects import kv
-from agentc.dialects.place import HopAttr, TransferOp, assignment
+from agentc.dialects.place import HopAttr, PlanOp, TransferOp, assignment
 from agentc.dialects.provenance import carried
 from agentc.plan.placement import Assignment, Hop
 
@@ -115,7 +115,9 @@ class InsertTransfersPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         graph = entry_graph(op)
-        edges = placement_problem(ctx, op).problem.edges
+        plan = next((each for each in op.ops if isinstance(each, PlanOp)), None)
+        objective = plan.summary.data.objective if plan is not None else "cost"
+        edges = placement_problem(ctx, op, objective).problem.edges
         flow = Flow(graph)
         inserter = Inserter(task_names(graph), {(edge.src, edge.dst): edge.hops for edge in edges}, flow)
         for step in flow.steps:

@@ -22,14 +22,12 @@ from agentc.dialects.provenance import span
 from agentc.plan.placement import Alternative, Assignment, PlacementProblem, PlacementSolution
 from agentc.support.diagnostics import Diagnostic, Label, Refused
 
-OBJECTIVES = ("cost", "latency", "energy")
-
 
 def decide(posed: Posed, problem: PlacementProblem, graph: GraphOp, time_limit: float) -> Decision:
     """Solve ``problem``.
 
     Raises:
-        Refused: ``infeasible``, with the conflict as a proof.
+        Refused: ``infeasible-placement``, with the conflict as a proof.
     """
     from agentc.solve import solve
 
@@ -54,7 +52,7 @@ def proof(posed: Posed, solution: PlacementSolution, graph: GraphOp) -> Diagnost
     labels = tuple(Label(place, "this node") for op in named[:3] if (place := span(op)) is not None)
     first = labels[0].span if labels else span(graph)
     message = f"no placement on fleet `{posed.fleet.name}` keeps what agent `{posed.graph.agent}` demands"
-    return Diagnostic("infeasible", message, first, labels=labels[1:], notes=tuple(because), help=help_)
+    return Diagnostic("infeasible-placement", message, first, labels=labels[1:], notes=tuple(because), help=help_)
 
 
 HINTS = ("relax", "it would", "feasible with")
@@ -86,7 +84,7 @@ class PlacePass(ModulePass):
     Chooses one option for each task of the entry graph and whole numbers of replicas, at the least cost (or latency, or
     energy) that keeps stock, memory, load and service-level agreement; proves it; and writes the decision: `place.on` on
     each op, `place.alternatives` with what every other device would mean, and one `place.plan` for the graph. Where
-    nothing fits it refuses the module (`infeasible`) and says which demands conflict.
+    nothing fits it refuses the module (`infeasible-placement`) and says which demands conflict.
 
     Before:
 
@@ -103,7 +101,7 @@ class PlacePass(ModulePass):
 
     name = "place"
 
-    objective: Literal["cost", "latency", "energy"] | str = "cost"
+    objective: Literal["cost", "latency", "energy"] = "cost"
     time_limit: float = 60.0
     """Seconds that the solver may take."""
 
@@ -111,19 +109,14 @@ class PlacePass(ModulePass):
         from agentc.solve import alternatives
         from agentc.solve import baselines as baselines_
 
-        if self.objective not in OBJECTIVES:
-            raise Refused(
-                Diagnostic(
-                    "unknown-name", f"there is no objective `{self.objective}`", help=f"choose one of {OBJECTIVES}"
-                )
-            )
         graph = entry_graph(op)
         posed = placement_problem(ctx, op, self.objective)
         decision = decide(posed, restricted(posed, op), graph, self.time_limit)
         write(graph, decision, alternatives(decision.problem, decision.solution))
+        hosts = [stock.device.name for stock in posed.fleet.stocks if stock.device.kind == "cpu"]
         plan = summary(
             decision,
-            baselines_(decision.problem),
+            baselines_(decision.problem, keep=hosts),
             assumptions(op, posed.graph, posed.table.calibrated),
         )
         for old in [each for each in op.ops if isinstance(each, PlanOp)]:

@@ -1,6 +1,7 @@
 """`search-parallelism`: each op says how it could run: device class x parallelism x batch x mode of serving."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ArrayAttr, ModuleOp
@@ -43,8 +44,11 @@ class SearchParallelismPass(ModulePass):
 
     name = "search-parallelism"
 
+    objective: Literal["cost", "latency", "energy"] = "cost"
+    """What `place` will minimize."""
+
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        table = placement_problem(ctx, op).problem
+        table = placement_problem(ctx, op, self.objective).problem
         options = {task.name: task.options for task in table.tasks}
         known: dict[int, Attribute] = {}
         for task, name in task_names(entry_graph(op)).items():
