@@ -1,0 +1,70 @@
+"""Agent definition v1: from YAML to IR.
+
+Schema (``schema/``), then names and order (``scopes``, ``resolve``, ``order``), kinds and sizes of values (``infer``,
+``sizes``), rules (``check``), and IR (``specs``, ``emit``, ``nodes``, ``control``).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from xdsl.dialects.builtin import ModuleOp
+
+    from agentc.frontends.yaml.program import Program
+    from agentc.support.diagnostics import Diagnostic
+    from agentc.support.yaml_source import Document
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A definition that keeps every rule. ``warnings`` are what is worth a second look."""
+
+    program: "Program"
+    warnings: "tuple[Diagnostic, ...]" = ()
+
+
+def load(path: str | Path, *, overrides: Mapping[str, object] | None = None) -> Definition:
+    """Read and check the definition at ``path``; ``overrides`` replace values at dotted paths (``sla.ttft_ms.p95``).
+
+    Raises:
+        Refused: with every problem of the file and of those that it includes.
+    """
+    from agentc.support.yaml_source import load_yaml
+
+    return define(load_yaml(path), Path(path).parent, overrides=overrides)
+
+
+def define(document: "Document", directory: Path, *, overrides: Mapping[str, object] | None = None) -> Definition:
+    """As ``load``, of a document that is there; its paths are relative to ``directory``."""
+    from agentc.frontends.yaml.check import check
+    from agentc.frontends.yaml.document import with_values
+    from agentc.frontends.yaml.infer import Kinds
+    from agentc.frontends.yaml.program import assemble
+    from agentc.frontends.yaml.read import read
+    from agentc.support.diagnostics import Diagnostics, Refused
+
+    found = Diagnostics()
+    source = read(with_values(document, overrides or {}), directory, found)
+    if source is None:
+        raise Refused(*found.sorted())
+    program = assemble(source, found)
+    check(program, Kinds(program), found)
+    found.raise_if_errors()
+    return Definition(program, found.sorted())
+
+
+def lower(definition: Definition) -> "ModuleOp":
+    """The module of phase ``agent``."""
+    from agentc.frontends.yaml.emit import module
+
+    return module(definition.program)
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of a definition, for editors. References, cycles and sums are beyond it."""
+    from agentc.frontends.yaml.schema.file import Definition as Model
+    from agentc.frontends.yaml.schema.publish import published
+
+    return published(Model)

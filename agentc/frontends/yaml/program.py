@@ -1,0 +1,154 @@
+"""A definition with all that it refers to: files of sub-agents, references, entities, kernels."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path as FilePath
+from typing import TYPE_CHECKING
+
+from agentc.frontends.yaml.document import Path
+from agentc.frontends.yaml.entities import Entities, entities
+from agentc.frontends.yaml.figures import check as check_figures
+from agentc.frontends.yaml.read import Source, read
+from agentc.frontends.yaml.resolve import Links, callee_of, link
+from agentc.frontends.yaml.scopes import AgentGraph, Item, Unit
+from agentc.support.diagnostics import Diagnostic, Diagnostics, Refused, Span
+from agentc.support.yaml_source import load_yaml
+
+if TYPE_CHECKING:
+    from xdsl.dialects.builtin import ModuleOp
+
+MAX_FILES = 100
+"""Definitions that one compile reads."""
+
+
+@dataclass(eq=False)
+class Program:
+    """Everything that a compile starts from."""
+
+    units: list[Unit] = field(default_factory=list[Unit])
+    """Files, those of sub-agents before the ones that call them; the main file last."""
+    entities: dict[Unit, Entities] = field(default_factory=dict[Unit, Entities])
+    links: dict[AgentGraph, Links] = field(default_factory=dict[AgentGraph, Links])
+    kernels: "dict[Item, ModuleOp]" = field(default_factory=dict[Item, "ModuleOp"])
+
+    @property
+    def main(self) -> AgentGraph:
+        """The agent that a build serves."""
+        return self.units[-1].main
+
+    def graphs(self) -> list[AgentGraph]:
+        """All agents, called ones before callers where files part them; the main one last."""
+        return [agent for unit in self.units for agent in unit.graphs()]
+
+
+def assemble(source: Source, found: Diagnostics) -> Program:
+    """Read the files of sub-agents, resolve references and entities; problems go to ``found``."""
+    program = Program()
+    _unit(source, "", "", (), program, found)
+    for unit in program.units:
+        check_figures(unit.source, found)
+        program.entities[unit] = entities(unit.source, found)
+        for agent in unit.graphs():
+            program.links[agent] = link(agent, found)
+    _refuse_recursion(program, found)
+    for agent in program.graphs():
+        for item in agent.scope.walk():
+            _kernel(item, program, found)
+    return program
+
+
+def _unit(
+    source: Source, folder: str, label: str, around: tuple[FilePath, ...], program: Program, found: Diagnostics
+) -> Unit:
+    from agentc.frontends.yaml.schema.file import AgentFromFile
+
+    unit = Unit(source, folder, label)
+    for name, spec in source.spec.agents.items():
+        if isinstance(spec, AgentFromFile) and (inner := _included(name, spec.file, unit, around, program, found)):
+            unit.agents[name] = inner.main
+            inner.main.name = f"{label}.{name}" if label else name
+    program.units.append(unit)
+    return unit
+
+
+def _included(
+    name: str, file: str, unit: Unit, around: tuple[FilePath, ...], program: Program, found: Diagnostics
+) -> Unit | None:
+    """The definition at ``file`` as a unit; ``None`` where it cannot be used."""
+    source, path = unit.source, ("agents", name, "file")
+    place = source.directory / file
+    stack = (*around, _real(source.document.file))
+    if _real(place) in stack:
+        found.error("recursive-agent", f"`{file}` includes itself", source.span(path))
+        return None
+    if len(program.units) + len(stack) >= MAX_FILES:
+        found.error("recursive-agent", f"more than {MAX_FILES} files are included", source.span(path))
+        return None
+    shown = os.path.normpath(FilePath(source.document.file).parent / file)
+    try:
+        inner = read(load_yaml(place, shown), place.parent, found)
+    except Refused as refused:
+        found.extend(_placed(refused, source.span(path)))
+        return None
+    if inner is None:
+        return None
+    folder = os.path.normpath(FilePath(unit.folder) / FilePath(file).parent)
+    label = f"{unit.label}.{name}" if unit.label else name
+    return _unit(inner, "" if folder == "." else folder, label, stack, program, found)
+
+
+def _real(path: str | FilePath) -> FilePath:
+    return FilePath(os.path.realpath(path))
+
+
+def _placed(refused: Refused, span: Span) -> list[Diagnostic]:
+    """The diagnostics, those without a place at ``span``."""
+    from dataclasses import replace
+
+    return [d if d.span is not None else replace(d, span=span) for d in refused.diagnostics]
+
+
+def _refuse_recursion(program: Program, found: Diagnostics) -> None:
+    """An agent that calls itself, however indirectly, has no bound."""
+    calls = {
+        agent: [(item, callee) for item in agent.scope.walk() if item.kind == "agent" and (callee := callee_of(item))]
+        for agent in program.graphs()
+    }
+    for agent in calls:
+        for item, callee in calls[agent]:
+            if agent in _reached(callee, calls):
+                message = f"agent `{agent.name}` calls itself through `{item.dotted}`"
+                where = agent.unit.source.span((*item.path, "agent"))
+                found.error("recursive-agent", message, where, help="repeat by a `loop:` with `max:`")
+
+
+def _reached(start: AgentGraph, calls: Mapping[AgentGraph, list[tuple[Item, AgentGraph]]]) -> set[AgentGraph]:
+    reached = {start}
+    row = [start]
+    while row:
+        for _, callee in calls.get(row.pop(), []):
+            if callee not in reached:
+                reached.add(callee)
+                row.append(callee)
+    return reached
+
+
+def _kernel(item: Item, program: Program, found: Diagnostics) -> None:
+    """Build the tensor kernel that a compute node names."""
+    from agentc.frontends.yaml.schema.nodes import ComputeNode
+
+    node = item.node
+    if item.hole or not isinstance(node, ComputeNode) or node.compute.kernel is None:
+        return
+    from agentc.frontends import kernels
+
+    source = item.scope.agent.unit.source
+    file, _, name = node.compute.kernel.rpartition(":")
+    path: Path = (*item.path, "compute", "kernel")
+    try:
+        made = kernels.from_python(source.directory / file, name) if file else kernels.builtin(name)
+    except Refused as refused:
+        found.extend(_placed(refused, source.span(path)))
+        return
+    program.kernels[item] = made

@@ -1,0 +1,204 @@
+"""Service-level agreement, load, models, tools, memories, inputs."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from agentc.frontends.yaml.schema.base import (
+    PERCENTILES,
+    Amount,
+    Count,
+    Figure,
+    Name,
+    Part,
+    Positive,
+    PositiveCount,
+    Precision,
+    TypeName,
+)
+
+
+def exactly_one(data: Any, names: tuple[str, ...], what: str) -> Any:
+    """``data``, if it has exactly one of the fields ``names``; raises the diagnostic otherwise."""
+    if not isinstance(data, dict):
+        return data
+    given = [name for name in names if name in data]
+    if len(given) == 1:
+        return data
+    listed = ", ".join(f"`{name}`" for name in names)
+    found = " and ".join(f"`{name}`" for name in given) or "none"
+    raise PydanticCustomError("one-of", f"{what} needs exactly one of {listed}, found {found}")
+
+
+def _one_of_schema(*names: str) -> dict[str, Any]:
+    return {"oneOf": [{"required": [name]} for name in names]}
+
+
+class Bounds(Part):
+    """A limit at one or several percentiles."""
+
+    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": [name]} for name in PERCENTILES]})
+
+    p50: Positive | None = None
+    p90: Positive | None = None
+    p95: Positive | None = None
+    p99: Positive | None = None
+    usd_per_ms: Amount | None = Field(
+        default=None, description="makes the limit soft: what a missed millisecond costs per request"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _something(cls, data: Any) -> Any:
+        if isinstance(data, dict) and not any(name in data for name in PERCENTILES):
+            raise PydanticCustomError("missing-field", "a limit needs a percentile such as `p95`")
+        return data
+
+
+Limit = Annotated[Positive | Bounds, Field(description="milliseconds, at p95 unless a percentile is stated")]
+
+
+class Sla(Part):
+    """The service-level agreement. What is not stated is not bound."""
+
+    ttft_ms: Limit | None = Field(default=None, description="time to the first token of every language model call")
+    tbt_ms: Limit | None = Field(default=None, description="time between two tokens of every language model call")
+    end_to_end_ms: Limit | None = Field(default=None, description="from the request to the last output")
+
+
+class Load(Part):
+    """How many requests arrive: a rate, or users in flight."""
+
+    model_config = ConfigDict(json_schema_extra=_one_of_schema("requests_per_second", "concurrency"))
+
+    requests_per_second: Positive | None = None
+    concurrency: Positive | None = Field(default=None, description="requests in flight at any time")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one(cls, data: Any) -> Any:
+        return exactly_one(data, ("requests_per_second", "concurrency"), "load")
+
+
+class Shape(Part):
+    """A model's architecture, for one that the catalog does not know."""
+
+    kind: Literal["decoder", "stt", "tts", "embedding", "rerank", "diffusion", "vision"]
+    layers: PositiveCount
+    hidden: PositiveCount
+    heads: PositiveCount
+    kv_heads: PositiveCount | None = Field(default=None, description="`heads` where it is not stated")
+    head_dim: PositiveCount | None = Field(default=None, description="`hidden / heads` where it is not stated")
+    intermediate: PositiveCount
+    vocab: Count = 0
+    gated_mlp: bool = True
+    tied_embeddings: bool = False
+    experts: Count = Field(default=0, description="routed experts per layer; 0 for a dense model")
+    experts_per_token: Count = 0
+    expert_intermediate: Count = 0
+    shared_experts: Count = 0
+    dense_layers: Count = 0
+    sliding_window: Count = 0
+    full_attention_every: PositiveCount = 1
+    kv_lora_rank: Count = 0
+    qk_rope_head_dim: Count = 0
+    q_lora_rank: Count = 0
+    encoder_layers: Count = 0
+    frames_per_second: Amount = 0.0
+    max_tokens: Count = 0
+    embedding_dim: Count = 0
+    latent_tokens: Count = 0
+    parameters: Amount = Field(default=0.0, description="total; derived from the shape where it is not stated")
+
+
+class Weights(Part):
+    """Where real weights are; without them the build holds a seeded stand-in."""
+
+    model_config = ConfigDict(json_schema_extra=_one_of_schema("package", "path"))
+
+    package: str | None = Field(default=None, min_length=1, description="a Python package that carries them")
+    path: str | None = Field(default=None, min_length=1, description="a Hugging Face checkpoint folder")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one(cls, data: Any) -> Any:
+        return exactly_one(data, ("package", "path"), "weights")
+
+
+class Hosted(Part):
+    """A model behind somebody else's API."""
+
+    usd_per_million_input_tokens: Amount = 0.0
+    usd_per_million_output_tokens: Amount = 0.0
+    ttft_ms: Positive | None = Field(default=None, description="time to its first token")
+    tokens_per_second: Positive | None = Field(default=None, description="how fast it streams")
+
+
+class Model(Part):
+    """A model: from the catalog, a Hugging Face `config.json`, a stated shape, or hosted."""
+
+    model_config = ConfigDict(json_schema_extra=_one_of_schema("catalog", "config", "shape", "hosted"))
+
+    catalog: str | None = Field(default=None, description="a name of `agentc models`")
+    config: str | None = Field(default=None, min_length=1, description="path of a Hugging Face `config.json`")
+    shape: Shape | None = None
+    hosted: Hosted | None = None
+    precision: Precision | None = Field(default=None, description="of the weights as served")
+    weights: Weights | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one(cls, data: Any) -> Any:
+        return exactly_one(data, ("catalog", "config", "shape", "hosted"), "a model")
+
+
+class Tool(Part):
+    """A function or service that the agent calls."""
+
+    model_config = ConfigDict(json_schema_extra=_one_of_schema("python", "http", "mcp"))
+
+    python: str | None = Field(
+        default=None, pattern=r"^[^:]+\.py:[A-Za-z_][A-Za-z0-9_]*$", description="`file.py:function`"
+    )
+    http: str | None = Field(default=None, pattern=r"^https?://", description="a URL that takes POST with JSON")
+    mcp: str | None = Field(default=None, min_length=1, description="`server/tool` of the Model Context Protocol")
+    description: str | None = None
+    latency_ms: Figure | None = Field(default=None, description="until the answer is there, beside the CPU time")
+    cpu_ms: Figure | None = Field(default=None, description="time of one core on our side")
+    pure: bool = Field(default=False, description="a call changes nothing, so that an unused one may go")
+    parameters: dict[Name, TypeName] | None = Field(
+        default=None, description="name -> type; a Python function's are read from its signature"
+    )
+    returns: TypeName = Field(default="any", description="type of the answer")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one(cls, data: Any) -> Any:
+        return exactly_one(data, ("python", "http", "mcp"), "a tool")
+
+
+MemoryKind = Literal["vector", "keyvalue", "log"]
+
+
+class Memory(Part):
+    """What the agent knows beyond a request."""
+
+    kind: MemoryKind = Field(description="`vector`: documents by similarity; `keyvalue`; `log`: events in order")
+    path: str | None = Field(default=None, min_length=1, description="folder or file of documents to fill it with")
+    embed: Name | None = Field(default=None, description="the embedding model of documents and queries")
+    dimension: PositiveCount | None = Field(default=None, description="of the vectors; the model's if not stated")
+    documents: PositiveCount | None = Field(default=None, description="how many there are; counted under `path`")
+
+
+class Input(Part):
+    """What a request brings, with its expected size."""
+
+    type: TypeName
+    description: str | None = None
+    tokens: Figure | None = Field(default=None, description="of text, or of one document")
+    seconds: Figure | None = Field(default=None, description="of audio")
+    documents: Figure | None = None
+    pixels: Figure | None = None
+    width: Figure | None = Field(default=None, description="entries of a list")
+    fields: dict[Name, TypeName] | None = Field(default=None, description="of a record")
