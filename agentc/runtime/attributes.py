@@ -17,7 +17,7 @@ def plain_attribute(attr: Attribute) -> Any:
         case FloatAttr():
             return cast(FloatAttr[Any], attr).value.data
         case ArrayAttr():
-            return [plain_attribute(item) for item in cast(ArrayAttr[Attribute], attr)]
+            return [plain_attribute(item) for item in attr]
         case DictionaryAttr():
             return plain_attributes(attr)
         case UnitAttr():

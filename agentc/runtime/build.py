@@ -74,7 +74,7 @@ def parse(text: str, name: str = "<text>") -> ModuleOp:
         module = Parser(context(), text, name).parse_module()
         module.verify()
     except ParseError as error:
-        raise _unreadable(name, error.args[0] if error.args else "syntax", _place(error, name)) from error
+        raise _unreadable(name, error.msg, _place(error, name)) from error
     except (VerifyException, RecursionError, ValueError) as error:
         raise _unreadable(name, str(error)) from error
     return module
@@ -136,5 +136,5 @@ def _unreadable(name: str, why: str, span: Span | None = None) -> Refused:
 
 
 def _place(error: ParseError, name: str) -> Span:
-    before = error.span.input.content[: error.span.start]
+    before = cast(str, error.span.input.content)[: error.span.start]
     return Span(name, before.count("\n") + 1, len(before) - before.rfind("\n"))

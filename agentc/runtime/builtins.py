@@ -117,7 +117,9 @@ def _contains(inputs: Sequence[Any], options: Options) -> bool:
     whole, part = inputs[0], _second(inputs, options)
     if isinstance(whole, Mapping):
         return str(part) in whole
-    return any(_same(item, part) for item in whole) if isinstance(whole, list) else as_text(part) in as_text(whole)
+    if isinstance(whole, list):
+        return any(_same(item, part) for item in cast(list[Any], whole))
+    return as_text(part) in as_text(whole)
 
 
 def _truncate(inputs: Sequence[Any], options: Options) -> str:
@@ -198,7 +200,7 @@ def _is_empty(value: Any) -> bool:
 def _plain_markdown(inputs: Sequence[Any], options: Options) -> str:
     text = re.sub(r"```.*?```", "", _text(inputs), flags=re.DOTALL)
     text = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", text)
-    text = re.sub(r"^\s{0,3}(#{1,6}|>|[-*+]|\d+\.)\s+", "", text, flags=re.MULTILINE)
+    text = re.sub(r"^[ \t]{0,3}(#{1,6}|>|[-*+]|\d+\.)[ \t]+", "", text, flags=re.MULTILINE)
     return re.sub(r"\n{3,}", "\n\n", re.sub(r"(\*\*|__|\*|`)", "", text)).strip()
 
 

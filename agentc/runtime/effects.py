@@ -71,7 +71,7 @@ class _Last:
     """Who touched a thing last: the step that may have changed it, and those that have read it since."""
 
     write: "asyncio.Future[object] | None" = None
-    reads: "list[asyncio.Future[object]]" = field(default_factory=list)
+    reads: "list[asyncio.Future[object]]" = field(default_factory=list["asyncio.Future[object]"])
 
 
 class Order:

@@ -67,7 +67,7 @@ class Call:
     node: str
     step: Step
     """The record in the trace; handlers add tokens and notes."""
-    background: list["asyncio.Task[None]"] = field(default_factory=list)
+    background: list["asyncio.Task[None]"] = field(default_factory=list["asyncio.Task[None]"])
     """Asynchronous steps inside, which nothing waits for but the end of the run."""
 
     @property

@@ -1,5 +1,6 @@
 """A trace as a table of plain text: a line a node, executions added up, measured beside planned."""
 
+import textwrap
 from dataclasses import dataclass
 
 from agentc.runtime.trace import Step, Trace
@@ -52,7 +53,11 @@ def render(trace: Trace, width: int = 80) -> str:
     lines.append(f"answered in {duration(trace.seconds)}, all over in {duration(trace.settled_seconds)}")
     legend = [text for mark, text in ((" ~", "~ asynchronous"), (" !", "! failed")) if any(mark in c[0] for c in cells)]
     lines += [", ".join(legend)] if legend else []
-    return "\n".join([*lines, *(f"note: {note}" for note in trace.notes)]) + "\n"
+    return "\n".join([*lines, *_notes(trace, width)]) + "\n"
+
+
+def _notes(trace: Trace, width: int) -> list[str]:
+    return [line for note in trace.notes for line in textwrap.wrap(f"note: {note}", width, subsequent_indent="      ")]
 
 
 def duration(seconds: float) -> str:

@@ -96,26 +96,27 @@ def as_text(value: object) -> str:
         return str(value)
 
 
-def as_flag(value: object) -> bool:
+def as_flag(value: Any) -> bool:
     """A flag; the words true, yes, false, no and numbers 0 and 1 are understood.
 
     Raises:
         Mistyped: anything else.
     """
     words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-    key = str(value).strip().lower() if isinstance(value, str | bool | int | np.bool_) else ""
+    is_plain = isinstance(value, str | bool | int | np.bool_)
+    key = str(cast(object, value)).strip().lower() if is_plain else ""
     if key not in words:
-        raise Mistyped(f"expected true or false, found {shown(value)}")
+        raise Mistyped(f"expected true or false, found {shown(cast(object, value))}")
     return words[key]
 
 
-def as_documents(value: object) -> list[dict[str, Any]]:
+def as_documents(value: Any) -> list[dict[str, Any]]:
     """Passages: from texts, from mappings that have at least `text`, or from one of these.
 
     Raises:
         Mistyped: an entry has no text.
     """
-    entries: Sequence[object] = [value] if isinstance(value, str | Mapping) else _items(value)
+    entries: list[Any] = [value] if isinstance(value, str | Mapping) else _items(value)
     return [_document(place, entry) for place, entry in enumerate(entries)]
 
 
@@ -188,7 +189,7 @@ def size(value: object) -> int:
             return int(getattr(value, "nbytes", 0))
 
 
-def _record(value: object) -> dict[str, Any]:
+def _record(value: Any) -> dict[str, Any]:
     if isinstance(value, str):
         try:
             value = json.loads(value)
@@ -203,7 +204,8 @@ def _document(place: int, entry: object) -> dict[str, Any]:
     if isinstance(entry, str):
         return {"id": str(place), "text": entry, "score": 0.0, "metadata": {}}
     if not isinstance(entry, Mapping) or "text" not in entry:
-        raise Mistyped(f"expected documents, each a text or a mapping with `text`; entry {place} is {shown(entry)}")
+        what = shown(cast(object, entry))
+        raise Mistyped(f"expected documents, each a text or a mapping with `text`; entry {place} is {what}")
     fields = cast(Mapping[str, Any], entry)
     extra = {key: fields[key] for key in fields if key not in ("id", "text", "score", "metadata")}
     return {
@@ -230,7 +232,7 @@ def _items(value: object) -> list[object]:
     raise Mistyped(f"expected a list, found {shown(value)}")
 
 
-def _number(value: object, number: type[int] | type[float]) -> int | float:
+def _number(value: Any, number: type[int] | type[float]) -> int | float:
     if isinstance(value, bool) or not isinstance(value, int | float | str | np.number):
         raise Mistyped(f"expected a number, found {shown(value)}")
     try:
@@ -239,7 +241,8 @@ def _number(value: object, number: type[int] | type[float]) -> int | float:
             raise ValueError
         return int(wide) if number is int else wide
     except (ValueError, OverflowError):
-        raise Mistyped(f"expected a {'whole ' if number is int else ''}number, found {shown(value)}") from None
+        what = f"a {'whole ' if number is int else ''}number"
+        raise Mistyped(f"expected {what}, found {shown(cast(object, value))}") from None
 
 
 def _expect(value: object, wanted: Any, name: str) -> object:

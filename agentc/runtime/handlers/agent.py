@@ -5,6 +5,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
+from xdsl.ir import Attribute
+
 from agentc.dialects.agent import BranchOp, CallOp, DocumentsType, GetOp, GraphOp, LoopOp, MapOp, TextType
 from agentc.runtime.effects import Order
 from agentc.runtime.executor import Call, Handler, refusal, together
@@ -118,12 +120,12 @@ def _items(value: Any) -> list[Any]:
     return list(cast(Sequence[Any], value))
 
 
-def _item(item: Any, kind: Any) -> Any:
+def _item(item: Any, kind: Attribute) -> Any:
     """An item as the body takes it: of a document, its text or itself as the only one."""
     is_document = isinstance(item, Mapping) and "text" in item
     if is_document and isinstance(kind, TextType):
-        return cast(Mapping[str, Any], item)["text"]
-    return convert([item] if is_document and isinstance(kind, DocumentsType) else item, kind)
+        return cast(Any, item)["text"]
+    return convert(cast(Any, [item] if is_document and isinstance(kind, DocumentsType) else item), kind)
 
 
 HANDLERS: Final[Mapping[str, Handler]] = {

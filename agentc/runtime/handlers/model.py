@@ -93,7 +93,11 @@ def _options(call: Call) -> dict[str, Any]:
 
 
 def _texts(items: Sequence[Any]) -> list[str]:
-    return [one["text"] if isinstance(one, Mapping) and "text" in one else as_text(one) for one in items]
+    return [one["text"] if _is_document(one) else as_text(one) for one in items]
+
+
+def _is_document(value: object) -> bool:
+    return isinstance(value, Mapping) and "text" in value
 
 
 def _flat(value: Any) -> list[Any]:

@@ -109,7 +109,7 @@ def with_vectors(connect: Callable[[], sqlite3.Connection]) -> tuple[sqlite3.Con
     A Python without `enable_load_extension` (many are built so) still runs on a shared SQLite library, which
     takes the extension as one of its own for the moment of the connection (`sqlite3_auto_extension`).
     """
-    import sqlite_vec
+    import sqlite_vec  # pyright: ignore[reportMissingTypeStubs]
 
     if hasattr(sqlite3.Connection, "enable_load_extension"):
         connection = connect()

@@ -31,7 +31,7 @@ class HashEmbedding:
                 code = zlib.crc32(feature.encode(errors="replace"))
                 row[(code >> 1) % self.width] += weight if code & 1 else -weight
         norms = np.linalg.norm(rows, axis=1, keepdims=True)
-        return rows / np.where(norms > 0, norms, 1)
+        return rows / np.where(norms > 0, norms, np.float32(1)).astype(np.float32)
 
 
 def _features(text: str) -> list[tuple[str, float]]:
@@ -40,5 +40,5 @@ def _features(text: str) -> list[tuple[str, float]]:
     for word in _WORD.findall(text.lower()):
         found.append((word, 1.0))
         padded = f"<{word}>"
-        found += [(padded[at : at + 3], 0.3) for at in range(len(padded) - 2)]
+        found += [(padded[at : at + 3], 0.5) for at in range(len(padded) - 2)]
     return found

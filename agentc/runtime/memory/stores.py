@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,6 @@ from agentc.support.diagnostics import Diagnostic, Refused
 
 Embed = Callable[[str], Callable[[Sequence[str]], npt.NDArray[np.float32]]]
 """Model symbol -> what makes vectors of texts."""
-S = TypeVar("S", VectorStore, KeyValueStore, LogStore)
 
 
 class Stores:
@@ -88,7 +87,7 @@ class Stores:
         if not isinstance(store, VectorStore):
             message = f"memory `{name}` is looked up by similarity, but it is no vector memory"
             raise Refused(Diagnostic("memory-kind", message, help="write `kind: vector`"))
-        return store.search(query if isinstance(query, np.ndarray) else as_text(query), k)
+        return store.search(cast(Any, query) if isinstance(query, np.ndarray) else as_text(query), k)
 
     def close(self) -> None:
         """Let all files go."""
@@ -133,7 +132,9 @@ def _key(keys: Sequence[Any]) -> str:
 
 def _lines(entries: Sequence[Any]) -> str | None:
     """Episodes as text, one a line, oldest first; ``None`` where there are none."""
-    lines = [" | ".join(map(_line, entry)) if isinstance(entry, list) else _line(entry) for entry in entries]
+    lines = [
+        " | ".join(map(_line, cast(list[Any], entry))) if isinstance(entry, list) else _line(entry) for entry in entries
+    ]
     return "\n".join(lines) if lines else None
 
 
@@ -147,7 +148,7 @@ def _is_textual(value: Any) -> bool:
 
 def _passages(value: Any, key: str | None) -> list[Passage]:
     """A value as passages; without a key, named by their content, so that the same is kept once."""
-    found = as_documents(value) if is_documents(value) else [{"text": as_text(value)}]
+    found: list[dict[str, Any]] = as_documents(value) if is_documents(value) else [{"text": as_text(value)}]
     named = [
         one.get("id") if key is None else (key if len(found) == 1 else f"{key}#{n}") for n, one in enumerate(found)
     ]

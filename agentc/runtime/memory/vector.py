@@ -91,9 +91,11 @@ class VectorStore:
 
     def _nearest(self, connection: sqlite3.Connection, vector: Floats, k: int) -> list[tuple[int, float]]:
         if self._database.has_vectors:
-            query = "SELECT rowid, distance FROM vectors WHERE embedding MATCH ? AND k = ? ORDER BY distance, rowid"
+            query = "SELECT rowid, distance FROM vectors WHERE embedding MATCH ? AND k = ? ORDER BY distance"
             rows = connection.execute(query, (vector.tobytes(), min(k, 4096))).fetchall()
-            return [(row[0], 1.0 - row[1]) for row in rows]
+            # an empty text has no direction: its cosine is not a number, and counts as 0
+            scored = [(row[0], 0.0 if row[1] is None or row[1] != row[1] else 1.0 - row[1]) for row in rows]
+            return sorted(scored, key=lambda row: (-row[1], row[0]))
         rows = connection.execute("SELECT number, vector FROM passages ORDER BY number").fetchall()
         matrix = np.frombuffer(b"".join(row[1] for row in rows), np.float32).reshape(-1, vector.size)
         scores = matrix @ vector

@@ -65,11 +65,12 @@ def _result(endpoint: Endpoint, message: dict[str, Any]) -> Any:
 
 
 def _mcp_value(tool: str, answer: Any) -> Any:
-    content: list[dict[str, Any]] = (answer or {}).get("content") or []
+    answer = cast(dict[str, Any], answer) if isinstance(answer, dict) else {}
+    content = cast(list[dict[str, Any]], answer.get("content") or [])
     text = "\n".join(str(part.get("text", "")) for part in content if part.get("type") == "text")
-    if (answer or {}).get("isError"):
+    if answer.get("isError"):
         raise Refused(Diagnostic("tool-failed", f"tool `{tool}` failed: {clean(text)}"))
-    return (answer or {}).get("structuredContent") or text
+    return answer.get("structuredContent") or text
 
 
 def _split(url: str, seconds: float) -> tuple[Endpoint, str]:
