@@ -1,4 +1,4 @@
-"""The models of `backends/onnx` in plain NumPy and double precision, one sequence at a time, straight from the papers."""
+"""The models of `backends/onnx` in plain NumPy and double precision, one sequence at a time, from the papers."""
 
 import json
 import math
@@ -125,7 +125,9 @@ def encoder_states(config: EncoderConfig, weights: Weights, tokens: list[int], t
 
 def _layer_norm(config: EncoderConfig, w: Weights, x: Array, name: str) -> Array:
     away = x - x.mean(-1, keepdims=True)
-    return away / np.sqrt((away * away).mean(-1, keepdims=True) + config.epsilon) * w[f"{name}.weight"] + w[f"{name}.bias"]
+    return (
+        away / np.sqrt((away * away).mean(-1, keepdims=True) + config.epsilon) * w[f"{name}.weight"] + w[f"{name}.bias"]
+    )
 
 
 def embedding(config: EncoderConfig, weights: Weights, tokens: list[int]) -> Array:
@@ -148,7 +150,11 @@ def write_safetensors(path: Path, tensors: Weights) -> None:
     header: dict[str, object] = {"__metadata__": {"format": "pt"}}
     at = 0
     for name, array in tensors.items():
-        header[name] = {"dtype": names[array.dtype], "shape": list(array.shape), "data_offsets": [at, at + array.nbytes]}
+        header[name] = {
+            "dtype": names[array.dtype],
+            "shape": list(array.shape),
+            "data_offsets": [at, at + array.nbytes],
+        }
         at += array.nbytes
     text = json.dumps(header).encode()
     with path.open("wb") as file:

@@ -42,6 +42,8 @@ class Endpoint:
         if not _is_address(self.url):
             message = f"`{clean(self.url)}` is not the address of an endpoint"
             raise Refused(Diagnostic("endpoint-unreachable", message, help="write http://HOST:PORT/v1"))
+        if self.api_key and not (self.api_key.isascii() and self.api_key.isprintable()):
+            raise self.refused("endpoint-unreachable", "its key holds characters that no HTTP header can carry")
 
     def __repr__(self) -> str:
         return f"Endpoint({self.url!r})"
@@ -91,8 +93,10 @@ class Endpoint:
         return cast(HTTPResponse, build_opener(_NoRedirect).open(request, timeout=self.timeout))
 
     def refused(self, slug: str, why: str, *notes: str) -> Refused:
-        """A refusal that names the endpoint."""
-        return Refused(Diagnostic(slug, f"endpoint {self.url}: {why}", notes=notes))
+        """A refusal that names the endpoint, without a password that its address may hold."""
+        parts = urlsplit(self.url)
+        shown = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+        return Refused(Diagnostic(slug, f"endpoint {clean(shown)}: {why}", notes=notes))
 
     def late(self) -> Refused:
         """The refusal of an answer that took too long."""

@@ -174,4 +174,8 @@ def _message(error: Any) -> str:
 def base_url(url: str) -> str:
     """The address below which ``/chat/completions`` lies."""
     url = url.rstrip("/").removesuffix("/chat/completions")
-    return url if urlsplit(url).path.strip("/") else f"{url}/v1"
+    try:
+        has_path = bool(urlsplit(url).path.strip("/"))
+    except ValueError:  # no address at all, which the endpoint tells
+        return url
+    return url if has_path else f"{url}/v1"

@@ -50,7 +50,8 @@ class Choice:
         if self.sampler.temperature == 0:
             return int(np.argmax(logits))
         order = np.argsort(-logits, kind="stable")
-        chances = np.exp(log_softmax(logits[order] / self.sampler.temperature))
+        with np.errstate(over="ignore"):  # a tiny temperature leaves only the first
+            chances = np.exp(log_softmax((logits[order] - logits[order[0]]) / self.sampler.temperature))
         kept = int(np.searchsorted(np.cumsum(chances), self.sampler.top_p)) + 1
         sums: npt.NDArray[np.float64] = np.cumsum(chances[:kept])
         index = int(np.searchsorted(sums, self._random.random() * float(sums[-1]), side="right"))

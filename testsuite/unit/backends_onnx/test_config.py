@@ -173,9 +173,7 @@ def test_bert() -> None:
         ({}, {"pooling_mode_mean_tokens": True, "pooling_mode_cls_token": True}, "is neither of"),
     ],
 )
-def test_an_encoder_that_is_not_ours_is_refused(
-    change: dict[str, Any], pooling: dict[str, Any], message: str
-) -> None:
+def test_an_encoder_that_is_not_ours_is_refused(change: dict[str, Any], pooling: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         encoder_from_checkpoint("m", BERT | change, pooling, {})
 

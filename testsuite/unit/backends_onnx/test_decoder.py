@@ -51,11 +51,16 @@ class Graphs:
     def __init__(self, config: DecoderConfig, weights: Any, folder: Path) -> None:
         with (folder / "weights.bin").open("wb") as data:
             file = WeightFile(data, "weights.bin")
-            graphs = {"prefill": build(config, weights, "prefill", file), "decode": build(config, weights, "decode", file)}
+            graphs = {
+                "prefill": build(config, weights, "prefill", file),
+                "decode": build(config, weights, "decode", file),
+            }
         self.sessions = {}
         for phase, graph in graphs.items():
             graph.write(folder / f"{phase}.onnx")
-            self.sessions[phase] = ort.InferenceSession(str(folder / f"{phase}.onnx"), providers=["CPUExecutionProvider"])
+            self.sessions[phase] = ort.InferenceSession(
+                str(folder / f"{phase}.onnx"), providers=["CPUExecutionProvider"]
+            )
         self.empty = np.zeros((1, config.kv_heads, 0, config.head_dim), np.float32)
         self.past = [f"past.{layer}.{part}" for layer in range(config.layers) for part in ("key", "value")]
 
@@ -129,7 +134,9 @@ def test_biases_and_norms_of_queries_and_keys(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     for layer in range(BASE.layers):
         name = f"model.layers.{layer}.self_attn"
-        weights |= {f"{name}.{part}_proj.bias": random.normal(size=rows) for part, rows in (("q", 32), ("k", 16), ("v", 16))}
+        weights |= {
+            f"{name}.{part}_proj.bias": random.normal(size=rows) for part, rows in (("q", 32), ("k", 16), ("v", 16))
+        }
         weights |= {f"{name}.{part}_norm.weight": random.uniform(0.5, 2, 8) for part in "qk"}
     logits, _ = Graphs(BASE, weights, tmp_path).prefill([TOKENS])
     np.testing.assert_allclose(logits[0], decoder_logits(BASE, weights, TOKENS), atol=1e-4)

@@ -71,7 +71,11 @@ def test_a_stand_in_says_so_everywhere(tmp_path: Path) -> None:
 @pytest.mark.parametrize("role", ["embedding", "rerank"])
 def test_encoders_have_one_graph(role: Role, tmp_path: Path) -> None:
     artifacts = emit_model(ModelShape("e", role), tmp_path, role=role, weights=None)
-    assert [a.path for a in artifacts] == [{"embedding": "embed.onnx"}.get(role, "rerank.onnx"), "weights.bin", "model.json"]
+    assert [a.path for a in artifacts] == [
+        {"embedding": "embed.onnx"}.get(role, "rerank.onnx"),
+        "weights.bin",
+        "model.json",
+    ]
 
 
 def test_the_same_bytes_in_any_process_and_folder(tmp_path: Path) -> None:

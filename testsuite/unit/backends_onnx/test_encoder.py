@@ -57,7 +57,9 @@ def test_pair_scores_are_the_reference(tmp_path: Path) -> None:
     types = [[0] * (len(row) // 2) + [1] * (len(row) - len(row) // 2) for row in ROWS]
     feed["token_type_ids"] = _padded(types, 0)["input_ids"]
     (scores,) = session.run(None, feed)
-    np.testing.assert_allclose(scores, [pair_score(TINY, weights, *pair) for pair in zip(ROWS, types, strict=True)], atol=1e-5)
+    np.testing.assert_allclose(
+        scores, [pair_score(TINY, weights, *pair) for pair in zip(ROWS, types, strict=True)], atol=1e-5
+    )
 
 
 @pytest.fixture(scope="module")

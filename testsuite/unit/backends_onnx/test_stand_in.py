@@ -72,7 +72,9 @@ def test_mixtures_keep_an_expert_layer() -> None:
 
 
 def test_encoders() -> None:
-    shape = ModelShape("e", "embedding", layers=24, hidden=1024, heads=16, intermediate=4096, vocab=30522, max_tokens=8192)
+    shape = ModelShape(
+        "e", "embedding", layers=24, hidden=1024, heads=16, intermediate=4096, vocab=30522, max_tokens=8192
+    )
     config = encoder_from_shape(stand_in(shape))
     assert config.hidden % config.heads == 0 and config.max_tokens == 512
     names = encoder_shapes(config, classifier=True)

@@ -46,9 +46,7 @@ def test_a_package_is_found_without_running_it(tmp_path: Path, monkeypatch: pyte
         ({"path": "a", "package": "b"}, "by `path` or by `package`", ""),
     ],
 )
-def test_weights_that_are_not_there_are_refused(
-    spec: dict[str, str], message: str, help: str, tmp_path: Path
-) -> None:
+def test_weights_that_are_not_there_are_refused(spec: dict[str, str], message: str, help: str, tmp_path: Path) -> None:
     with pytest.raises(Refused) as refused:
         locate(spec, tmp_path)
     (found,) = refused.value.diagnostics
@@ -118,13 +116,15 @@ def test_seeded_bits_are_pinned() -> None:
     assert [float(v).hex() for v in values.ravel()] == PINNED
 
 
-PINNED = ['-0x1.05b8800000000p+0', '0x1.61d74e0000000p-1', '0x1.77a7340000000p-3', '-0x1.9ff95a0000000p-2']
+PINNED = ["-0x1.05b8800000000p+0", "0x1.61d74e0000000p-1", "0x1.77a7340000000p-3", "-0x1.9ff95a0000000p-2"]
 
 
 def test_a_process_with_another_hash_seed_gives_the_same_weights() -> None:
     code = "from agentc.backends.onnx.weights import Seeded; print(Seeded({'w': (3, 5)}, 9)['w'].tobytes().hex())"
     runs = [
-        subprocess.run([sys.executable, "-c", code], env={"PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True)
+        subprocess.run(
+            [sys.executable, "-c", code], env={"PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True
+        )
         for seed in ("1", "2")
     ]
     assert runs[0].stdout == runs[1].stdout and runs[0].stdout
