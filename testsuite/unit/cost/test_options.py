@@ -1,0 +1,235 @@
+"""Options of whole task graphs."""
+
+from dataclasses import replace
+
+import pytest
+
+from agentc import catalog, cost
+from agentc.plan import demand
+from agentc.plan.fleet import Fleet, Stock
+from agentc.plan.graph import Limit, Load, PlacementRule, Task, TaskEdge, TaskGraph
+from agentc.plan.models import ModelShape
+from agentc.plan.placement import Option
+from agentc.plan.quantity import Quantity
+
+MIND = catalog.model("llama-3.1-8b")
+SHAPE = {"input_tokens": Quantity(512), "output_tokens": Quantity(128, p95=256)}
+LIMITS = (Limit("ttft", 0.25), Limit("tbt", 0.03))
+
+
+def call(name: str, *, model: ModelShape = MIND, precision: str = "fp8", **more: object) -> list[Task]:
+    """The prefill and the decode of one call."""
+    works = {"prefill": demand.prefill(model, precision), "decode": demand.decode(model, precision)}
+    other = {"prefill": "decode", "decode": "prefill"}
+    return [
+        replace(
+            Task(f"{name}.{half}", f"llm.{half}", "a.yaml:1:1", work, SHAPE, model, precision),
+            pair=f"{name}.{other[half]}",
+            **more,
+        )
+        for half, work in works.items()
+    ]
+
+
+def tool(name: str = "find") -> Task:
+    return Task(name, "tool.invoke", "a.yaml:2:1", demand.tool_call(), {"latency_seconds": Quantity(0.2)})
+
+
+def graph(*tasks: Task, limits: tuple[Limit, ...] = LIMITS, edges: tuple[TaskEdge, ...] = ()) -> TaskGraph:
+    return TaskGraph("test", tasks, edges, limits, Load(2.0))
+
+
+def fleet(*names: str, count: int | None = None) -> Fleet:
+    """These device classes, and a CPU that is too slow for the limits of a language model."""
+    return Fleet("test", tuple(Stock(catalog.device(name), count, 1.0) for name in (*names, "cpu-local")))
+
+
+def why(table: cost.OptionTable, task: str, device: str) -> str:
+    return next(r.why for r in table.rejected if (r.task, r.device) == (task, device))
+
+
+def test_a_call_can_be_served_apart_and_together():
+    table = cost.options(graph(*call("say")), fleet("h100", "l40s"))
+    modes = {option.mode for option in table.options["say.decode"]}
+    assert modes == {"disaggregated", "aggregated"}
+    assert {option.device for option in table.options["say.prefill"]} >= {"h100-sxm", "l40s"}
+    option = next(o for o in table.options["say.prefill"] if o.mode == "disaggregated")
+    assert option.name == option.pool == f"llama-3.1-8b/prefill/{option.device}/tp{option.tp}/b{option.batch}"
+    assert table.pools[option.name].devices == option.tp * option.pp
+
+
+def test_aggregated_halves_come_in_pairs():
+    table = cost.options(graph(*call("say")), fleet("h100", "l40s", "mi300x"))
+    names = {
+        half: {o.name for o in table.options[f"say.{half}"] if o.mode == "aggregated"} for half in ("prefill", "decode")
+    }
+    assert names["prefill"] == names["decode"] != set()
+    assert {frozenset({("say.prefill", n), ("say.decode", n)}) for n in names["decode"]} == set(table.together)
+
+
+def test_equal_calls_share_options_and_pools():
+    table = cost.options(graph(*call("a"), *call("b"), tool("x"), tool("y")), fleet("h100"))
+    assert table.options["a.decode"] is table.options["b.decode"]
+    assert table.options["x"] is table.options["y"]
+    assert len({option.pool for name in ("x", "y") for option in table.options[name]}) == 1
+
+
+def test_precisions_of_one_model_do_not_share_pools():
+    table = cost.options(graph(*call("a"), *call("b", precision="bf16")), fleet("h100"))
+    pools = [{option.pool for option in table.options[name]} for name in ("a.decode", "b.decode")]
+    assert pools[0].isdisjoint(pools[1])
+
+
+def test_every_option_keeps_the_hard_limits_where_some_do():
+    table = cost.options(graph(*call("say")), fleet("h100", "l4"))
+    assert all(option.metrics["tbt"] <= 0.03 for option in table.options["say.decode"])
+    assert all(option.metrics["ttft"] <= 0.25 for option in table.options["say.prefill"])
+
+
+def test_late_options_stay_where_nothing_is_on_time():
+    table = cost.options(graph(*call("say"), limits=(Limit("tbt", 0.0001),)), fleet("h100"))
+    assert table.options["say.decode"]
+    assert "a decode step takes at least" in why(table, "say.decode", "h100-sxm")
+
+
+def test_soft_limits_filter_nothing():
+    soft = (Limit("tbt", 0.0001, usd_per_ms=0.01),)
+    table = cost.options(graph(*call("say"), limits=soft), fleet("h100"))
+    assert not [r for r in table.rejected if r.device == "h100-sxm"]
+
+
+def test_a_model_that_fits_nowhere_says_what_it_needs():
+    table = cost.options(graph(*call("say", model=catalog.model("llama-3.1-405b"))), fleet("l4"))
+    assert table.options["say.decode"] == ()
+    assert "GB a device (llama-3.1-405b) at tp=2, pp=4" in why(table, "say.decode", "l4")
+    assert "l4 has 24 GB, of which 90% is planned with" in why(table, "say.decode", "l4")
+
+
+def test_tools_go_to_cpus():
+    table = cost.options(graph(tool()), fleet("h100"))
+    assert [option.device for option in table.options["find"]] == ["cpu-local"]
+    assert why(table, "find", "h100-sxm") == "tool.invoke is general-purpose work and h100-sxm is no CPU"
+    (option,) = table.options["find"]
+    assert option.seconds >= 0.2 and option.busy_seconds < 0.001 and option.bottleneck == "static"
+
+
+def test_kernels_go_to_cpus_and_accelerators():
+    kernel = Task("score", "compute.kernel", "a:1:1", demand.kernel(1e9, 1e6, 1e3))
+    table = cost.options(graph(kernel), fleet("h100"))
+    assert {option.device for option in table.options["score"]} == {"h100-sxm", "cpu-local"}
+
+
+@pytest.mark.parametrize(
+    ("rule", "device", "reason"),
+    [
+        (PlacementRule(pin="l40s"), "h100-sxm", "the definition pins it to `l40s`"),
+        (PlacementRule(allow=("l40s",)), "h100-sxm", "the definition allows `l40s` only"),
+        (PlacementRule(forbid=("h100",)), "h100-sxm", "the definition forbids it"),
+    ],
+)
+def test_the_users_word_counts(rule: PlacementRule, device: str, reason: str):
+    table = cost.options(graph(*call("say", rule=rule)), fleet("h100", "l40s"))
+    assert {option.device for option in table.options["say.decode"]} == {"l40s"}
+    assert why(table, "say.decode", device) == reason
+
+
+def test_no_replica_is_larger_than_the_stock():
+    table = cost.options(graph(*call("say")), fleet("h100", count=2))
+    assert max(pool.devices for pool in table.pools.values()) == 2
+    empty = cost.options(graph(*call("say")), fleet("h100", count=0))
+    assert why(empty, "say.decode", "h100-sxm") == "the fleet holds no h100-sxm"
+
+
+def test_a_group_is_priced_as_one():
+    shape = catalog.model("mixtral-8x7b")
+    parts = demand.decode_parts(shape, "fp8")
+    split = [
+        Task(f"say.{name}", "expert.decode", "a:1:1", work, SHAPE, shape, "fp8", group="say.decode")
+        for name, work in parts.items()
+    ]
+    whole = Task("say", "llm.decode", "a:1:1", demand.decode(shape, "fp8"), SHAPE, shape, "fp8")
+    grouped = cost.options(graph(*split), fleet("h100"))
+    single = {option.name: option for option in cost.options(graph(whole), fleet("h100")).options["say"]}
+    names = {option.name for option in grouped.options["say.trunk"]}
+    assert set(single) <= names, "a group keeps more: its tasks' shares are compared one by one"
+    for row in zip(*(grouped.options[task.name] for task in split), strict=True):
+        assert len({option.name for option in row}) == 1
+        match = single.get(row[0].name)
+        if match is None:
+            continue
+        assert sum(option.seconds for option in row) == pytest.approx(match.seconds)
+        assert sum(option.busy_seconds for option in row) == pytest.approx(match.busy_seconds)
+        assert sum(option.metrics["tbt"] for option in row) == pytest.approx(match.metrics["tbt"])
+        assert frozenset((task.name, match.name) for task in split) in grouped.together
+
+
+def test_hosted_models_cost_tokens():
+    shape = ModelShape("gpt", "hosted")
+    stated = {**SHAPE, "usd_per_output_token": Quantity(1e-5), "tbt_seconds": Quantity(0.01)}
+    task = Task("say.decode", "llm.decode", "a:1:1", demand.control(), stated, shape)
+    (option,) = cost.options(graph(task), fleet("h100")).options["say.decode"]
+    assert (option.pool, option.place, option.mode) == (None, "hosted", "hosted")
+    assert option.usd == pytest.approx(128e-5)
+    assert option.seconds == pytest.approx(1.28)
+
+
+def test_aggregated_serving_shares_its_time_between_the_halves():
+    """An unloaded pool: the busy time of both halves is output tokens x step / batch, and weights are read once."""
+    table = cost.options(graph(*call("say"), limits=()), fleet("h100"), "latency")
+    prefills = {o.name: o for o in table.options["say.prefill"] if o.mode == "aggregated"}
+    apart = {(o.device, o.tp, o.pp, o.batch): o for o in table.options["say.decode"] if o.mode == "disaggregated"}
+    compared = 0
+    for option in table.options["say.decode"]:
+        if option.mode != "aggregated" or option.device == "cpu-local":
+            continue
+        total = option.busy_seconds + prefills[option.name].busy_seconds
+        assert total * option.batch == pytest.approx(option.seconds, rel=1e-6)
+        if match := apart.get((option.device, option.tp, option.pp, option.batch)):
+            assert option.seconds >= match.seconds
+            compared += 1
+    assert compared
+
+
+def test_more_requests_wait_longer():
+    calm, busy = (
+        cost.options(replace(graph(*call("say"), limits=()), load=Load(rate)), fleet("h100"), "latency")
+        for rate in (0.1, 50)
+    )
+
+    def least(table: cost.OptionTable) -> Option:
+        return next(o for o in table.options["say.prefill"] if o.name == "llama-3.1-8b/prefill/h100-sxm/tp1/b1")
+
+    assert least(calm).seconds < least(busy).seconds
+
+
+def test_the_placement_problem_is_whole():
+    tasks = (*call("say"), tool())
+    edges = (
+        TaskEdge("say.prefill", "say.decode", demand.kv_cache_bytes(MIND, "bf16"), streams=True),
+        TaskEdge("say.decode", "find"),
+    )
+    limits = (*LIMITS, Limit("end_to_end", 5.0, usd_per_ms=0.001))
+    posed, table = cost.problem(graph(*tasks, limits=limits, edges=edges), fleet("h100", "l40s", count=4))
+    assert [task.name for task in posed.tasks] == ["say.prefill", "say.decode", "find"]
+    assert posed.stock == {"h100-sxm": 4, "l40s": 4, "cpu-local": 4}
+    ttft, tbt, whole = posed.deadlines
+    assert (ttft.tasks, tbt.tasks, whole.tasks) == (("say.prefill", "say.decode"), ("say.decode",), ())
+    assert whole.usd_per_second == pytest.approx(1.0)
+    cache = posed.edges[0].hops["h100-sxm", "l40s"]
+    assert cache.bytes_ == 512 * 131_072 and cache.link == "roce-100g"
+    assert ("h100-sxm+agg", "h100-sxm+agg") in posed.edges[0].hops
+    assert ("h100-sxm+agg", "l40s") not in posed.edges[0].hops
+    for option in (o for column in table.options.values() for o in column):
+        assert option.pool in posed.pools
+
+
+def test_the_same_graph_gives_the_same_problem():
+    make = lambda: cost.problem(graph(*call("say"), tool()), fleet("h100", "mi300x"))[0]  # noqa: E731
+    assert make() == make()
+
+
+def test_very_large_agents_try_fewer_configurations():
+    few = cost.options(graph(*call("say")), fleet("h100"))
+    many = cost.options(graph(*(task for i in range(101) for task in call(f"say{i}"))), fleet("h100"))
+    assert 0 < len(many.options["say0.decode"]) < len(few.options["say.decode"])
+    assert {option.batch for option in many.options["say0.decode"]} <= {1, 8, 32, 128}
