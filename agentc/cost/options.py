@@ -60,9 +60,17 @@ def _matched(found: Found, partner: Found | None) -> Found:
     """``found`` with only those aggregated rows that its other half has too; the late ones if nothing else is left."""
     rows = _shared(found.rows, partner.rows if partner else ())
     if rows:
-        return replace(found, rows=rows, late=())
+        return replace(found, rows=rows, late=(), rejected=(*found.rejected, *_bereft(found, rows, partner)))
     theirs = (*partner.rows, *partner.late) if partner else ()
     return replace(found, rows=_shared((*found.rows, *found.late), theirs), late=())
+
+
+def _bereft(found: Found, rows: tuple[_Row, ...], partner: Found | None) -> list[tuple[str, str]]:
+    """The device classes that only had aggregated rows, none of which the other half has."""
+    theirs = dict(partner.rejected) if partner else {}
+    lost = dict.fromkeys(row[0].device for row in found.rows)
+    reason = "only aggregated serving is fast enough there, and no configuration serves both halves of the call in time"
+    return [(name, theirs.get(name, reason)) for name in lost if name not in {row[0].device for row in rows}]
 
 
 def _shared(rows: tuple[_Row, ...], theirs: tuple[_Row, ...]) -> tuple[_Row, ...]:

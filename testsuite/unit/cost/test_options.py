@@ -233,3 +233,14 @@ def test_very_large_agents_try_fewer_configurations():
     many = cost.options(graph(*(task for i in range(101) for task in call(f"say{i}"))), fleet("h100"))
     assert 0 < len(many.options["say0.decode"]) < len(few.options["say.decode"])
     assert {option.batch for option in many.options["say0.decode"]} <= {1, 8, 32, 128}
+
+
+def test_a_device_without_options_always_has_a_reason():
+    tasks = call("say", model=catalog.model("llama-3.1-70b"))
+    devices = ("b200", "h200", "h100", "a100", "l40s", "mi300x", "gaudi3")
+    table = cost.options(graph(*tasks, limits=(Limit("ttft", 0.25), Limit("tbt", 0.02))), fleet(*devices))
+    for task in tasks:
+        served = {option.device for option in table.options[task.name]}
+        refused = {r.device for r in table.rejected if r.task == task.name}
+        assert served | refused == {*(catalog.device(name).name for name in devices), "cpu-local"}
+        assert not served & refused
