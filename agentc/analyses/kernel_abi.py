@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from xdsl.dialects import func, memref
-from xdsl.dialects.builtin import IndexType, IntegerAttr, MemRefType, ModuleOp
+from xdsl.dialects.builtin import ArrayAttr, IndexType, IntegerAttr, ModuleOp
 from xdsl.ir import Attribute, SSAValue
 
 from agentc.analyses.kernel_dims import (
@@ -11,6 +11,7 @@ from agentc.analyses.kernel_dims import (
     PHASE,
     ROWS,
     argument_names,
+    element_of,
     read_dims,
     symbols,
     value_dims,
@@ -21,9 +22,8 @@ from agentc.support.diagnostics import Diagnostic, Refused
 
 def dtype_of(type_: Attribute) -> str:
     """``f32`` and the like: the element type of memory, or the type of a scalar."""
-    if isinstance(type_, MemRefType):
-        type_ = type_.element_type
-    return "index" if isinstance(type_, IndexType) else str(type_)
+    element = element_of(type_)
+    return "index" if isinstance(element, IndexType) else str(element)
 
 
 def kernels(module: ModuleOp) -> list[func.FuncOp]:
@@ -88,7 +88,5 @@ def rows_of(phase: func.FuncOp) -> Dim | None:
     attribute = phase.attributes.get(ROWS)
     if attribute is None:
         return None
-    from xdsl.dialects.builtin import ArrayAttr
-
     rows = read_dims(ArrayAttr([attribute]))
     return rows[0][0] if rows else None

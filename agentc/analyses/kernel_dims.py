@@ -6,10 +6,21 @@ once, at the boundary. Functions that say nothing get a name of their own for ea
 """
 
 from collections.abc import Iterable, Sequence
+from typing import TypeGuard
 
 from xdsl.dialects import func, memref
-from xdsl.dialects.builtin import DYNAMIC_INDEX, ArrayAttr, IntegerAttr, MemRefType, StringAttr, TensorType, i64
+from xdsl.dialects.builtin import (
+    DYNAMIC_INDEX,
+    ArrayAttr,
+    IntegerAttr,
+    IntegerType,
+    MemRefType,
+    StringAttr,
+    TensorType,
+    i64,
+)
 from xdsl.ir import Attribute, BlockArgument, SSAValue
+from xdsl.utils.hints import isa
 
 from agentc.plan.kernels import Dim
 
@@ -31,6 +42,33 @@ def shape_of(type_: Attribute) -> tuple[int, ...] | None:
     return None
 
 
+def element_of(type_: Attribute) -> Attribute:
+    """The element type of a tensor or memory; a scalar type is its own."""
+    if isa(type_, TensorType[Attribute]) or isa(type_, MemRefType[Attribute]):
+        return type_.element_type
+    return type_
+
+
+def is_integer(type_: Attribute) -> TypeGuard[IntegerType]:
+    """Whether ``type_`` is an integer type."""
+    return isinstance(type_, IntegerType)
+
+
+def is_tensor(type_: Attribute) -> TypeGuard[TensorType[Attribute]]:
+    """Whether ``type_`` is a ranked tensor type."""
+    return isinstance(type_, TensorType)
+
+
+def bits(type_: IntegerType) -> int:
+    """The width of an integer type."""
+    return type_.width.data
+
+
+def as_list(attribute: Attribute | None) -> list[Attribute] | None:
+    """The entries of an array attribute, or ``None`` for what is none."""
+    return list(attribute.data) if isa(attribute, ArrayAttr[Attribute]) else None
+
+
 def dims_attr(dims: Iterable[Sequence[Dim]]) -> ArrayAttr[Attribute]:
     """``dims`` as an attribute."""
     return ArrayAttr([ArrayAttr([_dim_attr(d) for d in row]) for row in dims])
@@ -42,14 +80,10 @@ def _dim_attr(dim: Dim) -> Attribute:
 
 def read_dims(attribute: Attribute | None) -> list[tuple[Dim, ...]] | None:
     """The inverse of ``dims_attr``; ``None`` where the attribute is missing or of another form."""
-    if not isinstance(attribute, ArrayAttr):
+    rows = [as_list(row) for row in as_list(attribute) or []]
+    if as_list(attribute) is None or any(row is None for row in rows):
         return None
-    rows: list[tuple[Dim, ...]] = []
-    for row in attribute.data:
-        if not isinstance(row, ArrayAttr):
-            return None
-        rows.append(tuple(_read_dim(d) for d in row.data))
-    return rows
+    return [tuple(_read_dim(d) for d in row or ()) for row in rows]
 
 
 def _read_dim(attribute: Attribute) -> Dim:
@@ -100,10 +134,10 @@ def argument_names(function: func.FuncOp) -> list[str]:
     count = len(function.function_type.inputs.data)
     outputs = len(function.function_type.outputs.data)
     default = [f"arg{i}" for i in range(count)] + [f"out{i}" for i in range(outputs)]
-    stated = function.attributes.get(NAMES)
-    if not isinstance(stated, ArrayAttr) or len(stated.data) != len(default):
+    stated = as_list(function.attributes.get(NAMES))
+    if stated is None or len(stated) != len(default):
         return default
-    return [n.data if isinstance(n, StringAttr) else d for n, d in zip(stated.data, default, strict=True)]
+    return [n.data if isinstance(n, StringAttr) else d for n, d in zip(stated, default, strict=True)]
 
 
 def is_buffer(value: SSAValue) -> bool:

@@ -6,6 +6,8 @@ from xdsl.dialects import arith
 from xdsl.dialects.builtin import AnyFloat, FloatAttr, IntegerAttr, IntegerType
 from xdsl.ir import Attribute, Operation, SSAValue
 
+from agentc.analyses.kernel_dims import bits, is_integer
+
 INFINITY = float("inf")
 NEUTRAL: Mapping[type[Operation], float] = {
     arith.AddfOp: 0.0,
@@ -20,12 +22,12 @@ NEUTRAL: Mapping[type[Operation], float] = {
 """Ops that are associative and commutative, so that a reduction may be cut and reordered -> their neutral value."""
 
 
-def neutral(kind: type[Operation], type_: Attribute) -> IntegerAttr | FloatAttr:
+def neutral(kind: type[Operation], type_: Attribute) -> IntegerAttr[IntegerType] | FloatAttr:
     """The neutral value of the op ``kind`` on ``type_``; the limit of an integer type where that is infinite."""
     value = NEUTRAL[kind]
-    if isinstance(type_, IntegerType):
-        limit = 1 << (type_.width.data - 1)
-        return IntegerAttr(int(min(max(value, -limit), limit - 1)), type_)
+    if is_integer(type_):
+        limit = 1 << (bits(type_) - 1)
+        return IntegerAttr(int(min(max(value, -limit), limit - 1)), IntegerType(bits(type_)))
     assert isinstance(type_, AnyFloat)
     return FloatAttr(value, type_)
 

@@ -8,20 +8,20 @@ from xdsl.context import Context
 from xdsl.dialects import arith, func, linalg, memref, tensor
 from xdsl.dialects.builtin import AffineMapAttr, FunctionType, IntegerAttr, MemRefType, ModuleOp, TensorType, i64
 from xdsl.dialects.linalg import IteratorTypeAttr
-from xdsl.ir import Block, BlockArgument, Operation, Region, SSAValue
+from xdsl.ir import Attribute, Block, BlockArgument, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineMap
 from xdsl.passes import ModulePass
-from xdsl.rewriter import InsertPoint
+from xdsl.rewriter import InsertPoint, Rewriter
 
-from agentc.analyses.kernel_dims import DIMS, OUTPUTS, dims_attr, function_dims, shape_of
+from agentc.analyses.kernel_dims import DIMS, OUTPUTS, dims_attr, element_of, function_dims, is_tensor, shape_of
 from agentc.passes.fuse_kernels import is_elementwise
 from agentc.plan.kernels import Dim
 from agentc.support.diagnostics import Diagnostic, Refused
 
 
-def to_memref(type_: TensorType) -> MemRefType:
+def to_memref(type_: Attribute) -> MemRefType[Attribute]:
     """The contiguous memory of a tensor."""
-    return MemRefType(type_.element_type, type_.get_shape())
+    return MemRefType(element_of(type_), shape_of(type_) or ())
 
 
 def _refuse(op: Operation) -> Refused:
@@ -41,7 +41,9 @@ class Bufferizer:
     def run(self) -> None:
         """Convert the function in place."""
         block = self.function.body.block
-        self.dims = dict(zip((a for a in block.args if shape_of(a.type) is not None), self._stated(), strict=False))
+        self.dims: dict[SSAValue, tuple[Dim, ...]] = dict(
+            zip((a for a in block.args if shape_of(a.type) is not None), self._stated(), strict=False)
+        )
         outputs = self._add_outputs(block)
         self.share(block, outputs)
         for op in list(block.ops):
@@ -60,7 +62,7 @@ class Bufferizer:
     def _add_outputs(self, block: Block) -> list[BlockArgument]:
         added: list[BlockArgument] = []
         for i, type_ in enumerate(self.function.function_type.outputs.data):
-            if not isinstance(type_, TensorType):
+            if not is_tensor(type_):
                 message = f"result {i} of kernel `{self.function.sym_name.data}` is `{type_}`, not a tensor"
                 raise Refused(Diagnostic("kernel-unsupported", message))
             added.append(block.insert_arg(to_memref(type_), len(block.args)))
@@ -139,29 +141,22 @@ class Bufferizer:
     def _memory(self, value: SSAValue) -> SSAValue:
         """The memory of a tensor; that of an argument is the argument itself, retyped at the end."""
         if isinstance(value, BlockArgument):
-            if isinstance(value.type, TensorType):
-                rank_kept = to_memref(value.type)
-                value = self._retyped(value, rank_kept)
+            if is_tensor(value.type):
+                return self._retyped(value, to_memref(value.type))
             return value
         return self.buffers[value]
 
-    def _retyped(self, value: BlockArgument, type_: MemRefType) -> SSAValue:
-        if value not in self.buffers:
-            from xdsl.rewriter import Rewriter
-
-            dims = self.dims[value]
-            new = Rewriter.replace_value_with_new_type(value, type_)
-            self.dims[new] = dims
-            self.buffers[new] = new
-            return new
-        return self.buffers[value]
+    def _retyped(self, value: BlockArgument, type_: MemRefType[Attribute]) -> SSAValue:
+        dims = self.dims[value]
+        new = Rewriter.replace_value_with_new_type(value, type_)
+        self.dims[new] = dims
+        return new
 
     @staticmethod
     def _copy(source: SSAValue, target: SSAValue, build: Builder) -> None:
         """``target[…] = source[…]``."""
         shape = shape_of(target.type) or ()
-        assert isinstance(target.type, MemRefType)
-        block = Block(arg_types=[target.type.element_type] * 2)
+        block = Block(arg_types=[element_of(target.type)] * 2)
         block.add_op(linalg.YieldOp(block.args[0]))
         maps = [AffineMapAttr(AffineMap.identity(len(shape)))] * 2
         iterators = [IteratorTypeAttr.parallel()] * len(shape)
@@ -222,17 +217,22 @@ def _sizes(value: SSAValue) -> tuple[SSAValue, ...]:
 
 def _empty_of(value: SSAValue) -> tensor.EmptyOp:
     """The ``tensor.empty`` that gave ``value`` its sizes."""
-    owner = value.owner
-    while not isinstance(owner, tensor.EmptyOp):
-        if not isinstance(owner, linalg.GenericOp | linalg.FillOp):
+    match value.owner:
+        case tensor.EmptyOp() as op:
+            return op
+        case linalg.GenericOp() | linalg.FillOp() as op:
+            return _empty_of(op.outputs[0])
+        case _:
             raise Refused(Diagnostic("kernel-unsupported", "a tensor's sizes do not come from `tensor.empty`"))
-        owner = owner.outputs[0].owner
-    return owner
 
 
 def _is_start(op: Operation, value: SSAValue) -> bool:
     """Whether ``op`` uses ``value`` only as what its own result starts from."""
-    return isinstance(op, linalg.GenericOp) and value in op.outputs and value not in op.inputs
+    match op:
+        case linalg.GenericOp():
+            return value in op.outputs and value not in op.inputs
+        case _:
+            return False
 
 
 def _constant_of(value: SSAValue) -> int:
@@ -245,9 +245,7 @@ def _constant_of(value: SSAValue) -> int:
 def _set_types(function: func.FuncOp, outputs: int) -> None:
     inputs: list[SSAValue] = []
     for argument in function.body.block.args:
-        if isinstance(argument.type, TensorType):
-            from xdsl.rewriter import Rewriter
-
+        if is_tensor(argument.type):
             inputs.append(Rewriter.replace_value_with_new_type(argument, to_memref(argument.type)))
         else:
             inputs.append(argument)

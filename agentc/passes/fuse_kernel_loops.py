@@ -88,7 +88,8 @@ def iterations_match(first: scf.ParallelOp, second: scf.ParallelOp) -> bool:
 
 def _common_place(places: Sequence[Place], loop: SSAValue) -> set[int]:
     """Positions at which every access has ``loop`` as index."""
-    return set.intersection(*({n for n, index in enumerate(p) if index is loop} for p in places))
+    common = [{n for n, index in enumerate(p) if index is loop} for p in places]
+    return {n for n in common[0] if all(n in other for other in common)} if common else set()
 
 
 def needed_before(second: Operation, between: Sequence[Operation]) -> list[Operation]:

@@ -1,17 +1,25 @@
 """Fuses elementwise tensor code into what uses it."""
 
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from xdsl.context import Context
 from xdsl.dialects import arith, linalg, math
-from xdsl.dialects.builtin import AffineMapAttr, MemRefType, ModuleOp, TensorType
+from xdsl.dialects.builtin import AffineMapAttr, ModuleOp
 from xdsl.dialects.linalg import IteratorType
-from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
+from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineMap
 from xdsl.passes import ModulePass
-from xdsl.pattern_rewriter import GreedyRewritePatternApplier, PatternRewriter, PatternRewriteWalker, RewritePattern
-from xdsl.pattern_rewriter import op_type_rewrite_pattern
+from xdsl.pattern_rewriter import (
+    GreedyRewritePatternApplier,
+    PatternRewriter,
+    PatternRewriteWalker,
+    RewritePattern,
+    op_type_rewrite_pattern,
+)
 from xdsl.transforms.dead_code_elimination import region_dce
+
+from agentc.analyses.kernel_dims import element_of
 
 EXPENSIVE = (arith.DivfOp, math.ExpOp, math.LogOp, math.SqrtOp, math.TanhOp, math.SinOp, math.CosOp, math.PowFOp)
 """Not worth computing twice: a division or a call of a math function costs more than a load and a store."""
@@ -19,10 +27,16 @@ CHEAP_OPS = 4
 """An elementwise body of at most as many cheap ops is recomputed rather than stored."""
 
 
-def is_elementwise(op: Operation) -> bool:
+def is_elementwise(op: Operation | Block) -> TypeGuard[linalg.GenericOp]:
     """Whether ``op`` computes each element of its one result by itself, in the order of the result."""
-    if not isinstance(op, linalg.GenericOp) or len(op.results) != 1:
-        return False
+    match op:
+        case linalg.GenericOp():
+            return len(op.results) == 1 and _is_elementwise(op)
+        case _:
+            return False
+
+
+def _is_elementwise(op: linalg.GenericOp) -> bool:
     if any(t.data != IteratorType.PARALLEL for t in op.iterator_types):
         return False
     rank = len(op.iterator_types)
@@ -45,11 +59,9 @@ def should_fuse(producer: Operation, consumer: linalg.GenericOp, index: int) -> 
     """Whether input ``index`` of ``consumer`` is better computed in its body."""
     if not is_elementwise(producer) or producer.parent is not consumer.parent:
         return False
-    assert isinstance(producer, linalg.GenericOp)
     if is_cheap(producer):
         return True
-    uses = [u for u in producer.results[0].uses]
-    return len(uses) == 1 and covers(consumer.indexing_maps.data[index].data)
+    return len(list(producer.results[0].uses)) == 1 and covers(consumer.indexing_maps.data[index].data)
 
 
 def fuse(producer: linalg.GenericOp, consumer: linalg.GenericOp, index: int) -> linalg.GenericOp:
@@ -61,7 +73,7 @@ def fuse(producer: linalg.GenericOp, consumer: linalg.GenericOp, index: int) -> 
     wanted = [(producer.inputs[i], inner[i]) for i in range(len(producer.inputs))]
     wanted += [(consumer.inputs[i], consumer.indexing_maps.data[i].data) for i in kept]
     inputs = list(dict.fromkeys(wanted))
-    block = Block(arg_types=[*(_element(v) for v, _ in inputs), *(_element(v) for v in consumer.outputs)])
+    block = Block(arg_types=[*(element_of(v.type) for v, _ in inputs), *(element_of(v.type) for v in consumer.outputs)])
     places = [block.args[inputs.index(pair)] for pair in wanted]
     split = len(producer.inputs)
     mapper: dict[SSAValue, SSAValue] = dict(zip(producer.body.block.args, places[:split], strict=False))
@@ -80,16 +92,12 @@ def fuse(producer: linalg.GenericOp, consumer: linalg.GenericOp, index: int) -> 
     )
 
 
-def _element(value: SSAValue) -> Attribute:
-    return value.type.element_type if isinstance(value.type, TensorType | MemRefType) else value.type
-
-
 def _clone_body(op: linalg.GenericOp, block: Block, mapper: dict[SSAValue, SSAValue]) -> SSAValue:
     """Append the body of ``op`` without its yield; the value that it yields."""
     for inner in op.body.block.ops:
         if isinstance(inner, linalg.YieldOp):
             value = inner.operands[0]
-            return mapper.get(value, value)
+            return mapper[value] if value in mapper else value
         block.add_op(inner.clone(value_mapper=mapper))
     raise ValueError("a linalg.generic ends with linalg.yield")
 
@@ -104,9 +112,9 @@ class FuseProducer(RewritePattern):
         for index, value in enumerate(op.inputs):
             producer = value.owner
             if isinstance(producer, linalg.GenericOp) and should_fuse(producer, op, index):
-                rewriter.replace_op(op, fuse(producer, op, index))
+                rewriter.replace(op, fuse(producer, op, index))
                 if not producer.results[0].uses:
-                    rewriter.erase_op(producer)
+                    rewriter.erase(producer)
                 return
 
 

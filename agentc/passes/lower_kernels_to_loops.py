@@ -167,9 +167,11 @@ class Nest:
 
     def _ordered(self, build: Builder, loops: Sequence[int], at: dict[int, SSAValue], last: Sequence[int]) -> None:
         if not loops:
-            self.lowering.nest(
-                build, [self.extents[i] for i in last], lambda b, i: self._accumulate(b, {**at, **dict(zip(last, i))})
-            )
+
+            def add(inner: Builder, indices: Sequence[SSAValue]) -> None:
+                self._accumulate(inner, {**at, **dict(zip(last, indices, strict=True))})
+
+            self.lowering.nest(build, [self.extents[i] for i in last], add)
             return
         block = Block(arg_types=[IndexType()])
         inner = Builder(InsertPoint.at_end(block))
@@ -208,7 +210,9 @@ class Nest:
             value = self._element(inner, here, skip=combiner)
         pair = Block(arg_types=[value.type] * 2)
         accumulator = self.op.body.block.args[-1]
-        mapper = {o: pair.args[0] if o is accumulator else pair.args[1] for o in combiner.operands}
+        mapper: dict[SSAValue, SSAValue] = {
+            o: pair.args[0] if o is accumulator else pair.args[1] for o in combiner.operands
+        }
         combined = combiner.clone(value_mapper=mapper)
         pair.add_ops([combined, scf.ReduceReturnOp(combined.results[0])])
         block.add_op(scf.ReduceOp([value], [Region(pair)]))
@@ -233,12 +237,12 @@ class Nest:
         for inner in body.ops:
             if inner is skip:
                 other = next(o for o in inner.operands if o is not body.args[-1])
-                mapper[inner.results[0]] = mapper.get(other, other)
+                mapper[inner.results[0]] = mapper[other] if other in mapper else other
             elif not isinstance(inner, linalg.YieldOp):
                 build.insert(inner.clone(value_mapper=mapper))
         assert body.last_op is not None
         result = body.last_op.operands[0]
-        return mapper.get(result, result)
+        return mapper[result] if result in mapper else result
 
     @property
     def _out_map(self) -> AffineMap:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from xdsl.builder import Builder
 from xdsl.context import Context
 from xdsl.dialects import arith, func, memref, scf
-from xdsl.dialects.builtin import ArrayAttr, IndexType, ModuleOp, StringAttr
+from xdsl.dialects.builtin import ArrayAttr, IndexType, IntegerAttr, ModuleOp, StringAttr
 from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint
@@ -44,7 +44,7 @@ class Outline:
         self._names: dict[SSAValue, str] = dict(zip(arguments, names, strict=False))
         made = [op.memref for op in self.function.body.block.ops if isinstance(op, memref.AllocOp)]
         self._names.update((v, f"tmp{i}") for i, v in enumerate(made))
-        self._order = [*arguments, *made]
+        self._order: list[SSAValue] = [*arguments, *made]
         for group in groups(list(self.function.body.block.ops)):
             self._outline(group)
         return self.phases
@@ -128,7 +128,8 @@ class Outline:
                 assert isinstance(axis, int)
                 return self._dims[op.source][axis]
             case arith.ConstantOp() as op:
-                return op.value.value.data  # pyright: ignore[reportUnknownMemberType, reportAttributeAccessIssue, reportUnknownVariableType]
+                assert isinstance(op.value, IntegerAttr)
+                return op.value.value.data
             case _:
                 raise Refused(Diagnostic("kernel-unsupported", "a loop's range is no size of an argument"))
 

@@ -1,12 +1,12 @@
 """The calling convention of a compiled tensor kernel, as plain data.
 
-Every machine function that a kernel becomes takes its parameters in this order: one pointer per tensor argument, result
-and temporary (C-contiguous, no two overlapping) and the scalars, in the order of ``parameters``; then one 64-bit size per
-name in ``sizes``.
+Every machine function that a kernel becomes takes its parameters in this order: arguments, results and temporaries,
+each a pointer to an array (C-contiguous, no two overlapping) or a number; for a ``rows`` phase the range to do; then
+one 64-bit size for each name in ``sizes``.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -72,15 +72,13 @@ class KernelAbi:
             raise ValueError(f"kernel ABI of schema {data.get('schema')!r}, not 1")
         return KernelAbi(
             data["name"],
-            *(tuple(_parameter(p) for p in data[key]) for key in ("arguments", "results", "temporaries")),
+            _parameters(data["arguments"]),
+            _parameters(data["results"]),
+            _parameters(data["temporaries"]),
             tuple(data["sizes"]),
-            tuple(
-                Phase(p["symbol"], tuple(p["arguments"]), tuple(p["sizes"]), p["rows"])  #
-                for p in data["phases"]
-            ),
+            tuple(Phase(p["symbol"], tuple(p["arguments"]), tuple(p["sizes"]), p["rows"]) for p in data["phases"]),
         )
 
 
-def _parameter(data: Mapping[str, Any]) -> Parameter:
-    dims = data["dims"]
-    return Parameter(data["name"], data["dtype"], None if dims is None else tuple(dims))
+def _parameters(rows: Sequence[Mapping[str, Any]]) -> tuple[Parameter, ...]:
+    return tuple(Parameter(r["name"], r["dtype"], None if r["dims"] is None else tuple(r["dims"])) for r in rows)

@@ -1,5 +1,8 @@
 """Runs compiled tensor kernels on NumPy arrays, over several threads where rows are independent."""
 
+# llvmlite has no type stubs.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownArgumentType=false
+
 import ctypes
 import os
 from collections.abc import Mapping, Sequence
@@ -32,7 +35,7 @@ C_SCALARS: Mapping[str, Any] = {
     "i1": ctypes.c_bool,
 }
 SERIAL_BYTES = 1 << 18
-"""A phase that touches less is not worth waking threads for (a wake-up costs about what 256 KiB of memory traffic do)."""
+"""A phase that touches less is not worth waking threads for: a wake-up costs about as much as this traffic."""
 
 
 class KernelCallError(ValueError):
@@ -94,7 +97,9 @@ class NativeKernel:
             raise KernelCallError(f"`{self.abi.name}` takes ({wanted}); {_problem(unknown, missing, len(arguments))}")
         return [given[n] if n in given else named[n] for n in names]
 
-    def _results(self, out: "Array | Sequence[Array] | None", sizes: Mapping[str, int], inputs: list[Any]) -> list[Array]:
+    def _results(
+        self, out: "Array | Sequence[Array] | None", sizes: Mapping[str, int], inputs: list[Any]
+    ) -> list[Array]:
         if out is None:
             return [_empty(p, sizes) for p in self.abi.results]
         given = [out] if isinstance(out, np.ndarray) else list(out)
@@ -103,7 +108,7 @@ class NativeKernel:
         for i, (parameter, array) in enumerate(zip(self.abi.results, given, strict=True)):
             _check_result(parameter, array, sizes)
             others = [*inputs, *given[:i]]
-            if any(isinstance(o, np.ndarray) and np.may_share_memory(o, array) for o in others):
+            if any(hasattr(o, "ctypes") and np.may_share_memory(o, array) for o in others):
                 raise KernelCallError(f"`{parameter.name}`: results must not share memory with anything")
         return given
 
@@ -156,7 +161,7 @@ def _checked(parameter: Parameter, value: Any, sizes: dict[str, int]) -> Any:
     """``value`` as the machine code takes it; what its sizes are goes to ``sizes``."""
     if parameter.dims is None:
         if isinstance(value, int | float | np.generic) or np.ndim(value) == 0:
-            return value.item() if isinstance(value, np.generic | np.ndarray) else value
+            return np.asarray(value).item()
         raise KernelCallError(f"`{parameter.name}` is a number, not an array of shape {np.shape(value)}")
     array: Array = np.asarray(value)
     wanted = np.dtype(DTYPES[parameter.dtype])
@@ -183,7 +188,9 @@ def _empty(parameter: Parameter, sizes: Mapping[str, int]) -> Array:
 def _check_result(parameter: Parameter, array: Array, sizes: Mapping[str, int]) -> None:
     wanted = _shape(parameter.dims or (), sizes)
     if array.shape != wanted or array.dtype != np.dtype(DTYPES[parameter.dtype]):
-        raise KernelCallError(f"`{parameter.name}` is {array.dtype}{list(array.shape)}, not {parameter.dtype}{list(wanted)}")
+        raise KernelCallError(
+            f"`{parameter.name}` is {array.dtype}{list(array.shape)}, not {parameter.dtype}{list(wanted)}"
+        )
     if not (array.flags.c_contiguous and array.flags.writeable):
         raise KernelCallError(f"`{parameter.name}` is not contiguous and writable")
 

@@ -13,11 +13,9 @@ if TYPE_CHECKING:
 DEFAULT_TARGETS = ("sm_80", "sm_90a", "sm_100")
 
 
-def emit(
-    kernels: "Mapping[str, ModuleOp]", out: Path, *, targets: Sequence[str] = DEFAULT_TARGETS
-) -> list[Artifact]:
-    """Write, for each kernel lowered for a GPU, ``NAME.cu`` and ``NAME.abi.json``, the headers that the former includes,
-    and ``SM/NAME.ptx`` and ``.cubin`` for each target. Without a compiler the source's note says so.
+def emit(kernels: "Mapping[str, ModuleOp]", out: Path, *, targets: Sequence[str] = DEFAULT_TARGETS) -> list[Artifact]:
+    """Write, for each kernel lowered for a GPU, ``NAME.cu`` and ``NAME.abi.json``, the headers that it includes, and
+    ``SM/NAME.ptx`` and ``.cubin`` for each target. Without a compiler the source's note says so.
 
     Raises:
         Refused: ``kernel-target`` for what is no ``sm_…``, ``kernel-unsupported`` for what is no lowered kernel.

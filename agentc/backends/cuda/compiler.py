@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 INCLUDE = Path(__file__).parent / "include"
-HEADERS = ("agentc_cuda.cuh", "agentc_host.hpp")
+HEADERS = ("agentc_cuda.cuh", "agentc_host.h")
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,14 @@
 """The body of a kernel phase as CUDA C++: who does which iteration, and where threads wait for each other."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from xdsl.dialects import arith, func, memref, scf
-from xdsl.dialects.builtin import IndexType, IntegerAttr, MemRefType
+from xdsl.dialects.builtin import IndexType, IntegerAttr
 from xdsl.ir import Block, Operation, SSAValue
 
-from agentc.analyses.kernel_dims import argument_names, value_dims
+from agentc.analyses.kernel_dims import argument_names, element_of, value_dims
 from agentc.analyses.reductions import is_neutral, neutral
 from agentc.backends.cuda.scalars import c_type, expression, literal
 from agentc.plan.kernels import Dim
@@ -67,7 +67,7 @@ class DeviceBody:
         self.lines.append("  " * self.depth + text)
 
     @contextmanager
-    def braces(self, head: str) -> Iterator[None]:
+    def braces(self, head: str) -> Generator[None]:
         """``head { … }``."""
         self.write(f"{head} {{")
         self.depth += 1
@@ -168,7 +168,7 @@ class DeviceBody:
             self.block(op.body.block)
 
     def loop(self, op: scf.ParallelOp) -> None:
-        """A parallel loop inside a row: over the threads of the group, or in order where a loop inside walks memory better."""
+        """A parallel loop inside a row: shared by the group, or in order where a loop inside walks memory better."""
         inner = inner_loops(op)
         better = any(ends_with(i, i.body.block.args[0]) > ends_with(op, op.body.block.args[0]) for i in inner)
         if self.group and not (inner and better):
@@ -219,9 +219,7 @@ class DeviceBody:
         self.group = True
         self._finish(op, names, across=True)
 
-    def strided_loop(
-        self, op: scf.ParallelOp, sums: Sequence[str], first: str, step: str, low: str, high: str
-    ) -> None:
+    def strided_loop(self, op: scf.ParallelOp, sums: Sequence[str], first: str, step: str, low: str, high: str) -> None:
         """The iterations ``low + first``, ``low + first + step``, …; four neighbors at a time where memory allows."""
         start = low
         if packs := packed_accesses(op, self.dims):
@@ -277,8 +275,7 @@ class DeviceBody:
             self.write(f"const auto {name} = agentc::load_pack({place});")
             loaded[access.res] = name
         else:
-            assert isinstance(access.memref.type, MemRefType)
-            self.write(f"agentc::Pack<{c_type(access.memref.type.element_type)}> {name};")
+            self.write(f"agentc::Pack<{c_type(element_of(access.memref.type))}> {name};")
             stored.append((access, name))
 
     def _unrolled(
@@ -316,9 +313,7 @@ def combiners(op: scf.ParallelOp) -> list[Operation]:
     return found
 
 
-def packed_accesses(
-    op: scf.ParallelOp, dims: dict[SSAValue, tuple[Dim, ...]]
-) -> list[memref.LoadOp | memref.StoreOp]:
+def packed_accesses(op: scf.ParallelOp, dims: dict[SSAValue, tuple[Dim, ...]]) -> list[memref.LoadOp | memref.StoreOp]:
     """The loads and stores along the loop, if all of a simple body can be moved by fours; else none."""
     index = op.body.block.args[0]
     found: list[memref.LoadOp | memref.StoreOp] = []
@@ -331,16 +326,15 @@ def packed_accesses(
                 if isinstance(inner, memref.StoreOp):
                     return []
                 continue
-            assert isinstance(inner.memref.type, MemRefType)
-            if along != [len(inner.indices) - 1] or element_bytes(inner.memref.type) > MAX_PACKED_BYTES:
+            if along != [len(inner.indices) - 1] or element_bytes(inner.memref) > MAX_PACKED_BYTES:
                 return []
             found.append(inner)
     return found
 
 
-def element_bytes(type_: MemRefType) -> int:
-    """Bytes of an element."""
-    return {"f32": 4, "i32": 4, "i8": 1, "i1": 1}.get(str(type_.element_type), 8)
+def element_bytes(memory: SSAValue) -> int:
+    """Bytes of an element of ``memory``."""
+    return {"f32": 4, "i32": 4, "i8": 1, "i1": 1}.get(str(element_of(memory.type)), 8)
 
 
 RESERVED = frozenset(
@@ -352,6 +346,6 @@ RESERVED = frozenset(
 
 
 def safe(name: str) -> str:
-    """``name`` as an identifier that C++ and the generated code leave free; ``low`` and ``high`` are the phase's own."""
+    """``name`` as an identifier that C++ and the generated code leave free."""
     kept = "".join(c if c.isascii() and (c.isalnum() or c == "_") else "_" for c in name)
     return f"{kept}_" if kept in RESERVED or kept[:1].isdigit() else kept

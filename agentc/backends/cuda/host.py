@@ -19,7 +19,7 @@ def host_compiler() -> str | None:
 
 
 class HostKernel:
-    """A kernel's launcher, compiled from its CUDA text with the fibers of ``agentc_host.hpp`` in place of a GPU."""
+    """A kernel's launcher, compiled from its CUDA text with the fibers of ``agentc_host.h`` in place of a GPU."""
 
     def __init__(self, text: str, abi: KernelAbi, folder: Path) -> None:
         """Compile ``text`` in ``folder``.

@@ -4,8 +4,10 @@ import struct
 from collections.abc import Mapping, Sequence
 
 from xdsl.dialects import arith, math
-from xdsl.dialects.builtin import FloatAttr, IndexType, IntegerAttr, IntegerType
+from xdsl.dialects.builtin import FloatAttr, IndexType, IntegerAttr
 from xdsl.ir import Attribute, Operation
+
+from agentc.analyses.kernel_dims import is_integer
 
 C_TYPES: Mapping[str, str] = {
     "f32": "float",
@@ -68,7 +70,7 @@ def c_type(type_: Attribute) -> str:
 
 def literal(value: float, type_: Attribute) -> str:
     """A constant of ``type_``, exact."""
-    if isinstance(type_, IndexType | IntegerType):
+    if isinstance(type_, IndexType) or is_integer(type_):
         name = c_type(type_)
         return str(int(value)) if name == "int64_t" and abs(value) < 1 << 31 else f"static_cast<{name}>({int(value)}ll)"
     single = str(type_) == "f32"

@@ -12,10 +12,8 @@ if TYPE_CHECKING:
 DEFAULT_TARGETS = ("x86-64", "x86-64-v3", "x86-64-v4", "aarch64")
 
 
-def emit(
-    kernels: "Mapping[str, ModuleOp]", out: Path, *, targets: Sequence[str] = DEFAULT_TARGETS
-) -> list[Artifact]:
-    """Write, for each lowered kernel, ``NAME.h`` and ``NAME.abi.json``, and for each target ``TARGET/NAME.ll`` and ``.o``.
+def emit(kernels: "Mapping[str, ModuleOp]", out: Path, *, targets: Sequence[str] = DEFAULT_TARGETS) -> list[Artifact]:
+    """Write, for each lowered kernel, ``NAME.h`` and ``NAME.abi.json``; for each target ``TARGET/NAME.ll`` and ``.o``.
 
     Raises:
         Refused: ``kernel-target`` for an unknown target, ``kernel-unsupported`` for what is no lowered kernel.

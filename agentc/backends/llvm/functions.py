@@ -5,6 +5,10 @@ The single-precision coefficients and the double-precision rational for exp are 
 results too. Nothing here is reassociated: the reductions of the argument depend on the order of rounding.
 """
 
+# llvmlite has no type stubs.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
+
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -42,12 +46,17 @@ class ExpShape:
 
 
 EXP_SHAPES: Mapping[str, ExpShape] = {
-    "f32": ExpShape(
-        ir.IntType(32), 12582912.0, 0x4B400000, 0.693359375, -2.12194440e-4, -104.0, 89.0, 127, 23
-    ),
+    "f32": ExpShape(ir.IntType(32), 12582912.0, 0x4B400000, 0.693359375, -2.12194440e-4, -104.0, 89.0, 127, 23),
     "f64": ExpShape(
-        ir.IntType(64), 6755399441055744.0, 0x4338000000000000,
-        6.93145751953125e-1, 1.42860682030941723212e-6, -746.0, 710.0, 1023, 52,
+        ir.IntType(64),
+        6755399441055744.0,
+        0x4338000000000000,
+        6.93145751953125e-1,
+        1.42860682030941723212e-6,
+        -746.0,
+        710.0,
+        1023,
+        52,
     ),  # fmt: skip
 }
 
@@ -58,7 +67,7 @@ class Functions:
     def __init__(self, module: ir.Module) -> None:
         self.module = module
 
-    def get(self, name: str, type_: ir.Type) -> ir.Function:
+    def get(self, name: str, type_: Any) -> ir.Function:
         """The function ``name`` (``exp``, ``log`` or ``tanh``) on ``type_``."""
         short = type_.intrinsic_name
         body = BODIES.get((name, short))
@@ -68,7 +77,7 @@ class Functions:
         found = self.module.globals.get(symbol)
         return found if isinstance(found, ir.Function) else self._make(symbol, type_, body)
 
-    def _make(self, symbol: str, type_: ir.Type, body: "Body") -> ir.Function:
+    def _make(self, symbol: str, type_: Any, body: "Body") -> ir.Function:
         function = ir.Function(self.module, ir.FunctionType(type_, [type_]), symbol)
         function.linkage = "internal"
         function.attributes.add("alwaysinline")
@@ -84,7 +93,7 @@ def _number(value: float, like: Any) -> ir.Constant:
     return ir.Constant(like.type, value)
 
 
-def _polynomial(build: ir.IRBuilder, x: Any, coefficients: Sequence[float]) -> Any:
+def _polynomial(build: Any, x: Any, coefficients: Sequence[float]) -> Any:
     """Horner's scheme, highest power first."""
     total: Any = _number(coefficients[0], x)
     for coefficient in coefficients[1:]:
@@ -92,19 +101,19 @@ def _polynomial(build: ir.IRBuilder, x: Any, coefficients: Sequence[float]) -> A
     return total
 
 
-def _fma(build: ir.IRBuilder, a: Any, b: Any, c: Any) -> Any:
+def _fma(build: Any, a: Any, b: Any, c: Any) -> Any:
     """``a * b + c``, fused where the processor can."""
     return build.fadd(build.fmul(a, b, flags=FLAGS), c, flags=FLAGS)
 
 
-def _clamp(build: ir.IRBuilder, x: Any, low: float, high: float) -> Any:
+def _clamp(build: Any, x: Any, low: float, high: float) -> Any:
     """NaN stays NaN, as it compares false."""
     x = build.select(build.fcmp_ordered("<", x, _number(low, x)), _number(low, x), x)
     return build.select(build.fcmp_ordered(">", x, _number(high, x)), _number(high, x), x)
 
 
-def _exp(functions: Functions, build: ir.IRBuilder, x: Any) -> Any:
-    """2^n x e^r with n whole and r in ±ln(2)/2; 2^n is made in two factors, so that subnormal results come out right."""
+def _exp(functions: Functions, build: Any, x: Any) -> Any:
+    """2^n x e^r with n whole and r in ±ln(2)/2; 2^n is made of two factors, so that subnormal results are right."""
     short: str = x.type.intrinsic_name
     shape = EXP_SHAPES[short]
     x = _clamp(build, x, shape.smallest, shape.largest)
@@ -122,20 +131,20 @@ def _exp(functions: Functions, build: ir.IRBuilder, x: Any) -> Any:
     return power
 
 
-def _exp_f32(build: ir.IRBuilder, r: Any) -> Any:
+def _exp_f32(build: Any, r: Any) -> Any:
     square = build.fmul(r, r, flags=FLAGS)
     linear = build.fadd(r, _number(1.0, r), flags=FLAGS)
     return _fma(build, _polynomial(build, r, EXP_F32), square, linear)
 
 
-def _exp_f64(build: ir.IRBuilder, r: Any) -> Any:
+def _exp_f64(build: Any, r: Any) -> Any:
     square = build.fmul(r, r, flags=FLAGS)
     odd = build.fmul(r, _polynomial(build, square, EXP_F64_P), flags=FLAGS)
     ratio = build.fdiv(odd, build.fsub(_polynomial(build, square, EXP_F64_Q), odd, flags=FLAGS))
     return _fma(build, ratio, _number(2.0, r), _number(1.0, r))
 
 
-def _log_f32(functions: Functions, build: ir.IRBuilder, x: Any) -> Any:
+def _log_f32(functions: Functions, build: Any, x: Any) -> Any:
     """log(m x 2^e) with m in [sqrt(1/2), sqrt(2))."""
     i32 = ir.IntType(32)
     tiny = build.fcmp_ordered("<", x, _number(1.1754943508222875e-38, x))
@@ -157,14 +166,14 @@ def _log_f32(functions: Functions, build: ir.IRBuilder, x: Any) -> Any:
     return _log_specials(build, x, result)
 
 
-def _log_specials(build: ir.IRBuilder, x: Any, result: Any) -> Any:
+def _log_specials(build: Any, x: Any, result: Any) -> Any:
     infinity, zero = _number(float("inf"), x), _number(0.0, x)
     result = build.select(build.fcmp_ordered("==", x, infinity), infinity, result)
     result = build.select(build.fcmp_ordered("==", x, zero), _number(float("-inf"), x), result)
     return build.select(build.fcmp_unordered("<", x, zero), _number(float("nan"), x), result)
 
 
-def _tanh_f32(functions: Functions, build: ir.IRBuilder, x: Any) -> Any:
+def _tanh_f32(functions: Functions, build: Any, x: Any) -> Any:
     """A polynomial near 0, where the other form cancels; 1 - 2 / (e^2|x| + 1) with the sign of x elsewhere."""
     magnitude = build.call(functions.module.declare_intrinsic("llvm.fabs", [x.type]), [x])
     power = build.call(functions.get("exp", x.type), [build.fadd(magnitude, magnitude)])
@@ -175,7 +184,7 @@ def _tanh_f32(functions: Functions, build: ir.IRBuilder, x: Any) -> Any:
     return build.select(build.fcmp_ordered("<", magnitude, _number(0.625, x)), near, far)
 
 
-def _two(type_: ir.Type) -> ir.FunctionType:
+def _two(type_: Any) -> ir.FunctionType:
     return ir.FunctionType(type_, [type_, type_])
 
 

@@ -1,5 +1,9 @@
 """Scalar ops of ``arith`` and ``math`` as LLVM instructions."""
 
+# llvmlite has no type stubs.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
+
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias, cast
 
@@ -8,6 +12,7 @@ from xdsl.dialects import arith, math
 from xdsl.dialects.builtin import FloatAttr, IndexType, IntegerAttr, IntegerType
 from xdsl.ir import Attribute, Operation
 
+from agentc.analyses.kernel_dims import bits
 from agentc.backends.llvm.functions import Functions
 
 Values: TypeAlias = list[Any]
@@ -54,12 +59,12 @@ CASTS: Mapping[type[Operation], str] = {
 FLOAT_PREDICATES: Mapping[str, str] = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 
 
-def llvm_type(type_: Attribute) -> ir.Type:
+def llvm_type(type_: Attribute) -> Any:
     """The LLVM type of a scalar."""
     if isinstance(type_, IndexType):
         return I64
     if isinstance(type_, IntegerType):
-        return ir.IntType(type_.width.data)
+        return ir.IntType(bits(type_))
     return {"f32": ir.FloatType(), "f64": ir.DoubleType()}[str(type_)]
 
 
@@ -75,7 +80,7 @@ class Scalars:
     def __init__(self, functions: Functions) -> None:
         self.functions = functions
 
-    def emit(self, build: ir.IRBuilder, op: Operation, values: Values) -> Any:
+    def emit(self, build: Any, op: Operation, values: Values) -> Any:
         """The value of ``op``, or ``None`` if it is no scalar op."""
         kind = type(op)
         if kind in FLOAT_BINARY:
@@ -90,11 +95,11 @@ class Scalars:
             return getattr(build, CASTS[kind])(values[0], llvm_type(op.results[0].type))
         return self._other(build, op, values)
 
-    def _intrinsic(self, build: ir.IRBuilder, name: str, op: Operation, values: Values) -> Any:
+    def _intrinsic(self, build: Any, name: str, op: Operation, values: Values) -> Any:
         callee = self.functions.module.declare_intrinsic(name, [values[0].type], _signature(values))
         return build.call(callee, values, fastmath=flags_of(op))
 
-    def _other(self, build: ir.IRBuilder, op: Operation, values: Values) -> Any:
+    def _other(self, build: Any, op: Operation, values: Values) -> Any:
         other: Mapping[type[Operation], Callable[[], Any]] = {
             arith.ConstantOp: lambda: constant(cast(arith.ConstantOp, op)),
             arith.NegfOp: lambda: build.fneg(values[0], flags=flags_of(op)),
@@ -107,7 +112,7 @@ class Scalars:
         make = other.get(type(op))
         return make() if make else None
 
-    def _to_integer(self, build: ir.IRBuilder, op: Operation, value: Any) -> Any:
+    def _to_integer(self, build: Any, op: Operation, value: Any) -> Any:
         """Toward zero; out of range saturates and NaN is 0, where a plain conversion would be undefined."""
         target = llvm_type(op.results[0].type)
         suffix = f"{target.intrinsic_name}.{value.type.intrinsic_name}"
@@ -130,19 +135,19 @@ def constant(op: arith.ConstantOp) -> ir.Constant:
     return ir.Constant(llvm_type(op.result.type), number)
 
 
-def _compare_floats(build: ir.IRBuilder, op: arith.CmpfOp, values: Values) -> Any:
+def _compare_floats(build: Any, op: arith.CmpfOp, values: Values) -> Any:
     name = arith.CMPF_COMPARISON_OPERATIONS[op.predicate.value.data]
     emit = build.fcmp_unordered if name.startswith("u") else build.fcmp_ordered
     return emit(FLOAT_PREDICATES[name[1:]], *values, flags=())
 
 
-def _compare_integers(build: ir.IRBuilder, op: arith.CmpiOp, values: Values) -> Any:
+def _compare_integers(build: Any, op: arith.CmpiOp, values: Values) -> Any:
     name = arith.CMPI_COMPARISON_OPERATIONS[op.predicate.value.data]
     emit = build.icmp_unsigned if name.startswith("u") else build.icmp_signed
     return emit(FLOAT_PREDICATES[name if name in ("eq", "ne") else name[1:]], *values)
 
 
-def _index_cast(build: ir.IRBuilder, op: Operation, value: Any) -> Any:
+def _index_cast(build: Any, op: Operation, value: Any) -> Any:
     target = llvm_type(op.results[0].type)
     if value.type == target:
         return value

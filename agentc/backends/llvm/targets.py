@@ -1,5 +1,9 @@
 """Processors that the LLVM backend knows, and the optimizer."""
 
+# llvmlite has no type stubs.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
+
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,6 +1,10 @@
 """From lowered kernels (``func``, ``scf``, ``memref``, ``arith``, ``math``) to LLVM IR."""
 
-from collections.abc import Iterator, Sequence
+# llvmlite has no type stubs.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
+
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -69,7 +73,7 @@ class FunctionTranslation:
         arguments = function.body.block.args
         self.values: dict[SSAValue, Any] = dict(zip(arguments, made.args, strict=False))
         self.sizes: dict[str, Any] = dict(zip(names, made.args[len(arguments) :], strict=True))
-        self.build = ir.IRBuilder(made.append_basic_block("entry"))
+        self.build: Any = ir.IRBuilder(made.append_basic_block("entry"))
 
     def run(self) -> None:
         """Fill the function."""
@@ -151,10 +155,10 @@ class FunctionTranslation:
 
     def _for(self, op: scf.ForOp) -> None:
         """An ordered loop; values that it carries are phis."""
-        bounds = [self.values[v] for v in (op.lb, op.ub, op.step)]
+        low, high, step = (self.values[v] for v in (op.lb, op.ub, op.step))
         starts = [self.values[v] for v in op.iter_args]
         arguments = op.body.block.args
-        with self._loop(*bounds, starts) as (index, carried, finish):
+        with self._loop(low, high, step, starts) as (index, carried, finish):
             self.values.update(zip(arguments, [index, *carried], strict=True))
             self._block(op.body.block)
             last = op.body.block.last_op
@@ -166,9 +170,9 @@ class FunctionTranslation:
         """In order, here: what may run at once was cut into phases before."""
         if len(op.lowerBound) != 1:
             raise Refused(Diagnostic("kernel-unsupported", "an `scf.parallel` in a kernel is one loop"))
-        bounds = [self.values[v[0]] for v in (op.lowerBound, op.upperBound, op.step)]
+        low, high, step = (self.values[v[0]] for v in (op.lowerBound, op.upperBound, op.step))
         starts = [self.values[v] for v in op.initVals]
-        with self._loop(*bounds, starts) as (index, carried, finish):
+        with self._loop(low, high, step, starts) as (index, carried, finish):
             self.values[op.body.block.args[0]] = index
             self._block(op.body.block)
             reduce = op.body.block.last_op
@@ -187,7 +191,7 @@ class FunctionTranslation:
     @contextmanager
     def _loop(
         self, low: Any, high: Any, step: Any, starts: Sequence[Any]
-    ) -> Iterator[tuple[Any, list[Any], list[Any]]]:
+    ) -> Generator[tuple[Any, list[Any], list[Any]]]:
         """A counted loop around what is emitted in the ``with``: its index, the values carried, and a list to fill with
         their next values.
         """

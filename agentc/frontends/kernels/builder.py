@@ -9,8 +9,16 @@ from dataclasses import dataclass, replace
 
 from xdsl.builder import Builder
 from xdsl.dialects import arith, func, linalg, tensor
-from xdsl.dialects.builtin import DYNAMIC_INDEX, AffineMapAttr, IndexType, ModuleOp, StringAttr, TensorType, i64
-from xdsl.dialects.builtin import ArrayAttr
+from xdsl.dialects.builtin import (
+    DYNAMIC_INDEX,
+    AffineMapAttr,
+    ArrayAttr,
+    IndexType,
+    ModuleOp,
+    StringAttr,
+    TensorType,
+    i64,
+)
 from xdsl.dialects.linalg import IteratorTypeAttr
 from xdsl.ir import Attribute, Block, Region, SSAValue
 from xdsl.ir.affine import AffineExpr, AffineMap
@@ -55,9 +63,7 @@ class Tensor:
 
     def expanded(self, at: int) -> "Tensor":
         """With a new axis of size 1 before axis ``at``."""
-        return replace(
-            self, dims=(*self.dims[:at], 1, *self.dims[at:]), axes=(*self.axes[:at], None, *self.axes[at:])
-        )
+        return replace(self, dims=(*self.dims[:at], 1, *self.dims[at:]), axes=(*self.axes[:at], None, *self.axes[at:]))
 
     def map_to(self, loops: Sequence[int | None], rank: int) -> AffineMap:
         """The indexing map in a nest of ``rank`` loops, of which ``loops`` run over this tensor's axes."""
@@ -282,7 +288,7 @@ class KernelBuilder:
         if start is not None:
             first = constant(self._builder, start, element)
             target = self._builder.insert(linalg.FillOp([first], [target], [type_])).results[0]
-        maps = [t.map_to(l, rank) for t, l in inputs]
+        maps = [t.map_to(place, rank) for t, place in inputs]
         maps.append(AffineMap(rank, 0, tuple(AffineExpr.dimension(i) for i in kept)))
         iterators = [IteratorTypeAttr.parallel() if i in kept else IteratorTypeAttr.reduction() for i in range(rank)]
         block = Block(arg_types=[*(t.element for t, _ in inputs), element])

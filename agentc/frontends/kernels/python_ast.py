@@ -102,9 +102,7 @@ def _inline(scope: Scope, node: ast.Call, function: ast.FunctionDef, values: Map
     return results[0]
 
 
-def _check_results(
-    scope: Scope, function: ast.FunctionDef, signature: Signature, results: list[Value | None]
-) -> None:
+def _check_results(scope: Scope, function: ast.FunctionDef, signature: Signature, results: list[Value | None]) -> None:
     place = scope.source.span(function.returns or function)
     for i, result in enumerate(results):
         if not isinstance(result, Tensor):

@@ -8,6 +8,8 @@ from xdsl.dialects.builtin import AnyFloat, Float32Type, Float64Type, FloatAttr,
 from xdsl.dialects.utils import FastMathFlag
 from xdsl.ir import Attribute, Operation, SSAValue
 
+from agentc.analyses.kernel_dims import bits, is_integer
+
 FLAGS = arith.FastMathFlagsAttr(
     (FastMathFlag.REASSOC, FastMathFlag.NO_SIGNED_ZEROS, FastMathFlag.ALLOW_RECIP, FastMathFlag.ALLOW_CONTRACT)
 )
@@ -27,19 +29,31 @@ Scalar = Callable[..., Operation]
 
 
 def _binary(op: Callable[..., Operation]) -> Scalar:
-    return lambda a, b: op(a, b, FLAGS)
+    def make(a: SSAValue, b: SSAValue) -> Operation:
+        return op(a, b, FLAGS)
+
+    return make
 
 
 def _unary(op: Callable[..., Operation]) -> Scalar:
-    return lambda a: op(a, FLAGS)
+    def make(a: SSAValue) -> Operation:
+        return op(a, FLAGS)
+
+    return make
 
 
 def _compare_floats(predicate: str) -> Scalar:
-    return lambda a, b: arith.CmpfOp(a, b, predicate)
+    def make(a: SSAValue, b: SSAValue) -> Operation:
+        return arith.CmpfOp(a, b, predicate)
+
+    return make
 
 
 def _compare_integers(predicate: str) -> Scalar:
-    return lambda a, b: arith.CmpiOp(a, b, predicate)
+    def make(a: SSAValue, b: SSAValue) -> Operation:
+        return arith.CmpiOp(a, b, predicate)
+
+    return make
 
 
 FLOATS: Mapping[str, Scalar] = {
@@ -114,7 +128,7 @@ def identity(kind: str, element: Element) -> float:
         return 0.0 if kind == "sum" else 1.0
     sign = -1 if kind == "max" else 1
     if isinstance(element, IntegerType):
-        width = element.width.data
+        width = bits(element)
         return -(1 << (width - 1)) if sign < 0 else (1 << (width - 1)) - 1
     return sign * float("inf")
 
@@ -132,13 +146,13 @@ def convert(builder: Builder, value: SSAValue, target: Element) -> SSAValue:
 
 
 def _conversion(value: SSAValue, source: Attribute, target: Element) -> Operation:
-    if isinstance(source, IntegerType):
-        if not isinstance(target, IntegerType):
-            unsigned = source.width.data == 1
+    if is_integer(source):
+        if isinstance(target, Float32Type | Float64Type):
+            unsigned = bits(source) == 1
             return arith.UIToFPOp(value, target) if unsigned else arith.SIToFPOp(value, target)
-        if source.width.data > target.width.data:
+        if bits(source) > bits(target):
             return arith.TruncIOp(value, target)
-        return (arith.ExtUIOp if source.width.data == 1 else arith.ExtSIOp)(value, target)
-    if isinstance(target, IntegerType):
+        return (arith.ExtUIOp if bits(source) == 1 else arith.ExtSIOp)(value, target)
+    if is_integer(target):
         return arith.FPToSIOp(value, target)
     return arith.ExtFOp(value, target) if source == ELEMENTS["f32"] else arith.TruncFOp(value, target)

@@ -87,7 +87,9 @@ def _enter(source: KernelSource, statement: ast.stmt) -> None:
             source.functions[name] = statement
         case ast.Import(names=names):
             source.numpy |= {n.asname or n.name for n in names if n.name == "numpy"}
-        case ast.Assign(targets=[ast.Name(id=name)], value=value) | ast.AnnAssign(target=ast.Name(id=name), value=value):
+        case (
+            ast.Assign(targets=[ast.Name(id=name)], value=value) | ast.AnnAssign(target=ast.Name(id=name), value=value)
+        ):
             if value is not None and (number := number_of(value)) is not None:
                 source.constants[name] = number
         case _:

@@ -1,9 +1,9 @@
 // What agentc's generated kernels share: groups of threads that work on one row, reductions within a group, packed
-// loads and stores. Compiles with nvcc and NVRTC, and with a plain C++ compiler through agentc_host.hpp.
+// loads and stores. Compiles with nvcc and NVRTC, and with a plain C++ compiler through agentc_host.h.
 #pragma once
 
 #ifdef AGENTC_ON_HOST
-#include "agentc_host.hpp"
+#include "agentc_host.h"
 #elif defined(__CUDACC_RTC__)
 using int8_t = signed char;
 using int32_t = int;

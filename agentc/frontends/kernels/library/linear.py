@@ -36,7 +36,7 @@ def weighted_sum(weights: f32["n"], values: f32["n", "d"]) -> f32["d"]:
 
 @kernel
 def attention_pool(query: f32["d"], keys: f32["n", "d"], values: f32["n", "m"]) -> f32["m"]:
-    """One query's attention over n items (Vaswani et al., 2017): softmax of scaled dot products, then a weighted sum."""
+    """One query's attention over n items (Vaswani et al., 2017): softmax of scaled products, then a weighted sum."""
     scores = keys @ query / np.sqrt(keys.shape[1])
     powers = np.exp(scores - np.max(scores))
     return powers / np.sum(powers) @ values
