@@ -135,7 +135,7 @@ class _Filler:
             self._on_token(text)
 
 
-class _Vocabulary:
+class Vocabulary:
     """Which tokens may stand where."""
 
     def __init__(self, pieces: tuple[str | None, ...], size: int) -> None:
@@ -160,8 +160,8 @@ class _Vocabulary:
 
 
 @lru_cache(maxsize=8)
-def _vocabulary(pieces: tuple[str | None, ...], size: int) -> _Vocabulary:
-    return _Vocabulary(pieces, size)
+def _vocabulary(pieces: tuple[str | None, ...], size: int) -> Vocabulary:
+    return Vocabulary(pieces, size)
 
 
 def _is_plain(piece: str) -> bool:

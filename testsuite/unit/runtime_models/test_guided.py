@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from agentc.backends.onnx import emit_model
 from agentc.plan.models import ModelShape
 from agentc.runtime.models.fields import Field, check_answer, parse_fields
-from agentc.runtime.models.guided import fill
+from agentc.runtime.models.guided import Vocabulary, fill
 from agentc.runtime.models.llm import Decoder
 from agentc.runtime.models.sampling import Sampler
 
@@ -109,6 +109,14 @@ def test_texts_cannot_leave_their_quotes(want: str, decoder_folder: Path) -> Non
     filled = fill(model, "x", (Field("t", "text"), Field("u", "bool")), text_tokens=5)
     assert json.loads(filled.text) == filled.values
     assert (filled.values["t"] == "") == (want == '"')
+
+
+def test_only_pieces_that_need_no_escape_are_plain() -> None:
+    pieces = ("a", 'a"b', '"', '"}', "\\", "a\\", "a\n", None, "é", " b")
+    vocabulary = Vocabulary(pieces, 12)
+    plain = [piece for piece, good in zip(vocabulary.pieces, vocabulary.plain, strict=True) if good]
+    assert plain == ["a", "é", " b"]
+    assert [p for p, good in zip(vocabulary.pieces, vocabulary.closing, strict=True) if good] == ['"', '"}']
 
 
 def test_a_vocabulary_of_longer_pieces(tmp_path: Path) -> None:
