@@ -1,13 +1,21 @@
 """Stand-ins keep the architecture and are small."""
 
 import math
+from pathlib import Path
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agentc.backends.onnx import emit_model
 from agentc.backends.onnx.config import decoder_from_shape, encoder_from_shape
 from agentc.backends.onnx.stand_in import BYTE_VOCAB, decoder_shapes, encoder_shapes, stand_in
+from agentc.catalog import models
 from agentc.plan.models import ModelShape
+from agentc.runtime.models.embedding import Embedder
+from agentc.runtime.models.llm import Decoder
+from agentc.runtime.models.rerank import Reranker
 
 LLAMA_70B = ModelShape(
     "llama-3.1-70b", "decoder", 80, 8192, 64, 8, 128, 28672, 128256, max_tokens=131072, parameters=70.6e9
@@ -80,3 +88,19 @@ def test_encoders() -> None:
     names = encoder_shapes(config, classifier=True)
     assert "classifier.weight" in names and "classifier.weight" not in encoder_shapes(config, classifier=False)
     assert encoder_from_shape(stand_in(ModelShape("e", "rerank"))).layers > 0
+
+
+CATALOG = {name: shape for name, shape in models().items() if shape.kind in ("decoder", "embedding", "rerank")}
+
+
+@pytest.mark.parametrize("name", CATALOG)
+def test_every_model_of_the_catalog_has_graphs_that_run(name: str, tmp_path: Path) -> None:
+    shape = CATALOG[name]
+    role: Any = shape.kind
+    emit_model(shape, tmp_path, role=role)
+    if role == "decoder":
+        assert len(Decoder(tmp_path).generate("hello", 3).tokens) <= 3
+    elif role == "embedding":
+        assert Embedder(tmp_path).embed(["hello"]).shape == (1, 64)
+    else:
+        assert Reranker(tmp_path).scores("hello", ["a", "b"]).shape == (2,)
