@@ -8,7 +8,7 @@ import math
 from agentc.plan.quantity import Quantity
 
 INPUT_TOKENS = 1020.0
-"""Median prompt of a conversation (Azure LLM inference trace 2023, CC-BY-4.0), where the inputs' sizes are unknown too."""
+"""Median prompt of a conversation (Azure LLM inference trace 2023, CC-BY-4.0), where no input says its size."""
 
 OUTPUT_TOKENS = 129.0
 """Median answer of a conversation (same trace)."""

@@ -17,17 +17,15 @@ def context() -> "Context":
     """A context that knows upstream's dialects and agentc's, each loaded when it is first used."""
     from xdsl.context import Context
     from xdsl.dialects import get_all_dialects
-    from xdsl.ir import Dialect
 
     from agentc.dialects import DIALECTS
-    from agentc.support.registry import LazyTable
+    from agentc.support.registry import loader
 
     ctx = Context()
     for name, factory in get_all_dialects().items():
         ctx.register_dialect(name, factory)
-    table: LazyTable[Dialect] = LazyTable("dialect", DIALECTS)
-    for name, factory in table.loaders().items():
-        ctx.register_dialect(name, factory)
+    for name, place in DIALECTS.items():
+        ctx.register_dialect(name, loader(place))
     return ctx
 
 

@@ -10,9 +10,7 @@ mind = agent.model("mind", catalog="mixtral-8x7b", precision="fp16")
 search = agent.tool(
     "search", python="tools.py:search", latency_ms={"p50": 150, "p95": 500}, cpu_ms=2, pure=True, returns="documents"
 )
-calculator = agent.tool(
-    "calculator", python="tools.py:calculator", latency_ms=0, cpu_ms=0.2, pure=True, returns="text"
-)
+calculator = agent.tool("calculator", python="tools.py:calculator", latency_ms=0, cpu_ms=0.2, pure=True, returns="text")
 history = agent.memory("history", kind="keyvalue")
 
 user = agent.input("user", type="text", tokens=4)

@@ -192,7 +192,9 @@ class _Checker:
         given = list(inputs_of(item.node, item.path).values())
         if len(given) != len(wanted):
             needs = " and ".join(_a(kinds[0]) for kinds in wanted)
-            self.error("wrong-inputs", f"a node of type `{item.kind}` reads {needs}, found {len(given)} inputs", item.path)
+            self.error(
+                "wrong-inputs", f"a node of type `{item.kind}` reads {needs}, found {len(given)} inputs", item.path
+            )
             return
         for (text, path), kinds in zip(given, wanted, strict=True):
             self.kind(item, text, path, kinds)
@@ -215,7 +217,10 @@ class _Checker:
         for name in templates.names(text):
             hit = templates.find(name, inputs)
             if hit is None:
-                hint = did_you_mean(name, inputs) or f"add `{name}` to `in:`, or write `{{{{{name}}}}}` for the text itself"
+                hint = (
+                    did_you_mean(name, inputs)
+                    or f"add `{name}` to `in:`, or write `{{{{{name}}}}}` for the text itself"
+                )
                 self.error("bad-template", f"`{{{name}}}` is no input of `{item.dotted}`", path, hint)
             else:
                 used.add(hit)
@@ -401,7 +406,9 @@ class _Checker:
         if left and "*" not in node.branch.cases:
             missing = " and ".join(f"`{choice}`" for choice in left)
             where = self.span(path, key=True)
-            self.found.error("missing-case", f"{missing} of `{node.branch.on}` has no case", where, help="add a case `*`")
+            self.found.error(
+                "missing-case", f"{missing} of `{node.branch.on}` has no case", where, help="add a case `*`"
+            )
 
     def loop(self, item: Item) -> None:
         """Trips, condition, start values."""
@@ -482,5 +489,3 @@ def _case_hint(item: Item | None, name: str) -> str | None:
 
 def _missing(name: str, known: Mapping[str, object], section: str) -> str:
     return did_you_mean(name, known) or f"define it under `{section}:`"
-
-

@@ -196,5 +196,3 @@ def _start(emitter: "Emitter", item: Item, key: Key, type_: Attribute) -> SSAVal
     op.result.name_hint = "no_" + "_".join(key).replace("-", "_")
     emitter.insert(op)
     return op.result
-
-

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from agentc.support.diagnostics import Span
 from agentc.support.yaml_source import Document
@@ -51,7 +51,7 @@ def with_values(document: Document, overrides: Mapping[str, object]) -> Document
     """``document`` with values at dotted paths (``sla.ttft_ms.p95``) replaced or added."""
     if not overrides or not isinstance(document.data, dict):
         return document
-    data = copy.deepcopy(document.data)
+    data = copy.deepcopy(cast("dict[str, Any]", document.data))
     for path, value in overrides.items():
         _put(data, path.split("."), value)
     return Overlay(document, data)

@@ -1,6 +1,6 @@
 """From the checked program to IR: graphs, and the values that flow in them."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -62,7 +62,7 @@ class Emitter:
         return Builder(InsertPoint.at_end(self._blocks[-1][0])).insert(op)
 
     @contextmanager
-    def into(self, block: Block) -> Iterator[None]:
+    def into(self, block: Block) -> Generator[None]:
         """Emit into ``block`` for a while."""
         self._blocks.append((block, {}))
         try:
@@ -174,7 +174,9 @@ class Emitter:
             marks["agent.async"] = UnitAttr()
         rule = next((one.node.placement for one in around if one.node.placement is not None), None)
         if rule is not None:
-            data = PlacementRule(tuple(map(_device, rule.allow)), tuple(map(_device, rule.forbid)), rule.pin and _device(rule.pin))
+            data = PlacementRule(
+                tuple(map(_device, rule.allow)), tuple(map(_device, rule.forbid)), rule.pin and _device(rule.pin)
+            )
             marks["agent.placement"] = PlacementRuleAttr(data)
         return marks
 

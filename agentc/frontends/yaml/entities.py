@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agentc import catalog
 from agentc.frontends import defaults
@@ -117,7 +117,7 @@ def _shape(name: str, stated: "Model", path: Path, source: Source, found: Diagno
 
 
 def _stated_shape(name: str, shape: "Shape", path: Path, source: Source, found: Diagnostics) -> ModelShape | None:
-    fields = {key: value for key, value in shape.model_dump().items() if value is not None}
+    fields: dict[str, Any] = {key: value for key, value in shape.model_dump().items() if value is not None}
     if shape.head_dim is None and shape.hidden % shape.heads:
         message = f"{shape.heads} heads do not divide `hidden`, which is {shape.hidden}"
         found.error("bad-model-config", message, source.span((*path, "heads")), help="state `head_dim`")
@@ -133,7 +133,7 @@ def _stated_shape(name: str, shape: "Shape", path: Path, source: Source, found: 
     derived = {"kv_heads": shape.heads, "head_dim": shape.hidden // shape.heads}
     if shape.experts and not shape.expert_intermediate:
         derived["expert_intermediate"] = shape.intermediate
-    merged = {**fields, **{key: fields.get(key) or value for key, value in derived.items()}}
+    merged: dict[str, Any] = {**fields, **{key: fields.get(key) or value for key, value in derived.items()}}
     return ModelShape(name=name, source="the definition", **merged)
 
 

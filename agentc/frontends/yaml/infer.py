@@ -1,6 +1,5 @@
 """The kind of value, and its expected size, that each node gives."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -98,15 +97,17 @@ class Kinds:
     def _item(self, item: Item) -> Kind:
         if item.kind in _FIXED:
             return _FIXED[item.kind]
+        if item.kind == "vision":
+            return Kind(str(getattr(item.node, "returns", "text")))
+        if item.kind == "map":
+            return list_of(self.body(item.bodies[""]))
         finders = {
             "llm": self._llm,
             "embed": self._embed,
-            "vision": lambda item: Kind(str(getattr(item.node, "returns", "text"))),
             "tool": self._tool,
             "memory": self._memory,
             "compute": self._compute,
-            "branch": lambda item: self._branch(list(item.bodies.values())),
-            "map": lambda item: list_of(self.body(item.bodies[""])),
+            "branch": self._branch,
         }
         return finders[item.kind](item) if item.kind in finders else ANY
 
@@ -139,17 +140,15 @@ class Kinds:
         if item in self.program.kernels:
             from xdsl.dialects import func
 
-            [function] = [op for op in self.program.kernels[item].ops if isinstance(op, func.FuncOp)]
+            function = next(op for op in self.program.kernels[item].ops if isinstance(op, func.FuncOp))
             return Kind("tensor", tensor=function.function_type.outputs.data[0])
         if node.returns:
             return parse_kind(node.returns) or ANY
         builtin = BUILTINS.get(node.compute.builtin or "")
         return parse_kind(_GIVES.get(builtin.gives, builtin.gives)) or ANY if builtin else ANY
 
-    def _branch(self, bodies: Sequence[Scope]) -> Kind:
-        found = [self.body(body) for body in bodies]
+    def _branch(self, item: Item) -> Kind:
+        found = [self.body(body) for body in item.bodies.values()]
         stated = [kind for kind in found if not kind.is_open]
         first = stated[0] if stated else ANY
         return first if all(kind.same(first) for kind in found) else ANY
-
-

@@ -3,9 +3,10 @@
 import math
 from collections.abc import Mapping, Sequence
 from functools import reduce
+from typing import Any, cast
 
 from xdsl.dialects import arith, func, linalg, tensor
-from xdsl.dialects.builtin import DYNAMIC_INDEX, AffineMapAttr, FixedBitwidthType, IndexType, TensorType
+from xdsl.dialects.builtin import DYNAMIC_INDEX, AffineMapAttr, FixedBitwidthType, IndexType
 from xdsl.ir import Attribute, SSAValue
 from xdsl.ir.affine import AffineDimExpr
 
@@ -35,12 +36,11 @@ def kernel_work(function: func.FuncOp) -> Work:
     for op in function.body.block.ops:
         if isinstance(op, tensor.EmptyOp):
             known[op.tensor] = _empty(op, known)
-        elif isinstance(op, linalg.FillOp):
+        if isinstance(op, linalg.GenericOp):
             known[op.results[0]] = known.get(op.outputs[0], ())
-        elif isinstance(op, linalg.GenericOp):
+            flops.append(_trips(op, known) * sum(not isinstance(inner, _FREE) for inner in op.body.block.ops))
+        if isinstance(op, linalg.FillOp):
             known[op.results[0]] = known.get(op.outputs[0], ())
-            count = sum(not isinstance(inner, _FREE) for inner in op.body.block.ops)
-            flops.append(_trips(op, known) * count)
     inputs = [a.type for a in function.body.block.args]
     outputs = list(function.function_type.outputs.data)
     dims = function_dims(function)
@@ -94,7 +94,6 @@ def _size(dim: Dim) -> Formula:
 
 
 def _bytes(type_: Attribute, dims: Sequence[Dim]) -> Formula:
-    assert isinstance(type_, TensorType)
-    element: Attribute = type_.element_type
+    element = cast(Attribute, cast(Any, type_).element_type)
     bits = 64 if isinstance(element, IndexType) else element.bitwidth if isinstance(element, FixedBitwidthType) else 32
     return reduce(lambda a, d: a * _size(d), dims, constant(math.ceil(bits / 8)))

@@ -30,7 +30,9 @@ def function(place: str, directory: Path, span: Span, found: Diagnostics) -> Sig
         found.error("unknown-function", f"`{file}`: {defined}", span)
         return None
     if name not in defined:
-        found.error("unknown-function", f"`{file}` defines no function `{name}`", span, help=did_you_mean(name, defined))
+        found.error(
+            "unknown-function", f"`{file}` defines no function `{name}`", span, help=did_you_mean(name, defined)
+        )
         return None
     return defined[name]
 

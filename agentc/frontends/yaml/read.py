@@ -1,7 +1,7 @@
 """From a document to a checked ``Source``: every problem of a file in one run.
 
-Where a part breaks the schema, it is reported and a harmless stand-in takes its place, so that the checks which need the
-whole (references, cycles, probabilities) still run. Nothing is compiled from a file with errors.
+Where a part breaks the schema, it is reported and a harmless stand-in takes its place, so that the checks which need
+the whole (references, cycles, probabilities) still run. Nothing is compiled from a file with errors.
 """
 
 from dataclasses import dataclass

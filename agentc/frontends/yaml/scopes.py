@@ -1,6 +1,6 @@
 """The definition as scopes within scopes: which names stand where."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -110,7 +110,7 @@ class Unit:
         return [*(agent for agent in self.agents.values() if agent.unit is self), self.main]
 
 
-def _build(scope: Scope, nodes: "dict[str, Common]") -> Scope:
+def _build(scope: Scope, nodes: "Mapping[str, Common]") -> Scope:
     from agentc.frontends.yaml.schema.nodes import kind_of
 
     holes = scope.agent.unit.source.holes
@@ -127,7 +127,7 @@ def _bodies(item: Item) -> None:
 
     node, path, prefix = item.node, item.path, f"{item.dotted}."
 
-    def body(kind: ScopeKind, inside: Path, label: str, output: str | None, nodes: "dict[str, Common]") -> Scope:
+    def body(kind: ScopeKind, inside: Path, label: str, output: str | None, nodes: "Mapping[str, Common]") -> Scope:
         where = (*inside, "nodes")
         scope = Scope(kind, item.scope.agent, where, prefix, item.scope, item)
         scope.prefix = f"{prefix}{label}." if label else prefix
@@ -136,9 +136,9 @@ def _bodies(item: Item) -> None:
         return scope
 
     if isinstance(node, LoopNode):
-        body("loop", (*path, "loop"), "", node.loop.output, dict(node.loop.nodes))
+        body("loop", (*path, "loop"), "", node.loop.output, node.loop.nodes)
     elif isinstance(node, MapNode):
-        body("map", (*path, "map"), "", node.map.output, dict(node.map.nodes)).entry = node.map.as_
+        body("map", (*path, "map"), "", node.map.output, node.map.nodes).entry = node.map.as_
     elif isinstance(node, BranchNode):
         for label, case in node.branch.cases.items():
-            body("case", (*path, "branch", "cases", label), label, case.output, dict(case.nodes))
+            body("case", (*path, "branch", "cases", label), label, case.output, case.nodes)

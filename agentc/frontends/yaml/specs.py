@@ -61,17 +61,15 @@ class Specs:
 
     def kernels(self) -> list[Operation]:
         """The kernels' functions; one that several nodes name is there once."""
-        ops: list[Operation] = []
+        ops: dict[str, Operation] = {}
         for item, module in self.program.kernels.items():
             function = kernel_of(list(module.ops)).clone()
             content = str(function)
             wanted = function.sym_name.data
-            before = self.symbols.claim(("text", content), [wanted, f"kernels.{wanted}"], same=content)
-            self.symbols.claim(item, [before], same=content)
-            if all(op.properties["sym_name"].data != before for op in ops):  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
-                function.properties["sym_name"] = StringAttr(before)
-                ops.append(function)
-        return ops
+            symbol = self.symbols.claim(item, [wanted, f"kernels.{wanted}"], same=content)
+            function.properties["sym_name"] = StringAttr(symbol)
+            ops[symbol] = function
+        return list(ops.values())
 
     def _models(self, unit: Unit) -> list[Operation]:
         ops: list[Operation] = []

@@ -1,4 +1,4 @@
-"""Templates: ``{name}`` stands for an input; ``{{`` and ``}}`` are braces. Other braces, as in JSON, stay as they are."""
+"""Templates: ``{name}`` stands for an input; ``{{`` and ``}}`` are braces. Other braces, as in JSON, stay."""
 
 import re
 from collections.abc import Mapping

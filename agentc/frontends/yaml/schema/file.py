@@ -3,7 +3,6 @@
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag
-from pydantic_core import PydanticCustomError
 
 from agentc.frontends.yaml.schema.base import Name, Part, Ref
 from agentc.frontends.yaml.schema.nodes import Node
@@ -29,9 +28,7 @@ def _agent_form(data: Any) -> str:
     return "file" if isinstance(data, AgentFromFile) or (isinstance(data, dict) and "file" in data) else "graph"
 
 
-SubAgent = Annotated[
-    Annotated[AgentFromFile, Tag("file")] | Annotated[Graph, Tag("graph")], Discriminator(_agent_form)
-]
+SubAgent = Annotated[Annotated[AgentFromFile, Tag("file")] | Annotated[Graph, Tag("graph")], Discriminator(_agent_form)]
 
 
 def _named(data: Any) -> Any:
@@ -56,10 +53,3 @@ class Definition(Graph):
         Name, Annotated[Memory, BeforeValidator(_kind_only, json_schema_input_type=MemoryKind | Memory)]
     ] = {}
     agents: dict[Name, SubAgent] = Field(default={}, description="sub-agents, called by `agent:` nodes")
-
-
-def refuse_no_mapping(data: Any) -> Any:
-    """The document, if it is a mapping."""
-    if not isinstance(data, dict):
-        raise PydanticCustomError("wrong-type", "a definition is a mapping with `agentc: v1` and `nodes`")
-    return data

@@ -1,12 +1,12 @@
 """The nodes of an agent, one class a type. A node's type is the key that names it: `llm:`, `tool:`, `loop:`, …"""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, cast
 
 from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
 from agentc.frontends.yaml.schema.base import Figure, Name, Part, PositiveCount, Ref, Share, TypeName
-from agentc.frontends.yaml.schema.parts import _one_of_schema, exactly_one  # pyright: ignore[reportPrivateUsage]
+from agentc.frontends.yaml.schema.parts import exactly_one, one_of_schema
 from agentc.support.diagnostics import did_you_mean, suggest
 
 Inputs = Annotated[
@@ -126,7 +126,7 @@ class ToolNode(Common):
 class MemoryAccess(Part):
     """What to do with which memory."""
 
-    model_config = ConfigDict(json_schema_extra=_one_of_schema("lookup", "load", "store"))
+    model_config = ConfigDict(json_schema_extra=one_of_schema("lookup", "load", "store"))
 
     lookup: Name | None = Field(default=None, description="documents near to a query")
     load: Name | None = Field(default=None, description="the value under a key; without one what was kept last")
@@ -157,7 +157,7 @@ class ObserveNode(Common):
 class Compute(Part):
     """General-purpose work: a built-in, a Python function, or a tensor kernel."""
 
-    model_config = ConfigDict(json_schema_extra=_one_of_schema("builtin", "python", "kernel"))
+    model_config = ConfigDict(json_schema_extra=one_of_schema("builtin", "python", "kernel"))
 
     builtin: str | None = Field(default=None, description="a function that every runtime has")
     python: str | None = Field(
@@ -209,7 +209,7 @@ class BranchNode(Common):
 class Loop(Part):
     """Runs its nodes at least once. A reference to a node further down is its value in the trip before."""
 
-    model_config = ConfigDict(json_schema_extra=_one_of_schema("while", "until"))
+    model_config = ConfigDict(json_schema_extra=one_of_schema("while", "until"))
 
     expected: Annotated[float, Field(ge=1, le=1e6, allow_inf_nan=False)] | None = Field(
         default=None, description="trips on average"
@@ -283,9 +283,10 @@ def kind_of(node: Any) -> str:
     return next(key for key, cls in KINDS.items() if type(node) is cls)
 
 
-def _has_kind(data: Any) -> Any:
-    if not isinstance(data, dict):
-        raise PydanticCustomError("wrong-type", "a node is a mapping such as `{llm: mind, in: question}`")
+def _has_kind(stated: Any) -> Any:
+    if not isinstance(stated, dict):
+        raise PydanticCustomError("wrong-type", "a node is a mapping, such as `llm: mind` with `in: question`")
+    data = cast("dict[Any, Any]", stated)
     given = [key for key in KINDS if key in data]
     if len(given) > 1:
         listed = " and ".join(f"`{key}`" for key in given)

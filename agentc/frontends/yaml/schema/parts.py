@@ -1,6 +1,6 @@
 """Service-level agreement, load, models, tools, memories, inputs."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -19,19 +19,22 @@ from agentc.frontends.yaml.schema.base import (
 )
 
 
-def exactly_one(data: Any, names: tuple[str, ...], what: str) -> Any:
-    """``data``, if it has exactly one of the fields ``names``; raises the diagnostic otherwise."""
-    if not isinstance(data, dict):
-        return data
+def exactly_one(stated: Any, names: tuple[str, ...], what: str) -> Any:
+    """``stated``, if it has exactly one of the fields ``names``; raises the diagnostic otherwise."""
+    if not isinstance(stated, dict):
+        return stated  # pyright: ignore[reportUnknownVariableType]
+    data = cast("dict[Any, Any]", stated)
     given = [name for name in names if name in data]
     if len(given) == 1:
         return data
     listed = ", ".join(f"`{name}`" for name in names)
     found = " and ".join(f"`{name}`" for name in given) or "none"
-    raise PydanticCustomError("one-of", f"{what} needs exactly one of {listed}, found {found}")
+    context = {"what": what, "listed": listed, "found": found}
+    raise PydanticCustomError("one-of", "{what} needs exactly one of {listed}, found {found}", context)
 
 
-def _one_of_schema(*names: str) -> dict[str, Any]:
+def one_of_schema(*names: str) -> dict[str, Any]:
+    """JSON Schema for ``exactly_one``."""
     return {"oneOf": [{"required": [name]} for name in names]}
 
 
@@ -51,9 +54,10 @@ class Bounds(Part):
     @model_validator(mode="before")
     @classmethod
     def _something(cls, data: Any) -> Any:
-        if isinstance(data, dict) and not any(name in data for name in PERCENTILES):
+        stated = cast("dict[Any, Any]", data) if isinstance(data, dict) else None
+        if stated is not None and not any(name in stated for name in PERCENTILES):
             raise PydanticCustomError("missing-field", "a limit needs a percentile such as `p95`")
-        return data
+        return cast(Any, data)
 
 
 Limit = Annotated[Positive | Bounds, Field(description="milliseconds, at p95 unless a percentile is stated")]
@@ -70,7 +74,7 @@ class Sla(Part):
 class Load(Part):
     """How many requests arrive: a rate, or users in flight."""
 
-    model_config = ConfigDict(json_schema_extra=_one_of_schema("requests_per_second", "concurrency"))
+    model_config = ConfigDict(json_schema_extra=one_of_schema("requests_per_second", "concurrency"))
 
     requests_per_second: Positive | None = None
     concurrency: Positive | None = Field(default=None, description="requests in flight at any time")
@@ -115,7 +119,7 @@ class Shape(Part):
 class Weights(Part):
     """Where real weights are; without them the build holds a seeded stand-in."""
 
-    model_config = ConfigDict(json_schema_extra=_one_of_schema("package", "path"))
+    model_config = ConfigDict(json_schema_extra=one_of_schema("package", "path"))
 
     package: str | None = Field(default=None, min_length=1, description="a Python package that carries them")
     path: str | None = Field(default=None, min_length=1, description="a Hugging Face checkpoint folder")
@@ -138,7 +142,7 @@ class Hosted(Part):
 class Model(Part):
     """A model: from the catalog, a Hugging Face `config.json`, a stated shape, or hosted."""
 
-    model_config = ConfigDict(json_schema_extra=_one_of_schema("catalog", "config", "shape", "hosted"))
+    model_config = ConfigDict(json_schema_extra=one_of_schema("catalog", "config", "shape", "hosted"))
 
     catalog: str | None = Field(default=None, description="a name of `agentc models`")
     config: str | None = Field(default=None, min_length=1, description="path of a Hugging Face `config.json`")
@@ -156,7 +160,7 @@ class Model(Part):
 class Tool(Part):
     """A function or service that the agent calls."""
 
-    model_config = ConfigDict(json_schema_extra=_one_of_schema("python", "http", "mcp"))
+    model_config = ConfigDict(json_schema_extra=one_of_schema("python", "http", "mcp"))
 
     python: str | None = Field(
         default=None, pattern=r"^[^:]+\.py:[A-Za-z_][A-Za-z0-9_]*$", description="`file.py:function`"

@@ -11,7 +11,11 @@ def published(model: type[BaseModel]) -> dict[str, Any]:
     """The schema of ``model``; what pydantic leaves open in mappings with constrained keys is closed."""
     made = model.model_json_schema(by_alias=True)
     _close(made)
-    return {"$schema": DIALECT, "title": "agentc agent definition v1", **{k: v for k, v in made.items() if k != "title"}}
+    return {
+        "$schema": DIALECT,
+        "title": "agentc agent definition v1",
+        **{k: v for k, v in made.items() if k != "title"},
+    }
 
 
 def _close(schema: Any) -> None:
