@@ -20,5 +20,10 @@ PASSES: dict[str, str] = {
     "search-parallelism": "agentc.passes.search_parallelism:SearchParallelismPass",
     "place": "agentc.passes.place:PlacePass",
     "insert-transfers": "agentc.passes.insert_transfers:InsertTransfersPass",
+    "fuse-kernels": "agentc.passes.fuse_kernels:FuseKernelsPass",
+    "bufferize-kernels": "agentc.passes.bufferize_kernels:BufferizeKernelsPass",
+    "lower-kernels-to-loops": "agentc.passes.lower_kernels_to_loops:LowerKernelsToLoopsPass",
+    "fuse-kernel-loops": "agentc.passes.fuse_kernel_loops:FuseKernelLoopsPass",
+    "outline-kernel-phases": "agentc.passes.outline_kernel_phases:OutlineKernelPhasesPass",
 }
 """Pass name -> ``module:attribute``."""
