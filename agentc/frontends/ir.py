@@ -47,9 +47,9 @@ def load(path: str | Path, *, overrides: Mapping[str, object] | None = None) -> 
         raise Refused(_syntax(problem, str(path), text)) from problem
     except VerifyException as problem:
         message = str(problem).strip().splitlines()[-1] if str(problem).strip() else "the module does not verify"
-        raise Refused(Diagnostic("ir-verify", message, Span(str(path)))) from problem
+        raise Refused(Diagnostic("unreadable-ir", message, Span(str(path)))) from problem
     except RecursionError as problem:
-        raise Refused(Diagnostic("ir-syntax", "the module is nested too deeply", Span(str(path)))) from problem
+        raise Refused(Diagnostic("unreadable-ir", "the module is nested too deeply", Span(str(path)))) from problem
     assert isinstance(module, ModuleOp)
     _override(module, overrides or {}, str(path))
     return module
@@ -58,12 +58,12 @@ def load(path: str | Path, *, overrides: Mapping[str, object] | None = None) -> 
 def _text(path: str | Path) -> str:
     try:
         if Path(path).stat().st_size > MAX_BYTES:
-            raise Refused(Diagnostic("ir-syntax", f"`{path}` is larger than {MAX_BYTES // 1_000_000} MB"))
+            raise Refused(Diagnostic("unreadable-ir", f"`{path}` is larger than {MAX_BYTES // 1_000_000} MB"))
         return Path(path).read_text(encoding="utf-8")
     except OSError as problem:
         raise Refused(Diagnostic("unreadable-file", f"cannot read `{path}`: {problem.strerror}")) from problem
     except UnicodeDecodeError as problem:
-        raise Refused(Diagnostic("ir-syntax", f"`{path}` is not UTF-8", Span(str(path)))) from problem
+        raise Refused(Diagnostic("unreadable-ir", f"`{path}` is not UTF-8", Span(str(path)))) from problem
 
 
 def _syntax(problem: Exception, file: str, text: str) -> Diagnostic:
@@ -72,7 +72,7 @@ def _syntax(problem: Exception, file: str, text: str) -> Diagnostic:
     message = str(getattr(problem, "msg", problem)).strip().splitlines()
     column = start - (text.rfind("\n", 0, start) + 1) + 1
     span = Span(file, text.count("\n", 0, start) + 1, column)
-    return Diagnostic("ir-syntax", message[0] if message else "no IR", span)
+    return Diagnostic("unreadable-ir", message[0] if message else "no IR", span)
 
 
 def _override(module: "ModuleOp", overrides: Mapping[str, object], file: str) -> None:

@@ -51,7 +51,9 @@ def define(document: "Document", directory: Path, *, overrides: Mapping[str, obj
         raise Refused(*found.sorted())
     program = assemble(source, found)
     check(program, Kinds(program), found)
-    found.raise_if_errors()
+    if found.has_errors:
+        # What nothing reads is often what a misspelled reference meant.
+        raise Refused(*(d for d in found.sorted() if d.slug != "unused-input"))
     return Definition(program, found.sorted())
 
 

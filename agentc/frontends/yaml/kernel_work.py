@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from functools import reduce
 from typing import Any, cast
 
-from xdsl.dialects import arith, func, linalg, tensor
+from xdsl.dialects import arith, func, tensor
 from xdsl.dialects.builtin import DYNAMIC_INDEX, AffineMapAttr, FixedBitwidthType, IndexType
+from xdsl.dialects.linalg.ops import FillOp, GenericOp, YieldOp
 from xdsl.ir import Attribute, SSAValue
 from xdsl.ir.affine import AffineDimExpr
 
@@ -16,7 +17,7 @@ from agentc.plan.formula import ONE, Formula, constant, symbol, total
 from agentc.plan.kernels import Dim
 from agentc.plan.work import Work
 
-_FREE = (arith.ConstantOp, linalg.YieldOp, arith.ExtFOp, arith.TruncFOp)
+_FREE = (arith.ConstantOp, YieldOp, arith.ExtFOp, arith.TruncFOp)
 """Ops of a loop's body that are no arithmetic."""
 
 Dims = dict[SSAValue, tuple[Dim, ...]]
@@ -36,11 +37,10 @@ def kernel_work(function: func.FuncOp) -> Work:
     for op in function.body.block.ops:
         if isinstance(op, tensor.EmptyOp):
             known[op.tensor] = _empty(op, known)
-        if isinstance(op, linalg.GenericOp):
+        elif isinstance(op, FillOp | GenericOp):
             known[op.results[0]] = known.get(op.outputs[0], ())
+        if isinstance(op, GenericOp):
             flops.append(_trips(op, known) * sum(not isinstance(inner, _FREE) for inner in op.body.block.ops))
-        if isinstance(op, linalg.FillOp):
-            known[op.results[0]] = known.get(op.outputs[0], ())
     inputs = [a.type for a in function.body.block.args]
     outputs = list(function.function_type.outputs.data)
     dims = function_dims(function)
@@ -78,7 +78,7 @@ def _dim(size: SSAValue, known: Mapping[SSAValue, tuple[Dim, ...]]) -> Dim:
     return 1
 
 
-def _trips(op: linalg.GenericOp, known: Mapping[SSAValue, tuple[Dim, ...]]) -> Formula:
+def _trips(op: GenericOp, known: Mapping[SSAValue, tuple[Dim, ...]]) -> Formula:
     """Product of the extents of the loops."""
     extents: dict[int, Dim] = {}
     for value, attr in zip((*op.inputs, *op.outputs), op.indexing_maps.data, strict=True):
