@@ -13,6 +13,8 @@ class AgentcContext(Context):
     def __init__(self, allow_unregistered: bool = False) -> None:
         super().__init__(allow_unregistered)
         self._memo: dict[str, tuple[object, object]] = {}
+        self.solve_seconds: float | None = None
+        """Time that the last placement took to solve; it is no part of the IR, which is the same every time."""
 
     def remembered(self, name: str, question: object) -> object | None:
         """The answer to ``name``, if it was given to a question equal to ``question``."""

@@ -18,4 +18,6 @@ class Request:
     base: Path
     """Folder of the agent's definition, against which the definition's paths are meant."""
     kernels: Mapping[str, ModuleOp] = field(default_factory=dict[str, ModuleOp])
-    """Kernel name -> module with its lowered function."""
+    """Kernel name -> module with its function, lowered for a CPU."""
+    gpu_kernels: Mapping[str, ModuleOp] = field(default_factory=dict[str, ModuleOp])
+    """The kernels that some op runs on a GPU or accelerator, lowered for one."""

@@ -11,6 +11,7 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from agentc.analyses.assumptions import assumptions
+from agentc.analyses.context import AgentcContext
 from agentc.analyses.decision import Decision, assignments, others, summary
 from agentc.analyses.names import task_names
 from agentc.analyses.placement_problem import Posed, placement_problem, restricted
@@ -112,6 +113,8 @@ class PlacePass(ModulePass):
         graph = entry_graph(op)
         posed = placement_problem(ctx, op, self.objective)
         decision = decide(posed, restricted(posed, op), graph, self.time_limit)
+        if isinstance(ctx, AgentcContext):
+            ctx.solve_seconds = decision.solution.solve_seconds
         write(graph, decision, alternatives(decision.problem, decision.solution))
         hosts = [stock.device.name for stock in posed.fleet.stocks if stock.device.kind == "cpu"]
         plan = summary(

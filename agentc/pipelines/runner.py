@@ -9,6 +9,7 @@ from xdsl.printer import Printer
 from xdsl.utils.exceptions import VerifyException
 
 from agentc.analyses.context import AgentcContext
+from agentc.analyses.fleet import fleet
 from agentc.analyses.kernels import kernel_functions, kernels
 from agentc.dialects.provenance import span
 from agentc.pipelines.legality import check_legality
@@ -29,7 +30,11 @@ class Compilation:
     texts: dict[str, str] = field(default_factory=dict[str, str])
     """Phase -> IR, for phases that were asked for."""
     kernels: dict[str, ModuleOp] = field(default_factory=dict[str, ModuleOp])
-    """Kernel -> lowered module, from phase `kernel` on."""
+    """Kernel -> module lowered for a CPU, from phase `kernel` on."""
+    gpu_kernels: dict[str, ModuleOp] = field(default_factory=dict[str, ModuleOp])
+    """The kernels that some op runs on a GPU or accelerator, lowered for one."""
+    solve_seconds: float | None = None
+    """What the solver took."""
 
 
 def run(
@@ -50,13 +55,14 @@ def run(
         if phase in ("agent", "task", "placed"):
             for step in passes(phase, compilation.settings):
                 step.apply(ctx, compilation.module)
+            compilation.solve_seconds = ctx.solve_seconds
             verify(compilation.module)
             check_legality(compilation.module, phase)
             if keep(phase):
                 compilation.texts[phase] = text(compilation.module)
             yield phase
         elif phase == "kernel":
-            compilation.kernels = lower_kernels(compilation.module)
+            lower_kernels(compilation)
             if keep(phase):
                 compilation.texts[phase] = text(
                     ModuleOp([op.clone() for m in compilation.kernels.values() for op in m.ops])
@@ -77,12 +83,21 @@ def verify(module: ModuleOp) -> None:
         raise Refused(Diagnostic("illegal-op", str(error).splitlines()[0], at)) from error
 
 
-def lower_kernels(module: ModuleOp) -> dict[str, ModuleOp]:
-    """Each kernel that an op of ``module`` calls, lowered in a module of its own."""
+def lower_kernels(compilation: Compilation) -> None:
+    """Lower each kernel that an op calls, in a module of its own; for a GPU too where it is put on one.
+
+    Raises:
+        Refused: ``kernel-unsupported``.
+    """
     from agentc.pipelines.kernels import lower_kernel
 
-    functions = kernel_functions(module)
-    return {use.name: lower_kernel(ModuleOp([functions[use.name].clone()])) for use in kernels(module)}
+    functions, devices = kernel_functions(compilation.module), fleet(compilation.module)
+    hosts = {stock.device.name for stock in devices.stocks if stock.device.kind == "cpu"} if devices else set[str]()
+    for use in kernels(compilation.module):
+        alone = ModuleOp([functions[use.name].clone()])
+        compilation.kernels[use.name] = lower_kernel(alone)
+        if not hosts.issuperset(use.devices):
+            compilation.gpu_kernels[use.name] = lower_kernel(alone, "gpu")
 
 
 def context() -> AgentcContext:

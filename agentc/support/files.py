@@ -52,8 +52,23 @@ def write_directory(path: str | Path, files: Mapping[str, str | bytes], marker: 
         Refused: ``not-a-build`` for a directory of somebody else, ``unwritable-path`` if it cannot be written.
         ValueError: A path of ``files`` is absolute or leaves the directory.
     """
-    target = Path(os.path.realpath(path))
     names = {name: _checked(name) for name in sorted(files)}
+    with whole_directory(path, marker) as fresh:
+        for name, relative in names.items():
+            _write(fresh / relative, _bytes(files[name]))
+
+
+@contextmanager
+def whole_directory(path: str | Path, marker: str = "manifest.yaml") -> Generator[Path, None, None]:
+    """An empty directory that takes the place of ``path`` when the block ends, and is deleted if the block fails.
+
+    It is a hidden sibling of ``path`` until then. An existing directory is replaced only if it is empty or holds
+    ``marker``, a sign that an earlier run wrote it.
+
+    Raises:
+        Refused: ``not-a-build`` for a directory of somebody else, ``unwritable-path`` if it cannot be written.
+    """
+    target = Path(os.path.realpath(path))
     with _refusing(Path(path)):
         _check_target(Path(path), target, marker)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -61,8 +76,7 @@ def write_directory(path: str | Path, files: Mapping[str, str | bytes], marker: 
         with _workspace(target) as workspace:
             fresh = workspace / "tree"
             fresh.mkdir()
-            for name, relative in names.items():
-                _write(fresh / relative, _bytes(files[name]))
+            yield fresh
             _swap(fresh, target)
 
 

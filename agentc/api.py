@@ -1,0 +1,285 @@
+"""From a source to a build: the one road that the command line, tests and notebooks take.
+
+``compile`` makes a build, ``check`` only says what is wrong; the rest is what the commands show.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from agentc.support.diagnostics import Diagnostic, Diagnostics, Refused, did_you_mean
+
+if TYPE_CHECKING:
+    from xdsl.dialects.builtin import ModuleOp
+
+    from agentc.dialects.agent import GraphOp
+    from agentc.pipelines.runner import Compilation
+    from agentc.plan.fleet import Device
+    from agentc.plan.models import ModelShape
+    from agentc.plan.placement import Objective, PlanSummary
+    from agentc.report.facts import Facts
+
+T = TypeVar("T")
+
+DEFAULT_FLEET = "mixed-2026"
+"""The shipped fleet that is taken where none is named."""
+
+
+@dataclass(frozen=True)
+class Build:
+    """What a compilation made."""
+
+    module: "ModuleOp"
+    """The IR as it is after the last phase that ran."""
+    phase: str
+    """That phase."""
+    texts: Mapping[str, str]
+    """Phase -> IR as text, of the phases that were kept."""
+    diagnostics: tuple[Diagnostic, ...] = ()
+    """Warnings."""
+    path: Path | None = None
+    """The build directory, if one was written."""
+    solve_seconds: float | None = None
+
+    @property
+    def text(self) -> str:
+        """The IR of the last phase."""
+        return self.texts[self.phase] if self.phase in self.texts else list(self.texts.values())[-1]
+
+    @property
+    def summary(self) -> "PlanSummary | None":
+        """The plan, from phase `placed` on."""
+        from agentc.dialects.place import PlanOp
+
+        return next((op.summary.data for op in self.module.ops if isinstance(op, PlanOp)), None)
+
+    def facts(self) -> "Facts":
+        """What the report says. Raises ValueError before phase `placed`."""
+        from agentc.report.facts import facts
+
+        return facts(self.module, solve_seconds=self.solve_seconds)
+
+    @property
+    def headline(self) -> str:
+        """One line for the terminal."""
+        plan, where = self.summary, f"{self.path}: " if self.path is not None else ""
+        if plan is None:
+            return f"{where}{self.phase}"
+        proof = "optimal" if plan.status == "optimal" else f"within {plan.gap:.1%} of optimal"
+        pools = ", ".join(f"{pool.devices} x {pool.device}" for pool in plan.pools)
+        return f"{where}${plan.usd_per_hour:.2f}/h, ${plan.usd_per_request:.6f}/request ({proof}) on {pools}"
+
+
+def compile(
+    source: "str | Path | ModuleOp",
+    *,
+    fleet: str | Path | None = None,
+    sla: Sequence[str] | Mapping[str, float] = (),
+    load: float | None = None,
+    objective: "Objective" = "cost",
+    targets: Sequence[str] | None = None,
+    stop_after: str | None = None,
+    out: str | Path | None = None,
+    dump_phases: str | Path | None = None,
+) -> Build:
+    """Compile ``source`` (a YAML definition, ``file.py:name``, ``.mlir``, or a module in phase `agent`).
+
+    ``fleet``: a fleet file or a shipped fleet's name. ``sla``: ``("ttft_ms=250", "tbt_ms.p95=20")`` or a mapping; it
+    takes the place of the definition's limits. ``load``: requests per second. ``targets``: backends (default: all).
+    ``stop_after``: the last phase (default: `artifacts` where ``out`` is given, else `placed`). ``out``: the build
+    directory, written whole or not at all. ``dump_phases``: a directory for the IR of each phase that was reached,
+    also of those before a failure.
+
+    Raises:
+        Refused: the definition, the fleet, the limits or the placement is refused; nothing was written.
+    """
+    from agentc.pipelines.overrides import override
+    from agentc.pipelines.runner import NAMES, Compilation
+    from agentc.pipelines.sources import shown_from
+    from agentc.pipelines.standard import Settings
+
+    last = stop_after or ("artifacts" if out is not None else "placed")
+    if last not in NAMES:
+        raise Refused(Diagnostic("unknown-name", f"there is no phase `{last}`", help=did_you_mean(last, NAMES)))
+    loaded = _load(source)
+    if last == NAMES[0]:
+        return Build(loaded.module, last, {last: loaded.text}, loaded.warnings)
+    settings = Settings(str(fleet) if fleet is not None else DEFAULT_FLEET, objective)
+    compilation, path = Compilation(loaded.module, settings), None
+    with shown_from(loaded.home):
+        override(_entry(loaded.module), sla, load)
+        _run(compilation, last, dump_phases, every=out is not None)
+        if out is not None and last == "artifacts":
+            from agentc.pipelines.artifacts import write_build
+
+            path = write_build(compilation, loaded.home, Path(out), targets)
+    return Build(compilation.module, last, compilation.texts, loaded.warnings, path, compilation.solve_seconds)
+
+
+def check(source: "str | Path | ModuleOp", *, fleet: str | Path | None = None) -> list[Diagnostic]:
+    """What is wrong with ``source``, warnings too, and with ``fleet``'s file; nothing is placed or written."""
+    from agentc.pipelines.runner import Compilation
+    from agentc.pipelines.sources import shown_from
+    from agentc.pipelines.standard import Settings
+
+    found: list[Diagnostic] = []
+    try:
+        loaded = _load(source)
+        found += loaded.warnings
+        with shown_from(loaded.home):
+            _run(Compilation(loaded.module, Settings()), "task", None, every=False)
+    except Refused as refused:
+        found += refused.diagnostics
+    if fleet is not None:
+        from agentc.catalog import load_fleet
+
+        try:
+            load_fleet(fleet)
+        except Refused as refused:
+            found += refused.diagnostics
+    return list(dict.fromkeys(found))
+
+
+def name_of(source: str | Path) -> str:
+    """What a build of ``source`` is called where nobody names it."""
+    from agentc.pipelines.sources import build_name
+
+    return build_name(source)
+
+
+def facts_of_build(folder: str | Path) -> "Facts":
+    """What the report says of a build directory, read from its placed IR alone.
+
+    Raises:
+        Refused: ``not-a-build``, ``artifact-corrupt``, ``unreadable-ir``.
+    """
+    from agentc.report.facts import facts
+    from agentc.runtime.build import open_build
+
+    return facts(open_build(Path(folder)).module())
+
+
+def render(facts: "Facts", format: str = "text", *, task: str | None = None, why_not: str | None = None) -> str:
+    """The facts as `text`, `json`, `mermaid`, `svg` or `html`; ``task`` and ``why_not`` narrow the text.
+
+    Raises:
+        Refused: ``unknown-name`` for another format, or a task or device that the facts do not hold.
+    """
+    from agentc.report import RENDERINGS
+    from agentc.support.registry import load
+
+    for what, name, known in (
+        ("format", format, list(RENDERINGS)),
+        ("task", task, [fact.name for fact in facts.tasks]),
+        ("device class in the fleet", why_not, list(facts.devices)),
+    ):
+        if name is not None and name not in known:
+            raise Refused(Diagnostic("unknown-name", f"there is no {what} `{name}`", help=did_you_mean(name, known)))
+    if format == "text":
+        from agentc.report.text import render as text
+
+        return text(facts, task=task, why_not=why_not)
+    return load(RENDERINGS[format])(facts)
+
+
+def devices(profile: str = "datasheet") -> "list[Device]":
+    """The catalog's devices."""
+    from agentc import catalog
+
+    return list(catalog.devices(profile))
+
+
+def device(name: str, profile: str = "datasheet") -> "Device":
+    """One device of the catalog, by name or alias.
+
+    Raises:
+        Refused: ``unknown-device``.
+    """
+    from agentc import catalog
+
+    return _known(lambda: catalog.device(name, profile), "unknown-device")
+
+
+def models() -> "list[ModelShape]":
+    """The catalog's models."""
+    from agentc import catalog
+
+    return list(catalog.models())
+
+
+def model(name: str) -> "ModelShape":
+    """One model of the catalog, by name.
+
+    Raises:
+        Refused: ``unknown-model``.
+    """
+    from agentc import catalog
+
+    return _known(lambda: catalog.model(name), "unknown-model")
+
+
+def schema(what: str) -> dict[str, Any]:
+    """The JSON Schema of an `agent` definition or a `fleet` file."""
+    if what == "fleet":
+        from agentc.catalog import fleet_schema
+
+        return fleet_schema()
+    from agentc.frontends.yaml import schema as agent_schema
+
+    return agent_schema()
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """A definition as IR of the phase `agent`."""
+
+    module: "ModuleOp"
+    home: Path
+    text: str = ""
+    warnings: tuple[Diagnostic, ...] = ()
+
+
+def _load(source: "str | Path | ModuleOp") -> _Loaded:
+    """Read the definition; places in the IR become relative to its folder."""
+    from agentc.pipelines.sources import folder, make_relative, split
+
+    if not isinstance(source, str | Path):
+        return _Loaded(source, Path())
+    from agentc import frontends
+
+    found = Diagnostics()
+    module, home = frontends.load(source, found=found), folder(source)
+    make_relative(module, home)
+    return _Loaded(module, home, split(source)[0].read_text("utf-8"), found.sorted())
+
+
+def _entry(module: "ModuleOp") -> "GraphOp":
+    from agentc.analyses.task_graph import entry_graph
+
+    try:
+        return entry_graph(module)
+    except ValueError as problem:
+        raise Refused(Diagnostic("unreadable-ir", str(problem))) from problem
+
+
+def _run(compilation: "Compilation", last: str, dump: str | Path | None, *, every: bool) -> None:
+    """Run the pipeline; with ``dump`` the IR of each phase is written when it is reached."""
+    from agentc.pipelines.runner import run
+    from agentc.support.files import write_file
+
+    reached = "kernel" if last == "artifacts" else last
+    for phase in run(compilation, last, keep=lambda phase: every or dump is not None or phase == reached):
+        if dump is not None:
+            write_file(Path(dump) / f"{phase}.mlir", compilation.texts[phase])
+
+
+def _known(find: Callable[[], T], slug: str) -> T:
+    from agentc.catalog import UnknownName
+
+    try:
+        return find()
+    except UnknownName as unknown:
+        near = " or ".join(f"`{name}`" for name in unknown.suggestions)
+        message = f"the catalog has no {unknown.kind} `{unknown.name}`"
+        raise Refused(Diagnostic(slug, message, help=f"did you mean {near}?" if near else None)) from unknown
