@@ -192,6 +192,7 @@ class PoolPlan:
     device: str
     replicas: int
     devices: int
+    """Devices that the pool holds in all."""
     usd_per_hour: float
     utilization: float
     """Busy share of its replicas."""

@@ -45,7 +45,7 @@ def _body(facts: Facts) -> Iterator[str]:
             (
                 p.name,
                 str(p.replicas),
-                f"{p.replicas * p.devices} x {p.device}",
+                f"{p.devices} x {p.device}",
                 f"{p.utilization:.0%}",
                 f"{p.usd_per_hour:.2f}",
             )
@@ -124,8 +124,7 @@ def _optional(facts: Facts) -> Iterator[str]:
             for row in facts.summary.baselines
         )
         yield _table(("fleet", "devices", "cost"), rows, numbers=(2,))
-    assumed = [f"{task.name}: {', '.join(task.assumed)}" for task in facts.tasks if task.assumed]
-    assumed += facts.summary.assumptions
+    assumed = facts.summary.assumptions
     if assumed:
         yield "<h2>Assumed</h2><p>The definition states nothing of these; stating them gives a better plan.</p>"
         yield "<ul>" + "".join(f"<li>{escape(row)}</li>" for row in dict.fromkeys(assumed)) + "</ul>"

@@ -92,7 +92,7 @@ def _pools(facts: Facts) -> Iterator[str]:
             (
                 pool.name,
                 str(pool.replicas),
-                f"{pool.replicas * pool.devices} x {pool.device}",
+                f"{pool.devices} x {pool.device}",
                 f"{pool.utilization:.0%}",
                 f"{pool.usd_per_hour:.2f}",
             )
@@ -152,15 +152,11 @@ def next_best(task: TaskFact) -> Alternative | None:
 
 
 def _assumptions(facts: Facts) -> Iterator[str]:
-    rows = [f"{task.name}: {', '.join(task.assumed)}" for task in facts.tasks if task.assumed]
-    rows += facts.summary.assumptions
-    if facts.load.assumed:
-        rows.append("load: requests_per_second")
-    if not rows:
+    if not facts.summary.assumptions:
         return
     yield ""
     yield "Assumed (the definition states nothing; state them for a better plan)"
-    for row in dict.fromkeys(rows):
+    for row in facts.summary.assumptions:
         yield from wrap("  ", row, indent="    ")
 
 

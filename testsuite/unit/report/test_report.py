@@ -59,7 +59,7 @@ def test_text_fits_80_columns_and_tells_what_is_missed(sample: Facts) -> None:
     assert max(map(len, shown.splitlines())) <= 80
     assert "limit 10 ms at p95: MISSED" in shown and "limit 250 ms at p95: kept" in shown
     assert "this plan saves 4.5%" in shown and "worst single device class: cannot keep the demands" in shown
-    assert "reply.decode: output_tokens" in shown
+    assert "output_tokens = 160: reply" in shown and "6 x gaudi3" in shown
 
 
 def test_task_page_and_why_not(sample: Facts) -> None:
