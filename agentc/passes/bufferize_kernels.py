@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 
 from xdsl.builder import Builder
 from xdsl.context import Context
-from xdsl.dialects import arith, func, linalg, memref, tensor
+from xdsl.dialects import arith, func, memref, tensor
 from xdsl.dialects.builtin import AffineMapAttr, FunctionType, IntegerAttr, MemRefType, ModuleOp, TensorType, i64
-from xdsl.dialects.linalg import IteratorTypeAttr
+from xdsl.dialects.linalg.attrs import IteratorTypeAttr
+from xdsl.dialects.linalg.ops import FillOp, GenericOp, YieldOp
 from xdsl.ir import Attribute, Block, BlockArgument, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineMap
 from xdsl.passes import ModulePass
@@ -41,15 +42,16 @@ class Bufferizer:
     def run(self) -> None:
         """Convert the function in place."""
         block = self.function.body.block
-        self.dims: dict[SSAValue, tuple[Dim, ...]] = dict(
-            zip((a for a in block.args if shape_of(a.type) is not None), self._stated(), strict=False)
-        )
+        stated = self._stated()
+        _retype(block)
+        shaped = [a for a in block.args if shape_of(a.type) is not None]
+        self.dims: dict[SSAValue, tuple[Dim, ...]] = dict(zip(shaped, stated, strict=False))
         outputs = self._add_outputs(block)
         self.share(block, outputs)
         for op in list(block.ops):
             self._convert(op, Builder(InsertPoint.before(op)))
         for op in reversed(list(block.ops)):
-            if isinstance(op, linalg.GenericOp | linalg.FillOp | tensor.EmptyOp) and op.results:
+            if isinstance(op, GenericOp | FillOp | tensor.EmptyOp) and op.results:
                 op.detach()
                 op.erase(safe_erase=False)
         _set_types(self.function, len(outputs))
@@ -77,10 +79,10 @@ class Bufferizer:
         last = block.last_op
         assert isinstance(last, func.ReturnOp)
         for value, argument in zip(last.arguments, outputs, strict=True):
-            if isinstance(value.owner, linalg.GenericOp):
+            if isinstance(value.owner, GenericOp):
                 self.homes.setdefault(value, argument)
         for op in reversed(list(order)):
-            if isinstance(op, linalg.GenericOp):
+            if isinstance(op, GenericOp):
                 home = self.homes.setdefault(op.results[0], op.results[0])
                 for operand in _overwritable(op):
                     if operand not in self.homes and all(order[u.operation] <= order[op] for u in operand.uses):
@@ -94,12 +96,12 @@ class Bufferizer:
                 op.result.replace_all_uses_with(size)
                 op.detach()
                 op.erase()
-            case linalg.GenericOp():
+            case GenericOp():
                 self._generic(op, build)
-            case linalg.FillOp():
+            case FillOp():
                 if any(not _is_start(u.operation, op.results[0]) for u in op.results[0].uses):
                     target = self._allocate(op.results[0], build)
-                    build.insert(linalg.FillOp([op.inputs[0]], [target], []))
+                    build.insert(FillOp([op.inputs[0]], [target], []))
             case func.ReturnOp():
                 self._return(op, build)
             case tensor.EmptyOp() | arith.ConstantOp() | arith.MuliOp() | arith.IndexCastOp() | arith.SIToFPOp():
@@ -107,7 +109,7 @@ class Bufferizer:
             case _:
                 raise _refuse(op)
 
-    def _generic(self, op: linalg.GenericOp, build: Builder) -> None:
+    def _generic(self, op: GenericOp, build: Builder) -> None:
         if len(op.results) != 1:
             raise _refuse(op)
         result = op.results[0]
@@ -117,14 +119,14 @@ class Bufferizer:
             target = self.buffers[home] = self._allocate(result, build)
         self.buffers[result] = target
         start = op.outputs[0]
-        if isinstance(start.owner, linalg.FillOp):
-            build.insert(linalg.FillOp([start.owner.inputs[0]], [target], []))
+        if isinstance(start.owner, FillOp):
+            build.insert(FillOp([start.owner.inputs[0]], [target], []))
         elif not isinstance(start.owner, tensor.EmptyOp):
             self._copy(self._memory(start), target, build)
         inputs = [self._memory(v) if isinstance(v.type, TensorType) else v for v in op.inputs]
         body = Region()
         op.body.clone_into(body)
-        build.insert(linalg.GenericOp(inputs, [target], body, op.indexing_maps, op.iterator_types, ()))
+        build.insert(GenericOp(inputs, [target], body, op.indexing_maps, op.iterator_types, ()))
 
     def _return(self, op: func.ReturnOp, build: Builder) -> None:
         outputs = self.function.body.block.args[-len(op.arguments) :]
@@ -139,28 +141,18 @@ class Bufferizer:
         op.erase()
 
     def _memory(self, value: SSAValue) -> SSAValue:
-        """The memory of a tensor; that of an argument is the argument itself, retyped at the end."""
-        if isinstance(value, BlockArgument):
-            if is_tensor(value.type):
-                return self._retyped(value, to_memref(value.type))
-            return value
-        return self.buffers[value]
-
-    def _retyped(self, value: BlockArgument, type_: MemRefType[Attribute]) -> SSAValue:
-        dims = self.dims[value]
-        new = Rewriter.replace_value_with_new_type(value, type_)
-        self.dims[new] = dims
-        return new
+        """The memory of a tensor; an argument is memory already."""
+        return value if isinstance(value, BlockArgument) else self.buffers[value]
 
     @staticmethod
     def _copy(source: SSAValue, target: SSAValue, build: Builder) -> None:
         """``target[…] = source[…]``."""
         shape = shape_of(target.type) or ()
         block = Block(arg_types=[element_of(target.type)] * 2)
-        block.add_op(linalg.YieldOp(block.args[0]))
+        block.add_op(YieldOp(block.args[0]))
         maps = [AffineMapAttr(AffineMap.identity(len(shape)))] * 2
         iterators = [IteratorTypeAttr.parallel()] * len(shape)
-        build.insert(linalg.GenericOp([source], [target], Region(block), maps, iterators, ()))
+        build.insert(GenericOp([source], [target], Region(block), maps, iterators, ()))
 
     def _allocate(self, value: SSAValue, build: Builder) -> SSAValue:
         empty = _empty_of(value)
@@ -196,7 +188,7 @@ class Bufferizer:
                 raise _refuse(other)
 
 
-def _overwritable(op: linalg.GenericOp) -> list[SSAValue]:
+def _overwritable(op: GenericOp) -> list[SSAValue]:
     """Inputs that are read only at the element that is written, and have the type and sizes of the result."""
     if not is_elementwise(op):
         return []
@@ -205,7 +197,7 @@ def _overwritable(op: linalg.GenericOp) -> list[SSAValue]:
     found: list[SSAValue] = []
     for value in dict.fromkeys(op.inputs):
         maps = [m.data for v, m in zip(op.inputs, op.indexing_maps.data, strict=False) if v is value]
-        same = isinstance(value.owner, linalg.GenericOp) and value.type == result.type
+        same = isinstance(value.owner, GenericOp) and value.type == result.type
         if same and all(m == identity for m in maps) and _sizes(value) == _sizes(result):
             found.append(value)
     return found
@@ -220,7 +212,7 @@ def _empty_of(value: SSAValue) -> tensor.EmptyOp:
     match value.owner:
         case tensor.EmptyOp() as op:
             return op
-        case linalg.GenericOp() | linalg.FillOp() as op:
+        case GenericOp() | FillOp() as op:
             return _empty_of(op.outputs[0])
         case _:
             raise Refused(Diagnostic("kernel-unsupported", "a tensor's sizes do not come from `tensor.empty`"))
@@ -229,7 +221,7 @@ def _empty_of(value: SSAValue) -> tensor.EmptyOp:
 def _is_start(op: Operation, value: SSAValue) -> bool:
     """Whether ``op`` uses ``value`` only as what its own result starts from."""
     match op:
-        case linalg.GenericOp():
+        case GenericOp():
             return value in op.outputs and value not in op.inputs
         case _:
             return False
@@ -243,14 +235,16 @@ def _constant_of(value: SSAValue) -> int:
 
 
 def _set_types(function: func.FuncOp, outputs: int) -> None:
-    inputs: list[SSAValue] = []
-    for argument in function.body.block.args:
-        if is_tensor(argument.type):
-            inputs.append(Rewriter.replace_value_with_new_type(argument, to_memref(argument.type)))
-        else:
-            inputs.append(argument)
-    function.properties["function_type"] = FunctionType.from_lists([v.type for v in inputs], [])
+    inputs = [argument.type for argument in function.body.block.args]
+    function.properties["function_type"] = FunctionType.from_lists(inputs, [])
     function.attributes[OUTPUTS] = IntegerAttr(outputs, i64)
+
+
+def _retype(block: Block) -> None:
+    """Make memory of the arguments that are tensors."""
+    for argument in block.args:
+        if is_tensor(argument.type):
+            Rewriter.replace_value_with_new_type(argument, to_memref(argument.type))
 
 
 @dataclass(frozen=True)
@@ -262,18 +256,22 @@ class BufferizeKernelsPass(ModulePass):
 
     Before:
 
-        func.func @f(%x: tensor<?xf32>) -> tensor<?xf32> {
-          %e = tensor.empty(%n) : tensor<?xf32>
-          %y = linalg.generic {…} ins(%x : tensor<?xf32>) outs(%e : tensor<?xf32>) {…} -> tensor<?xf32>
-          func.return %y : tensor<?xf32>
-        }
+    ```mlir
+    func.func @f(%x: tensor<?xf32>) -> tensor<?xf32> {
+      %e = tensor.empty(%n) : tensor<?xf32>
+      %y = linalg.generic {…} ins(%x : tensor<?xf32>) outs(%e : tensor<?xf32>) {…} -> tensor<?xf32>
+      func.return %y : tensor<?xf32>
+    }
+    ```
 
     After:
 
-        func.func @f(%x: memref<?xf32>, %out: memref<?xf32>) attributes {agentc.outputs = 1} {
-          linalg.generic {…} ins(%x : memref<?xf32>) outs(%out : memref<?xf32>) {…}
-          func.return
-        }
+    ```mlir
+    func.func @f(%x: memref<?xf32>, %out: memref<?xf32>) attributes {agentc.outputs = 1} {
+      linalg.generic {…} ins(%x : memref<?xf32>) outs(%out : memref<?xf32>) {…}
+      func.return
+    }
+    ```
     """
 
     name = "bufferize-kernels"

@@ -247,12 +247,16 @@ class FuseKernelLoopsPass(ModulePass):
 
     Before:
 
-        scf.parallel (%i) = (%c0) to (%n) step (%c1) { … memref.store %r, %s[%i] }
-        scf.parallel (%i) = (%c0) to (%n) step (%c1) { %v = memref.load %s[%i] … }
+    ```mlir
+    scf.parallel (%i) = (%c0) to (%n) step (%c1) { … memref.store %r, %s[%i] }
+    scf.parallel (%i) = (%c0) to (%n) step (%c1) { %v = memref.load %s[%i] … }
+    ```
 
     After:
 
-        scf.parallel (%i) = (%c0) to (%n) step (%c1) { … %r … }
+    ```mlir
+    scf.parallel (%i) = (%c0) to (%n) step (%c1) { … %r … }
+    ```
     """
 
     name = "fuse-kernel-loops"

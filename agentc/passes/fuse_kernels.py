@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from typing import TypeGuard
 
 from xdsl.context import Context
-from xdsl.dialects import arith, linalg, math
+from xdsl.dialects import arith, math
 from xdsl.dialects.builtin import AffineMapAttr, ModuleOp
-from xdsl.dialects.linalg import IteratorType
+from xdsl.dialects.linalg.attrs import IteratorType
+from xdsl.dialects.linalg.ops import FillOp, GenericOp, YieldOp
 from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineMap
 from xdsl.passes import ModulePass
@@ -27,16 +28,16 @@ CHEAP_OPS = 4
 """An elementwise body of at most as many cheap ops is recomputed rather than stored."""
 
 
-def is_elementwise(op: Operation | Block) -> TypeGuard[linalg.GenericOp]:
+def is_elementwise(op: Operation | Block) -> TypeGuard[GenericOp]:
     """Whether ``op`` computes each element of its one result by itself, in the order of the result."""
     match op:
-        case linalg.GenericOp():
+        case GenericOp():
             return len(op.results) == 1 and _is_elementwise(op)
         case _:
             return False
 
 
-def _is_elementwise(op: linalg.GenericOp) -> bool:
+def _is_elementwise(op: GenericOp) -> bool:
     if any(t.data != IteratorType.PARALLEL for t in op.iterator_types):
         return False
     rank = len(op.iterator_types)
@@ -44,9 +45,9 @@ def _is_elementwise(op: linalg.GenericOp) -> bool:
     return out == AffineMap.identity(rank) and not op.body.block.args[-1].uses
 
 
-def is_cheap(op: linalg.GenericOp) -> bool:
+def is_cheap(op: GenericOp) -> bool:
     """Whether computing an element of ``op`` again costs less than keeping it."""
-    body = [o for o in op.body.block.ops if not isinstance(o, arith.ConstantOp | linalg.YieldOp)]
+    body = [o for o in op.body.block.ops if not isinstance(o, arith.ConstantOp | YieldOp)]
     return len(body) <= CHEAP_OPS and not any(isinstance(o, EXPENSIVE) for o in body)
 
 
@@ -55,7 +56,7 @@ def covers(map_: AffineMap) -> bool:
     return len(map_.used_dims()) == map_.num_dims
 
 
-def should_fuse(producer: Operation, consumer: linalg.GenericOp, index: int) -> bool:
+def should_fuse(producer: Operation, consumer: GenericOp, index: int) -> bool:
     """Whether input ``index`` of ``consumer`` is better computed in its body."""
     if not is_elementwise(producer) or producer.parent is not consumer.parent:
         return False
@@ -64,7 +65,7 @@ def should_fuse(producer: Operation, consumer: linalg.GenericOp, index: int) -> 
     return len(list(producer.results[0].uses)) == 1 and covers(consumer.indexing_maps.data[index].data)
 
 
-def fuse(producer: linalg.GenericOp, consumer: linalg.GenericOp, index: int) -> linalg.GenericOp:
+def fuse(producer: GenericOp, consumer: GenericOp, index: int) -> GenericOp:
     """``consumer`` with the body of ``producer`` in place of its input ``index``."""
     read = consumer.indexing_maps.data[index].data
     inner = [m.data.compose(read) for m in producer.indexing_maps.data[:-1]]
@@ -80,9 +81,9 @@ def fuse(producer: linalg.GenericOp, consumer: linalg.GenericOp, index: int) -> 
     mapper[consumer.body.block.args[index]] = _clone_body(producer, block, mapper)
     mapper.update(zip((consumer.body.block.args[i] for i in kept), places[split:], strict=True))
     mapper.update(zip(consumer.body.block.args[count:], block.args[len(inputs) :], strict=True))
-    block.add_op(linalg.YieldOp(_clone_body(consumer, block, mapper)))
+    block.add_op(YieldOp(_clone_body(consumer, block, mapper)))
     maps = [AffineMapAttr(m) for _, m in inputs] + list(consumer.indexing_maps.data[count:])
-    return linalg.GenericOp(
+    return GenericOp(
         [v for v, _ in inputs],
         consumer.outputs,
         Region(block),
@@ -92,10 +93,10 @@ def fuse(producer: linalg.GenericOp, consumer: linalg.GenericOp, index: int) -> 
     )
 
 
-def _clone_body(op: linalg.GenericOp, block: Block, mapper: dict[SSAValue, SSAValue]) -> SSAValue:
+def _clone_body(op: GenericOp, block: Block, mapper: dict[SSAValue, SSAValue]) -> SSAValue:
     """Append the body of ``op`` without its yield; the value that it yields."""
     for inner in op.body.block.ops:
-        if isinstance(inner, linalg.YieldOp):
+        if isinstance(inner, YieldOp):
             value = inner.operands[0]
             return mapper[value] if value in mapper else value
         block.add_op(inner.clone(value_mapper=mapper))
@@ -106,12 +107,12 @@ class FuseProducer(RewritePattern):
     """Pull one elementwise producer into a generic op."""
 
     @op_type_rewrite_pattern
-    def match_and_rewrite(self, op: linalg.GenericOp, rewriter: PatternRewriter, /) -> None:
+    def match_and_rewrite(self, op: GenericOp, rewriter: PatternRewriter, /) -> None:
         if len(op.results) != 1:
             return
         for index, value in enumerate(op.inputs):
             producer = value.owner
-            if isinstance(producer, linalg.GenericOp) and should_fuse(producer, op, index):
+            if isinstance(producer, GenericOp) and should_fuse(producer, op, index):
                 rewriter.replace(op, fuse(producer, op, index))
                 if not producer.results[0].uses:
                     rewriter.erase(producer)
@@ -121,7 +122,7 @@ class FuseProducer(RewritePattern):
 def erase_unread(module: ModuleOp) -> None:
     """Erase tensor code whose result nobody reads. Linalg on tensors has no effect but its result."""
     for op in reversed(list(module.walk())):
-        if isinstance(op, linalg.GenericOp | linalg.FillOp) and op.results and not any(r.uses for r in op.results):
+        if isinstance(op, GenericOp | FillOp) and op.results and not any(r.uses for r in op.results):
             op.detach()
             op.erase()
 
@@ -135,15 +136,19 @@ class FuseKernelsPass(ModulePass):
 
     Before:
 
-        %p = linalg.generic {…} ins(%x, %x) outs(%e) { %m = arith.mulf %a, %b … } -> tensor<?x?xf32>
-        %s = linalg.generic {…, "reduction"} ins(%p) outs(%z) { %t = arith.addf %acc, %c … } -> tensor<?xf32>
+    ```mlir
+    %p = linalg.generic {…} ins(%x, %x) outs(%e) { %m = arith.mulf %a, %b … } -> tensor<?x?xf32>
+    %s = linalg.generic {…, "reduction"} ins(%p) outs(%z) { %t = arith.addf %acc, %c … } -> tensor<?xf32>
+    ```
 
     After:
 
-        %s = linalg.generic {…, "reduction"} ins(%x) outs(%z) {
-          %m = arith.mulf %a, %a
-          %t = arith.addf %acc, %m …
-        } -> tensor<?xf32>
+    ```mlir
+    %s = linalg.generic {…, "reduction"} ins(%x) outs(%z) {
+      %m = arith.mulf %a, %a
+      %t = arith.addf %acc, %m …
+    } -> tensor<?xf32>
+    ```
     """
 
     name = "fuse-kernels"

@@ -6,9 +6,10 @@ from typing import Literal, TypeAlias
 
 from xdsl.builder import Builder
 from xdsl.context import Context
-from xdsl.dialects import arith, func, linalg, memref, scf
+from xdsl.dialects import arith, func, memref, scf
 from xdsl.dialects.builtin import DYNAMIC_INDEX, FloatAttr, IndexType, IntegerAttr, ModuleOp
-from xdsl.dialects.linalg import IteratorType
+from xdsl.dialects.linalg.attrs import IteratorType
+from xdsl.dialects.linalg.ops import FillOp, GenericOp, YieldOp
 from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineExpr, AffineMap
 from xdsl.passes import ModulePass
@@ -29,7 +30,7 @@ class LoopLowering:
 
     function: func.FuncOp
     accumulate: Accumulate
-    starts: dict[Operation, linalg.FillOp] = field(default_factory=dict[Operation, linalg.FillOp])
+    starts: dict[Operation, FillOp] = field(default_factory=dict[Operation, FillOp])
     """Reduction -> the fill right before it, which gives its first value."""
 
     def run(self) -> None:
@@ -40,9 +41,9 @@ class LoopLowering:
         self._dims = value_dims(self.function)
         self._sizes: dict[Dim, SSAValue] = {}
         self._integers: dict[int, SSAValue] = {}
-        work = [op for op in block.ops if isinstance(op, linalg.GenericOp | linalg.FillOp)]
+        work = [op for op in block.ops if isinstance(op, GenericOp | FillOp)]
         for before, op in zip(work, work[1:], strict=False):
-            if isinstance(before, linalg.FillOp) and isinstance(op, linalg.GenericOp) and _starts(before, op):
+            if isinstance(before, FillOp) and isinstance(op, GenericOp) and _starts(before, op):
                 self.starts[op] = before
         for op in work:
             self._lower(op, Builder(InsertPoint.before(op)))
@@ -78,8 +79,8 @@ class LoopLowering:
                 return argument, self._dims[argument].index(name)
         raise Refused(Diagnostic("kernel-unsupported", f"size `{name}` is no size of an argument"))
 
-    def _lower(self, op: linalg.GenericOp | linalg.FillOp, build: Builder) -> None:
-        if isinstance(op, linalg.GenericOp):
+    def _lower(self, op: GenericOp | FillOp, build: Builder) -> None:
+        if isinstance(op, GenericOp):
             self._lower_generic(op, build)
         elif op not in self.starts.values():
             self._fill(build, op.inputs[0], op.outputs[0], ())
@@ -103,7 +104,7 @@ class LoopLowering:
         zero, one = self.integer(0), self.integer(1)
         build.insert(scf.ParallelOp([zero], [extents[0]], [one], Region(block)))
 
-    def _lower_generic(self, op: linalg.GenericOp, build: Builder) -> None:
+    def _lower_generic(self, op: GenericOp, build: Builder) -> None:
         kinds = [t.data for t in op.iterator_types]
         extents = [self._loop_extent(op, i) for i in range(len(kinds))]
         parallel = [i for i, k in enumerate(kinds) if k == IteratorType.PARALLEL]
@@ -114,7 +115,7 @@ class LoopLowering:
         else:
             generic.in_registers(build)
 
-    def _loop_extent(self, op: linalg.GenericOp, loop: int) -> SSAValue:
+    def _loop_extent(self, op: GenericOp, loop: int) -> SSAValue:
         for value, map_ in zip(op.operands, op.indexing_maps.data, strict=True):
             for axis, expr in enumerate(map_.data.results):
                 if isinstance(expr, AffineDimExpr) and expr.position == loop:
@@ -127,7 +128,7 @@ class Nest:
     """One ``linalg.generic`` on its way to loops."""
 
     lowering: LoopLowering
-    op: linalg.GenericOp
+    op: GenericOp
     extents: Sequence[SSAValue]
     parallel: Sequence[int]
     reductions: Sequence[int]
@@ -156,7 +157,7 @@ class Nest:
 
         self.lowering.nest(build, [self.extents[i] for i in outer], body)
 
-    def _start(self, build: Builder, fill: linalg.FillOp, at: dict[int, SSAValue], last: Sequence[int]) -> None:
+    def _start(self, build: Builder, fill: FillOp, at: dict[int, SSAValue], last: Sequence[int]) -> None:
         def store(inner: Builder, indices: Sequence[SSAValue]) -> None:
             all_ = {**at, **dict(zip(last, indices, strict=True))}
             inner.insert(
@@ -238,7 +239,7 @@ class Nest:
             if inner is skip:
                 other = next(o for o in inner.operands if o is not body.args[-1])
                 mapper[inner.results[0]] = mapper[other] if other in mapper else other
-            elif not isinstance(inner, linalg.YieldOp):
+            elif not isinstance(inner, YieldOp):
                 build.insert(inner.clone(value_mapper=mapper))
         assert body.last_op is not None
         result = body.last_op.operands[0]
@@ -261,13 +262,13 @@ class Nest:
                 raise Refused(Diagnostic("kernel-unsupported", f"index `{expr}` is neither a loop nor a number"))
 
 
-def _starts(fill: linalg.FillOp, op: linalg.GenericOp) -> bool:
+def _starts(fill: FillOp, op: GenericOp) -> bool:
     """Whether ``fill`` gives the first value of the reduction ``op``."""
     reducing = any(t.data != IteratorType.PARALLEL for t in op.iterator_types)
     return reducing and fill.outputs[0] is op.outputs[0] and op.outputs[0] not in op.inputs
 
 
-def combiner_of(op: linalg.GenericOp) -> Operation | None:
+def combiner_of(op: GenericOp) -> Operation | None:
     """The one op of a reduction's body that combines the partial value with a new one, if that is how it is written."""
     accumulator = op.body.block.args[-1]
     last = op.body.block.last_op
@@ -279,7 +280,7 @@ def combiner_of(op: linalg.GenericOp) -> Operation | None:
     return combiner if simple else None
 
 
-def strided(op: linalg.GenericOp) -> bool:
+def strided(op: GenericOp) -> bool:
     """Whether reducing innermost would jump through memory where the last parallel loop would walk along it."""
     kinds = [t.data for t in op.iterator_types]
     parallel = [i for i, k in enumerate(kinds) if k == IteratorType.PARALLEL]
@@ -306,18 +307,22 @@ class LowerKernelsToLoopsPass(ModulePass):
 
     Before:
 
-        linalg.fill ins(%zero : f32) outs(%s : memref<?xf32>)
-        linalg.generic {…, ["parallel", "reduction"]} ins(%x : memref<?x?xf32>) outs(%s : memref<?xf32>) {…}
+    ```mlir
+    linalg.fill ins(%zero : f32) outs(%s : memref<?xf32>)
+    linalg.generic {…, ["parallel", "reduction"]} ins(%x : memref<?x?xf32>) outs(%s : memref<?xf32>) {…}
+    ```
 
     After:
 
-        scf.parallel (%i) = (%c0) to (%n) step (%c1) {
-          %r = scf.parallel (%j) = (%c0) to (%d) step (%c1) init (%zero) -> f32 {
-            %v = memref.load %x[%i, %j] : memref<?x?xf32>
-            scf.reduce(%v : f32) { … }
-          }
-          memref.store %r, %s[%i] : memref<?xf32>
-        }
+    ```mlir
+    scf.parallel (%i) = (%c0) to (%n) step (%c1) {
+      %r = scf.parallel (%j) = (%c0) to (%d) step (%c1) init (%zero) -> f32 {
+        %v = memref.load %x[%i, %j] : memref<?x?xf32>
+        scf.reduce(%v : f32) { … }
+      }
+      memref.store %r, %s[%i] : memref<?xf32>
+    }
+    ```
     """
 
     name = "lower-kernels-to-loops"

@@ -201,19 +201,23 @@ class OutlineKernelPhasesPass(ModulePass):
 
     Before:
 
-        func.func @k(%x: memref<?xf32>, %out: memref<?xf32>) {
-          scf.parallel (%i) = (%c0) to (%n) step (%c1) {…}
-        }
+    ```mlir
+    func.func @k(%x: memref<?xf32>, %out: memref<?xf32>) {
+      scf.parallel (%i) = (%c0) to (%n) step (%c1) {…}
+    }
+    ```
 
     After:
 
-        func.func @k(%x: memref<?xf32>, %out: memref<?xf32>) {
-          func.call @k_p0(%x, %out, %c0, %n)
-        }
-        func.func @k_p0(%x: memref<?xf32>, %out: memref<?xf32>, %low: index, %high: index)
-            attributes {agentc.phase = "rows", agentc.rows = ["n"]} {
-          scf.parallel (%i) = (%low) to (%high) step (%c1) {…}
-        }
+    ```mlir
+    func.func @k(%x: memref<?xf32>, %out: memref<?xf32>) {
+      func.call @k_p0(%x, %out, %c0, %n)
+    }
+    func.func @k_p0(%x: memref<?xf32>, %out: memref<?xf32>, %low: index, %high: index)
+        attributes {agentc.phase = "rows", agentc.rows = ["n"]} {
+      scf.parallel (%i) = (%low) to (%high) step (%c1) {…}
+    }
+    ```
     """
 
     name = "outline-kernel-phases"

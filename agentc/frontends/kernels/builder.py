@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from xdsl.builder import Builder
-from xdsl.dialects import arith, func, linalg, tensor
+from xdsl.dialects import arith, func, tensor
 from xdsl.dialects.builtin import (
     DYNAMIC_INDEX,
     AffineMapAttr,
@@ -19,7 +19,8 @@ from xdsl.dialects.builtin import (
     TensorType,
     i64,
 )
-from xdsl.dialects.linalg import IteratorTypeAttr
+from xdsl.dialects.linalg.attrs import IteratorTypeAttr
+from xdsl.dialects.linalg.ops import FillOp, GenericOp, YieldOp
 from xdsl.ir import Attribute, Block, Region, SSAValue
 from xdsl.ir.affine import AffineExpr, AffineMap
 from xdsl.rewriter import InsertPoint
@@ -287,14 +288,14 @@ class KernelBuilder:
         target: SSAValue = self._builder.insert(tensor.EmptyOp(sizes, type_)).tensor
         if start is not None:
             first = constant(self._builder, start, element)
-            target = self._builder.insert(linalg.FillOp([first], [target], [type_])).results[0]
+            target = self._builder.insert(FillOp([first], [target], [type_])).results[0]
         maps = [t.map_to(place, rank) for t, place in inputs]
         maps.append(AffineMap(rank, 0, tuple(AffineExpr.dimension(i) for i in kept)))
         iterators = [IteratorTypeAttr.parallel() if i in kept else IteratorTypeAttr.reduction() for i in range(rank)]
         block = Block(arg_types=[*(t.element for t, _ in inputs), element])
         inner = Builder(InsertPoint.at_end(block))
-        inner.insert(linalg.YieldOp(body(inner, block.args)))
-        op = linalg.GenericOp(
+        inner.insert(YieldOp(body(inner, block.args)))
+        op = GenericOp(
             [t.value for t, _ in inputs], [target], Region(block), [AffineMapAttr(m) for m in maps], iterators, [type_]
         )
         value = self._builder.insert(op).results[0]

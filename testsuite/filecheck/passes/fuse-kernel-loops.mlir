@@ -1,0 +1,92 @@
+// RUN: agentc-opt %s -p fuse-kernel-loops --split-input-file | filecheck %s
+
+// The second loop reads, at its own index only, what the first wrote: one loop, and the memory between is gone.
+// CHECK-LABEL: func.func @fused
+// CHECK-NOT: memref.alloc
+// CHECK: "scf.parallel"
+// CHECK-NEXT: ^bb0(%[[I:.*]]: index):
+// CHECK-NEXT: %[[X:.*]] = memref.load %x[%[[I]]]
+// CHECK-NEXT: %[[E:.*]] = math.exp %[[X]]
+// CHECK-NEXT: %[[N:.*]] = arith.negf %[[E]]
+// CHECK-NEXT: memref.store %[[N]], %y[%[[I]]]
+// CHECK-NOT: "scf.parallel"
+func.func @fused(%x: memref<?xf32>, %y: memref<?xf32>, %n: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %t = memref.alloc(%n) : memref<?xf32>
+  "scf.parallel"(%c0, %n, %c1) <{operandSegmentSizes = array<i32: 1, 1, 1, 0>}> ({
+  ^bb0(%i: index):
+    %v = memref.load %x[%i] : memref<?xf32>
+    %e = math.exp %v : f32
+    memref.store %e, %t[%i] : memref<?xf32>
+    scf.reduce
+  }) : (index, index, index) -> ()
+  "scf.parallel"(%c0, %n, %c1) <{operandSegmentSizes = array<i32: 1, 1, 1, 0>}> ({
+  ^bb0(%i: index):
+    %v = memref.load %t[%i] : memref<?xf32>
+    %e = arith.negf %v : f32
+    memref.store %e, %y[%i] : memref<?xf32>
+    scf.reduce
+  }) : (index, index, index) -> ()
+  memref.dealloc %t : memref<?xf32>
+  func.return
+}
+
+// -----
+
+// Every iteration of the second loop reads the same element that the first wrote: they stay apart.
+// CHECK-LABEL: func.func @apart
+// CHECK-COUNT-2: "scf.parallel"
+func.func @apart(%x: memref<?xf32>, %y: memref<?xf32>, %n: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  "scf.parallel"(%c0, %n, %c1) <{operandSegmentSizes = array<i32: 1, 1, 1, 0>}> ({
+  ^bb0(%i: index):
+    %v = memref.load %x[%i] : memref<?xf32>
+    memref.store %v, %y[%i] : memref<?xf32>
+    scf.reduce
+  }) : (index, index, index) -> ()
+  "scf.parallel"(%c0, %n, %c1) <{operandSegmentSizes = array<i32: 1, 1, 1, 0>}> ({
+  ^bb0(%i: index):
+    %v = memref.load %y[%c0] : memref<?xf32>
+    memref.store %v, %x[%i] : memref<?xf32>
+    scf.reduce
+  }) : (index, index, index) -> ()
+  func.return
+}
+
+// -----
+
+// Two reductions of one row become one loop; the store between them moves behind it.
+// CHECK-LABEL: func.func @siblings
+// CHECK: %[[A:.*]], %[[B:.*]] = "scf.parallel"(%{{.*}}, %n, %{{.*}}, %z, %z)
+// CHECK: scf.reduce(%{{.*}}, %{{.*}} : f32, f32)
+// CHECK: memref.store %[[A]], %s[%c0]
+// CHECK-NEXT: memref.store %[[B]], %s[%c1]
+func.func @siblings(%x: memref<?xf32>, %s: memref<2xf32>, %n: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %z = arith.constant 0.0 : f32
+  %a = "scf.parallel"(%c0, %n, %c1, %z) <{operandSegmentSizes = array<i32: 1, 1, 1, 1>}> ({
+  ^bb0(%i: index):
+    %v = memref.load %x[%i] : memref<?xf32>
+    scf.reduce(%v : f32) {
+    ^bb0(%p: f32, %q: f32):
+      %r = arith.addf %p, %q : f32
+      scf.reduce.return %r : f32
+    }
+  }) : (index, index, index, f32) -> f32
+  memref.store %a, %s[%c0] : memref<2xf32>
+  %b = "scf.parallel"(%c0, %n, %c1, %z) <{operandSegmentSizes = array<i32: 1, 1, 1, 1>}> ({
+  ^bb0(%i: index):
+    %v = memref.load %x[%i] : memref<?xf32>
+    %w = arith.mulf %v, %v : f32
+    scf.reduce(%w : f32) {
+    ^bb0(%p: f32, %q: f32):
+      %r = arith.addf %p, %q : f32
+      scf.reduce.return %r : f32
+    }
+  }) : (index, index, index, f32) -> f32
+  memref.store %b, %s[%c1] : memref<2xf32>
+  func.return
+}

@@ -1,0 +1,51 @@
+// RUN: agentc-opt %s -p lower-kernels-to-loops | filecheck %s
+// RUN: agentc-opt %s -p 'lower-kernels-to-loops{accumulate=register}' | filecheck %s --check-prefix=REGISTER
+
+// Down the columns: in memory, row by row, where there is a cache; each column by itself otherwise.
+// CHECK-LABEL: func.func @columns
+// CHECK: "scf.parallel"(%{{.*}}, %d, %{{.*}}) <{operandSegmentSizes = array<i32: 1, 1, 1, 0>}> ({
+// CHECK-NEXT: ^bb0(%[[F:.*]]: index):
+// CHECK-NEXT: memref.store %zero, %s[%[[F]]]
+// CHECK: scf.for %[[I:.*]] = %{{.*}} to %n step
+// CHECK-NEXT: "scf.parallel"(%{{.*}}, %d
+// CHECK-NEXT: ^bb0(%[[J:.*]]: index):
+// CHECK-NEXT: %[[OLD:.*]] = memref.load %s[%[[J]]]
+// CHECK-NEXT: %[[X:.*]] = memref.load %x[%[[I]], %[[J]]]
+// CHECK-NEXT: %[[NEW:.*]] = arith.addf %[[OLD]], %[[X]]
+// CHECK-NEXT: memref.store %[[NEW]], %s[%[[J]]]
+
+// REGISTER-LABEL: func.func @columns
+// REGISTER: "scf.parallel"(%{{.*}}, %d, %{{.*}}) <{operandSegmentSizes = array<i32: 1, 1, 1, 0>}> ({
+// REGISTER-NEXT: ^bb0(%[[J:.*]]: index):
+// REGISTER-NEXT: %[[R:.*]] = "scf.parallel"(%{{.*}}, %n, %{{.*}}, %zero) <{operandSegmentSizes = array<i32: 1, 1, 1, 1>}> ({
+// REGISTER-NEXT: ^bb0(%[[I:.*]]: index):
+// REGISTER-NEXT: %[[X:.*]] = memref.load %x[%[[I]], %[[J]]]
+// REGISTER-NEXT: scf.reduce(%[[X]] : f32) {
+// REGISTER: memref.store %[[R]], %s[%[[J]]]
+func.func @columns(%x: memref<?x?xf32>, %s: memref<?xf32>) attributes {agentc.dims = [["n", "d"], ["d"]]} {
+  %zero = arith.constant 0.0 : f32
+  linalg.fill ins(%zero : f32) outs(%s : memref<?xf32>)
+  linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d1)>], iterator_types = ["reduction", "parallel"]} ins(%x : memref<?x?xf32>) outs(%s : memref<?xf32>) {
+  ^bb0(%a: f32, %acc: f32):
+    %t = arith.addf %acc, %a : f32
+    linalg.yield %t : f32
+  }
+  func.return
+}
+
+// Along the rows, always in a register; a reduction that does not start from a fill reads its start.
+// CHECK-LABEL: func.func @rows
+// CHECK: ^bb0(%[[I:.*]]: index):
+// CHECK-NEXT: %[[START:.*]] = memref.load %s[%[[I]]]
+// CHECK-NEXT: %[[R:.*]] = "scf.parallel"(%{{.*}}, %{{.*}}, %{{.*}}, %[[START]]) <{operandSegmentSizes = array<i32: 1, 1, 1, 1>}> ({
+// CHECK-NEXT: ^bb0(%[[J:.*]]: index):
+// CHECK-NEXT: memref.load %x[%[[I]], %[[J]]]
+// CHECK: memref.store %[[R]], %s[%[[I]]]
+func.func @rows(%x: memref<4x?xf32>, %s: memref<4xf32>) {
+  linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0)>], iterator_types = ["parallel", "reduction"]} ins(%x : memref<4x?xf32>) outs(%s : memref<4xf32>) {
+  ^bb0(%a: f32, %acc: f32):
+    %t = arith.maximumf %acc, %a : f32
+    linalg.yield %t : f32
+  }
+  func.return
+}

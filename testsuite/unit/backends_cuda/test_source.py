@@ -1,0 +1,89 @@
+"""CUDA text, run unchanged on the CPU, against NumPy, in each of the ways in which work is shared out."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pytest
+from kernel_sample import SIZES, arguments, assert_close, reference
+
+from agentc.analyses.kernel_abi import kernel_abi
+from agentc.backends.cuda.host import HostKernel, host_compiler
+from agentc.backends.cuda.source import kind_of, source
+from agentc.frontends.kernels import builtin
+from agentc.pipelines.kernels import Device, lower_kernel
+
+needs_compiler = pytest.mark.skipif(host_compiler() is None, reason="needs g++ or clang++ to run CUDA text on the CPU")
+LONG: Mapping[str, int] = {"n": 9, "d": 4100, "k": 64, "m": 36, "t": 70, "lists": 3}
+"""Rows longer than a warp's share, and sizes that fours divide."""
+CASES = [
+    ("gpu", "cosine_softmax", SIZES),
+    ("gpu", "cosine_gate", LONG),
+    ("gpu", "mean_pool", SIZES),
+    ("gpu", "linear", SIZES),
+    ("gpu", "matmul", LONG),
+    ("gpu", "quantize_int8", LONG),
+    ("gpu", "reciprocal_rank_fusion", SIZES),
+    ("gpu", "layer_norm", SIZES),
+    ("cpu", "attention_pool", SIZES),
+]
+
+
+def run_on_host(module: Any, values: list[Any], sizes: Mapping[str, int], folder: Path) -> list[np.ndarray]:
+    abi = kernel_abi(module)
+    kinds = {"f32": np.float32, "i8": np.int8}
+    shapes = [[d if isinstance(d, int) else sizes[d] for d in p.dims or ()] for p in abi.results]
+    results = [np.full(s, 99, kinds[p.dtype]) for s, p in zip(shapes, abi.results, strict=True)]
+    HostKernel(source(module), abi, folder)(values, results, [sizes[s] for s in abi.sizes])
+    return results
+
+
+@needs_compiler
+@pytest.mark.parametrize(("device", "name", "sizes"), CASES, ids=lambda c: c if isinstance(c, str) else str(c["d"]))
+def test_text_matches_numpy(device: str, name: str, sizes: Mapping[str, int], tmp_path: Path) -> None:
+    module = lower_kernel(builtin(name), cast(Device, device))
+    values = arguments(kernel_abi(module), sizes)
+    for found, wanted in zip(run_on_host(module, values, sizes, tmp_path), reference(name, values), strict=True):
+        assert_close(found, wanted)
+
+
+@needs_compiler
+def test_a_divergent_barrier_is_told(tmp_path: Path) -> None:
+    """The fibers stop where a GPU would hang."""
+    import subprocess
+
+    from agentc.backends.cuda.compiler import INCLUDE
+
+    text = """#include "agentc_cuda.cuh"
+__global__ void bad() { if (threadIdx.x == 0) __syncthreads(); else __syncwarp(); }
+int main() { AGENTC_LAUNCH(bad, 1, 64, nullptr); }
+"""
+    (tmp_path / "bad.cu").write_text(text)
+    program = str(tmp_path / "bad")
+    command = [str(host_compiler()), "-std=c++17", "-DAGENTC_ON_HOST", "-I", str(INCLUDE), "-x", "c++"]
+    subprocess.run([*command, str(tmp_path / "bad.cu"), "-o", program], check=True)
+    done = subprocess.run([program], capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "divergent barrier in block 0" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "kinds"),
+    [
+        ("softmax", ["serial", "elements", "serial", "elements"]),
+        ("softmax_rows", ["rows"]),
+        ("mean_pool", ["serial", "columns"]),
+    ],
+)
+def test_work_is_shared_out_by_shape(name: str, kinds: list[str]) -> None:
+    module = lower_kernel(builtin(name), "gpu")
+    phases = [f for f in module.body.block.ops if "agentc.phase" in f.attributes]
+    assert [kind_of(cast(Any, f))[0] for f in phases] == kinds
+
+
+def test_rows_are_moved_by_fours() -> None:
+    text = source(lower_kernel(builtin("softmax_rows"), "gpu"))
+    assert "agentc::load_pack(x + i * d + j" in text
+    assert "agentc::store_pack(out + i * d + j" in text
+    assert "d % 4 == 0" in text
