@@ -1,5 +1,10 @@
-"""Copies what a build executes as it stands: the user's Python files and documents, below ``tools/`` and ``data/``."""
+"""Copies what a build executes as it stands: the user's Python files and documents, below ``tools/`` and ``data/``.
 
+A Python file brings along what it needs of its own folder: the modules that it imports from there, and the files
+whose names stand in it as a text (``Path(__file__).parent / "pages.json"``).
+"""
+
+import ast
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,7 +30,7 @@ def emit_build(request: Request) -> list[Artifact]:
         raise Refused(*problems)
     artifacts: list[Artifact] = []
     for path, folder, of in wanted:
-        for source in _files(request.base / path):
+        for source in _with_companions(request.base / path, request.base):
             relative = f"{folder}/{source.relative_to(request.base).as_posix()}"
             target = request.out / relative
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -55,6 +60,51 @@ def _problem(base: Path, path: str, of: str) -> Diagnostic | None:
             help="a build holds copies of what it runs; move the file beside the definition",
         )
     return None
+
+
+def _with_companions(place: Path, base: Path) -> list[Path]:
+    """The files of ``place`` and, for Python files, what they name of their own folders inside ``base``."""
+    found: dict[Path, None] = {}
+    waiting = _files(place)
+    while waiting:
+        path = waiting.pop(0)
+        if path not in found:
+            found[path] = None
+            waiting += [
+                file
+                for name in (_named(path) if path.suffix == ".py" else ())
+                if (near := path.parent / name).exists() and near.resolve().is_relative_to(base.resolve())
+                for file in _files(near)
+            ]
+    return list(found)
+
+
+def _named(path: Path) -> list[str]:
+    """Relative names in a Python file: imported modules and texts that may be file names."""
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (SyntaxError, ValueError):
+        return []  # it is told when the file is loaded
+    names: list[str] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names += [form for alias in node.names for form in _module_files(alias.name)]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names += _module_files(node.module)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and _may_be_file(node.value):
+            names.append(node.value)
+    return list(dict.fromkeys(names))
+
+
+def _module_files(module: str) -> list[str]:
+    name = module.replace(".", "/")
+    return [f"{name}.py", name]
+
+
+def _may_be_file(text: str) -> bool:
+    parts = text.split("/")
+    is_short = 0 < len(text) <= 255 and text.isprintable()
+    return is_short and all(part not in ("", ".", "..") for part in parts)
 
 
 def _files(place: Path) -> list[Path]:

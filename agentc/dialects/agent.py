@@ -462,7 +462,8 @@ class BranchOp(IRDLOperation):
     """
     Runs the case whose label equals the selector, or the case `*`. Probabilities are the planner's figures.
 
-    A flag (`i1`) selects `true` or `false`.
+    A flag (`i1`) selects `true` or `false`. Attributes follow the cases as `attributes {…}`: a bare brace would be
+    one more case.
 
     ```mlir
     %reply = agent.branch %kind ["refund", "*"] probabilities [0.3 : f64, 0.7 : f64] : !agent.text -> !agent.text {
@@ -484,7 +485,8 @@ class BranchOp(IRDLOperation):
     irdl_options = (ParsePropInAttrDict(),)
     traits = traits_def(RecursiveMemoryEffect(), _Folds())
     assembly_format = (
-        "$selector $labels `probabilities` $probabilities `:` type($selector) `->` type($results_) $cases attr-dict"
+        "$selector $labels `probabilities` $probabilities `:` type($selector) `->` type($results_) $cases "
+        "attr-dict-with-keyword"
     )
 
     def __init__(

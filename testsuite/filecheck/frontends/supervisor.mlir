@@ -19,7 +19,7 @@
 // CHECK-NEXT:     } {
 // CHECK-NEXT:       %1 = agent.none {agent.node = "pay", agent.source = "agent.yaml:{{[0-9:]+}}"} : !agent.record
 // CHECK-NEXT:       agent.yield %1 : !agent.record
-// CHECK-NEXT:     } {agent.node = "pay", agent.source = "agent.yaml:{{[0-9:]+}}"}
+// CHECK-NEXT:     } attributes {agent.node = "pay", agent.source = "agent.yaml:{{[0-9:]+}}"}
 // CHECK-NEXT:     %answer = agent.get %decide "answer" {agent.node = "decide", agent.source = "agent.yaml:{{[0-9:]+}}"} : !agent.record -> !agent.text
 // CHECK-NEXT:     agent.output ["answer"](%answer) : !agent.text
 // CHECK-NEXT:   } {agent.source = "agent.yaml:{{[0-9:]+}}"}
@@ -43,7 +43,7 @@
 // CHECK-NEXT:     } {
 // CHECK-NEXT:       %reply = llm.call @router(%message) prompt "Answer in one friendly sentence: {0}" shape {input_tokens = #agent.quantity<160.0, p95 = 440.0>, output_tokens = #agent.quantity<40.0, p95 = 80.0>} {agent.node = "work.*.reply", agent.source = "agent.yaml:{{[0-9:]+}}"} : (!agent.text) -> !agent.text
 // CHECK-NEXT:       agent.yield %reply : !agent.text
-// CHECK-NEXT:     } {agent.node = "work", agent.source = "agent.yaml:{{[0-9:]+}}"}
+// CHECK-NEXT:     } attributes {agent.node = "work", agent.source = "agent.yaml:{{[0-9:]+}}"}
 // CHECK-NEXT:     memory.observe @tickets(%message, %kind, %work) {agent.node = "log", agent.source = "agent.yaml:{{[0-9:]+}}", agent.async} : !agent.text, !agent.text, !agent.text
 // CHECK-NEXT:     agent.output ["answer", "kind"](%work, %kind) : !agent.text, !agent.text
 // CHECK-NEXT:   } {agent.source = "agent.yaml:{{[0-9:]+}}", limits = [#agent.limit<{metric = "ttft", seconds = 4.000000e-01 : f64}>, #agent.limit<{metric = "tbt", seconds = 4.000000e-02 : f64}>, #agent.limit<{metric = "end_to_end", seconds = 9.000000e+00 : f64}>], load = #agent.load<{requests_per_second = 1.200000e+01 : f64}>}

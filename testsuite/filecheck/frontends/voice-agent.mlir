@@ -22,7 +22,7 @@
 // CHECK-NEXT:       } {
 // CHECK-NEXT:         %1 = agent.none {agent.node = "think.find", agent.source = "agent.yaml:{{[0-9:]+}}"} : !agent.documents
 // CHECK-NEXT:         agent.yield %1 : !agent.documents
-// CHECK-NEXT:       } {agent.node = "think.find", agent.source = "agent.yaml:{{[0-9:]+}}"}
+// CHECK-NEXT:       } attributes {agent.node = "think.find", agent.source = "agent.yaml:{{[0-9:]+}}"}
 // CHECK-NEXT:       agent.continue %needs_search(%decide, %find) : !agent.record, !agent.documents
 // CHECK-NEXT:     } {agent.node = "think", agent.source = "agent.yaml:{{[0-9:]+}}"}
 // CHECK-NEXT:     %answer = agent.get %think_decide "answer" {agent.node = "think", agent.source = "agent.yaml:{{[0-9:]+}}"} : !agent.record -> !agent.text
