@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from xdsl.ir import Attribute
+
 from agentc.dialects.tool import SpecOp
 from agentc.runtime.attributes import plain_attribute, plain_attributes
 from agentc.runtime.tools.python import PythonFiles, arguments_refused
-from agentc.runtime.values import Mistyped, as_flag, as_text, shown
+from agentc.runtime.values import Mistyped, as_flag, as_text, convert, shown
 from agentc.support.diagnostics import Diagnostic, Refused
 
 TIMEOUT_SECONDS: Final = 60.0
@@ -65,15 +67,16 @@ class Toolbox:
         if key not in wanted:
             raise arguments_refused(tool, f"no argument `{key}`; there are {', '.join(wanted)}")
         try:
-            return _as(str(wanted[key]), value)
+            return _as(wanted[key], value)
         except Mistyped as error:
             raise arguments_refused(tool, f"argument `{key}`: {error}") from None
 
 
-def _as(type: str, value: Any) -> Any:
-    if value is None:
-        return None
-    match type:
+def _as(type: object, value: Any) -> Any:
+    """``value`` as a type of the IR, or as one that a schema names in words."""
+    if value is None or isinstance(type, Attribute):
+        return convert(value, type) if isinstance(type, Attribute) else None
+    match str(type):
         case "text" | "str" | "string":
             return as_text(value)
         case "flag" | "bool" | "boolean":
