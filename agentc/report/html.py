@@ -90,7 +90,8 @@ def _task_row(task: TaskFact, color: str, columns: int) -> str:
     on = task.on
     chip = f"<span class='chip' style='background:{color}'></span>{escape(on.device)}"
     cells = (
-        f"<td>{escape(task.name)}{' <em>async</em>' if task.asynchronous else ''}</td><td>{chip} <em>{on.mode}</em></td>"
+        f"<td>{escape(task.name)}{' <em>async</em>' if task.asynchronous else ''}</td>"
+        f"<td>{chip} <em>{on.mode}</em></td>"
         f"<td class='n'>{on.tp}</td><td class='n'>{on.pp}</td><td class='n'>{on.batch}</td>"
         f"<td class='n'>{format_seconds(on.seconds)}</td><td class='n'>{on.usd_per_request * 1000:.3g}</td>"
         f"<td>{escape(on.bottleneck or '-')}</td><td><code>{escape(task.source)}</code></td>"

@@ -15,7 +15,8 @@ class Spot:
 def layers(nodes: Sequence[str], edges: Sequence[tuple[str, str]]) -> dict[str, int]:
     """The column of each node: one more than its farthest predecessor's.
 
-    ``nodes`` are in an order in which edges of the graph mostly go forward; an edge that goes back (a loop's) is left out.
+    ``nodes`` are in an order in which edges of the graph mostly go forward; an edge
+    that goes back (a loop's) is left out.
     """
     order = {name: i for i, name in enumerate(nodes)}
     column = dict.fromkeys(nodes, 0)
