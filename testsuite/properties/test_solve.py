@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from agentc.plan.placement import Deadline, Hop, Option, PlacementEdge, PlacementProblem, PlacementTask, Pool
 from agentc.solve import Demand, alternatives, brute_force, evaluate, explain, solve
 from agentc.solve.heuristic import heuristic
+from agentc.solve.milp import Shape, build, typical_cost
 from agentc.solve.presolve import everything, reduce
 from agentc.solve.state import State
 from agentc.solve.tables import tabulate
@@ -123,6 +124,25 @@ def test_milp_equals_brute_force(problem: PlacementProblem):
     assert answer.bound <= answer.objective
 
 
+@settings(QUICK, max_examples=150)
+@given(problems(5))
+def test_the_program_alone_equals_brute_force(problem: PlacementProblem):
+    """Without presolve, heuristic or cuts: the MILP is the problem itself."""
+    problem = replace(problem, objective="cost")
+    tables = tabulate(problem)
+    left = everything(tables)
+    model = build(tables, left, Shape(), typical_cost(tables, left))
+    model.minimize_cost()
+    result = model.program.run()
+    best = brute_force(problem)
+    assert (best is None) == (result.outcome == "infeasible")
+    if best is not None:
+        figures = evaluate(problem, tables.choice(model.decode(result.values)))
+        assert figures.feasible
+        assert figures.cost == pytest.approx(best[1].cost, rel=2e-6)
+        assert result.objective * model.cost_unit == pytest.approx(best[1].cost, rel=2e-6)
+
+
 @QUICK
 @given(problems(5))
 def test_reported_figures_are_the_evaluators(problem: PlacementProblem):
@@ -161,7 +181,11 @@ def test_state_agrees_with_the_evaluator_after_moves(problem: PlacementProblem, 
     state = State(tables, [0] * tables.size, problem.objective)
     for _ in range(6):
         t = pick(tables.size)
-        state.apply({t: pick(len(tables.cells[t]))})
+        moves = {t: pick(len(tables.cells[t]))}
+        foreseen = state.score_after(moves)
+        state.apply(moves)
+        if problem.objective == "energy" or (problem.objective == "cost" and not tables.path_bounds()):
+            assert foreseen.objective == pytest.approx(state.score().objective, rel=1e-9, abs=1e-12)
     figures = evaluate(problem, tables.choice(state.picked))
     assert state.score().objective == pytest.approx(figures.objective(problem.objective), rel=1e-9, abs=1e-12)
     groups = any(v.kind == "together" for v in figures.violations)
@@ -239,6 +263,8 @@ def test_alternatives_are_forced_plans(problem: PlacementProblem):
             )
             groups = tuple(g for g in problem.together if g <= alive)
             best = brute_force(replace(problem, tasks=forced, together=groups))
+            device = {t.name: {o.name: o.device for o in t.options} for t in problem.tasks}[task][other.option]
+            assert device == other.device
             assert other.why
             assert (best is None) == (other.verdict == "infeasible")
             if best is not None and problem.objective == "cost":
