@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from agentc.analyses.contraction import Contraction
 from agentc.analyses.placement_problem import Posed
+from agentc.analyses.shortlist import Shortened
 from agentc.plan.graph import Task
 from agentc.plan.placement import (
     Alternative,
@@ -30,6 +32,10 @@ class Decision:
     posed: Posed
     problem: PlacementProblem
     solution: PlacementSolution
+    smaller: Contraction
+    """What the solver was given: groups as one."""
+    short: Shortened
+    """Its answer to that, and the problem in which alternatives and baselines are looked for."""
 
     @cached_property
     def options(self) -> Mapping[str, Option]:

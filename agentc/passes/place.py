@@ -12,9 +12,11 @@ from xdsl.rewriter import InsertPoint, Rewriter
 
 from agentc.analyses.assumptions import assumptions
 from agentc.analyses.context import AgentcContext
+from agentc.analyses.contraction import contract
 from agentc.analyses.decision import Decision, assignments, others, summary
 from agentc.analyses.names import task_names
 from agentc.analyses.placement_problem import Posed, placement_problem, restricted
+from agentc.analyses.shortlist import solve_large
 from agentc.analyses.task_graph import entry_graph
 from agentc.dialects import expert
 from agentc.dialects.agent import GraphOp
@@ -32,10 +34,12 @@ def decide(posed: Posed, problem: PlacementProblem, graph: GraphOp, time_limit: 
     """
     from agentc.solve import solve
 
-    solution = solve(problem, time_limit=time_limit)
+    smaller = contract(problem, posed.graph)
+    found = solve_large(smaller.problem, lambda each: solve(each, time_limit=time_limit))
+    solution = found.solution
     if solution.status == "infeasible":
         raise Refused(proof(posed, solution, graph))
-    return Decision(posed, problem, solution)
+    return Decision(posed, problem, smaller.expand(solution), smaller, found)
 
 
 def proof(posed: Posed, solution: PlacementSolution, graph: GraphOp) -> Diagnostic:
@@ -115,11 +119,12 @@ class PlacePass(ModulePass):
         decision = decide(posed, restricted(posed, op), graph, self.time_limit)
         if isinstance(ctx, AgentcContext):
             ctx.solve_seconds = decision.solution.solve_seconds
-        write(graph, decision, alternatives(decision.problem, decision.solution))
+        found = alternatives(decision.short.problem, decision.short.solution)
+        write(graph, decision, decision.smaller.expand_alternatives(found, decision.problem))
         hosts = [stock.device.name for stock in posed.fleet.stocks if stock.device.kind == "cpu"]
         plan = summary(
             decision,
-            baselines_(decision.problem, keep=hosts),
+            baselines_(decision.short.problem, keep=hosts),
             assumptions(op, posed.graph, posed.table.calibrated),
         )
         for old in [each for each in op.ops if isinstance(each, PlanOp)]:

@@ -24,7 +24,7 @@ def folder(source: str | Path) -> Path:
 
 
 def build_name(source: str | Path) -> str:
-    """What a build of ``source`` is called: the name in a Python file, else the file's, or its folder's for `agent.…`."""
+    """What a build is called: the name in a Python file, else the file's (the folder's for `agent.…`)."""
     file, name = split(source)
     if name:
         return name

@@ -4,6 +4,7 @@ The result is a feasible choice wherever one is found; nothing is proven here. T
 counted, not clocked, so that the same problem gives the same choice.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator
 
 from agentc.plan.placement import Objective
@@ -127,7 +128,7 @@ def closure(tables: Tables, left: Reduced, picked: list[int], task: int, option:
         t = queue.pop()
         for g in tables.group_of.get((t, moves[t]), ()):
             for other, its in tables.groups[g]:
-                if moves.get(other, its) != its or its not in left.alive[other]:
+                if moves.get(other, its) != its or not _within(left.alive[other], its):
                     return None
                 if other not in moves:
                     moves[other] = its
@@ -138,6 +139,12 @@ def closure(tables: Tables, left: Reduced, picked: list[int], task: int, option:
                 return None
             moves[other] = min(free, key=lambda o: (share(tables, other, o), o))
     return moves
+
+
+def _within(row: list[int], option: int) -> bool:
+    """Whether ``option`` is in ``row``, which is in order."""
+    at = bisect_left(row, option)
+    return at < len(row) and row[at] == option
 
 
 def _deserted(tables: Tables, picked: list[int], t: int, moves: Moves) -> Iterator[int]:
