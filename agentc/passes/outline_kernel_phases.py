@@ -11,7 +11,7 @@ from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint
 
-from agentc.analyses.kernel_dims import DIMS, NAMES, PHASE, ROWS, argument_names, dims_attr, value_dims
+from agentc.analyses.kernel_dims import DIMS, NAMES, OUTPUTS, PHASE, ROWS, argument_names, dims_attr, value_dims
 from agentc.plan.kernels import Dim
 from agentc.support.diagnostics import Diagnostic, Refused
 
@@ -224,10 +224,6 @@ class OutlineKernelPhasesPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for function in list(op.body.block.ops):
-            if (
-                isinstance(function, func.FuncOp)
-                and len(function.body.blocks) == 1
-                and PHASE not in function.attributes
-            ):
+            if isinstance(function, func.FuncOp) and OUTPUTS in function.attributes:
                 for phase in Outline(function).run():
                     op.body.block.add_op(phase)

@@ -18,10 +18,6 @@ REDUCING = (
     "np.max({}, axis={}, keepdims=True)",
     "np.mean({}, axis={}, keepdims=True)",
 )
-    "np.sum({}, axis={}, keepdims=True) / 8.0",
-    "np.max({}, axis={}, keepdims=True)",
-    "np.mean({}, axis={}, keepdims=True)",
-)
 
 
 @st.composite
