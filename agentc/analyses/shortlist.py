@@ -6,7 +6,7 @@ What is left is solved exactly, so that the answer and its proof are those of th
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -14,6 +14,9 @@ from agentc.plan.placement import Option, PlacementProblem, PlacementSolution, P
 
 FEW = 600
 """Options in all up to which a problem is solved as it is."""
+
+PARTS = (1.0, 0.8, 0.5)
+"""Parts of a limit: the tasks of a call share it."""
 
 SECONDS_PER_HOUR = 3600.0
 
@@ -31,18 +34,19 @@ class Shortened:
 def solve_large(problem: PlacementProblem, solver: Solver) -> Shortened:
     """The answer of ``solver`` to ``problem``, by way of a short list where that is possible and worth it."""
     if sum(len(task.options) for task in problem.tasks) <= FEW:
-        return Shortened(solver(problem), problem)
-    short = only(problem, shortlist(problem))
-    first = solver(short)
+        best = solver(problem)
+        return Shortened(best, _with(problem, best))
+    first = solver(only(problem, shortlist(problem, PARTS)))
     if first.status == "infeasible":
-        return Shortened(solver(problem), short)
+        best = solver(problem)
+        return Shortened(best, _with(problem, best))
     if problem.objective != "cost" or any(limit.usd_per_second is not None for limit in problem.deadlines):
         best = solver(problem)
-        return Shortened(best, _with(problem, short, best))
+        return Shortened(best, _with(problem, best))
     candidates = only(problem, affordable(problem, first.usd_per_hour) | set(first.replicas))
     best = solver(candidates)
     best = best if best.status != "infeasible" else first
-    return Shortened(best, _with(problem, short, best))
+    return Shortened(best, _with(problem, best))
 
 
 def only(problem: PlacementProblem, pools: set[str]) -> PlacementProblem:
@@ -61,9 +65,9 @@ def only(problem: PlacementProblem, pools: set[str]) -> PlacementProblem:
     )
 
 
-def _with(problem: PlacementProblem, short: PlacementProblem, best: PlacementSolution) -> PlacementProblem:
-    """The short problem with what ``best`` uses."""
-    return only(problem, set(short.pools) | set(best.replicas))
+def _with(problem: PlacementProblem, best: PlacementSolution) -> PlacementProblem:
+    """What alternatives to ``best`` are looked for in: what it uses, and a shorter list."""
+    return only(problem, shortlist(problem, (1.0,)) | set(best.replicas))
 
 
 def hourly(problem: PlacementProblem, task: PlacementTask, option: Option) -> float:
@@ -102,8 +106,9 @@ def _sole_pool(task: PlacementTask) -> str | None:
     return next(iter(pools)) if len(pools) == 1 else None
 
 
-def shortlist(problem: PlacementProblem) -> set[str]:
-    """Pools worth trying first: for each task, device class and mode the cheapest in time, and the fastest."""
+def shortlist(problem: PlacementProblem, parts: Sequence[float]) -> set[str]:
+    """Pools worth trying first: for each task, device class and mode the fastest, and the cheapest of those that take
+    no more of each limit than each of ``parts``."""
     limits: dict[str, float] = {}
     for deadline in problem.deadlines:
         limits[deadline.metric] = min(limits.get(deadline.metric, math.inf), deadline.seconds)
@@ -113,7 +118,7 @@ def shortlist(problem: PlacementProblem) -> set[str]:
         if (id(task.options), task.visits) not in seen:
             seen.add((id(task.options), task.visits))
             for row in _alike(task.options):
-                kept.update(_best(problem, task, row, limits))
+                kept.update(_best(problem, task, row, limits, parts))
     return kept
 
 
@@ -126,7 +131,11 @@ def _alike(options: Iterable[Option]) -> Iterable[list[Option]]:
 
 
 def _best(
-    problem: PlacementProblem, task: PlacementTask, row: list[Option], limits: Mapping[str, float]
+    problem: PlacementProblem,
+    task: PlacementTask,
+    row: list[Option],
+    limits: Mapping[str, float],
+    parts: Sequence[float],
 ) -> Iterable[str]:
     """The pools of a few options of ``row``: the cheapest within each limit or a part of it, the fastest."""
 
@@ -135,12 +144,13 @@ def _best(
         rent = problem.pools[option.pool].usd_per_hour if option.pool is not None else 0.0
         return max(share, rent), share, option.seconds
 
-    for part in (1.0, 0.8, 0.5):
+    for part in parts:
         timely = [o for o in row if all(v <= part * limits.get(m, math.inf) for m, v in o.metrics.items())]
-        for option in sorted(timely, key=bill)[:2]:
+        for option in sorted(timely, key=bill)[: len(parts)]:
             yield option.pool or ""
         if timely:
             yield min(timely, key=lambda option: hourly(problem, task, option)).pool or ""
     yield min(row, key=lambda option: option.seconds).pool or ""
-    for metric in sorted({name for option in row for name in option.metrics}):
-        yield min(row, key=lambda option, m=metric: option.metrics.get(m, 0.0)).pool or ""
+    if len(parts) > 1:
+        for metric in sorted({name for option in row for name in option.metrics}):
+            yield min(row, key=lambda option, m=metric: option.metrics.get(m, 0.0)).pool or ""

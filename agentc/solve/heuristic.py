@@ -181,18 +181,31 @@ def _best_move(state: State, left: Reduced, t: int, options: list[int], frozen: 
 
 def _move_pools(state: State, left: Reduced, frozen: frozenset[int]) -> None:
     """Whole pools at once: one task alone seldom pays for opening a pool, nor saves anything by leaving it."""
-    for pool in range(len(state.tables.pools)):
-        for moves in (_gather(state, left, pool), _scatter(state, left, pool)):
-            if moves and frozen.isdisjoint(moves):
-                state.try_(moves)
+    for pool, inside in _insiders(state.tables, left).items():
+        moves = _gather(state, left, inside)
+        if moves and frozen.isdisjoint(moves):
+            state.try_(moves)
+        moves = _scatter(state, left, pool) if state.totals.users.get(pool) else {}
+        if moves and frozen.isdisjoint(moves):
+            state.try_(moves)
 
 
-def _gather(state: State, left: Reduced, pool: int) -> dict[int, int]:
-    """Everything that can run in ``pool`` goes there."""
-    moves: dict[int, int] = {}
+def _insiders(tables: Tables, left: Reduced) -> dict[int, dict[int, list[int]]]:
+    """Pool -> task -> its options there, pools in order."""
+    found: dict[int, dict[int, list[int]]] = {}
     for t, row in enumerate(left.alive):
-        inside = [o for o in row if state.tables.cells[t][o].pool == pool]
-        if inside and t not in moves and state.picked[t] not in inside:
+        cells = tables.cells[t]
+        for o in row:
+            if (pool := cells[o].pool) != NO_POOL:
+                found.setdefault(pool, {}).setdefault(t, []).append(o)
+    return dict(sorted(found.items()))
+
+
+def _gather(state: State, left: Reduced, members: dict[int, list[int]]) -> dict[int, int]:
+    """Everything that can run in a pool, with these ``members``, goes there."""
+    moves: dict[int, int] = {}
+    for t, inside in members.items():
+        if t not in moves and state.picked[t] not in inside:
             entailed = closure(state.tables, left, state.picked, t, inside[0]) or {}
             if all(moves.get(u, o) == o for u, o in entailed.items()):
                 moves.update(entailed)

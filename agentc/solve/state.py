@@ -258,6 +258,8 @@ class State:
         totals = self._after(moves)
         totals.load = self.totals.load | totals.load
         totals.users = self.totals.users | totals.users
+        for pool in [pool for pool, users in totals.users.items() if users <= 0]:
+            del totals.users[pool], totals.load[pool]
         self.totals = totals
         self._paid = None
         for t, o in moves.items():
