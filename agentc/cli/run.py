@@ -3,7 +3,7 @@
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import click
 
@@ -30,7 +30,7 @@ import click
 def run(build: Path, **options: Any) -> None:
     """Execute BUILD with real engines on this machine and print its outputs, then the time of each node.
 
-    Inputs are JSON by name; "@file.wav" as a value reads a file.
+    Inputs are JSON by name; "@file.wav" as a value reads a file, in a FILE of inputs one beside it.
     """
     from agentc.runtime import execute
 
@@ -57,11 +57,11 @@ def _request(text: str | None) -> dict[str, Any]:
     """
     from agentc.support.diagnostics import Diagnostic, Refused, Span
 
-    name, content = "--input", text if text is not None else "{}"
+    name, content, folder = "--input", text if text is not None else "{}", Path()
     if text == "-":
         name, content = "<stdin>", sys.stdin.read()
     elif text is not None and text.startswith("@"):
-        name = text[1:]
+        name, folder = text[1:], Path(text[1:]).parent
         try:
             content = Path(name).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as problem:
@@ -73,4 +73,9 @@ def _request(text: str | None) -> dict[str, Any]:
         raise Refused(Diagnostic("bad-input", f"the input is not JSON: {problem.msg}", where)) from None
     if not isinstance(value, dict):
         raise Refused(Diagnostic("bad-input", "the input is not a JSON object", help='write {"question": "…"}'))
-    return value
+    return {key: _beside(folder, item) for key, item in cast(dict[str, Any], value).items()}
+
+
+def _beside(folder: Path, value: Any) -> Any:
+    """``@file`` in a request's file means a file beside it."""
+    return f"@{folder / value[1:]}" if isinstance(value, str) and value.startswith("@") else value
