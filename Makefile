@@ -26,7 +26,7 @@ $(MODELS): requirements-models.lock $(STAMP)
 run: $(MODELS) ## Compile the voice agent for a mixed fleet, explain its placement, and run it here.
 	$(BIN)/agentc compile examples/voice-agent/agent.yaml --fleet $(FLEET) -o $(VOICE)
 	$(BIN)/agentc explain-placement $(VOICE)
-	$(BIN)/agentc run $(VOICE) --input @examples/voice-agent/input.json
+	$(BIN)/agentc run $(VOICE) --input @examples/voice-agent/input.json --out build
 
 test: $(MODELS) ## Run all tests; what a machine lacks is skipped and counted.
 	$(BIN)/python -m pytest $(ARGS)
