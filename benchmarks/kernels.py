@@ -1,7 +1,7 @@
 """How fast compiled tensor kernels are: ``python benchmarks/kernels.py`` prints a table of milliseconds.
 
 All of a row is measured in one run, the contenders in turn, so that the ratios hold on a loaded machine.
-``cosine_softmax`` gives a weight per document; ``cosine_gate`` scales each row by its cosine and takes the softmax of it.
+``cosine_softmax`` gives a weight per document; ``cosine_gate`` scales each row by its cosine and softmaxes it.
 """
 
 import os

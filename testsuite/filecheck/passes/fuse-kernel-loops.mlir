@@ -90,3 +90,25 @@ func.func @siblings(%x: memref<?xf32>, %s: memref<2xf32>, %n: index) {
   memref.store %b, %s[%c1] : memref<2xf32>
   func.return
 }
+
+// -----
+
+// Another store in between may be to the same place: the load stays.
+// CHECK-LABEL: func.func @aliased
+// CHECK: memref.store %{{.*}}, %y[%[[I:.*]]]
+// CHECK-NEXT: memref.store %{{.*}}, %y[%c0]
+// CHECK-NEXT: memref.load %y[%[[I]]]
+func.func @aliased(%x: memref<?xf32>, %y: memref<?xf32>, %n: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  "scf.parallel"(%c0, %n, %c1) <{operandSegmentSizes = array<i32: 1, 1, 1, 0>}> ({
+  ^bb0(%i: index):
+    %v = memref.load %x[%i] : memref<?xf32>
+    memref.store %v, %y[%i] : memref<?xf32>
+    memref.store %v, %y[%c0] : memref<?xf32>
+    %u = memref.load %y[%i] : memref<?xf32>
+    memref.store %u, %x[%i] : memref<?xf32>
+    scf.reduce
+  }) : (index, index, index) -> ()
+  func.return
+}

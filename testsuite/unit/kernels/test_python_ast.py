@@ -86,6 +86,20 @@ def k(x: f32["n", "d"], by: f32) -> tuple[f32["d"], f32]:
     np.testing.assert_allclose(total, 2 * X.sum())
 
 
+def test_a_value_is_not_overwritten_before_its_last_reader() -> None:
+    text = f'{HEAD}def k(x: f32["n", "d"]):\n    t = np.exp(x)\n    return t + 1, np.sum(t, axis=1), t\n'
+    for order in ("t + 1, np.sum(t, axis=1)", "np.sum(t, axis=1), t + 1"):
+        body = text.replace("t + 1, np.sum(t, axis=1)", order)
+        found = compile_kernel(compile_source(parse(body, "k.py"), "k"))(X)
+        wanted = (np.exp(X) + 1, np.exp(X).sum(1)) if order.startswith("t") else (np.exp(X).sum(1), np.exp(X) + 1)
+        for result, value in zip(found, (*wanted, np.exp(X)), strict=True):
+            np.testing.assert_allclose(result, value, rtol=1e-6)
+    short = f'{HEAD}def k(x: f32["n", "d"]):\n    t = np.exp(x)\n    return t + 1, np.sum(t, axis=1)\n'
+    plus, total = compile_kernel(compile_source(parse(short, "k.py"), "k"))(X)
+    np.testing.assert_allclose(plus, np.exp(X) + 1, rtol=1e-6)
+    np.testing.assert_allclose(total, np.exp(X).sum(1), rtol=1e-6)
+
+
 def test_static_sizes_and_integers() -> None:
     text = f'{HEAD}def k(x: i32["n", 4]) -> i32["n"]:\n    return np.max(x * 3 - 1, axis=1)\n'
     values = np.arange(8, dtype=np.int32).reshape(2, 4)
