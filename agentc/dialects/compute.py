@@ -28,7 +28,7 @@ from xdsl.traits import (
 )
 from xdsl.utils.exceptions import VerifyException
 
-from agentc.dialects.agent import WorkAttr, quantities
+from agentc.dialects.agent_values import WorkAttr, quantities
 from agentc.dialects.interfaces import Fusible, HasWork, Placeable, shape_of, work_of
 from agentc.dialects.llm import shape_attr
 from agentc.dialects.tool import HOSTS

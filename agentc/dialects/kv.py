@@ -28,7 +28,7 @@ from xdsl.irdl import (
 )
 from xdsl.traits import MemoryReadEffect, MemoryWriteEffect, Pure
 
-from agentc.dialects.agent import QuantityAttr, quantities
+from agentc.dialects.agent_values import QuantityAttr, quantities
 from agentc.dialects.interfaces import HasWork
 from agentc.plan import demand
 from agentc.plan.quantity import Quantity

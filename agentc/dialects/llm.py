@@ -25,7 +25,7 @@ from xdsl.irdl import (
 )
 from xdsl.traits import MemoryAllocEffect, Pure
 
-from agentc.dialects.agent import QuantityAttr
+from agentc.dialects.agent_values import QuantityAttr
 from agentc.dialects.interfaces import Placeable
 from agentc.dialects.kv import CacheType
 from agentc.dialects.model import model_shape, model_work

@@ -32,7 +32,7 @@ from xdsl.traits import (
     SymbolTable,
 )
 
-from agentc.dialects.agent import quantities
+from agentc.dialects.agent_values import quantities
 from agentc.dialects.interfaces import HasWork
 from agentc.dialects.tool import HOSTS
 from agentc.plan import demand

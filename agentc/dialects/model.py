@@ -28,7 +28,7 @@ from xdsl.irdl import (
 from xdsl.traits import MemoryAllocEffect, Pure, SymbolOpInterface, SymbolTable
 from xdsl.utils.exceptions import VerifyException
 
-from agentc.dialects.agent import QuantityAttr, quantities
+from agentc.dialects.agent_values import QuantityAttr, quantities
 from agentc.dialects.data import PlainData, from_attr
 from agentc.dialects.interfaces import HasWork, Placeable
 from agentc.plan import demand

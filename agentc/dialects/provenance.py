@@ -6,7 +6,7 @@ from typing import cast
 from xdsl.dialects.builtin import ArrayAttr, StringAttr, UnitAttr
 from xdsl.ir import Attribute, Operation
 
-from agentc.dialects.agent import PlacementRuleAttr, placement_rule
+from agentc.dialects.agent_values import PlacementRuleAttr, placement_rule
 from agentc.plan.graph import PlacementRule
 from agentc.support.diagnostics import Span
 

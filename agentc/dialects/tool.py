@@ -40,7 +40,7 @@ from xdsl.traits import (
     SymbolTable,
 )
 
-from agentc.dialects.agent import QuantityAttr
+from agentc.dialects.agent_values import QuantityAttr
 from agentc.dialects.interfaces import HasWork, Placeable
 from agentc.plan import demand
 from agentc.plan.quantity import Quantity
