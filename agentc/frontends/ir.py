@@ -81,7 +81,8 @@ def _override(module: "ModuleOp", overrides: Mapping[str, object], file: str) ->
         return
     from xdsl.dialects.builtin import ArrayAttr
 
-    from agentc.dialects.agent import GraphOp, LimitAttr, LoadAttr
+    from agentc.dialects.agent import GraphOp
+    from agentc.dialects.agent_values import LimitAttr, LoadAttr
     from agentc.frontends.yaml.terms import from_overrides
 
     stated = from_overrides(overrides, file)

@@ -1,7 +1,7 @@
 """Agent definition v1: from YAML to IR.
 
-Schema (``schema/``), then names and order (``scopes``, ``resolve``, ``order``), kinds and sizes of values (``infer``,
-``sizes``), rules (``check``), and IR (``specs``, ``emit``, ``nodes``, ``control``).
+Rules of each part (``rules/``), then names and order (``scopes``, ``resolve``, ``order``), kinds and sizes of values
+(``infer``, ``sizes``), rules of the whole (``check``), and IR (``specs``, ``emit``, ``nodes``, ``control``).
 """
 
 from collections.abc import Mapping
@@ -66,7 +66,7 @@ def lower(definition: Definition) -> "ModuleOp":
 
 def schema() -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of a definition, for editors. References, cycles and sums are beyond it."""
-    from agentc.frontends.yaml.schema.file import Definition as Model
-    from agentc.frontends.yaml.schema.publish import published
+    from agentc.frontends.yaml.rules.file import Definition as Model
+    from agentc.frontends.yaml.rules.publish import published
 
     return published(Model)

@@ -17,7 +17,7 @@ from agentc.plan.builtins import BUILTINS
 from agentc.support.diagnostics import Diagnostics, Span, did_you_mean
 
 if TYPE_CHECKING:
-    from agentc.frontends.yaml.schema.nodes import (
+    from agentc.frontends.yaml.rules.nodes import (
         AgentNode,
         BranchNode,
         ComputeNode,
@@ -231,7 +231,7 @@ class _Checker:
     def unread(self, item: Item, used: Iterable[str], key: str) -> None:
         """Warn of inputs that a template does not use."""
         for name, (_, path) in inputs_of(item.node, item.path).items():
-            if name not in used:
+            if name.partition("#")[0] not in used:
                 message = f"`{name}` is an input of `{item.dotted}`, but its {key} does not use it"
                 hint = f"write `{{{name}}}` where it belongs, or drop it from `in:`"
                 self.found.warning("unused-input", message, self.span(path), help=hint)
@@ -273,7 +273,8 @@ class _Checker:
         most = f" to {len(known)}" if len(known) > signature.required else ""
         if len(given) < signature.required or (len(given) > len(known) and not signature.open):
             listed = ", ".join(f"`{name}`" for name in known) or "none"
-            message = f"{what} takes {signature.required}{most} arguments ({listed}), found {len(given)}"
+            plural = "" if len(known) == 1 else "s"
+            message = f"{what} takes {signature.required}{most} input{plural} ({listed}), found {len(given)}"
             self.error("wrong-inputs", message, (*item.path, "in") if given else item.path)
 
     def memory(self, item: Item) -> None:

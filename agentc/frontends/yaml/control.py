@@ -18,7 +18,7 @@ from agentc.frontends.yaml.specs import assumed_attr
 
 if TYPE_CHECKING:
     from agentc.frontends.yaml.emit import Emitter, Values
-    from agentc.frontends.yaml.schema.nodes import BranchNode, LoopNode, MapNode
+    from agentc.frontends.yaml.rules.nodes import BranchNode, LoopNode, MapNode
 
 
 def emit(emitter: "Emitter", item: Item) -> "Values":

@@ -51,8 +51,7 @@ def with_values(document: Document, overrides: Mapping[str, object]) -> Document
     """``document`` with values at dotted paths (``sla.ttft_ms.p95``) replaced or added."""
     if not overrides or not isinstance(document.data, dict):
         return document
-    stated: Any = document.data
-    data = copy.deepcopy(cast("dict[str, Any]", stated))
+    data: dict[str, Any] = copy.deepcopy(cast(Any, document).data)
     for path, value in overrides.items():
         _put(data, path.split("."), value)
     return Overlay(document, data)

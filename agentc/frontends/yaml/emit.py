@@ -11,7 +11,7 @@ from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.rewriter import InsertPoint
 
 from agentc.dialects import agent, compute
-from agentc.dialects.agent import PlacementRuleAttr, QuantityAttr
+from agentc.dialects.agent_values import PlacementRuleAttr, QuantityAttr
 from agentc.frontends.yaml import kinds
 from agentc.frontends.yaml.document import Path
 from agentc.frontends.yaml.infer import Kinds

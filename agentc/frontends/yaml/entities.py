@@ -17,8 +17,8 @@ from agentc.plan.quantity import Quantity
 from agentc.support.diagnostics import Diagnostics, did_you_mean
 
 if TYPE_CHECKING:
-    from agentc.frontends.yaml.schema.base import Distribution
-    from agentc.frontends.yaml.schema.parts import Hosted, Memory, Model, Shape, Tool
+    from agentc.frontends.yaml.rules.base import Distribution
+    from agentc.frontends.yaml.rules.parts import Hosted, Memory, Model, Shape, Tool
 
 _DOCUMENT_FILES = frozenset((".md", ".txt", ".rst", ".html", ".json", ".jsonl", ".csv"))
 

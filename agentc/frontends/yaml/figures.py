@@ -10,7 +10,7 @@ from agentc.plan.quantity import Quantity
 from agentc.support.diagnostics import Diagnostics
 
 if TYPE_CHECKING:
-    from agentc.frontends.yaml.schema.base import Distribution
+    from agentc.frontends.yaml.rules.base import Distribution
 
 
 def quantity(stated: "float | Distribution", scale: float = 1.0) -> Quantity:

@@ -9,11 +9,11 @@ from agentc.frontends.yaml.kinds import ANY, DOCUMENT, DOCUMENTS, Kind, list_of,
 from agentc.frontends.yaml.program import Program
 from agentc.frontends.yaml.references import inputs_of
 from agentc.frontends.yaml.resolve import Target, callee_of
-from agentc.frontends.yaml.scopes import Item, Scope
+from agentc.frontends.yaml.scopes import AgentGraph, Item, Scope
 from agentc.plan.builtins import BUILTINS
 
 if TYPE_CHECKING:
-    from agentc.frontends.yaml.schema.nodes import ComputeNode, LlmNode, MemoryNode, ToolNode
+    from agentc.frontends.yaml.rules.nodes import ComputeNode, LlmNode, MemoryNode, ToolNode
 
 _FIXED = {"stt": kinds.TEXT, "tts": kinds.AUDIO, "diffusion": kinds.IMAGE, "rerank": DOCUMENTS}
 _GIVES = {"flag": "bool", "list": "list<any>"}
@@ -26,6 +26,7 @@ class Kinds:
     program: Program
     _known: dict[Item, Kind] = field(default_factory=dict[Item, Kind])
     _open: set[Item] = field(default_factory=set[Item])
+    _inside: set[AgentGraph] = field(default_factory=set[AgentGraph])
 
     def target(self, scope: Scope, path: Path) -> Target | None:
         """What the reference at ``path`` means."""
@@ -54,8 +55,17 @@ class Kinds:
         assert target.item is not None
         callee = callee_of(target.item)
         if callee is not None:
-            return self.at(callee.scope, (*callee.path, "outputs", target.names[-1]))
+            return self._output(callee, target.names[-1])
         return self.item(target.item)
+
+    def _output(self, callee: AgentGraph, name: str) -> Kind:
+        """The kind of a sub-agent's output; ``any`` for an agent that calls itself, which is refused elsewhere."""
+        if callee in self._inside:
+            return ANY
+        self._inside.add(callee)
+        found = self.at(callee.scope, (*callee.path, "outputs", name))
+        self._inside.discard(callee)
+        return found
 
     def input(self, scope: Scope, name: str) -> Kind:
         """The kind of an agent's input."""

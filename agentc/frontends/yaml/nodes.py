@@ -7,7 +7,7 @@ from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, StringAttr
 from xdsl.ir import Attribute, SSAValue
 
 from agentc.dialects import agent, compute, llm, memory, model, tool
-from agentc.dialects.agent import QuantityAttr
+from agentc.dialects.agent_values import QuantityAttr
 from agentc.dialects.data import to_attr
 from agentc.frontends import defaults
 from agentc.frontends.yaml import kinds, templates
@@ -24,7 +24,7 @@ from agentc.support.diagnostics import Diagnostics, Span
 
 if TYPE_CHECKING:
     from agentc.frontends.yaml.emit import Emitter, Values
-    from agentc.frontends.yaml.schema.nodes import ComputeNode, LlmNode, MemoryNode, ToolNode
+    from agentc.frontends.yaml.rules.nodes import ComputeNode, LlmNode, MemoryNode, ToolNode
 
 _MODEL_OPS = {
     "stt": model.TranscribeOp,

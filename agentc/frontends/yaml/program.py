@@ -61,7 +61,7 @@ def assemble(source: Source, found: Diagnostics) -> Program:
 def _unit(
     source: Source, folder: str, label: str, around: tuple[FilePath, ...], program: Program, found: Diagnostics
 ) -> Unit:
-    from agentc.frontends.yaml.schema.file import AgentFromFile
+    from agentc.frontends.yaml.rules.file import AgentFromFile
 
     unit = Unit(source, folder, label)
     for name, spec in source.spec.agents.items():
@@ -136,7 +136,7 @@ def _reached(start: AgentGraph, calls: Mapping[AgentGraph, list[tuple[Item, Agen
 
 def _kernel(item: Item, program: Program, found: Diagnostics) -> None:
     """Build the tensor kernel that a compute node names."""
-    from agentc.frontends.yaml.schema.nodes import ComputeNode
+    from agentc.frontends.yaml.rules.nodes import ComputeNode
 
     node = item.node
     if item.hole or not isinstance(node, ComputeNode) or node.compute.kernel is None:

@@ -17,7 +17,7 @@ from agentc.support.yaml_source import Document
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
-    from agentc.frontends.yaml.schema.file import Definition
+    from agentc.frontends.yaml.rules.file import Definition
 
 _STAND_INS: dict[str, Any] = {
     "nodes": {"compute": {"builtin": "concat"}, "returns": "any"},
@@ -54,7 +54,7 @@ def read(document: Document, directory: FilePath, found: Diagnostics) -> Source 
     """``document`` as a definition; its problems go to ``found``. ``None`` where nothing of it can be used."""
     from pydantic import ValidationError
 
-    from agentc.frontends.yaml.schema.file import Definition
+    from agentc.frontends.yaml.rules.file import Definition
 
     data: Any = document.data
     if not isinstance(data, dict):
@@ -74,7 +74,7 @@ def read(document: Document, directory: FilePath, found: Diagnostics) -> Source 
 
 def _mended(problem: "ValidationError", document: Overlay, holes: set[Path]) -> Any:
     """The data with each offending part dropped or replaced; replaced parts are added to ``holes``."""
-    from agentc.frontends.yaml.schema.file import Definition
+    from agentc.frontends.yaml.rules.file import Definition
 
     data = document.data
     for error in problem.errors(include_url=False, include_context=False, include_input=False):

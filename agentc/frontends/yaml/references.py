@@ -8,7 +8,7 @@ from agentc.frontends.yaml.document import Path
 from agentc.frontends.yaml.scopes import AgentGraph, Item, Scope
 
 if TYPE_CHECKING:
-    from agentc.frontends.yaml.schema.nodes import Common
+    from agentc.frontends.yaml.rules.nodes import Common
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,14 +26,16 @@ class Reference:
 def inputs_of(node: "Common", path: Path) -> dict[str, tuple[str, Path]]:
     """What ``in:`` names: name for templates and arguments -> reference and its place, in order.
 
-    A reference is called as it is written; ``{query: decide.query}`` gives it another name.
+    A reference is called as it is written; ``{query: decide.query}`` gives it another name. One that is there twice is
+    told apart by its place (``query#1``), which no template can name.
     """
     stated = node.in_
     if isinstance(stated, str):
         return {stated: (stated, (*path, "in"))}
     if isinstance(stated, Mapping):
         return {name: (text, (*path, "in", name)) for name, text in stated.items()}
-    return {text: (text, (*path, "in", i)) for i, text in enumerate(stated)}
+    rows = [(text, (*path, "in", i)) for i, text in enumerate(stated)]
+    return {text if text not in stated[:i] else f"{text}#{i}": (text, place) for i, (text, place) in enumerate(rows)}
 
 
 def condition_of(node: "Common", path: Path) -> tuple[str, Path, float | None, bool] | None:
@@ -48,7 +50,7 @@ def condition_of(node: "Common", path: Path) -> tuple[str, Path, float | None, b
 
 def of_item(item: Item) -> Iterator[Reference]:
     """References of a node itself, those of its bodies' outputs too, but not of the nodes within."""
-    from agentc.frontends.yaml.schema.nodes import BranchNode, LoopNode, MapNode
+    from agentc.frontends.yaml.rules.nodes import BranchNode, LoopNode, MapNode
 
     node, path = item.node, item.path
     for text, place in inputs_of(node, path).values():

@@ -94,7 +94,7 @@ def default_output(scope: Scope) -> Item | None:
 
 def gives_value(item: Item) -> bool:
     """Whether a node has a value for others to read."""
-    from agentc.frontends.yaml.schema.nodes import MemoryNode
+    from agentc.frontends.yaml.rules.nodes import MemoryNode
 
     node = item.node
     if item.kind == "observe" or (isinstance(node, MemoryNode) and node.memory.store is not None):

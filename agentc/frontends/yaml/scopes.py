@@ -8,9 +8,9 @@ from agentc.frontends.yaml.document import Path
 from agentc.frontends.yaml.read import Source
 
 if TYPE_CHECKING:
-    from agentc.frontends.yaml.schema.file import Graph
-    from agentc.frontends.yaml.schema.nodes import Common
-    from agentc.frontends.yaml.schema.parts import Input
+    from agentc.frontends.yaml.rules.file import Graph
+    from agentc.frontends.yaml.rules.nodes import Common
+    from agentc.frontends.yaml.rules.parts import Input
 
 ScopeKind = Literal["graph", "loop", "case", "map"]
 
@@ -98,7 +98,7 @@ class Unit:
     main: AgentGraph = field(init=False)
 
     def __post_init__(self) -> None:
-        from agentc.frontends.yaml.schema.file import Graph
+        from agentc.frontends.yaml.rules.file import Graph
 
         self.main = AgentGraph(self.source.spec.name, self, self.source.spec, ())
         for name, spec in self.source.spec.agents.items():
@@ -111,7 +111,7 @@ class Unit:
 
 
 def _build(scope: Scope, nodes: "Mapping[str, Common]") -> Scope:
-    from agentc.frontends.yaml.schema.nodes import kind_of
+    from agentc.frontends.yaml.rules.nodes import kind_of
 
     holes = scope.agent.unit.source.holes
     for name, node in nodes.items():
@@ -123,7 +123,7 @@ def _build(scope: Scope, nodes: "Mapping[str, Common]") -> Scope:
 
 
 def _bodies(item: Item) -> None:
-    from agentc.frontends.yaml.schema.nodes import BranchNode, LoopNode, MapNode
+    from agentc.frontends.yaml.rules.nodes import BranchNode, LoopNode, MapNode
 
     node, path, prefix = item.node, item.path, f"{item.dotted}."
 

@@ -20,8 +20,8 @@ from agentc.frontends.yaml.templates import literal_length
 from agentc.plan.quantity import Quantity
 
 if TYPE_CHECKING:
-    from agentc.frontends.yaml.schema.base import Distribution
-    from agentc.frontends.yaml.schema.nodes import (
+    from agentc.frontends.yaml.rules.base import Distribution
+    from agentc.frontends.yaml.rules.nodes import (
         BranchNode,
         ComputeNode,
         DiffusionNode,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
         TtsNode,
         VisionNode,
     )
-    from agentc.frontends.yaml.schema.parts import Input
+    from agentc.frontends.yaml.rules.parts import Input
 
 Figures = dict[str, Quantity]
 

@@ -18,7 +18,7 @@ from agentc.frontends.yaml.scopes import Unit
 from agentc.frontends.yaml.symbols import Symbols, rebased
 
 if TYPE_CHECKING:
-    from agentc.frontends.yaml.schema.parts import Memory, Tool
+    from agentc.frontends.yaml.rules.parts import Memory, Tool
 
 
 def source_attr(unit: Unit, path: Path) -> StringAttr:

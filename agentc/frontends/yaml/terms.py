@@ -9,8 +9,8 @@ from agentc.plan.graph import Limit, Load, Metric
 from agentc.support.diagnostics import Diagnostic, Refused
 
 if TYPE_CHECKING:
-    from agentc.frontends.yaml.schema.file import Definition
-    from agentc.frontends.yaml.schema.parts import Bounds, Sla
+    from agentc.frontends.yaml.rules.file import Definition
+    from agentc.frontends.yaml.rules.parts import Bounds, Sla
 
 _METRICS: Final[tuple[tuple[Metric, str], ...]] = (
     ("ttft", "ttft_ms"),
@@ -62,7 +62,7 @@ def from_overrides(overrides: Mapping[str, object], file: str) -> Terms:
         Refused: a value is none that a definition takes, or belongs to another section.
     """
     from agentc.frontends.yaml.document import Overlay, with_values
-    from agentc.frontends.yaml.schema.file import Definition
+    from agentc.frontends.yaml.rules.file import Definition
     from agentc.support.validate import validate
     from agentc.support.yaml_source import Document
 

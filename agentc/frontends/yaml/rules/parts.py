@@ -5,16 +5,18 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from agentc.frontends.yaml.schema.base import (
+from agentc.frontends.yaml.rules.base import (
     PERCENTILES,
     Amount,
     Count,
     Figure,
+    Matching,
     Name,
     Part,
     Positive,
     PositiveCount,
     Precision,
+    PythonPlace,
     TypeName,
 )
 
@@ -157,15 +159,16 @@ class Model(Part):
         return exactly_one(data, ("catalog", "config", "shape", "hosted"), "a model")
 
 
+Url = Annotated[str, Matching(r"^https?://[^\s]+$", "URL of `http` or `https`", 2000)]
+
+
 class Tool(Part):
     """A function or service that the agent calls."""
 
     model_config = ConfigDict(json_schema_extra=one_of_schema("python", "http", "mcp"))
 
-    python: str | None = Field(
-        default=None, pattern=r"^[^:]+\.py:[A-Za-z_][A-Za-z0-9_]*$", description="`file.py:function`"
-    )
-    http: str | None = Field(default=None, pattern=r"^https?://", description="a URL that takes POST with JSON")
+    python: PythonPlace | None = Field(default=None, description="`file.py:function`")
+    http: Url | None = Field(default=None, description="a URL that takes POST with JSON")
     mcp: str | None = Field(default=None, min_length=1, description="`server/tool` of the Model Context Protocol")
     description: str | None = None
     latency_ms: Figure | None = Field(default=None, description="until the answer is there, beside the CPU time")

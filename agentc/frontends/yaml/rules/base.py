@@ -1,9 +1,19 @@
 """What all parts of a definition share: strictness, names, figures."""
 
+import re
+from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    model_validator,
+)
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 PERCENTILES: Final = ("p50", "p90", "p95", "p99")
 
@@ -21,11 +31,38 @@ def _whole(value: Any) -> Any:
 
 NAME: Final = r"^[A-Za-z_][A-Za-z0-9_-]*$"
 
-Name = Annotated[str, Field(pattern=NAME, max_length=100)]
+
+@dataclass(frozen=True)
+class Matching:
+    """Text that matches a pattern as a whole; ``what`` says in words what it should be."""
+
+    pattern: str
+    what: str
+    max_length: int = 500
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._checked, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"type": "string", "pattern": self.pattern, "maxLength": self.max_length}
+
+    def _checked(self, value: str) -> str:
+        if re.search(self.pattern, value) and not value.endswith("\n") and len(value) <= self.max_length:
+            return value
+        shown = value if len(value) <= 60 else f"{value[:57]}…"
+        raise PydanticCustomError("wrong-value", "`{shown}` is no {what}", {"shown": shown, "what": self.what})
+
+
+Name = Annotated[str, Matching(NAME, "name: letters, digits, `_` and `-`, not starting with a digit", 100)]
 """Of a node, model, tool, … Dots part the names of a path, so that a name has none."""
 
-Ref = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*$", max_length=500)]
+Ref = Annotated[
+    str, Matching(r"^[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*$", "reference such as `node` or `node.field`")
+]
 """A node, a node within a loop, an input, or a field of one of these: ``think.decide.query``."""
+
+PythonPlace = Annotated[str, Matching(r"^[^:]+\.py:[A-Za-z_][A-Za-z0-9_]*$", "place such as `file.py:function`")]
+"""A function of a Python file."""
 
 Amount = Annotated[float, Field(ge=0, le=1e15, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, le=1e15, allow_inf_nan=False)]
@@ -33,12 +70,11 @@ Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0, le=10**12), BeforeValidator(_whole)]
 PositiveCount = Annotated[int, Field(ge=1, le=10**12), BeforeValidator(_whole)]
 
+_TYPES = "text|audio|image|embedding|documents|record|bool|number|any"
 TypeName = Annotated[
     str,
-    Field(
-        pattern=r"^(list<)*(text|audio|image|embedding|documents|record|bool|number|any)>*$",
-        description="`text`, `audio`, `image`, `embedding`, `documents`, `record`, `bool`, `number`, `any`, `list<…>`",
-    ),
+    Matching(f"^(list<)*({_TYPES})>*$", f"type: {_TYPES.replace('|', ', ')} or list<…>"),
+    Field(description=f"{_TYPES.replace('|', ', ')}, or `list<…>` of one"),
 ]
 
 Precision = Literal["fp32", "bf16", "fp16", "fp8", "int8", "fp4"]

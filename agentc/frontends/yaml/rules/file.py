@@ -4,9 +4,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
-from agentc.frontends.yaml.schema.base import Name, Part, Ref
-from agentc.frontends.yaml.schema.nodes import Node
-from agentc.frontends.yaml.schema.parts import Input, Load, Memory, MemoryKind, Model, Sla, Tool
+from agentc.frontends.yaml.rules.base import Name, Part, Ref
+from agentc.frontends.yaml.rules.nodes import Node
+from agentc.frontends.yaml.rules.parts import Input, Load, Memory, MemoryKind, Model, Sla, Tool
 
 
 class AgentFromFile(Part):

@@ -1,12 +1,22 @@
 """The nodes of an agent, one class a type. A node's type is the key that names it: `llm:`, `tool:`, `loop:`, …"""
 
-from typing import Annotated, Any, Final, cast
+from typing import Annotated, Any, Final, Literal, cast
 
 from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
-from agentc.frontends.yaml.schema.base import Figure, Name, Part, PositiveCount, Ref, Share, TypeName
-from agentc.frontends.yaml.schema.parts import exactly_one, one_of_schema
+from agentc.frontends.yaml.rules.base import (
+    Figure,
+    Matching,
+    Name,
+    Part,
+    PositiveCount,
+    PythonPlace,
+    Ref,
+    Share,
+    TypeName,
+)
+from agentc.frontends.yaml.rules.parts import exactly_one, one_of_schema
 from agentc.support.diagnostics import did_you_mean, suggest
 
 Inputs = Annotated[
@@ -49,7 +59,7 @@ class Tokens(Part):
 
 
 FieldType = Annotated[
-    Annotated[str, Field(pattern=r"^(text|bool|number)$")] | Annotated[list[str], Field(min_length=1, max_length=1000)],
+    Literal["text", "bool", "number"] | Annotated[list[str], Field(min_length=1, max_length=1000)],
     Field(description="`text`, `bool`, `number`, or a list of choices"),
 ]
 
@@ -113,7 +123,7 @@ class VisionNode(Common):
 
     vision: Name = Field(description="a model")
     pixels: Figure | None = None
-    returns: Annotated[str, Field(pattern="^(text|embedding|record)$")] = "text"
+    returns: Literal["text", "embedding", "record"] = "text"
 
 
 class ToolNode(Common):
@@ -154,19 +164,20 @@ class ObserveNode(Common):
     bytes: Figure | None = Field(default=None, description="size of an event")
 
 
+KernelPlace = Annotated[
+    str, Matching(r"^([^:]+\.py:)?[A-Za-z_][A-Za-z0-9_]*$", "built-in name or place such as `file.py:function`")
+]
+
+
 class Compute(Part):
     """General-purpose work: a built-in, a Python function, or a tensor kernel."""
 
     model_config = ConfigDict(json_schema_extra=one_of_schema("builtin", "python", "kernel"))
 
     builtin: str | None = Field(default=None, description="a function that every runtime has")
-    python: str | None = Field(
-        default=None, pattern=r"^[^:]+\.py:[A-Za-z_][A-Za-z0-9_]*$", description="`file.py:function`"
-    )
-    kernel: str | None = Field(
-        default=None,
-        pattern=r"^([^:]+\.py:)?[A-Za-z_][A-Za-z0-9_]*$",
-        description="a built-in tensor kernel, or `file.py:function` in NumPy style",
+    python: PythonPlace | None = Field(default=None, description="`file.py:function`")
+    kernel: KernelPlace | None = Field(
+        default=None, description="a built-in tensor kernel, or `file.py:function` in NumPy style"
     )
     options: dict[Name, str | bool | int | float] | None = Field(default=None, description="of a built-in")
     cpu_ms: Figure | None = Field(default=None, description="time of one core")
@@ -325,5 +336,5 @@ Node = Annotated[
     BeforeValidator(_has_kind),
 ]
 
-for _cls in (Case, BranchNode, LoopNode, MapNode):
+for _cls in (Case, Branch, BranchNode, Loop, LoopNode, Map, MapNode):
     _cls.model_rebuild()
