@@ -9,9 +9,10 @@ from xdsl.ir import Attribute, Operation
 from agentc.analyses.naming import task_name
 from agentc.dialects.agent import GraphOp
 from agentc.dialects.interfaces import shape_of
-from agentc.dialects.place import FleetOp, PlanOp, TransferOp, alternatives, assignment
+from agentc.dialects.kv import TransferOp as CacheTransferOp
+from agentc.dialects.place import FleetOp, PlanOp, TransferOp, alternatives, assignment, hop
 from agentc.plan.graph import Limit, Load
-from agentc.plan.placement import Alternative, Assignment, PlanSummary
+from agentc.plan.placement import Alternative, Assignment, Hop, PlanSummary
 
 SCHEMA = 1
 
@@ -160,14 +161,19 @@ def _producers(op: Operation, names: dict[Operation, str]) -> tuple[str, ...]:
 
 
 def _transfers(graph: GraphOp, names: dict[Operation, str]) -> list[TransferFact]:
+    """What moves between places: transfers, and caches that leave their pool."""
     found: list[TransferFact] = []
     for op in graph.walk():
-        if not isinstance(op, TransferOp):
+        planned = hop(op) if isinstance(op, CacheTransferOp) else None
+        if isinstance(op, TransferOp):
+            planned = Hop(op.seconds.value.data, link=op.link.data, bytes_=op.bytes_.value.data)
+        if planned is None:
             continue
-        producers = _producers(op, names) or (op.source.data,)
-        for user in dict.fromkeys(use.operation for use in op.result.uses):
-            target = _consumer(user, names) or op.target.data
-            found.append(TransferFact(producers[0], target, op.bytes_.value.data, op.link.data, op.seconds.value.data))
+        ends = (op.source.data, op.target.data) if isinstance(op, TransferOp) else ("", "")
+        source = next(iter(_producers(op, names)), ends[0])
+        for user in dict.fromkeys(use.operation for result in op.results for use in result.uses):
+            target = _consumer(user, names) or ends[1]
+            found.append(TransferFact(source, target, planned.bytes_, planned.link, planned.seconds))
     return found
 
 
