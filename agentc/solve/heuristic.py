@@ -1,9 +1,10 @@
 """Good choices quickly: a greedy start under a price of time, then moves of tasks, groups and whole pools.
 
 The result is a feasible choice wherever one is found; nothing is proven here. The amount of work is
-counted, not clocked, so that the same problem gives the same choice.
+counted, and clocked only as a guard, so that the same problem gives the same choice.
 """
 
+import math
 from bisect import bisect_left
 from collections.abc import Iterator
 
@@ -26,12 +27,17 @@ SWEEP_TASKS = 400
 """Above so many tasks pool moves are tried once, not after every sweep."""
 
 
-def heuristic(tables: Tables, left: Reduced, objective: Objective, *, passes: int = PASSES) -> State:
+def heuristic(
+    tables: Tables, left: Reduced, objective: Objective, *, passes: int = PASSES, until: float = math.inf
+) -> State:
     """The best choice found. Its score may show violations: then none of the tries was feasible.
 
-    Every task must have an option left.
+    Every task must have an option left. ``until``, on the clock of ``time.perf_counter``, is a guard
+    for problems that are too large for the time limit; no other reaches it.
     """
     starts = _starts(tables, left, objective)
+    for state in starts:
+        state.until = until
     if tables.size > SWEEP_TASKS:
         starts = [starts[0], starts[-1]]
     for state in starts:
@@ -156,7 +162,7 @@ def _deserted(tables: Tables, picked: list[int], t: int, moves: Moves) -> Iterat
 
 def _sweep(state: State, left: Reduced, frozen: frozenset[int]) -> None:
     for t in range(state.tables.size):
-        if t in frozen:
+        if t in frozen or state.out_of_time():
             continue
         best = _best_move(state, left, t, left.alive[t], frozen)
         if best is not None:
@@ -182,6 +188,8 @@ def _best_move(state: State, left: Reduced, t: int, options: list[int], frozen: 
 def _move_pools(state: State, left: Reduced, frozen: frozenset[int]) -> None:
     """Whole pools at once: one task alone seldom pays for opening a pool, nor saves anything by leaving it."""
     for pool, inside in _insiders(state.tables, left).items():
+        if len(inside) == 1 or state.out_of_time():
+            continue
         moves = _gather(state, left, inside)
         if moves and frozen.isdisjoint(moves):
             state.try_(moves)

@@ -58,6 +58,9 @@ class Model:
     program: Program = field(default_factory=Program)
     x: list[dict[int, int]] = field(default_factory=list[dict[int, int]])
     n: dict[int, int] = field(default_factory=dict[int, int])
+    """Shared pool -> the column of its replicas."""
+    held: dict[str, Terms] = field(default_factory=dict[str, Terms])
+    """Device class -> the devices that are held, as terms."""
     places: list[dict[str, int]] = field(default_factory=list[dict[str, int]])
     """Task -> place -> the column that is 1 where the task is there."""
     end: int = -1
@@ -172,17 +175,30 @@ def _pools(model: Model) -> None:
         pool = model.tables.pools[p]
         if pool.usd == 0 and math.isinf(pool.stock):
             continue
+        if len(members) == 1:
+            _private_pool(model, p, *members.popitem())
+            continue
         most = sum(max(replicas_for(model.tables.cells[t][o].load) for o in row) for t, row in members.items())
         if not model.shape.elastic and math.isfinite(pool.stock):
             most = min(most, int(pool.stock // pool.devices) if pool.devices else most)
         model.n[p] = column = model.program.column(0.0, float(most), integer=model.shape.integer)
         model.money.append((column, pool.usd / model.cost_unit))
+        model.held.setdefault(pool.device, []).append((column, float(pool.devices)))
         cells = [(t, o) for t, row in members.items() for o in row]
         load = [(model.x[t][o], -model.tables.cells[t][o].load) for t, o in cells]
         unit = max(1.0, max(-value for _, value in load) / LARGE_LOAD)
         model.program.row(0.0, INF, [(column, 1.0 / unit), *((c, value / unit) for c, value in load)])
         for t, row in members.items():
             _replicas_at_least(model, t, row, column)
+
+
+def _private_pool(model: Model, p: int, t: int, row: list[int]) -> None:
+    """A pool that one task alone can use has as many replicas as the option takes: no count is needed."""
+    pool = model.tables.pools[p]
+    for o in row:
+        column, count = model.x[t][o], replicas_for(model.tables.cells[t][o].load)
+        model.money.append((column, count * pool.usd / model.cost_unit))
+        model.held.setdefault(pool.device, []).append((column, float(count * pool.devices)))
 
 
 def _pool_members(model: Model) -> dict[int, dict[int, list[int]]]:
@@ -206,13 +222,8 @@ def _replicas_at_least(model: Model, t: int, row: list[int], column: int) -> Non
 
 
 def _stock(model: Model) -> None:
-    held: dict[str, Terms] = {}
-    for p, column in model.n.items():
-        pool = model.tables.pools[p]
-        if math.isfinite(pool.stock):
-            held.setdefault(pool.device, []).append((column, float(pool.devices)))
     for number, (device, limit) in enumerate(model.tables.problem.stock.items()):
-        terms = held.get(device, [])
+        terms = model.held.get(device, [])
         if not terms:
             continue
         unit = float(max(1, limit))

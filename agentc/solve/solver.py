@@ -22,6 +22,9 @@ from agentc.solve.tables import Tables, tabulate
 CUTS = 20
 """Choices that are cut off for rounding before the proof is left open."""
 
+HEURISTIC_SHARE = 0.4
+"""Of the time limit, for the first choice; only problems of thousands of options take so long."""
+
 LAZY_TASKS = 60
 """From so many tasks the end-to-end deadline is first left out: where it is loose, that already is the answer."""
 
@@ -47,6 +50,7 @@ class _Search:
     gap: float
     deadline: float
     """On the clock of ``time.perf_counter``."""
+    seconds_given: float = 60.0
 
     @property
     def seconds_left(self) -> float:
@@ -85,9 +89,9 @@ def solve(
     left = presolve.reduce(tables)
     if any(not row for row in left.alive):
         return _infeasible(problem, started, proven=True, reasons=reasons)
-    first = heuristic(tables, left, problem.objective)
+    first = heuristic(tables, left, problem.objective, until=started + HEURISTIC_SHARE * time_limit)
     bound = _plain_bound(tables, left, problem.objective)
-    search = _Search(tables, left, problem.objective, None, bound, gap, started + time_limit)
+    search = _Search(tables, left, problem.objective, None, bound, gap, started + time_limit, time_limit)
     search.offer(first.picked)
     proven = search.closed() or _prove(search)
     if search.best is None:
@@ -172,6 +176,7 @@ def _run(search: _Search, model: Model, *, share_of_time: float, relaxed: bool =
         if search.closed():
             return True
         if result.outcome == "limit" or relaxed:
+            state.until = search.deadline + HEURISTIC_SHARE * search.seconds_given
             hasten(state, search.left)
             improve(state, search.left)
             search.offer(state.picked)

@@ -1,6 +1,7 @@
 """A choice with its figures kept up to date, so that trying another option costs next to nothing."""
 
 import math
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -61,6 +62,8 @@ class State:
         self.objective: Objective = objective
         self.smooth = False
         """Rent by the fraction of a replica: the search then sees what a move saves before a whole one is free."""
+        self.until = math.inf
+        """When a search ends that has not ended by itself, on the clock of ``time.perf_counter``."""
         self.late_usd: float | None = None
         """$/hour for each second beyond a hard deadline while a search may pass through late choices."""
         self.timed = objective == "latency" or bool(tables.path_bounds()) or tables.size <= TIMED_TASKS
@@ -70,6 +73,10 @@ class State:
         self._paid: tuple[bool, float] | None = None
         self.totals = self._sum()
         self._measure()
+
+    def out_of_time(self) -> bool:
+        """The search must end."""
+        return self.until < math.inf and time.perf_counter() > self.until
 
     # Whole sums, and the change that some moves make.
 
