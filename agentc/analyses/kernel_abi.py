@@ -14,6 +14,7 @@ from agentc.analyses.kernel_dims import (
     element_of,
     read_dims,
     symbols,
+    temporary_names,
     value_dims,
 )
 from agentc.plan.kernels import Dim, KernelAbi, Parameter, Phase
@@ -62,7 +63,8 @@ def kernel_abi(module: ModuleOp) -> KernelAbi:
     split = len(every) - outputs.value.data
     made = [op for op in function.body.block.ops if isinstance(op, memref.AllocOp)]
     dims = value_dims(function)
-    temporaries = [Parameter(f"tmp{i}", dtype_of(op.memref.type), dims[op.memref]) for i, op in enumerate(made)]
+    names = temporary_names(function, len(made))
+    temporaries = [Parameter(n, dtype_of(o.memref.type), dims[o.memref]) for n, o in zip(names, made, strict=True)]
     buffers: list[SSAValue] = [*function.body.block.args, *(op.memref for op in made)]
     return KernelAbi(
         function.sym_name.data,

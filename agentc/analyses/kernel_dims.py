@@ -140,6 +140,15 @@ def argument_names(function: func.FuncOp) -> list[str]:
     return [n.data if isinstance(n, StringAttr) else d for n, d in zip(stated, default, strict=True)]
 
 
+def temporary_names(function: func.FuncOp, count: int) -> list[str]:
+    """Names for ``count`` temporaries that no argument and no size has."""
+    taken = {*argument_names(function), *symbols(function_dims(function))}
+    stem = "tmp"
+    while any(name.startswith(stem) for name in taken):
+        stem += "_"
+    return [f"{stem}{i}" for i in range(count)]
+
+
 def is_buffer(value: SSAValue) -> bool:
     """Whether ``value`` is memory that a kernel was given or made."""
     return isinstance(value.type, MemRefType) and (

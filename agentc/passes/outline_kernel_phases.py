@@ -11,7 +11,17 @@ from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint
 
-from agentc.analyses.kernel_dims import DIMS, NAMES, OUTPUTS, PHASE, ROWS, argument_names, dims_attr, value_dims
+from agentc.analyses.kernel_dims import (
+    DIMS,
+    NAMES,
+    OUTPUTS,
+    PHASE,
+    ROWS,
+    argument_names,
+    dims_attr,
+    temporary_names,
+    value_dims,
+)
 from agentc.plan.kernels import Dim
 from agentc.support.diagnostics import Diagnostic, Refused
 
@@ -43,7 +53,7 @@ class Outline:
         names = argument_names(self.function)
         self._names: dict[SSAValue, str] = dict(zip(arguments, names, strict=False))
         made = [op.memref for op in self.function.body.block.ops if isinstance(op, memref.AllocOp)]
-        self._names.update((v, f"tmp{i}") for i, v in enumerate(made))
+        self._names.update(zip(made, temporary_names(self.function, len(made)), strict=True))
         self._order: list[SSAValue] = [*arguments, *made]
         for group in groups(list(self.function.body.block.ops)):
             self._outline(group)

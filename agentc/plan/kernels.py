@@ -82,3 +82,17 @@ class KernelAbi:
 
 def _parameters(rows: Sequence[Mapping[str, Any]]) -> tuple[Parameter, ...]:
     return tuple(Parameter(r["name"], r["dtype"], None if r["dims"] is None else tuple(r["dims"])) for r in rows)
+
+
+RESERVED = frozenset(
+    "alignas auto bool break case char class const continue default delete do double else enum extern float for goto "
+    "group if inline int int8_t int32_t int64_t long namespace new operator private public register return short "
+    "signed sizeof static struct switch template this typedef union unsigned using virtual void volatile while "
+    "stream agentc low high base thread threads and or not xor asm true false try catch throw".split()
+)
+
+
+def c_name(name: str) -> str:
+    """``name`` as an identifier that C, C++ and generated code leave free."""
+    kept = "".join(c if c.isascii() and (c.isalnum() or c == "_") else "_" for c in name)
+    return f"{kept}_" if kept in RESERVED or kept[:1].isdigit() else kept

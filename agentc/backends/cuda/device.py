@@ -11,7 +11,7 @@ from xdsl.ir import Block, Operation, SSAValue
 from agentc.analyses.kernel_dims import argument_names, element_of, value_dims
 from agentc.analyses.reductions import is_neutral, neutral
 from agentc.backends.cuda.scalars import c_type, expression, literal
-from agentc.plan.kernels import Dim
+from agentc.plan.kernels import Dim, c_name
 from agentc.support.diagnostics import Diagnostic, Refused
 
 SYNC = "group.sync();"
@@ -49,11 +49,11 @@ class DeviceBody:
         self.dims = value_dims(self.function)
         arguments = self.function.body.block.args
         names = [
-            n if isinstance(a.type, IndexType) else safe(n)
+            n if isinstance(a.type, IndexType) else c_name(n)
             for n, a in zip(argument_names(self.function), arguments, strict=False)
         ]
         self.names: dict[SSAValue, str] = dict(zip(arguments, names, strict=False))
-        self._taken = {*names, *map(safe, (d for row in self.dims.values() for d in row if isinstance(d, str)))}
+        self._taken = {*names, *map(c_name, (d for row in self.dims.values() for d in row if isinstance(d, str)))}
         self._count = 0
         self.guard = ""
         """Condition under which the rows of this group are real."""
@@ -86,7 +86,7 @@ class DeviceBody:
 
     def size(self, dim: Dim) -> str:
         """The C++ name of a size."""
-        return safe(dim) if isinstance(dim, str) else str(dim)
+        return c_name(dim) if isinstance(dim, str) else str(dim)
 
     def block(self, block: Block) -> None:
         """All ops of ``block``, with a wait of the group around each that others depend on."""
@@ -136,7 +136,7 @@ class DeviceBody:
             self._define(op.results[0], text)
 
     def _define(self, value: SSAValue, text: str) -> None:
-        name = self.fresh(safe(value.name_hint or "v"))
+        name = self.fresh(c_name(value.name_hint or "v"))
         self.write(f"const {c_type(value.type)} {name} = {text};")
         self.names[value] = name
 
@@ -335,17 +335,3 @@ def packed_accesses(op: scf.ParallelOp, dims: dict[SSAValue, tuple[Dim, ...]]) -
 def element_bytes(memory: SSAValue) -> int:
     """Bytes of an element of ``memory``."""
     return {"f32": 4, "i32": 4, "i8": 1, "i1": 1}.get(str(element_of(memory.type)), 8)
-
-
-RESERVED = frozenset(
-    "alignas auto bool break case char class const continue default delete do double else enum extern float for goto "
-    "group if inline int int8_t int32_t int64_t long namespace new operator private public register return short "
-    "signed sizeof static struct switch template this typedef union unsigned using virtual void volatile while "
-    "stream agentc low high base thread threads and or not xor asm true false try catch throw".split()
-)
-
-
-def safe(name: str) -> str:
-    """``name`` as an identifier that C++ and the generated code leave free."""
-    kept = "".join(c if c.isascii() and (c.isalnum() or c == "_") else "_" for c in name)
-    return f"{kept}_" if kept in RESERVED or kept[:1].isdigit() else kept

@@ -7,9 +7,9 @@ from xdsl.dialects.builtin import IntegerAttr, MemRefType, ModuleOp
 from xdsl.ir import SSAValue
 
 from agentc.analyses.kernel_abi import kernel_abi, parameters, sizes
-from agentc.backends.cuda.device import DeviceBody, ends_with, inner_loops, safe, touched
+from agentc.backends.cuda.device import DeviceBody, ends_with, inner_loops, touched
 from agentc.backends.cuda.scalars import C_TYPES
-from agentc.plan.kernels import PREFIX, Dim, KernelAbi, Parameter, Phase
+from agentc.plan.kernels import PREFIX, Dim, KernelAbi, Parameter, Phase, c_name
 
 WARP_ROW = 4096
 """Rows up to this many elements are a warp's work, longer ones a block's."""
@@ -99,7 +99,7 @@ def _parameters(function: func.FuncOp) -> tuple[str, str]:
     declared: list[str] = []
     names: list[str] = []
     for parameter, value in zip(parameters(function), function.body.block.args, strict=True):
-        name = parameter.name if parameter.dtype == "index" else safe(parameter.name)
+        name = parameter.name if parameter.dtype == "index" else c_name(parameter.name)
         ctype = C_TYPES[parameter.dtype]
         if isinstance(value.type, MemRefType):
             constant = "" if value in written else "const "
@@ -108,8 +108,8 @@ def _parameters(function: func.FuncOp) -> tuple[str, str]:
             declared.append(f"{ctype} {name}")
         names.append(name)
     for size in sizes(function):
-        declared.append(f"int64_t {safe(size)}")
-        names.append(safe(size))
+        declared.append(f"int64_t {c_name(size)}")
+        names.append(c_name(size))
     return ", ".join(declared), ", ".join(names)
 
 
@@ -165,36 +165,40 @@ def _serial(function: func.FuncOp, body: DeviceBody, rows: scf.ParallelOp | None
 def _launcher(abi: KernelAbi, pieces: list[Piece]) -> str:
     """``agentc_launch_NAME``: all phases on a stream; temporaries from the stream's own pool."""
     declared = [_c_parameter(p, "const ") for p in abi.arguments] + [_c_parameter(p, "") for p in abi.results]
-    declared += [f"int64_t {safe(s)}" for s in abi.sizes] + ["cudaStream_t stream"]
+    declared += [f"int64_t {c_name(s)}" for s in abi.sizes] + ["cudaStream_t stream"]
     lines = [
         "#ifndef __CUDACC_RTC__",
         f'extern "C" cudaError_t {PREFIX}launch_{abi.name}({", ".join(declared)}) {{',
     ]
     for temporary in abi.temporaries:
         ctype = C_TYPES[temporary.dtype]
-        name = safe(temporary.name)
+        name = c_name(temporary.name)
         count = " * ".join([f"sizeof({ctype})", *(_size(d) for d in temporary.dims or ())])
         lines.append(f"  {ctype}* {name} = nullptr;")
         lines.append(f"  if (cudaError_t error = cudaMallocAsync(&{name}, {count}, stream)) return error;")
     for piece in pieces:
         lines += [f"  {line}" for line in _launch(abi, piece)]
-    lines += [f"  cudaFreeAsync({safe(t.name)}, stream);" for t in abi.temporaries]
+    lines += [f"  cudaFreeAsync({c_name(t.name)}, stream);" for t in abi.temporaries]
     return "\n".join([*lines, "  return cudaGetLastError();", "}", "#endif", ""])
 
 
 def _c_parameter(parameter: Parameter, constant: str) -> str:
     ctype = C_TYPES[parameter.dtype]
-    return f"{ctype} {safe(parameter.name)}" if parameter.dims is None else f"{constant}{ctype}* {safe(parameter.name)}"
+    return (
+        f"{ctype} {c_name(parameter.name)}"
+        if parameter.dims is None
+        else f"{constant}{ctype}* {c_name(parameter.name)}"
+    )
 
 
 def _size(dim: Dim) -> str:
-    return safe(dim) if isinstance(dim, str) else str(dim)
+    return c_name(dim) if isinstance(dim, str) else str(dim)
 
 
 def _launch(abi: KernelAbi, piece: Piece) -> list[str]:
     phase = piece.phase
-    plain = [safe(abi.buffers[i].name) for i in phase.arguments]
-    tail = [safe(s) for s in phase.sizes]
+    plain = [c_name(abi.buffers[i].name) for i in phase.arguments]
+    tail = [c_name(s) for s in phase.sizes]
     name = f"{PREFIX}{phase.symbol}"
     if phase.rows is None:
         return [f"AGENTC_LAUNCH({name}, 1, {SERIAL_THREADS}, stream, {', '.join([*plain, *tail])});"]

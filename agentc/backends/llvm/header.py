@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from agentc.plan.kernels import PREFIX, KernelAbi, Parameter
+from agentc.plan.kernels import PREFIX, KernelAbi, Parameter, c_name
 
 C_TYPES: Mapping[str, str] = {
     "f32": "float",
@@ -19,8 +19,8 @@ def c_parameter(parameter: Parameter, constant: bool) -> str:
     """``const float *docs`` or ``float temperature``."""
     name = C_TYPES[parameter.dtype]
     if parameter.dims is None:
-        return f"{name} {parameter.name}"
-    return f"{'const ' if constant else ''}{name} *{parameter.name}"
+        return f"{name} {c_name(parameter.name)}"
+    return f"{'const ' if constant else ''}{name} *{c_name(parameter.name)}"
 
 
 def header(abi: KernelAbi) -> str:
@@ -30,7 +30,7 @@ def header(abi: KernelAbi) -> str:
         if parameter.dims:
             lines.append(f"//   {parameter.name}: {parameter.dtype}[{', '.join(map(str, parameter.dims))}]")
     parts = [c_parameter(p, True) for p in abi.arguments] + [c_parameter(p, False) for p in abi.results]
-    parts += [f"int64_t {name}" for name in abi.sizes]
+    parts += [f"int64_t {c_name(name)}" for name in abi.sizes]
     declaration = f"void {PREFIX}{abi.name}({', '.join(parts)});"
     return "\n".join(
         [

@@ -158,6 +158,8 @@ class KernelBuilder:
         Raises:
             ShapeError: the type has no such reduction.
         """
+        if not axes:
+            return operand
         if kind == "mean":
             count = self._count([operand.dims[a] for a in axes], operand.element)
             return self.map("div", self.reduce("sum", operand, axes, keep), count)
@@ -226,7 +228,11 @@ class KernelBuilder:
         function = func.FuncOp(self.name, types, Region(self._block))
         shaped = [p.dims for p in self.parameters if p.dims is not None]
         function.attributes[DIMS] = dims_attr([*shaped, *(r.dims for r in results)])
-        labels = names or ([f"out{i}" for i in range(len(results))] if len(results) > 1 else ["out"])
+        taken = {str(n) for p in self.parameters for n in (p.name, *(p.dims or ()))}
+        stem = "out"
+        while any(t.startswith(stem) for t in taken):
+            stem += "_"
+        labels = names or ([f"{stem}{i}" for i in range(len(results))] if len(results) > 1 else [stem])
         function.attributes[NAMES] = ArrayAttr([StringAttr(n) for n in (*(p.name for p in self.parameters), *labels)])
         module = ModuleOp([function])
         module.verify()

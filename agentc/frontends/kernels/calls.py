@@ -137,7 +137,8 @@ def _reduce(scope: Scope, node: ast.Call, kind: str, args: Sequence[ast.expr]) -
 def _norm(scope: Scope, node: ast.Call) -> Tensor:
     """``np.linalg.norm``: the root of the sum of squares."""
     _keywords(scope, node, ("axis", "keepdims"))
-    array = tensor(scope, node.args[0]) if node.args else tensor(scope, node)
+    _count(scope, node, node.args, 1)
+    array = tensor(scope, node.args[0])
     given = {k.arg: k.value for k in node.keywords}
     keep = _truth(scope, given["keepdims"]) if "keepdims" in given else False
     squares = scope.builder.map("mul", array, array)

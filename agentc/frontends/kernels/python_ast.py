@@ -38,7 +38,8 @@ def compile_source(source: KernelSource, name: str) -> ModuleOp:
     _check_results(scope, function, signature, results)
     found.raise_if_errors()
     tensors = [r for r in results if isinstance(r, Tensor)]
-    return builder.finish(tensors, _result_names(function, len(tensors), {p.name for p in signature.parameters}))
+    taken = {str(name) for p in signature.parameters for name in (p.name, *(p.dims or ()))}
+    return builder.finish(tensors, _result_names(function, len(tensors), taken))
 
 
 def _run(scope: Scope, function: ast.FunctionDef) -> list[Value | None]:
@@ -129,7 +130,7 @@ def _result_names(function: ast.FunctionDef, count: int, taken: set[str]) -> lis
     for statement in function.body:
         if isinstance(statement, ast.Return) and isinstance(statement.value, ast.Tuple):
             items = [item.id if isinstance(item, ast.Name) else "" for item in statement.value.elts]
-            if all(items) and len({*items}) == count and not {*items} & taken:
+            if all(i.isascii() and i for i in items) and len({*items}) == count and not {*items} & taken:
                 return items
     return []
 

@@ -98,6 +98,9 @@ INTEGERS: Mapping[str, Scalar] = {
     "where": arith.SelectOp,
 }
 BOOLEANS: Mapping[str, Scalar] = {"and": arith.AndIOp, "or": arith.OrIOp, "xor": arith.XOrIOp, "where": arith.SelectOp}
+INFINITY = float("inf")
+F32_LIMIT = 3.4028235677973366e38
+"""What is larger rounds to infinity in single precision."""
 COMPARISONS = frozenset({"eq", "ne", "lt", "le", "gt", "ge"})
 
 
@@ -118,8 +121,15 @@ def constant(builder: Builder, value: float, element: Element) -> SSAValue:
     if isinstance(element, IntegerType):
         attribute: Attribute = IntegerAttr(int(value), element)
     else:
-        attribute = FloatAttr(float(value), element)
+        attribute = FloatAttr(_representable(value, element), element)
     return builder.insert(arith.ConstantOp(attribute)).result  # pyright: ignore[reportArgumentType]
+
+
+def _representable(value: float, element: Element) -> float:
+    number = float(value)
+    if element == ELEMENTS["f32"] and abs(number) >= F32_LIMIT:
+        return INFINITY if number > 0 else -INFINITY
+    return number
 
 
 def identity(kind: str, element: Element) -> float:
@@ -130,7 +140,7 @@ def identity(kind: str, element: Element) -> float:
     if isinstance(element, IntegerType):
         width = bits(element)
         return -(1 << (width - 1)) if sign < 0 else (1 << (width - 1)) - 1
-    return sign * float("inf")
+    return sign * INFINITY
 
 
 COMBINE: Mapping[str, str] = {"sum": "add", "prod": "mul", "max": "max", "min": "min"}

@@ -34,12 +34,26 @@ def read_signature(source: KernelSource, function: ast.FunctionDef, found: Diagn
             parameters.append(parameter)
     results = _results(source, function, found)
     known = {d for p in parameters for d in p.dims or ()}
+    _check_names(source, function, known, found)
     for result in results or ():
         for dim in result.dims or ():
             if isinstance(dim, str) and dim not in known:
                 message = f"size `{dim}` of the result is no size of an argument"
                 found.error("kernel-annotation", message, source.span(function.returns or function))
     return Signature(tuple(parameters), constants, results)
+
+
+def _check_names(source: KernelSource, function: ast.FunctionDef, sizes: set[Dim], found: Diagnostics) -> None:
+    """Names become those of C functions and parameters: ASCII, and each for one thing."""
+    spec = function.args
+    arguments = [*spec.posonlyargs, *spec.args, *spec.kwonlyargs]
+    for name, node in [(function.name, function), *((a.arg, a) for a in arguments)]:
+        if not name.isascii():
+            found.error("kernel-annotation", f"`{name}` is not plain ASCII", source.span(node))
+    for argument in arguments:
+        if argument.arg in sizes:
+            message = f"`{argument.arg}` is the name of an argument and of a size"
+            found.error("kernel-annotation", message, source.span(argument))
 
 
 def _arguments(
@@ -100,7 +114,7 @@ def _dims(source: KernelSource, node: ast.expr, found: Diagnostics) -> tuple[Dim
     dims: list[Dim] = []
     for item in items:
         match item:
-            case ast.Constant(value=str() as name) if name.isidentifier():
+            case ast.Constant(value=str() as name) if name.isidentifier() and name.isascii():
                 dims.append(name)
             case ast.Constant(value=int() as size) if size > 0 and not isinstance(item.value, bool):
                 dims.append(size)

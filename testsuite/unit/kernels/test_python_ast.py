@@ -44,6 +44,8 @@ EXPRESSIONS = {
     "np.where(np.isnan(x / x), x, 1.0)": np.ones_like(X),
     "x.astype(np.float64).astype(f32)": X,
     "SCALE * x": 2.5 * X,
+    "x + x.sum(0).sum(0).sum()": X + X.sum(),
+    "np.minimum(x, 1e39)": X,
     "half(x, by=v)": X * V * 0.5,
 }
 
@@ -123,6 +125,7 @@ REFUSED = {
     "    return x + 1 // 0": ("kernel-unsupported", 4, 16),
     "    return x + 1 / 0": ("kernel-shape", 4, 16),
     "    x = 3": ("kernel-unsupported", 3, 1),
+    "    return np.linalg.norm()": ("kernel-unsupported", 4, 12),
     "    return": ("kernel-unsupported", 4, 5),
 }
 
@@ -148,6 +151,8 @@ def test_all_problems_are_told_once() -> None:
         ("x: f32[0]", "`0` is no size"),
         ("x: float", "constant `x` has no number"),
         ("*x", "a kernel cannot take `*x`"),
+        ('n: f32["n"]', "`n` is the name of an argument and of a size"),
+        ('é: f32["n"]', "`é` is not plain ASCII"),
     ],
 )
 def test_bad_signatures(signature: str, message: str) -> None:
@@ -165,6 +170,20 @@ def test_the_annotated_result_is_checked() -> None:
         with pytest.raises(Refused) as refused:
             compile_source(parse(text.format(result), "k.py"), "k")
         assert refused.value.diagnostics[0].message == message
+
+
+def test_names_may_be_those_of_c_and_of_generated_code() -> None:
+    from agentc.analyses.kernel_abi import kernel_abi
+    from agentc.backends.cuda.source import source
+    from agentc.backends.llvm.header import header
+    from agentc.pipelines.kernels import lower_kernel
+
+    text = f'{HEAD}def k(tmp0: f32["n"], low: f32["n"], default: f32):\n    return tmp0 / np.sum(low) * default\n'
+    module = lower_kernel(compile_source(parse(text, "k.py"), "k"))
+    abi = kernel_abi(module)
+    assert [p.name for p in abi.temporaries] == ["tmp_0"]
+    assert "float default_, float *out" in header(abi)
+    assert "const float* __restrict__ low_" in source(module)
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
