@@ -19,7 +19,7 @@ from xdsl.dialects.builtin import (
     TensorType,
     i64,
 )
-from xdsl.ir import Attribute, BlockArgument, SSAValue
+from xdsl.ir import Attribute, SSAValue
 from xdsl.utils.hints import isa
 
 from agentc.plan.kernels import Dim
@@ -147,10 +147,3 @@ def temporary_names(function: func.FuncOp, count: int) -> list[str]:
     while any(name.startswith(stem) for name in taken):
         stem += "_"
     return [f"{stem}{i}" for i in range(count)]
-
-
-def is_buffer(value: SSAValue) -> bool:
-    """Whether ``value`` is memory that a kernel was given or made."""
-    return isinstance(value.type, MemRefType) and (
-        isinstance(value, BlockArgument) or isinstance(value.owner, memref.AllocOp)
-    )
