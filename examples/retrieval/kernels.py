@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from agentc.frontends.kernels.annotations import f32, kernel
+from agentc import f32, kernel
 
 
 @kernel

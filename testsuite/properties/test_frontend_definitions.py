@@ -14,7 +14,7 @@ from agentc.frontends import ir, yaml
 from agentc.support.diagnostics import Refused
 from agentc.support.yaml_source import parse_yaml
 
-REFS = ["question", "audio", "n0", "n1", "n2", "n3", "n0.a", "n1.b", "n2.inner", "item", "nothing"]
+REFS = [*["question"] * 6, "audio", "n0", "n1", "n2", "n3", "n0.a", "n1.b", "n2.inner", "item", "nothing"]
 ref = st.sampled_from(REFS)
 figure = st.one_of(st.integers(-1, 50), st.fixed_dictionaries({"p50": st.integers(0, 9), "p95": st.integers(0, 9)}))
 
@@ -25,7 +25,9 @@ def leaf() -> st.SearchStrategy[dict[str, Any]]:
             {"llm": st.just("mind"), "in": ref}, optional={"tokens": st.fixed_dictionaries({"input": figure})}
         ),
         st.fixed_dictionaries({"llm": st.just("mind"), "in": ref, "fields": st.just({"a": "bool", "b": ["x", "y"]})}),
-        st.fixed_dictionaries({"tool": st.sampled_from(["search", "serch"]), "in": ref}, optional={"when": ref}),
+        st.fixed_dictionaries(
+            {"tool": st.sampled_from(["search", "search", "search", "serch"]), "in": ref}, optional={"when": ref}
+        ),
         st.fixed_dictionaries({"compute": st.just({"builtin": "concat"}), "in": st.lists(ref, min_size=1, max_size=3)}),
         st.fixed_dictionaries({"observe": st.just("log"), "in": ref, "async": st.booleans()}),
     )
