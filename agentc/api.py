@@ -187,7 +187,7 @@ def devices(profile: str = "datasheet") -> "list[Device]":
     """The catalog's devices."""
     from agentc import catalog
 
-    return list(catalog.devices(profile))
+    return [catalog.device(name, profile) for name in catalog.devices(profile)]
 
 
 def device(name: str, profile: str = "datasheet") -> "Device":
@@ -205,7 +205,7 @@ def models() -> "list[ModelShape]":
     """The catalog's models."""
     from agentc import catalog
 
-    return list(catalog.models())
+    return [catalog.model(name) for name in catalog.models()]
 
 
 def model(name: str) -> "ModelShape":

@@ -9,7 +9,8 @@ from agentc.analyses.flow import Flow, Step
 from agentc.analyses.names import task_names
 from agentc.analyses.payload import payload
 from agentc.dialects import comm, expert, gate, kv, llm
-from agentc.dialects.agent import GraphOp, WorkAttr, placement_rule, quantities
+from agentc.dialects.agent import GraphOp
+from agentc.dialects.agent_values import WorkAttr, placement_rule, quantities
 from agentc.dialects.interfaces import Placeable, shape_of, work_of
 from agentc.dialects.model import hosted_of, spec_of
 from agentc.dialects.place import TransferOp

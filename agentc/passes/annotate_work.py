@@ -8,7 +8,8 @@ from xdsl.ir import Operation
 from xdsl.passes import ModulePass
 
 from agentc.analyses.names import task_names
-from agentc.dialects.agent import GraphOp, WorkAttr, quantities
+from agentc.dialects.agent import GraphOp
+from agentc.dialects.agent_values import WorkAttr, quantities
 from agentc.dialects.interfaces import shape_of, work_of
 from agentc.dialects.llm import shape_attr
 from agentc.plan.quantity import Quantity

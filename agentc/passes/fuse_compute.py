@@ -10,7 +10,8 @@ from xdsl.rewriter import InsertPoint, Rewriter
 from xdsl.traits import MemoryEffectKind, get_effects
 
 from agentc.dialects import tool
-from agentc.dialects.agent import GetOp, GraphOp, InputOp, NoneOp, placement_rule
+from agentc.dialects.agent import GetOp, GraphOp, InputOp, NoneOp
+from agentc.dialects.agent_values import placement_rule
 from agentc.dialects.compute import FusedOp, YieldOp
 from agentc.dialects.interfaces import Fusible, Placeable
 from agentc.dialects.provenance import carried_by_all, is_asynchronous

@@ -10,7 +10,8 @@ from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import PatternRewriter, PatternRewriteWalker, RewritePattern, op_type_rewrite_pattern
 from xdsl.rewriter import InsertPoint
 
-from agentc.dialects.agent import CallOp, GraphOp, InputOp, OutputOp, placement_rule
+from agentc.dialects.agent import CallOp, GraphOp, InputOp, OutputOp
+from agentc.dialects.agent_values import placement_rule
 from agentc.dialects.interfaces import Placeable
 from agentc.dialects.provenance import both, is_asynchronous, made_by, node_path, rule_attribute, span
 from agentc.support.diagnostics import Diagnostic, Label, Refused

@@ -11,7 +11,8 @@ from xdsl.rewriter import InsertPoint, Rewriter
 
 from agentc.analyses.visits import visits
 from agentc.dialects import llm
-from agentc.dialects.agent import GraphOp, quantities
+from agentc.dialects.agent import GraphOp
+from agentc.dialects.agent_values import quantities
 from agentc.dialects.provenance import carried, made_by
 from agentc.plan.quantity import Quantity
 

@@ -16,7 +16,7 @@ from xdsl.pattern_rewriter import (
 )
 
 from agentc.dialects import comm, expert, gate, llm
-from agentc.dialects.agent import quantities
+from agentc.dialects.agent_values import quantities
 from agentc.dialects.model import spec_of
 from agentc.dialects.provenance import carried
 from agentc.plan.quantity import Quantity

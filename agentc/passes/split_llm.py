@@ -6,7 +6,7 @@ from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import PatternRewriter, PatternRewriteWalker, RewritePattern, op_type_rewrite_pattern
 
 from agentc.dialects import kv, llm
-from agentc.dialects.agent import quantities
+from agentc.dialects.agent_values import quantities
 from agentc.dialects.model import hosted_of, spec_of
 from agentc.dialects.provenance import carried
 from agentc.plan.quantity import Quantity

@@ -9,7 +9,7 @@ from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import PatternRewriter, PatternRewriteWalker, RewritePattern, op_type_rewrite_pattern
 from xdsl.rewriter import InsertPoint
 
-from agentc.dialects.agent import placement_rule
+from agentc.dialects.agent_values import placement_rule
 from agentc.dialects.compute import FusedOp
 from agentc.dialects.interfaces import Placeable
 from agentc.dialects.provenance import both, carried, rule_attribute

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from xdsl.dialects.builtin import ArrayAttr
 
-from agentc.dialects.agent import GraphOp, LimitAttr, LoadAttr
+from agentc.dialects.agent import GraphOp
+from agentc.dialects.agent_values import LimitAttr, LoadAttr
 from agentc.plan.graph import Limit, Load, Metric
 from agentc.support.diagnostics import Diagnostic, Refused, did_you_mean
 

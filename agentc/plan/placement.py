@@ -67,6 +67,8 @@ class Hop:
 
 @dataclass(frozen=True)
 class PlacementTask:
+    """A task and the ways to run it."""
+
     name: str
     options: tuple[Option, ...]
     visits: float = 1.0
@@ -100,6 +102,8 @@ class Deadline:
 
 @dataclass(frozen=True)
 class PlacementProblem:
+    """Everything that a placement depends on."""
+
     tasks: tuple[PlacementTask, ...]
     """In topological order."""
     edges: tuple[PlacementEdge, ...]

@@ -10,13 +10,15 @@ from agentc.report.text import table, wrap
 from agentc.support.units import format_bytes, format_figure, format_flops, format_rate
 
 RATES = ("bf16", "fp8", "fp4")
+SHOWN = {*(f"tflops.{name}" for name in RATES), "memory_gb", "bandwidth_gbs", "watts", "rent_usd_per_hour"}
+"""What the table shows, as the catalog names it."""
 
 
 def device_table(devices: Iterable[Device]) -> str:
-    """One line a device; ``~`` marks a row with estimated figures."""
+    """One line a device; ``~`` marks a row of which a figure that is shown is an estimate."""
     rows = [
         (
-            ("~" if device.estimated else "") + device.name,
+            ("~" if SHOWN & set(device.estimated) else "") + device.name,
             *(format_flops(device.flops_per_second[p]) if p in device.flops_per_second else "-" for p in RATES),
             format_bytes(device.memory_bytes),
             format_rate(device.bytes_per_second),

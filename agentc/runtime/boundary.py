@@ -8,7 +8,8 @@ from typing import Any, cast
 
 from xdsl.ir import Attribute
 
-from agentc.dialects.agent import AudioType, GraphOp, ImageType, ListType
+from agentc.dialects.agent import GraphOp
+from agentc.dialects.agent_values import AudioType, ImageType, ListType
 from agentc.runtime.models.audio import Audio, read_wav
 from agentc.runtime.values import Mistyped, convert, plain
 from agentc.support.diagnostics import Diagnostics, Refused, Span, did_you_mean

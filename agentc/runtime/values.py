@@ -23,7 +23,7 @@ import numpy.typing as npt
 from xdsl.dialects.builtin import AnyFloat, IndexType, IntegerType, TensorType
 from xdsl.ir import Attribute
 
-from agentc.dialects.agent import (
+from agentc.dialects.agent_values import (
     AudioType,
     DocumentsType,
     EmbeddingType,

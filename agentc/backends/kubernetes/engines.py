@@ -50,7 +50,7 @@ PRODUCTS = {
     "t4": "Tesla-T4",
     "v100": "Tesla-V100-SXM2-32GB",
 }
-"""``nvidia.com/gpu.product`` as NVIDIA's GPU feature discovery writes it; other classes are labeled by their own name."""
+"""``nvidia.com/gpu.product`` as NVIDIA's GPU feature discovery writes it; other classes carry their own name."""
 
 
 def engine_of(vendor: str, kind: str) -> Engine | None:

@@ -7,7 +7,8 @@ from typing import Any, Final, cast
 
 from xdsl.ir import Attribute
 
-from agentc.dialects.agent import BranchOp, CallOp, DocumentsType, GetOp, GraphOp, LoopOp, MapOp, TextType
+from agentc.dialects.agent import BranchOp, CallOp, GetOp, GraphOp, LoopOp, MapOp
+from agentc.dialects.agent_values import DocumentsType, TextType
 from agentc.runtime.effects import Order
 from agentc.runtime.executor import Call, Handler, refusal, together
 from agentc.runtime.values import Mistyped, as_flag, as_text, convert, shown

@@ -8,7 +8,7 @@ from typing import Any, Final, cast
 from xdsl.dialects.builtin import DictionaryAttr, StringAttr, SymbolRefAttr
 from xdsl.ir import Operation
 
-from agentc.dialects.agent import RecordType, quantities
+from agentc.dialects.agent_values import RecordType, quantities
 from agentc.dialects.llm import CallOp, DecodeOp, PrefillOp
 from agentc.runtime.attributes import plain_attributes
 from agentc.runtime.builtins import fill_template

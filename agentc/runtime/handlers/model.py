@@ -6,7 +6,7 @@ from typing import Any, Final, Protocol, TypeVar, cast
 import numpy as np
 from xdsl.dialects.builtin import DictionaryAttr, SymbolRefAttr
 
-from agentc.dialects.agent import EmbeddingType, ListType
+from agentc.dialects.agent_values import EmbeddingType, ListType
 from agentc.runtime.attributes import plain_attributes
 from agentc.runtime.builtins import fill_template
 from agentc.runtime.executor import Call, Handler

@@ -4,6 +4,7 @@ import re
 from io import StringIO
 
 import pytest
+from _pytest.mark import ParameterSet
 from xdsl.context import Context
 from xdsl.dialects.builtin import Builtin
 from xdsl.dialects.test import Test
@@ -32,7 +33,7 @@ def examples(thing: type) -> list[str]:
     return EXAMPLE.findall(thing.__doc__ or "")
 
 
-def cases(kind: str) -> list[tuple[type, str]]:
+def cases(kind: str) -> list[ParameterSet]:
     found = [(thing, text) for d in dialects() for thing in getattr(d, kind) for text in examples(thing)]
     return [pytest.param(*case, id=case[0].name) for case in found]
 
