@@ -38,6 +38,7 @@ class Recognizer:
             raise _missing("speech-to-text", "pocketsphinx") from error
         self._engine.set_loglevel("FATAL")
         self._decoder = self._engine.Decoder(samprate=SPEECH_RATE)
+        self._channel: str = self._decoder.get_cmn(False)
         self._lock = Lock()
 
     def transcribe(self, audio: Audio | bytes) -> str:
@@ -49,6 +50,7 @@ class Recognizer:
         heard = (read_wav(audio) if isinstance(audio, bytes) else audio).at(SPEECH_RATE)
         pcm = in_a_room(heard).pcm()
         with self._lock:
+            self._decoder.set_cmn(self._channel)  # forget the last speaker, so that equal sound gives equal words
             return " ".join(filter(None, map(self._words, self._phrases(pcm))))
 
     def _phrases(self, pcm: bytes) -> list[bytes]:

@@ -86,3 +86,10 @@ def test_without_the_extra_it_says_what_to_install(package: str, make: Any, monk
         make()
     (found,) = refused.value.diagnostics
     assert found.slug == "extra-missing" and found.help == "pip install 'agentc[speech]'"
+
+
+def test_what_was_heard_before_changes_nothing(recognizer: Recognizer, voice: Voice) -> None:
+    recording = voice.speak("how long is the longest bridge").wav()
+    first = recognizer.transcribe(recording)
+    recognizer.transcribe(voice.speak("one two three four five").wav())
+    assert recognizer.transcribe(recording) == first
