@@ -11,6 +11,7 @@ from xdsl.ir import Attribute
 from agentc import cost
 from agentc.analyses.context import AgentcContext
 from agentc.analyses.fleet import fleet
+from agentc.analyses.hosts import share_hosts
 from agentc.analyses.names import task_names
 from agentc.analyses.task_graph import entry_graph, task_graph
 from agentc.dialects.place import OptionAttr
@@ -18,6 +19,7 @@ from agentc.dialects.provenance import span
 from agentc.plan.fleet import Fleet
 from agentc.plan.graph import TaskGraph
 from agentc.plan.placement import Objective, Option, PlacementEdge, PlacementProblem, PlacementTask
+from agentc.solve.baselines import restrict
 from agentc.support.diagnostics import Diagnostic, Refused
 
 MEMO = "placement-problem"
@@ -47,7 +49,8 @@ def placement_problem(ctx: Context, module: ModuleOp, objective: Objective = "co
         return known
     graph, stocks, _ = question
     problem, table = cost.problem(graph, stocks, objective)
-    posed = Posed(graph, stocks, _side_by_side(problem, graph), table)
+    problem = share_hosts(_side_by_side(_whole(problem), graph), graph, stocks)
+    posed = Posed(graph, stocks, problem, table)
     return ctx.remember(MEMO, question, posed) if isinstance(ctx, AgentcContext) else posed
 
 
@@ -61,6 +64,12 @@ def _fleet(module: ModuleOp) -> Fleet:
         message = f"fleet `{found.name}` has no devices"
         raise Refused(Diagnostic("empty-fleet", message, span(entry_graph(module)), help="list `devices` in it"))
     return found
+
+
+def _whole(problem: PlacementProblem) -> PlacementProblem:
+    """The problem without options that go with others which are not there (one half of a shared pool is too late)."""
+    there = {(task.name, option.name) for task in problem.tasks for option in task.options}
+    return problem if all(group <= there for group in problem.together) else restrict(problem, lambda option: True)
 
 
 def _side_by_side(problem: PlacementProblem, graph: TaskGraph) -> PlacementProblem:

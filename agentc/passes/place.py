@@ -43,25 +43,35 @@ def decide(posed: Posed, problem: PlacementProblem, graph: GraphOp, time_limit: 
 
 
 def proof(posed: Posed, solution: PlacementSolution, graph: GraphOp) -> Diagnostic:
-    """Why nothing fits: the demands that conflict, what each device lacks for a task that has no place, what would help."""
-    homeless = [task for task in posed.problem.tasks if not task.options]
-    because, help_ = list(solution.conflict), None
-    hints = [sentence for sentence in because if sentence.startswith(HINTS)]
-    because = [sentence for sentence in because if sentence not in hints]
-    for task in homeless[:3]:
-        rows = [f"{r.device}: {r.why}" for r in posed.table.rejected if r.task == task.name]
-        because += [f"`{task.name}` fits no device: {'; '.join(rows)}"] if rows else []
-    if hints:
-        help_ = "; ".join(hints)
+    """Why nothing fits: the demands that conflict, what each device lacks for a task without a place, what would help."""
+    lacking = homeless(posed)
+    told = [text for text in solution.conflict if not (lacking and "has no option" in text)]
+    cures = [text for text in told if text.endswith(CURE)]
+    because = [*(text for text in told if text not in cures), *lacking.values()]
     named = [op for op, name in task_names(graph).items() if any(f"`{name}`" in text for text in because)]
-    labels = tuple(Label(place, "this node") for op in named[:3] if (place := span(op)) is not None)
-    first = labels[0].span if labels else span(graph)
+    places = dict.fromkeys(place for op in named if (place := span(op)) is not None)
+    labels = tuple(Label(place, "this node") for place in list(places)[1:4])
     message = f"no placement on fleet `{posed.fleet.name}` keeps what agent `{posed.graph.agent}` demands"
-    return Diagnostic("infeasible-placement", message, first, labels=labels[1:], notes=tuple(because), help=help_)
+    first = next(iter(places), span(graph))
+    help_ = "; ".join(cures) or ("add a device with more memory, or narrow the precision" if lacking else None)
+    return Diagnostic("infeasible-placement", message, first, labels=labels, notes=tuple(because), help=help_)
 
 
-HINTS = ("relax", "it would", "feasible with")
-"""How the solver's sentences begin that say what would help."""
+CURE = "would do"
+"""How the solver's sentences end that say what would help."""
+
+
+def homeless(posed: Posed) -> dict[str, str]:
+    """The first task of each group that fits no device -> a sentence with what each device lacks."""
+    found: dict[str, str] = {}
+    groups = {task.name: task.group or task.name for task in posed.graph.tasks}
+    seen: set[str] = set()
+    for task in posed.problem.tasks:
+        if not task.options and groups[task.name] not in seen:
+            seen.add(groups[task.name])
+            rows = [f"{row.device}: {row.why}" for row in posed.table.rejected if row.task == task.name]
+            found[task.name] = f"`{task.name}` fits no device: {'; '.join(rows)}"
+    return found
 
 
 def write(graph: GraphOp, decision: Decision, found: Mapping[str, tuple[Alternative, ...]]) -> None:
