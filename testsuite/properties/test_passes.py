@@ -199,6 +199,23 @@ def test_a_pass_keeps_the_meaning(road: tuple[str, ...], text: str) -> None:
     assert after == (outputs, effects)
 
 
+@st.composite
+def straight_lines(draw: st.DrawFn) -> str:
+    """Effects only, each on one of the last two values: where order shows."""
+    text = HEADER + f'agent.graph entry @main {{\n%v0 = agent.input "q" : {TEXT}\n%v1 = agent.input "p" : {TEXT}\n'
+    for i in range(2, draw(st.integers(4, 9))):
+        op = draw(st.sampled_from([f'compute.python "f{i}"', "tool.invoke @book", f'compute.builtin "f{i}"']))
+        text += f'%v{i} = {op}(%v{i - draw(st.integers(1, 2))}) {{agent.node = "n{i}"}} : ({TEXT}) -> {TEXT}\n'
+    return text + f'agent.output ["r"](%v{i}) : {TEXT}\n}}\n'  # pyright: ignore[reportPossiblyUnboundVariable]
+
+
+@given(text=straight_lines())
+def test_fusion_keeps_the_order_of_effects(text: str) -> None:
+    module = parse(text)
+    before = meaning(module)
+    assert meaning(run(module, "split-tools", "fuse-compute")) == before
+
+
 @given(text=agents())
 def test_dead_nodes_are_gone_for_good(text: str) -> None:
     module = run(parse(text), "inline-agents", "remove-dead-nodes")
