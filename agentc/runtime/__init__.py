@@ -3,10 +3,12 @@
 An executor over the IR itself, so that it is also the meaning of the IR: handlers by op name, one file a dialect.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from agentc.runtime.outcome import Outcome
     from agentc.runtime.program import Program
 
 
@@ -21,3 +23,14 @@ def load(build: str | Path, *, state: str | Path | None = None) -> "Program":
 
     opened = open_build(Path(build))
     return Program(opened.module(), opened, state=Path(state) if state is not None else None)
+
+
+def execute(build: Path, request: Mapping[str, Any], **options: Any) -> "Outcome":
+    """Open a build and answer one request; ``options`` as in ``outcome.execute``.
+
+    Raises:
+        Refused: the build or the request is refused, or a step failed.
+    """
+    from agentc.runtime import outcome
+
+    return outcome.execute(build, request, **options)

@@ -45,7 +45,7 @@ class Kernels:
         if target is None or self._build is None:
             has = f"it has code for {', '.join(sorted(by_target))}" if by_target else "the build has no code of it"
             message = f"kernel `{name}` cannot run on this machine: {has}"
-            raise Refused(Diagnostic("kernel-missing", message, help="compile with `--target llvm` on this machine"))
+            raise Refused(Diagnostic("kernel-missing", message, help="compile it again with the target `llvm`"))
         try:
             return load(self._build.folder / by_target[target])
         except (OSError, ValueError, RuntimeError) as error:

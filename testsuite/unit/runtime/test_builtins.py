@@ -1,5 +1,6 @@
 """Built-in functions: each by cases, and the table that documents them."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -77,6 +78,13 @@ def test_function(name: str, inputs: list[Any], options: dict[str, Any], expecte
 
 def test_every_function_is_documented_tested_and_there() -> None:
     assert set(FUNCTIONS) == set(BUILTINS) == {name for name, *_ in CASES}
+
+
+def test_manual_lists_them_all() -> None:
+    manual = (Path(__file__).parents[3] / "docs" / "running.md").read_text(encoding="utf-8")
+    for name, known in BUILTINS.items():
+        options = "; ".join(f"`{key}`: {text}" for key, text in known.options.items()) or "-"
+        assert f"| `{name}` | {known.gives} | {known.doc} | {options} |" in manual
 
 
 @pytest.mark.parametrize(

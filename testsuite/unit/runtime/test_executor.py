@@ -344,7 +344,8 @@ def test_failure_names_node_op_and_place(tmp_path: Path) -> None:
 
     body = f"""
     %q = agent.input "q" : !agent.text
-    %a = llm.call @mind(%q) {SHAPE} {{agent.node = "think", agent.source = "agent.yaml:12:3"}} : (!agent.text) -> !agent.text
+    %a = llm.call @mind(%q) {SHAPE} {{agent.node = "think", agent.source = "agent.yaml:12:3"}}
+      : (!agent.text) -> !agent.text
     agent.output ["a"](%a) : !agent.text"""
     with pytest.raises(Refused) as refused:
         run(body, tmp_path, {"q": "x"}, FakeEngines(answer))

@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from runtime_sample import program
 from xdsl.dialects.builtin import Float64Type, IntegerType, TensorType, f32, i1, i64
 
-from agentc.dialects.agent import AudioType, DocumentsType, EmbeddingType, ImageType, ListType, RecordType, TextType
+from agentc.dialects.agent_values import (
+    AudioType,
+    DocumentsType,
+    EmbeddingType,
+    ImageType,
+    ListType,
+    RecordType,
+    TextType,
+)
 from agentc.runtime.boundary import present
 from agentc.runtime.codec import decode, encode
 from agentc.runtime.models.audio import Audio, read_wav
