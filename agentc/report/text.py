@@ -189,10 +189,19 @@ def _page(fact: TaskFact, why_not: str | None) -> Iterator[str]:
 
 
 def table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]], *, right: tuple[int, ...] = ()) -> Iterator[str]:
-    """Columns as wide as their content; those in ``right`` flush right."""
+    """Columns as wide as their content; those in ``right`` flush right.
+
+    A first cell that would make the table wider than ``WIDTH`` gets a line of its own.
+    """
     cells = [heads, *rows]
     widths = [max(len(row[i]) for row in cells) for i in range(len(heads))]
+    room = max(WIDTH - sum(width + 2 for width in widths[1:]) - 2, len(heads[0]))
+    if widths[0] > room:
+        widths[0] = max((len(row[0]) for row in cells if len(row[0]) <= room), default=0)
     for row in cells:
+        if len(row[0]) > widths[0]:
+            yield "  " + row[0]
+            row = ("", *row[1:])
         parts = [
             cell.rjust(width) if i in right else cell.ljust(width)
             for i, (cell, width) in enumerate(zip(row, widths, strict=True))

@@ -95,3 +95,9 @@ def test_no_two_boxes_share_a_spot() -> None:
     edges = [("n0", f"n{i}") for i in range(1, 7)] + [(f"n{i}", "n9") for i in range(1, 7)]
     grid = spots(nodes, edges)
     assert len({(spot.column, spot.row) for spot in grid.values()}) == len(nodes)
+
+
+def test_a_long_name_gets_a_line_of_its_own() -> None:
+    rows = [("short", "1"), ("n" * 90, "2")]
+    lines = list(text.table(("name", "x" * 20), rows, right=(1,)))
+    assert lines[1] == f"  short  {'1':>20}" and lines[2] == "  " + "n" * 90 and lines[3].split() == ["2"]
