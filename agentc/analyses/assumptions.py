@@ -1,8 +1,10 @@
 """What a plan rests on that nobody stated: every report lists it."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import cast
 
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr
+from xdsl.ir import Attribute, Operation
 
 from agentc.analyses.task_graph import entry_graph
 from agentc.dialects.agent import GraphOp, LoopOp
@@ -14,9 +16,9 @@ SHOWN = 12
 
 
 def assumptions(module: ModuleOp, tasks: TaskGraph, calibrated: Mapping[str, bool]) -> tuple[str, ...]:
-    """Sentences: assumed load, trips and figures; devices whose efficiency nobody measured."""
+    """Sentences: assumed load, trips, figures and choices; devices whose efficiency nobody measured."""
     graph = entry_graph(module)
-    return (*_load(tasks), *_loops(graph), *_figures(tasks), *_uncalibrated(calibrated))
+    return (*_load(tasks), *_loops(graph), *_figures(tasks), *_choices(module), *_uncalibrated(calibrated))
 
 
 def _load(tasks: TaskGraph) -> Iterator[str]:
@@ -39,6 +41,23 @@ def _figures(tasks: TaskGraph) -> Iterator[str]:
                 users.setdefault((name.rpartition(".")[2], figure.mean), {}).setdefault(task.name)
     for (name, mean), names in users.items():
         yield f"{name} = {mean:g}: {_listed(names)}"
+
+
+def _choices(module: ModuleOp) -> Iterator[str]:
+    """What ``agent.assumed`` marks: precision of models, shares of cases, sizes of memories."""
+    users: dict[str, dict[str, None]] = {}
+    for op in module.walk():
+        marks = op.attributes.get("agent.assumed")
+        for mark in cast(ArrayAttr[Attribute], marks) if isinstance(marks, ArrayAttr) else ():
+            if isinstance(mark, StringAttr):
+                users.setdefault(mark.data, {}).setdefault(_called(op))
+    for what, names in users.items():
+        yield f"{what}: {_listed(names)}"
+
+
+def _called(op: Operation) -> str:
+    symbol = op.properties.get("sym_name")
+    return symbol.data if isinstance(symbol, StringAttr) else node_path(op) or op.name
 
 
 def _listed(names: Iterable[str]) -> str:
