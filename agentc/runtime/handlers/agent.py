@@ -76,20 +76,10 @@ async def fan_out(call: Call) -> Sequence[Any]:
     kind = op.body.block.args[0].type
     limit = asyncio.Semaphore(op.concurrency.value.data)
     order = Order()
-    turns = [asyncio.get_running_loop().create_future() for _ in items]
 
     async def one(place: int, item: Any) -> Any:
-        async with limit:
-            if place:
-                await asyncio.shield(turns[place - 1])  # items take their place in the order one after the other
-            body = call.body(op.body.block, [_item(item, kind)], order, place)
-            task = asyncio.ensure_future(body)
-            await asyncio.sleep(0)
-            turns[place].set_result(None)
-            try:
-                return (await task)[0]
-            finally:
-                task.cancel()
+        async with limit:  # first come, first served: items take their place in the order of effects one by one
+            return (await call.body(op.body.block, [_item(item, kind)], order, place))[0]
 
     tasks = [asyncio.create_task(one(place, item)) for place, item in enumerate(items)]
     await together(tasks)

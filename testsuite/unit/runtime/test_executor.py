@@ -293,7 +293,7 @@ def test_asynchronous_step_delays_nothing_but_is_over_at_the_end(tmp_path: Path)
             answered.set()
 
     result = program(ASYNC, tmp_path, FakeEngines(answer)).run({"q": "x"}, on_event=listen)
-    assert result.outputs == {"a": "x"} and finished == ["slow"]
+    assert result.outputs == {"a": "x"} and finished == ["slow"] and result.warnings == ()
     assert result.trace.settled_seconds >= result.trace.seconds
     assert [step.node for step in result.trace.steps if step.asynchronous] == ["late"]
 
@@ -333,7 +333,7 @@ def test_asynchronous_step_in_a_loop_does_not_hold_the_next_trip(tmp_path: Path)
     result = program(body, tmp_path, FakeEngines(answer)).run(
         {"n": 0}, on_event=lambda event: answered.set() if event.kind == "outputs" else None
     )
-    assert result.outputs == {"n": 3.0}
+    assert result.outputs == {"n": 3.0} and result.warnings == ()
     assert sum(step.asynchronous for step in result.trace.steps) == 3
     assert {step.trip for step in result.trace.steps if step.asynchronous} == {(0,), (1,), (2,)}
 
