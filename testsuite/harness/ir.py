@@ -26,8 +26,10 @@ ROUTED = (
 def parse(text: str) -> ModuleOp:
     """A verified module."""
     ctx = context()
-    if "test" not in ctx.loaded_dialects:
-        ctx.load_registered_dialect("test") if "test" in ctx.registered_dialect_names else ctx.load_dialect(Test)
+    if "test" in ctx.registered_dialect_names:
+        ctx.load_registered_dialect("test")
+    else:
+        ctx.load_dialect(Test)
     module = Parser(ctx, text).parse_module()
     module.verify()
     return module

@@ -53,7 +53,8 @@ def test_more_work_never_takes_less(device, model, precision, phase, tp, tokens,
 def test_more_flop_and_bytes_never_take_less(device, flops, read, written, share):
     def seconds(scale: float) -> float:
         rows = {"bytes_read": constant(read * scale), "bytes_written": constant(written * scale)}
-        return estimate(Work(flops={"bf16": constant(flops * scale)}, **rows), {}, device, precision="bf16").seconds
+        work = Work(flops={"bf16": constant(flops * scale)}, **rows)
+        return float(estimate(work, {}, device, precision="bf16").seconds)
 
     assert seconds(share) <= seconds(1.0)
 

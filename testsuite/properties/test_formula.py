@@ -36,7 +36,7 @@ def test_parse_reads_back_what_is_printed(formula: Formula):
 
 @given(formulas, st.lists(st.floats(0.5, 3), min_size=3, max_size=3))
 def test_arrays_give_what_floats_give(formula: Formula, values: list[float]):
-    env = dict(zip(NAMES, values, strict=True))
+    env: dict[str, float] = dict(zip(NAMES, values, strict=True))
     with np.errstate(all="ignore"):
         one = formula.evaluate(env)
         many = formula.evaluate({name: np.array([value, value]) for name, value in env.items()})

@@ -143,8 +143,8 @@ def test_the_parts_of_a_routed_step_are_a_group_and_pair_up() -> None:
     assert [task.name for task in found.tasks] == [f"t.{p}.{s}" for p in ("prefill", "decode") for s in stages]
     assert [task.group for task in found.tasks] == ["t.prefill"] * 4 + ["t.decode"] * 4
     for task in found.tasks[:4]:
-        assert task.pair == task.name.replace("prefill", "decode")
-        assert by_name(found)[task.pair].pair == task.name
+        pair = task.name.replace("prefill", "decode")
+        assert task.pair == pair and by_name(found)[pair].pair == task.name
 
 
 def test_a_prefill_that_two_decodes_read_is_the_pair_of_the_first() -> None:

@@ -41,9 +41,9 @@ def test_arrays_give_what_floats_give():
     many = estimate(work, env, H100, tp=tp, pp=pp, batch=batch, **kind)
     for i in range(4):
         one = estimate(work, env, H100, tp=int(tp[i]), pp=int(pp[i]), batch=float(batch[i]), **kind)
-        assert many.step_seconds[i] == pytest.approx(one.step_seconds)
-        assert many.memory_bytes_per_device[i] == pytest.approx(one.memory_bytes_per_device)
-        assert bool(many.fits[i]) is one.fits
+        assert np.asarray(many.step_seconds)[i] == pytest.approx(one.step_seconds)
+        assert np.asarray(many.memory_bytes_per_device)[i] == pytest.approx(one.memory_bytes_per_device)
+        assert bool(np.asarray(many.fits)[i]) is one.fits
 
 
 @pytest.mark.parametrize(
