@@ -1,83 +1,97 @@
-"""The placement as a picture: tasks in columns of the data flow, colored by device, transfers on the edges."""
+"""The placement as a picture: tasks from top to bottom along the data flow, colored by device, with transfers."""
 
 from html import escape
 
 from agentc.report.colors import colors
 from agentc.report.facts import Facts, TaskFact
-from agentc.report.layout import Spot, spots
+from agentc.report.layout import Layout, arrange
 from agentc.support.units import format_bytes, format_seconds
 
-BOX_WIDTH, BOX_HEIGHT = 190, 62
-GAP_X, GAP_Y = 66, 26
+BOX_WIDTH, BOX_HEIGHT = 196, 62
+GAP_Y = 40
 MARGIN, LEGEND = 24, 40
 FONT = "font-family='system-ui, sans-serif'"
 
 
 def render(facts: Facts) -> str:
     """An SVG document that needs nothing else."""
-    names = [task.name for task in facts.tasks]
-    grid = spots(names, facts.links)
-    columns = max((spot.column for spot in grid.values()), default=0) + 1
-    rows = max((spot.row for spot in grid.values()), default=0) + 1
-    width = max(2 * MARGIN + columns * BOX_WIDTH + (columns - 1) * GAP_X, 480)
-    height = 2 * MARGIN + LEGEND + rows * BOX_HEIGHT + (rows - 1) * GAP_Y
+    layout = arrange([task.name for task in facts.tasks], facts.links)
     paint = colors(facts)
+    legend = _legend(paint)
+    width = max(round(2 * MARGIN + layout.width * BOX_WIDTH), 640)
+    height = 2 * MARGIN + LEGEND + layout.layers * (BOX_HEIGHT + GAP_Y) - GAP_Y
+    shift = (width - layout.width * BOX_WIDTH) / 2
     parts = [
         f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {width} {height}' width='{width}' height='{height}' "
         f"role='img' aria-label='{escape(facts.agent)} placed on {escape(facts.fleet)}'>",
         "<defs><marker id='arrow' viewBox='0 0 8 8' refX='7' refY='4' markerWidth='7' markerHeight='7' orient='auto'>"
         "<path d='M0 0 L8 4 L0 8 z' fill='#6b7780'/></marker></defs>",
         f"<rect width='{width}' height='{height}' fill='#fff'/>",
-        *_edges(facts, grid),
-        *(_box(task, grid[task.name], paint[task.on.device]) for task in facts.tasks),
-        *_legend(paint),
+        *_edges(facts, layout, shift),
+        *(_box(task, layout.boxes[task.name], shift, paint[task.on.device]) for task in facts.tasks),
+        *legend,
         "</svg>",
     ]
     return "\n".join(parts) + "\n"
 
 
-def _corner(spot: Spot) -> tuple[int, int]:
-    return MARGIN + spot.column * (BOX_WIDTH + GAP_X), MARGIN + LEGEND + spot.row * (BOX_HEIGHT + GAP_Y)
+def _middle(spot: tuple[float, int], shift: float) -> tuple[float, float]:
+    x, layer = spot
+    return round(shift + x * BOX_WIDTH, 1), MARGIN + LEGEND + layer * (BOX_HEIGHT + GAP_Y) + BOX_HEIGHT / 2
 
 
-def _box(task: TaskFact, spot: Spot, color: str) -> str:
-    x, y = _corner(spot)
+def _box(task: TaskFact, spot: tuple[float, int], shift: float, color: str) -> str:
+    x, y = _middle(spot, shift)
+    x, y = x - BOX_WIDTH / 2, y - BOX_HEIGHT / 2
     on = task.on
     size = f" x{on.tp * on.pp}" if on.tp * on.pp > 1 else ""
     dash = " stroke-dasharray='5 3'" if task.asynchronous else ""
     title = f"{task.name}: {task.op} on {on.device}, {on.mode}, bound by {on.bottleneck or 'nothing'}"
+    frame = f"x='{x:g}' y='{y:g}' width='{BOX_WIDTH}' height='{BOX_HEIGHT}' rx='7'"
     return (
-        f"<g><title>{escape(title)}</title>"
-        f"<rect x='{x}' y='{y}' width='{BOX_WIDTH}' height='{BOX_HEIGHT}' rx='7' fill='{color}1f' stroke='{color}' "
-        f"stroke-width='1.6'{dash}/>"
-        f"<text x='{x + 11}' y='{y + 20}' {FONT} font-size='12.5' font-weight='600' fill='#1d2529'>"
-        f"{escape(_short(task.name, 25))}</text>"
-        f"<text x='{x + 11}' y='{y + 37}' {FONT} font-size='11.5' fill='{color}'>{escape(on.device)}{size}</text>"
-        f"<text x='{x + 11}' y='{y + 53}' {FONT} font-size='11' fill='#55626a'>"
+        f"<g><title>{escape(title)}</title><rect {frame} fill='#fff'/>"
+        f"<rect {frame} fill='{color}' fill-opacity='0.12' stroke='{color}' stroke-width='1.6'{dash}/>"
+        f"<text x='{x + 11:g}' y='{y + 20:g}' {FONT} font-size='12.5' font-weight='600' fill='#1d2529'>"
+        f"{escape(_short(task.name, 26))}</text>"
+        f"<text x='{x + 11:g}' y='{y + 37:g}' {FONT} font-size='11.5' fill='{color}'>{escape(on.device)}{size}</text>"
+        f"<text x='{x + 11:g}' y='{y + 53:g}' {FONT} font-size='11' fill='#55626a'>"
         f"{format_seconds(on.seconds)}, batch {on.batch}, {escape(on.bottleneck or 'free')}</text></g>"
     )
 
 
-def _edges(facts: Facts, grid: dict[str, Spot]) -> list[str]:
+def _edges(facts: Facts, layout: Layout, shift: float) -> list[str]:
     moved = {(row.src, row.dst): row for row in facts.transfers}
     lines: list[str] = []
-    for src, dst in facts.links:
-        if src == dst or src not in grid:
-            continue
-        (x1, y1), (x2, y2) = _corner(grid[src]), _corner(grid[dst])
-        x1, y1, y2 = x1 + BOX_WIDTH, y1 + BOX_HEIGHT // 2, y2 + BOX_HEIGHT // 2
-        bend = max(24, abs(x2 - x1) // 2)
+    for (src, dst), lane in layout.routes.items():
+        x1, y1 = _middle(layout.boxes[src], shift)
+        x2, y2 = _middle(layout.boxes[dst], shift)
+        points = [(x1, y1 + BOX_HEIGHT / 2), *_passed(lane, shift), (x2, y2 - BOX_HEIGHT / 2 - 2)]
         lines.append(
-            f"<path d='M{x1} {y1} C{x1 + bend} {y1} {x2 - bend} {y2} {x2 - 2} {y2}' fill='none' stroke='#9aa5ac' "
-            "stroke-width='1.4' marker-end='url(#arrow)'/>"
+            f"<path d='{_curve(points)}' fill='none' stroke='#9aa5ac' stroke-width='1.4' marker-end='url(#arrow)'/>"
         )
         row = moved.get((src, dst))
         if row is not None and row.bytes_ >= 1e6:
+            x, y = (points[0][0] + points[1][0]) / 2 + 7, y1 + (BOX_HEIGHT + GAP_Y) / 2 + 4
             lines.append(
-                f"<text x='{(x1 + x2) // 2}' y='{(y1 + y2) // 2 - 5}' {FONT} font-size='10' fill='#55626a' "
-                f"text-anchor='middle'>{format_bytes(row.bytes_)}</text>"
+                f"<text x='{x:g}' y='{y:g}' {FONT} font-size='10.5' fill='#55626a'>{format_bytes(row.bytes_)}, "
+                f"+{format_seconds(row.seconds)}</text>"
             )
     return lines
+
+
+def _passed(lane: tuple[tuple[float, int], ...], shift: float) -> list[tuple[float, float]]:
+    """The upper and lower end of each layer that an edge passes."""
+    middles = [_middle(spot, shift) for spot in lane]
+    return [(x, y + half) for x, y in middles for half in (-BOX_HEIGHT / 2, BOX_HEIGHT / 2)]
+
+
+def _curve(points: list[tuple[float, float]]) -> str:
+    """A path through ``points`` that leaves and reaches each one vertically."""
+    path = [f"M{points[0][0]:g} {points[0][1]:g}"]
+    for (x1, y1), (x2, y2) in zip(points, points[1:], strict=False):
+        bend = (y2 - y1) / 2
+        path.append(f"C{x1:g} {y1 + bend:g} {x2:g} {y2 - bend:g} {x2:g} {y2:g}")
+    return " ".join(path)
 
 
 def _legend(paint: dict[str, str]) -> list[str]:

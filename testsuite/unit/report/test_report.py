@@ -11,7 +11,7 @@ from xdsl.dialects.builtin import ModuleOp
 from agentc.report import RENDERINGS, text
 from agentc.report.colors import colors
 from agentc.report.facts import Facts, facts
-from agentc.report.layout import layers, spots
+from agentc.report.layout import arrange, layers
 from agentc.support.registry import load
 
 
@@ -90,11 +90,23 @@ def test_layers_are_longest_paths_and_ignore_back_edges() -> None:
     assert layers(nodes, edges) == {"a": 0, "b": 1, "c": 2, "d": 3}
 
 
-def test_no_two_boxes_share_a_spot() -> None:
+def test_boxes_and_passing_edges_keep_apart() -> None:
     nodes = [f"n{i}" for i in range(12)]
-    edges = [("n0", f"n{i}") for i in range(1, 7)] + [(f"n{i}", "n9") for i in range(1, 7)]
-    grid = spots(nodes, edges)
-    assert len({(spot.column, spot.row) for spot in grid.values()}) == len(nodes)
+    edges = (
+        [("n0", f"n{i}") for i in range(1, 7)] + [(f"n{i}", "n9") for i in range(1, 7)] + [("n0", "n9"), ("n0", "n10")]
+    )
+    layout = arrange(nodes, [*edges, ("n9", "n11")])
+    assert set(layout.boxes) == set(nodes) and len(layout.routes[("n0", "n9")]) == 1
+    spans: dict[int, list[tuple[float, float]]] = {}
+    for x, layer in layout.boxes.values():
+        spans.setdefault(layer, []).append((x - 0.5, x + 0.5))
+    for route in layout.routes.values():
+        for x, layer in route:
+            spans[layer].append((x, x))
+    for row in spans.values():
+        row.sort()
+        assert all(right < left for (_, right), (left, _) in zip(row, row[1:], strict=False))
+        assert row[0][0] >= 0 and row[-1][1] <= layout.width
 
 
 def test_a_long_name_gets_a_line_of_its_own() -> None:
