@@ -140,3 +140,11 @@ def test_refused_compile_writes_nothing(builds: Path, tmp_path: Path) -> None:
     done = agentc("compile", source, "--sla", "tbt_ms=0.001", "-o", str(out))
     assert done.returncode == 1 and "infeasible-placement" in done.stderr and not out.exists()
     assert "Traceback" not in done.stderr
+
+
+def test_retrieval_becomes_native_code_onnx_and_cuda(builds: Path) -> None:
+    rows = yaml.safe_load((builds / "retrieval" / "manifest.yaml").read_text())["files"]
+    kinds = {(row["kind"], row["of"]) for row in rows}
+    assert {("object", "cosine_scores"), ("llvm-ir", "sharpen"), ("cuda-source", "cosine_scores")} <= kinds
+    assert ("cuda-source", "sharpen") not in kinds  # it runs on a CPU
+    assert {row["path"] for row in rows} >= {"artifacts/onnx/encoder/embed.onnx", "artifacts/onnx/mind/prefill.onnx"}
