@@ -6,9 +6,10 @@ counted, and clocked only as a guard, so that the same problem gives the same ch
 
 import math
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from agentc.plan.placement import Objective
+from agentc.solve.floors import Floors, floors, lower
 from agentc.solve.milp import share
 from agentc.solve.presolve import Reduced
 from agentc.solve.state import Moves, Score, State
@@ -74,11 +75,13 @@ def settle(state: State, left: Reduced, *, passes: int = PASSES) -> None:
 def improve(state: State, left: Reduced, *, passes: int = PASSES, frozen: frozenset[int] = frozenset()) -> None:
     """Local search from ``state`` until nothing helps. Tasks in ``frozen`` keep their options."""
     large = state.tables.size > SWEEP_TASKS
+    bounds = floors(state.tables, left, state.objective)
+    insiders = _insiders(state.tables, left)
     for sweep in range(passes):
         before = state.score()
-        _sweep(state, left, frozen)
+        _sweep(state, left, bounds, frozen)
         if not large or sweep == 0:
-            _move_pools(state, left, frozen)
+            _move_pools(state, left, insiders, bounds, frozen)
         if not state.score().beats(before):
             return
 
@@ -129,6 +132,8 @@ def _mend_groups(tables: Tables, left: Reduced, picked: list[int], t: int) -> No
 def closure(tables: Tables, left: Reduced, picked: list[int], task: int, option: int) -> dict[int, int] | None:
     """The moves that ``task`` -> ``option`` entails so that ``together`` sets stay whole; ``None``: impossible."""
     moves = {task: option}
+    if (task, option) not in tables.group_of and (task, picked[task]) not in tables.group_of:
+        return moves
     queue = [task]
     while queue:
         t = queue.pop()
@@ -140,10 +145,10 @@ def closure(tables: Tables, left: Reduced, picked: list[int], task: int, option:
                     moves[other] = its
                     queue.append(other)
         for other in _deserted(tables, picked, t, moves):
-            free = [o for o in left.alive[other] if (other, o) not in tables.group_of]
-            if not free:
+            free = next((o for o in tables.loose[other] if _within(left.alive[other], o)), None)
+            if free is None:
                 return None
-            moves[other] = min(free, key=lambda o: (share(tables, other, o), o))
+            moves[other] = free
     return moves
 
 
@@ -160,11 +165,14 @@ def _deserted(tables: Tables, picked: list[int], t: int, moves: Moves) -> Iterat
             yield from (u for u, o in tables.groups[g] if u not in moves and picked[u] == o)
 
 
-def _sweep(state: State, left: Reduced, frozen: frozenset[int]) -> None:
+def _sweep(state: State, left: Reduced, bounds: Floors, frozen: frozenset[int]) -> None:
     for t in range(state.tables.size):
         if t in frozen or state.out_of_time():
             continue
-        best = _best_move(state, left, t, left.alive[t], frozen)
+        # A choice within its demands is beaten by a better objective alone, so that bounds of it settle most moves.
+        most = state.score().objective if state.score().violation == 0 else math.inf
+        options = [o for o in left.alive[t] if bounds.options[t][o] <= most]
+        best = _best_move(state, left, t, options, frozen)
         if best is not None:
             state.try_(best)
 
@@ -179,21 +187,24 @@ def _best_move(state: State, left: Reduced, t: int, options: list[int], frozen: 
         moves = closure(state.tables, left, state.picked, t, o)
         if moves is None or not frozen.isdisjoint(moves):
             continue
-        score = state.score_after(moves)
-        if score.beats(least):
+        score = state.better_after(moves, least)
+        if score is not None:
             best, least = moves, score
     return best
 
 
-def _move_pools(state: State, left: Reduced, frozen: frozenset[int]) -> None:
+def _move_pools(
+    state: State, left: Reduced, insiders: Mapping[int, dict[int, list[int]]], bounds: Floors, frozen: frozenset[int]
+) -> None:
     """Whole pools at once: one task alone seldom pays for opening a pool, nor saves anything by leaving it."""
-    for pool, inside in _insiders(state.tables, left).items():
+    for pool, inside in insiders.items():
         if len(inside) == 1 or state.out_of_time():
             continue
-        moves = _gather(state, left, inside)
+        pays = state.score().violation > 0 or bounds.pools[pool] <= state.score().objective
+        moves = _gather(state, left, inside) if pays else {}
         if moves and frozen.isdisjoint(moves):
             state.try_(moves)
-        moves = _scatter(state, left, pool) if state.totals.users.get(pool) else {}
+        moves = _scatter(state, left, bounds, pool) if state.totals.users.get(pool) else {}
         if moves and frozen.isdisjoint(moves):
             state.try_(moves)
 
@@ -220,7 +231,7 @@ def _gather(state: State, left: Reduced, members: dict[int, list[int]]) -> dict[
     return moves
 
 
-def _scatter(state: State, left: Reduced, pool: int) -> dict[int, int]:
+def _scatter(state: State, left: Reduced, bounds: Floors, pool: int) -> dict[int, int]:
     """Everything in ``pool`` goes to the next best place of its own; prefers pools that are open."""
     tables = state.tables
     moves: dict[int, int] = {}
@@ -230,7 +241,7 @@ def _scatter(state: State, left: Reduced, pool: int) -> dict[int, int]:
         outside = [o for o in row if tables.cells[t][o].pool != pool]
         if not outside:
             return {}
-        best = min(outside, key=lambda o: (_outside_rank(state, t, o), o))
+        best = _next_best(state, t, outside, bounds)
         entailed = closure(tables, left, state.picked, t, best)
         if entailed is None or any(moves.get(u, o) != o for u, o in entailed.items()):
             return {}
@@ -238,7 +249,19 @@ def _scatter(state: State, left: Reduced, pool: int) -> dict[int, int]:
     return moves
 
 
-def _outside_rank(state: State, t: int, o: int) -> tuple[Score, bool]:
-    moves = {t: o}
-    pool = state.tables.cells[t][o].pool
-    return state.score_after(moves), pool != NO_POOL and state.totals.users.get(pool, 0) == 0
+def _next_best(state: State, t: int, options: list[int], bounds: Floors) -> int:
+    """The option with the best score, then one whose pool is open, then the first."""
+    least: tuple[Score, bool, int] | None = None
+    for o in sorted(options, key=bounds.options[t].__getitem__):
+        moves = {t: o}
+        if least is not None and least[0].violation == 0:
+            if bounds.options[t][o] > least[0].objective:
+                break
+            if lower(state.least_objective(moves)) > least[0].objective:
+                continue
+        pool = state.tables.cells[t][o].pool
+        shut = pool != NO_POOL and state.totals.users.get(pool, 0) == 0
+        rank = (state.score_after(moves), shut, o)
+        least = rank if least is None or rank < least else least
+    assert least is not None
+    return least[2]

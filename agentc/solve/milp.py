@@ -118,8 +118,7 @@ def typical_cost(tables: Tables, left: Reduced) -> float:
 
 def share(tables: Tables, task: int, option: int) -> float:
     """$/hour of an option with the fraction of its pool's rent that its work takes."""
-    cell = tables.cells[task][option]
-    return cell.usd + (0.0 if cell.pool == NO_POOL else cell.load * tables.pools[cell.pool].usd)
+    return tables.shares[task][option]
 
 
 def build(tables: Tables, left: Reduced, shape: Shape, cost_unit: float) -> Model:

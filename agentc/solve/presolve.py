@@ -184,7 +184,7 @@ def drop_dominated(tables: Tables, left: Reduced) -> None:
 
     Options in ``together`` sets neither dominate nor are dominated: choosing them moves other tasks.
     """
-    users = _pool_users(tables, left)
+    users = pool_users(tables, left)
     for t, row in enumerate(left.alive):
         kept: list[int] = []
         for o in row:
@@ -200,7 +200,8 @@ def drop_dominated(tables: Tables, left: Reduced) -> None:
         left.alive[t] = kept
 
 
-def _pool_users(tables: Tables, left: Reduced) -> list[set[int]]:
+def pool_users(tables: Tables, left: Reduced) -> list[set[int]]:
+    """Pool -> the tasks that can run in it."""
     users: list[set[int]] = [set() for _ in tables.pools]
     for t, row in enumerate(left.alive):
         for o in row:

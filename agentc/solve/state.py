@@ -39,6 +39,13 @@ class Score:
         return False
 
 
+Paid: TypeAlias = tuple[bool, float]
+"""The present rent, and whether it is by the fraction of a replica."""
+
+Known: TypeAlias = tuple[bool, float | None, Score]
+"""The present score, and the ways of counting rent and lateness that it holds for."""
+
+
 @dataclass
 class Totals:
     """Sums over the choice. ``seconds`` has one value for each deadline."""
@@ -69,8 +76,11 @@ class State:
         self.timed = objective == "latency" or bool(tables.path_bounds()) or tables.size <= TIMED_TASKS
         self.places = [tables.cells[t][o].place for t, o in enumerate(picked)]
         """Task -> place."""
-        self._shared = _shared(tables)
-        self._paid: tuple[bool, float] | None = None
+        self.heads: list[float] = []
+        self.tails: list[float] = []
+        self.longest = 0.0
+        self._paid: Paid | None = None
+        self._known: Known | None = None
         self.totals = self._sum()
         self._measure()
 
@@ -93,8 +103,8 @@ class State:
         cell = tables.cells[t][o]
         into.usd += sign * cell.usd
         into.joules += sign * cell.joules
-        for b in tables.bounds_of[t]:
-            into.seconds[b] += sign * tables.metric(tables.bounds[b], t, o)
+        for b, seconds in tables.metrics[t][o]:
+            into.seconds[b] += sign * seconds
         if cell.pool != NO_POOL:
             into.load[cell.pool] = into.load.get(cell.pool, 0.0) + sign * cell.load
             into.users[cell.pool] = into.users.get(cell.pool, 0) + sign
@@ -106,8 +116,8 @@ class State:
             into.gaps += sign
             return
         into.usd += sign * carry.usd
-        if carry.seconds and self._shared[n]:
-            for b in self._shared[n]:
+        if carry.seconds:
+            for b in self.tables.counted_by[n]:
                 into.seconds[b] += sign * carry.seconds
 
     def _pair(self, n: int, moves: Moves) -> tuple[str, str]:
@@ -140,7 +150,6 @@ class State:
     # Time on the longest path.
 
     def _measure(self) -> None:
-        self.longest = 0.0
         if not self.timed:
             return
         cells = self.tables.cells
@@ -202,11 +211,59 @@ class State:
 
     def score(self) -> Score:
         """Of the present choice, exactly."""
-        return self._score(self.totals, self.longest)
+        if self._known is None or self._known[0] != self.smooth or self._known[1] != self.late_usd:
+            self._known = (self.smooth, self.late_usd, self._score(self.totals, self.longest))
+        return self._known[2]
 
     def score_after(self, moves: Moves) -> Score:
         """Of the choice after ``moves``, as exact as ``longest_after``."""
         return self._score(self._after(moves), self.longest_after(moves))
+
+    def better_after(self, moves: Moves, least: Score) -> Score | None:
+        """``score_after(moves)`` if that beats ``least``; most moves are seen to be worse by a part of it."""
+        if not self._may_beat(moves, least):
+            return None
+        score = self.score_after(moves)
+        return score if score.beats(least) else None
+
+    def _may_beat(self, moves: Moves, least: Score) -> bool:
+        """False where no score after ``moves`` beats ``least``: by the objective alone, as if nothing were late."""
+        if least.violation > 0:
+            return True
+        return Score(0.0, self.least_objective(moves), 0.0).beats(least)
+
+    def least_objective(self, moves: Moves) -> float:
+        """At most the objective after ``moves``: without penalties and what hops charge."""
+        if self.objective == "cost":
+            return self._least_bill(moves)
+        if self.objective == "latency":
+            return self.longest_after(moves)
+        cells, picked = self.tables.cells, self.picked
+        return self.totals.joules + sum(cells[t][o].joules - cells[t][picked[t]].joules for t, o in moves.items())
+
+    def _least_bill(self, moves: Moves) -> float:
+        tables, now, picked = self.tables, self.totals, self.picked
+        bill = now.usd + self._paid_now()
+        load: dict[int, float] = {}
+        users: dict[int, int] = {}
+        for t, o in moves.items():
+            old, new = tables.cells[t][picked[t]], tables.cells[t][o]
+            bill += new.usd - old.usd
+            load[old.pool] = load.get(old.pool, 0.0) - old.load
+            users[old.pool] = users.get(old.pool, 0) - 1
+            load[new.pool] = load.get(new.pool, 0.0) + new.load
+            users[new.pool] = users.get(new.pool, 0) + 1
+            for n in tables.priced[t]:
+                carry = tables.links[n].carries.get(self._pair(n, {}))
+                bill -= carry.usd if carry is not None else 0.0
+        load.pop(NO_POOL, None)
+        for p, more in load.items():
+            there = now.users.get(p, 0)
+            if there:
+                bill -= self._pool_rent(p, now.load[p], there)
+            if there + users[p]:
+                bill += self._pool_rent(p, now.load.get(p, 0.0) + more, there + users[p])
+        return bill
 
     def _score(self, totals: Totals, longest: float) -> Score:
         bill = totals.usd + self._rent(totals)
@@ -234,13 +291,18 @@ class State:
         """Rent after a change: what is paid now, and the difference in the pools that change."""
         now = self.totals
         if totals is now:
-            return math.fsum(self._pool_rent(p, now.load[p], users) for p, users in now.users.items())
-        if self._paid is None or self._paid[0] != self.smooth:
-            self._paid = (self.smooth, self._rent(now))
-        return self._paid[1] + math.fsum(
+            return self._paid_now()
+        return self._paid_now() + math.fsum(
             self._pool_rent(p, load, totals.users[p]) - self._pool_rent(p, now.load.get(p, 0.0), now.users.get(p, 0))
             for p, load in totals.load.items()
         )
+
+    def _paid_now(self) -> float:
+        now = self.totals
+        if self._paid is None or self._paid[0] != self.smooth:
+            rents = (self._pool_rent(p, now.load[p], users) for p, users in now.users.items())
+            self._paid = (self.smooth, math.fsum(rents))
+        return self._paid[1]
 
     def _missing_devices(self, totals: Totals) -> float:
         stock = self.tables.problem.stock
@@ -268,26 +330,28 @@ class State:
         for pool in [pool for pool, users in totals.users.items() if users <= 0]:
             del totals.users[pool], totals.load[pool]
         self.totals = totals
-        self._paid = None
-        for t, o in moves.items():
-            self.picked[t] = o
-            self.places[t] = self.tables.cells[t][o].place
+        self._paid = self._known = None
+        self._pick(moves)
         self._measure()
 
     def try_(self, moves: Moves) -> bool:
         """Make ``moves`` if the choice is better for it, by exact score."""
-        before, old = self.score(), {t: self.picked[t] for t in moves}
+        before = self.score()
+        if self.objective != "latency" and not self._may_beat(moves, before):
+            return False
+        kept, old = self._figures(), {t: self.picked[t] for t in moves}
         self.apply(moves)
         if self.score().beats(before):
             return True
-        self.apply(old)
+        self.totals, self.heads, self.tails, self.longest, self._paid, self._known = kept
+        self._pick(old)
         return False
 
+    def _figures(self) -> tuple[Totals, list[float], list[float], float, Paid | None, Known | None]:
+        """What changes with the choice; nothing of it is changed in place."""
+        return self.totals, self.heads, self.tails, self.longest, self._paid, self._known
 
-def _shared(tables: Tables) -> list[list[int]]:
-    """Link -> the deadlines that count it."""
-    found: list[list[int]] = [[] for _ in tables.links]
-    for b, bound in enumerate(tables.bounds):
-        for n in bound.links:
-            found[n].append(b)
-    return found
+    def _pick(self, moves: Moves) -> None:
+        for t, o in moves.items():
+            self.picked[t] = o
+            self.places[t] = self.tables.cells[t][o].place

@@ -7,6 +7,7 @@ work of an option is in replicas of its pool.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from agentc.plan.placement import Deadline, Option, PlacementEdge, PlacementProblem
 from agentc.solve.evaluate import SECONDS_PER_HOUR, replicas_for
@@ -109,6 +110,50 @@ class Tables:
     groups: tuple[tuple[tuple[int, int], ...], ...]
     """Sets of (task, option) that are chosen all or none; a set of two options of one task never is."""
     group_of: Mapping[tuple[int, int], tuple[int, ...]] = field(default_factory=dict[tuple[int, int], tuple[int, ...]])
+
+    @cached_property
+    def shares(self) -> tuple[tuple[float, ...], ...]:
+        """Task -> option -> $/hour with the fraction of its pool's rent that its work takes."""
+        rent = [pool.usd for pool in self.pools]
+        return tuple(
+            tuple(cell.usd + (0.0 if cell.pool == NO_POOL else cell.load * rent[cell.pool]) for cell in row)
+            for row in self.cells
+        )
+
+    @cached_property
+    def loose(self) -> tuple[tuple[int, ...], ...]:
+        """Task -> its options that are in no group, by their share, then by their order."""
+        return tuple(
+            tuple(sorted((o for o in range(len(row)) if (t, o) not in self.group_of), key=lambda o: (shares[o], o)))
+            for t, (row, shares) in enumerate(zip(self.cells, self.shares, strict=True))
+        )
+
+    @cached_property
+    def metrics(self) -> tuple[tuple[tuple[tuple[int, float], ...], ...], ...]:
+        """Task -> option -> the additive deadlines that it takes time of, and how much."""
+        return tuple(
+            tuple(
+                tuple((b, seconds) for b in self.bounds_of[t] if (seconds := self.metric(self.bounds[b], t, o)))
+                for o in range(len(row))
+            )
+            for t, row in enumerate(self.cells)
+        )
+
+    @cached_property
+    def counted_by(self) -> tuple[tuple[int, ...], ...]:
+        """Link -> the deadlines that count it."""
+        found: list[list[int]] = [[] for _ in self.links]
+        for b, bound in enumerate(self.bounds):
+            for n in bound.links:
+                found[n].append(b)
+        return tuple(tuple(numbers) for numbers in found)
+
+    @cached_property
+    def priced(self) -> tuple[tuple[int, ...], ...]:
+        """Task -> the links at it that charge for some of their hops."""
+        charging = {n for n, link in enumerate(self.links) if any(carry.usd for carry in link.carries.values())}
+        both = zip(self.arriving, self.leaving, strict=True)
+        return tuple(tuple(n for n in (*before, *after) if n in charging) for before, after in both)
 
     @property
     def size(self) -> int:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from agentc.plan.placement import Deadline, Hop, Option, PlacementEdge, PlacementProblem, PlacementTask, Pool
 from agentc.solve import Demand, alternatives, brute_force, evaluate, explain, solve
+from agentc.solve.floors import floors
 from agentc.solve.heuristic import heuristic
 from agentc.solve.milp import Shape, build, typical_cost
 from agentc.solve.presolve import everything, reduce
@@ -190,6 +191,46 @@ def test_state_agrees_with_the_evaluator_after_moves(problem: PlacementProblem, 
     assert state.score().objective == pytest.approx(figures.objective(problem.objective), rel=1e-9, abs=1e-12)
     groups = any(v.kind == "together" for v in figures.violations)
     assert (state.score().violation == 0) == figures.feasible or groups
+
+
+@QUICK
+@given(problems(6), st.randoms(use_true_random=False))
+def test_moves_are_refused_only_where_the_score_says_so(problem: PlacementProblem, rng: Random):
+    tables = tabulate(problem)
+    state = State(tables, [0] * tables.size, problem.objective)
+    for _ in range(8):
+        state.smooth = rng.random() < 0.5
+        moves = {t: rng.randrange(len(tables.cells[t])) for t in {rng.randrange(tables.size) for _ in range(2)}}
+        after = State(tables, [moves.get(t, o) for t, o in enumerate(state.picked)], problem.objective)
+        after.smooth = state.smooth
+        before, picked = state.score(), list(state.picked)
+        foreseen = state.score_after(moves)
+        assert state.better_after(moves, before) == (foreseen if foreseen.beats(before) else None)
+        if problem.objective != "latency":
+            assert state.least_objective(moves) <= after.score().objective * (1 + 1e-9) + 1e-12
+        assert state.try_(moves) == after.score().beats(before)
+        assert state.picked == (after.picked if after.score().beats(before) else picked)
+        fresh = State(tables, state.picked, problem.objective)
+        fresh.smooth = state.smooth
+        assert state.score().objective == pytest.approx(fresh.score().objective, rel=1e-9, abs=1e-12)
+        assert (state.heads, state.tails) == (fresh.heads, fresh.tails)
+
+
+@QUICK
+@given(problems(6), st.randoms(use_true_random=False))
+def test_no_choice_is_below_the_floors_of_what_it_holds(problem: PlacementProblem, rng: Random):
+    tables = tabulate(problem)
+    left = reduce(tables)
+    if not all(left.alive):
+        return
+    bounds = floors(tables, left, problem.objective)
+    for _ in range(12):
+        picked = [rng.choice(row) for row in left.alive]
+        value = evaluate(problem, tables.choice(picked)).objective(problem.objective)
+        for t, o in enumerate(picked):
+            assert bounds.options[t][o] <= value
+            if (pool := tables.cells[t][o].pool) >= 0:
+                assert bounds.pools[pool] <= value
 
 
 @QUICK
