@@ -55,8 +55,29 @@ def _stated_shape(op: Operation) -> Mapping[str, Quantity]:
 _STATED = HasWork(_stated_work, _stated_shape)
 
 
+class _CallOp(IRDLOperation):
+    """What all calls share: inputs, one result, and the demand that was stated for them."""
+
+    work = opt_prop_def(WorkAttr)
+    shape = opt_prop_def(DictionaryAttr)
+    inputs = var_operand_def()
+    result = result_def()
+
+    irdl_options = (ParsePropInAttrDict(),)
+
+
+def _stated(
+    work: Work | None, shape: Mapping[str, Quantity] | None, **properties: Attribute | None
+) -> dict[str, Attribute | None]:
+    return {
+        **properties,
+        "work": WorkAttr(work) if work is not None else None,
+        "shape": shape_attr(shape) if shape else None,
+    }
+
+
 @irdl_op_definition
-class BuiltinOp(IRDLOperation):
+class BuiltinOp(_CallOp):
     """
     Work that every runtime knows by name: `concat`, `template`, `json_parse`, `json_format`, `select`, `regex_replace`, ….
 
@@ -69,12 +90,7 @@ class BuiltinOp(IRDLOperation):
 
     function = prop_def(StringAttr)
     options = opt_prop_def(DictionaryAttr)
-    work = opt_prop_def(WorkAttr)
-    shape = opt_prop_def(DictionaryAttr)
-    inputs = var_operand_def()
-    result = result_def()
 
-    irdl_options = (ParsePropInAttrDict(),)
     traits = traits_def(Pure(), HOSTS, Fusible(), _STATED)
     assembly_format = "$function `(` $inputs `)` attr-dict `:` functional-type($inputs, $result)"
 
@@ -92,18 +108,13 @@ class BuiltinOp(IRDLOperation):
         super().__init__(
             operands=[inputs],
             result_types=[type],
-            properties={
-                "function": StringAttr(function),
-                "options": options,
-                "work": WorkAttr(work) if work is not None else None,
-                "shape": shape_attr(shape) if shape else None,
-            },
+            properties=_stated(work, shape, function=StringAttr(function), options=options),
             attributes=dict(attributes or {}),
         )
 
 
 @irdl_op_definition
-class PythonOp(IRDLOperation):
+class PythonOp(_CallOp):
     """
     A user's Python function, `file.py:name`, with the CPU time it was stated or assumed to take.
 
@@ -117,12 +128,7 @@ class PythonOp(IRDLOperation):
     name = "compute.python"
 
     function = prop_def(StringAttr)
-    work = opt_prop_def(WorkAttr)
-    shape = opt_prop_def(DictionaryAttr)
-    inputs = var_operand_def()
-    result = result_def()
 
-    irdl_options = (ParsePropInAttrDict(),)
     traits = traits_def(MemoryWriteEffect(), HOSTS, Fusible(), _STATED)
     assembly_format = "$function `(` $inputs `)` attr-dict `:` functional-type($inputs, $result)"
 
@@ -139,17 +145,13 @@ class PythonOp(IRDLOperation):
         super().__init__(
             operands=[inputs],
             result_types=[type],
-            properties={
-                "function": StringAttr(function),
-                "work": WorkAttr(work) if work is not None else None,
-                "shape": shape_attr(shape) if shape else None,
-            },
+            properties=_stated(work, shape, function=StringAttr(function)),
             attributes=dict(attributes or {}),
         )
 
 
 @irdl_op_definition
-class KernelOp(IRDLOperation):
+class KernelOp(_CallOp):
     """
     A tensor kernel: a `func.func` of the module, on upstream dialects, which is compiled for the device it is put on.
 
@@ -161,12 +163,7 @@ class KernelOp(IRDLOperation):
     name = "compute.kernel"
 
     kernel = prop_def(SymbolRefAttr)
-    work = opt_prop_def(WorkAttr)
-    shape = opt_prop_def(DictionaryAttr)
-    inputs = var_operand_def()
-    result = result_def()
 
-    irdl_options = (ParsePropInAttrDict(),)
     traits = traits_def(Pure(), KERNEL_HOSTS, Fusible(), _STATED)
     assembly_format = "$kernel `(` $inputs `)` attr-dict `:` functional-type($inputs, $result)"
 
@@ -183,11 +180,7 @@ class KernelOp(IRDLOperation):
         super().__init__(
             operands=[inputs],
             result_types=[type],
-            properties={
-                "kernel": SymbolRefAttr(kernel),
-                "work": WorkAttr(work) if work is not None else None,
-                "shape": shape_attr(shape) if shape else None,
-            },
+            properties=_stated(work, shape, kernel=SymbolRefAttr(kernel)),
             attributes=dict(attributes or {}),
         )
 

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from xdsl.dialects.builtin import SymbolRefAttr
 from xdsl.ir import Operation
-from xdsl.traits import OpTrait
+from xdsl.traits import OpTrait, SymbolTable
 
 from agentc.plan.fleet import DeviceKind
 from agentc.plan.quantity import Quantity
@@ -44,3 +45,14 @@ def shape_of(op: Operation) -> Mapping[str, Quantity]:
     """The figures that the symbols of ``work_of(op)`` take."""
     trait = op.get_trait(HasWork)
     return trait.shape(op) if trait is not None else {}
+
+
+def symbol_of(op: Operation, property_: str) -> Operation | None:
+    """The symbol op of the module that a property of ``op`` names, or ``None`` where there is none of that name."""
+    ref = op.properties[property_]
+    root = op
+    while (parent := root.parent_op()) is not None:
+        root = parent
+    if not isinstance(ref, SymbolRefAttr) or not root.has_trait(SymbolTable):
+        return None
+    return SymbolTable.lookup_symbol(root, ref)

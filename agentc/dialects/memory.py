@@ -29,11 +29,10 @@ from xdsl.traits import (
     MemoryReadEffect,
     MemoryWriteEffect,
     SymbolOpInterface,
-    SymbolTable,
 )
 
 from agentc.dialects.agent_values import quantities
-from agentc.dialects.interfaces import HasWork
+from agentc.dialects.interfaces import HasWork, symbol_of
 from agentc.dialects.tool import HOSTS
 from agentc.plan import demand
 from agentc.plan.quantity import Quantity
@@ -95,12 +94,7 @@ class SpecOp(IRDLOperation):
 
 def memory_of(op: Operation) -> SpecOp | None:
     """The ``memory.spec`` that an op names, or ``None`` where the module has none of that name."""
-    ref = op.properties["memory"]
-    assert isinstance(ref, SymbolRefAttr)
-    root = op
-    while (parent := root.parent_op()) is not None:
-        root = parent
-    spec = SymbolTable.lookup_symbol(root, ref) if root.has_trait(SymbolTable) else None
+    spec = symbol_of(op, "memory")
     return spec if isinstance(spec, SpecOp) else None
 
 
@@ -165,8 +159,25 @@ class LoadOp(IRDLOperation):
         )
 
 
+class _WriteOp(IRDLOperation):
+    """What both ways to keep values share: a memory, values, no result."""
+
+    memory = prop_def(SymbolRefAttr)
+    inputs = var_operand_def()
+
+    irdl_options = (ParsePropInAttrDict(),)
+    assembly_format = "$memory `(` $inputs `)` attr-dict `:` type($inputs)"
+
+    def __init__(self, memory: str, inputs: Sequence[SSAValue], attributes: Mapping[str, Attribute] | None = None):
+        super().__init__(
+            operands=[inputs],
+            properties={"memory": SymbolRefAttr(memory)},
+            attributes=dict(attributes or {}),
+        )
+
+
 @irdl_op_definition
-class StoreOp(IRDLOperation):
+class StoreOp(_WriteOp):
     """
     Keeps values: the last operand under the key of the operands before it.
 
@@ -176,20 +187,7 @@ class StoreOp(IRDLOperation):
     """
 
     name = "memory.store"
-
-    memory = prop_def(SymbolRefAttr)
-    inputs = var_operand_def()
-
-    irdl_options = (ParsePropInAttrDict(),)
     traits = traits_def(MemoryWriteEffect(), HOSTS, _ACCESS)
-    assembly_format = "$memory `(` $inputs `)` attr-dict `:` type($inputs)"
-
-    def __init__(self, memory: str, inputs: Sequence[SSAValue], attributes: Mapping[str, Attribute] | None = None):
-        super().__init__(
-            operands=[inputs],
-            properties={"memory": SymbolRefAttr(memory)},
-            attributes=dict(attributes or {}),
-        )
 
 
 @irdl_op_definition
@@ -230,7 +228,7 @@ class LookupOp(IRDLOperation):
 
 
 @irdl_op_definition
-class ObserveOp(IRDLOperation):
+class ObserveOp(_WriteOp):
     """
     Appends an event to an observation store; usually asynchronous.
 
@@ -240,20 +238,7 @@ class ObserveOp(IRDLOperation):
     """
 
     name = "memory.observe"
-
-    memory = prop_def(SymbolRefAttr)
-    inputs = var_operand_def()
-
-    irdl_options = (ParsePropInAttrDict(),)
     traits = traits_def(MemoryWriteEffect(), HOSTS, _ACCESS)
-    assembly_format = "$memory `(` $inputs `)` attr-dict `:` type($inputs)"
-
-    def __init__(self, memory: str, inputs: Sequence[SSAValue], attributes: Mapping[str, Attribute] | None = None):
-        super().__init__(
-            operands=[inputs],
-            properties={"memory": SymbolRefAttr(memory)},
-            attributes=dict(attributes or {}),
-        )
 
 
 Memory = Dialect("memory", [SpecOp, LoadOp, StoreOp, LookupOp, ObserveOp], [])

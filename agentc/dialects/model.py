@@ -25,12 +25,12 @@ from xdsl.irdl import (
     traits_def,
     var_operand_def,
 )
-from xdsl.traits import MemoryAllocEffect, Pure, SymbolOpInterface, SymbolTable
+from xdsl.traits import MemoryAllocEffect, Pure, SymbolOpInterface
 from xdsl.utils.exceptions import VerifyException
 
 from agentc.dialects.agent_values import QuantityAttr, quantities
 from agentc.dialects.data import PlainData, from_attr
-from agentc.dialects.interfaces import HasWork, Placeable
+from agentc.dialects.interfaces import HasWork, Placeable, symbol_of
 from agentc.plan import demand
 from agentc.plan.formula import constant, symbol
 from agentc.plan.graph import Hosted
@@ -103,14 +103,9 @@ def spec_of(op: Operation) -> SpecOp:
     Raises:
         VerifyException: there is none of that name in the module.
     """
-    ref = op.properties["model"]
-    assert isinstance(ref, SymbolRefAttr)
-    root = op
-    while (parent := root.parent_op()) is not None:
-        root = parent
-    spec = SymbolTable.lookup_symbol(root, ref) if root.has_trait(SymbolTable) else None
+    spec = symbol_of(op, "model")
     if not isinstance(spec, SpecOp):
-        raise VerifyException(f"no model {ref}")
+        raise VerifyException(f"no model {op.properties['model']}")
     return spec
 
 

@@ -37,11 +37,10 @@ from xdsl.traits import (
     MemoryEffectKind,
     Pure,
     SymbolOpInterface,
-    SymbolTable,
 )
 
 from agentc.dialects.agent_values import QuantityAttr
-from agentc.dialects.interfaces import HasWork, Placeable
+from agentc.dialects.interfaces import HasWork, Placeable, symbol_of
 from agentc.plan import demand
 from agentc.plan.quantity import Quantity
 from agentc.plan.work import Work
@@ -119,12 +118,7 @@ class SpecOp(IRDLOperation):
 
 def tool_of(op: Operation) -> SpecOp | None:
     """The ``tool.spec`` that a call names, or ``None`` where the module has none of that name."""
-    ref = op.properties["tool"]
-    assert isinstance(ref, SymbolRefAttr)
-    root = op
-    while (parent := root.parent_op()) is not None:
-        root = parent
-    spec = SymbolTable.lookup_symbol(root, ref) if root.has_trait(SymbolTable) else None
+    spec = symbol_of(op, "tool")
     return spec if isinstance(spec, SpecOp) else None
 
 
