@@ -15,12 +15,31 @@ from agentc.plan.placement import Option, PlacementProblem, PlacementSolution, P
 FEW = 600
 """Options in all up to which a problem is solved as it is."""
 
+MANY = 6000
+"""Options in all that could beat the short list's answer, above which it stands with the gap that is proven."""
+
+EXACT = 1e-6
+"""Relative gap of an answer that counts as the best."""
+
+CLOSE = 0.01
+"""Relative gap at which the first list of a large problem is left: the whole's bound is further away."""
+
+LARGE = 60
+"""Tasks above which the first list is the shortest."""
+
 PARTS = (1.0, 0.8, 0.5)
 """Parts of a limit: the tasks of a call share it."""
 
 SECONDS_PER_HOUR = 3600.0
 
-Solver: TypeAlias = Callable[[PlacementProblem], PlacementSolution]
+Solver: TypeAlias = Callable[[PlacementProblem, float], PlacementSolution]
+"""Problem and relative gap -> answer."""
+
+
+def _proven(answer: PlacementSolution, bound: float) -> PlacementSolution:
+    """``answer`` with its distance from a lower bound of the whole problem."""
+    gap = max(0.0, answer.usd_per_hour - bound) / answer.usd_per_hour if answer.usd_per_hour > 0 else 0.0
+    return replace(answer, status="feasible" if gap > 1e-6 else "optimal", bound=bound, gap=gap)
 
 
 @dataclass(frozen=True)
@@ -34,17 +53,23 @@ class Shortened:
 def solve_large(problem: PlacementProblem, solver: Solver) -> Shortened:
     """The answer of ``solver`` to ``problem``, by way of a short list where that is possible and worth it."""
     if sum(len(task.options) for task in problem.tasks) <= FEW:
-        best = solver(problem)
+        best = solver(problem, EXACT)
         return Shortened(best, _with(problem, best))
-    first = solver(only(problem, shortlist(problem, PARTS)))
+    large = len(problem.tasks) > LARGE
+    first = solver(only(problem, shortlist(problem, PARTS[:1] if large else PARTS)), CLOSE if large else EXACT)
+    if large and first.status == "infeasible":
+        first = solver(only(problem, shortlist(problem, PARTS)), CLOSE)
     if first.status == "infeasible":
-        best = solver(problem)
+        best = solver(problem, EXACT)
         return Shortened(best, _with(problem, best))
     if problem.objective != "cost" or any(limit.usd_per_second is not None for limit in problem.deadlines):
-        best = solver(problem)
+        best = solver(problem, EXACT)
         return Shortened(best, _with(problem, best))
     candidates = only(problem, affordable(problem, first.usd_per_hour) | set(first.replicas))
-    best = solver(candidates)
+    if sum(len(task.options) for task in candidates.tasks) > MANY:
+        bound = sum(bill for bill, _ in least_bills(problem))
+        return Shortened(_proven(first, bound), _with(problem, first))
+    best = solver(candidates, EXACT)
     best = best if best.status != "infeasible" else first
     return Shortened(best, _with(problem, best))
 
@@ -81,29 +106,50 @@ def hourly(problem: PlacementProblem, task: PlacementTask, option: Option) -> fl
 
 def affordable(problem: PlacementProblem, budget: float) -> set[str]:
     """The pools that a placement of at most ``budget`` dollars per hour could use."""
-    least = {task.name: min((hourly(problem, task, o) for o in task.options), default=0.0) for task in problem.tasks}
-    needed = {pool for task in problem.tasks if (pool := _sole_pool(task)) is not None}
-    rent = sum(problem.pools[pool].usd_per_hour for pool in needed)
-    free = {task.name for task in problem.tasks if _sole_pool(task) is None}
-    users: dict[str, set[str]] = {}
+    bills = least_bills(problem)
+    total = sum(bill for bill, _ in bills)
+    limit = budget * (1 + 1e-9)
+    return {pool for bill, pools in bills for pool in pools if total - bill + problem.pools[pool].usd_per_hour <= limit}
+
+
+def least_bills(problem: PlacementProblem) -> list[tuple[float, set[str]]]:
+    """Sets of pools that no task chooses between (models, tools), each with the least that its tasks cost per hour.
+
+    That is a whole replica for the task whose cheapest pool is dearest, and at least everybody's share by time.
+    """
+    members: dict[str, list[PlacementTask]] = {}
+    sets: dict[str, set[str]] = {}
     for task in problem.tasks:
-        for option in task.options:
-            if option.pool is not None:
-                users.setdefault(option.pool, set()).add(task.name)
-    total = sum(least[name] for name in free)
-    return {
-        name
-        for name, pool in problem.pools.items()
-        if name in needed
-        or rent + pool.usd_per_hour + total - sum(least[task] for task in users.get(name, set()) & free)
-        <= budget * (1 + 1e-9)
-    }
+        own = {option.pool for option in task.options if option.pool is not None}
+        if any(option.pool is None for option in task.options) or not own:
+            own = {f" {task.name}", *own}
+        _merge(sets, own)
+        members.setdefault(min(own), []).append(task)
+    grouped: dict[int, tuple[set[str], list[PlacementTask]]] = {}
+    for name, tasks in members.items():
+        grouped.setdefault(id(sets[name]), (sets[name], []))[1].extend(tasks)
+    return [(_least(problem, tasks), pools & problem.pools.keys()) for pools, tasks in grouped.values()]
 
 
-def _sole_pool(task: PlacementTask) -> str | None:
-    """The pool that ``task`` needs whatever is chosen."""
-    pools = {option.pool for option in task.options}
-    return next(iter(pools)) if len(pools) == 1 else None
+def _merge(sets: dict[str, set[str]], names: set[str]) -> None:
+    """Make one set of all that hold one of ``names``."""
+    joined = max((sets[name] for name in names if name in sets), key=len, default=set[str]())
+    for name in names:
+        other = sets.get(name, {name})
+        if other is not joined:
+            joined |= other
+            for moved in other:
+                sets[moved] = joined
+
+
+def _least(problem: PlacementProblem, tasks: list[PlacementTask]) -> float:
+    shares = sum(min((hourly(problem, task, o) for o in task.options), default=0.0) for task in tasks)
+    return max(shares, max((_cheapest(problem, task) for task in tasks), default=0.0))
+
+
+def _cheapest(problem: PlacementProblem, task: PlacementTask) -> float:
+    """The rent of one replica of the cheapest pool of ``task``; nothing where it may do without."""
+    return min((problem.pools[o.pool].usd_per_hour if o.pool is not None else 0.0 for o in task.options), default=0.0)
 
 
 def shortlist(problem: PlacementProblem, parts: Sequence[float]) -> set[str]:
@@ -148,7 +194,7 @@ def _best(
         timely = [o for o in row if all(v <= part * limits.get(m, math.inf) for m, v in o.metrics.items())]
         for option in sorted(timely, key=bill)[: len(parts)]:
             yield option.pool or ""
-        if timely:
+        if timely and len(parts) > 1:
             yield min(timely, key=lambda option: hourly(problem, task, option)).pool or ""
     yield min(row, key=lambda option: option.seconds).pool or ""
     if len(parts) > 1:

@@ -35,7 +35,7 @@ def decide(posed: Posed, problem: PlacementProblem, graph: GraphOp, time_limit: 
     from agentc.solve import solve
 
     smaller = contract(problem, posed.graph)
-    found = solve_large(smaller.problem, lambda each: solve(each, time_limit=time_limit))
+    found = solve_large(smaller.problem, lambda each, gap: solve(each, time_limit=time_limit, gap=gap))
     solution = found.solution
     if solution.status == "infeasible":
         raise Refused(proof(posed, solution, graph))
@@ -56,6 +56,9 @@ def proof(posed: Posed, solution: PlacementSolution, graph: GraphOp) -> Diagnost
     help_ = "; ".join(cures) or ("add a device with more memory, or narrow the precision" if lacking else None)
     return Diagnostic("infeasible-placement", message, first, labels=labels, notes=tuple(because), help=help_)
 
+
+COMPARED = 120
+"""Tasks up to which simpler fleets are planned too, for comparison: each is a placement of its own."""
 
 CURE = "would do"
 """How the solver's sentences end that say what would help."""
@@ -134,7 +137,7 @@ class PlacePass(ModulePass):
         hosts = [stock.device.name for stock in posed.fleet.stocks if stock.device.kind == "cpu"]
         plan = summary(
             decision,
-            baselines_(decision.short.problem, keep=hosts),
+            baselines_(decision.short.problem, keep=hosts) if len(decision.options) <= COMPARED else (),
             assumptions(op, posed.graph, posed.table.calibrated),
         )
         for old in [each for each in op.ops if isinstance(each, PlanOp)]:

@@ -13,6 +13,7 @@ from agentc.plan.placement import (
     Option,
     PlacementEdge,
     PlacementProblem,
+    PlacementSolution,
     PlacementTask,
     Pool,
 )
@@ -20,6 +21,10 @@ from agentc.plan.work import Work
 from agentc.solve import evaluate, solve
 
 PARTS = 2
+
+
+def exact(problem: PlacementProblem, gap: float) -> PlacementSolution:
+    return solve(problem, gap=gap)
 
 
 def options(task: int, scale: float) -> tuple[Option, ...]:
@@ -63,7 +68,7 @@ def test_the_answer_of_the_short_way_is_that_of_the_whole(
     monkeypatch.setattr(shortlist, "FEW", 10)
     problem, graph = whole(deadline, rate)
     smaller = contract(problem, graph)
-    short = shortlist.solve_large(smaller.problem, solve)
+    short = shortlist.solve_large(smaller.problem, exact)
     direct = solve(problem)
     assert direct.status == short.solution.status == "optimal"
     assert short.solution.usd_per_hour == pytest.approx(direct.usd_per_hour, rel=1e-6)
@@ -77,7 +82,7 @@ def test_the_answer_of_the_short_way_is_that_of_the_whole(
 def test_what_is_infeasible_stays_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shortlist, "FEW", 10)
     problem, graph = whole(0.001, 1.0)
-    answer = shortlist.solve_large(contract(problem, graph).problem, solve)
+    answer = shortlist.solve_large(contract(problem, graph).problem, exact)
     assert answer.solution.status == "infeasible"
     assert answer.solution.conflict
 
@@ -88,7 +93,7 @@ def test_other_objectives_lose_nothing(objective: str, monkeypatch: pytest.Monke
     problem, graph = whole(10.0, 1.0)
     problem = replace(problem, objective=objective)  # pyright: ignore[reportArgumentType]
     smaller = contract(problem, graph).problem
-    assert shortlist.solve_large(smaller, solve).solution.objective == pytest.approx(solve(smaller).objective)
+    assert shortlist.solve_large(smaller, exact).solution.objective == pytest.approx(solve(smaller).objective)
 
 
 def test_a_pool_that_costs_more_than_the_budget_goes() -> None:
