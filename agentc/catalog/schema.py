@@ -1,6 +1,5 @@
 """The schema of the catalog's own tables: strict, so that a wrong row fails when it is first read."""
 
-import datetime
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,45 +13,6 @@ class Row(BaseModel):
     """A row of a table: no unknown fields, no coercion of text to numbers."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class ScaleUpRow(Row):
-    """The link inside a host: one direction per device in GB/s, latency of one round in microseconds."""
-
-    name: str
-    gbs: Positive
-    us: Positive
-    size: Annotated[int, Field(ge=1)]
-
-
-class ScaleOutRow(Row):
-    """The network between hosts: Gbit/s per device, latency in microseconds."""
-
-    name: str
-    gbps: Positive
-    us: Positive
-
-
-class DeviceRow(Row):
-    """One device class of ``devices.yaml``."""
-
-    vendor: str
-    kind: Literal["gpu", "accelerator", "cpu"]
-    family: str
-    aliases: list[str] = []
-    tflops: dict[Precision, Positive]
-    cores: Count = 0
-    memory_gb: Positive
-    bandwidth_gbs: Positive
-    watts: Positive
-    scale_up: ScaleUpRow
-    scale_out: ScaleOutRow
-    price_usd: Positive | None = None
-    rent_usd_per_hour: Positive | None = None
-    target: str = ""
-    estimated: list[str] = []
-    source: str
-    date: str | datetime.date
 
 
 class PaperRow(Row):

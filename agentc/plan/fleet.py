@@ -49,6 +49,19 @@ class Device:
 
 
 @dataclass(frozen=True, slots=True)
+class Power:
+    """What one device draws at the meter, its part of the host and the site's PUE included."""
+
+    idle_watts: float
+    """Held, with nothing to do."""
+    busy_watts: Mapping[str, float] = field(default_factory=dict[str, float])
+    """By what binds the work (``compute``, ``memory``); ``other`` for all else; idle power where that is missing."""
+    usd_per_kwh: float = 0.0
+    """What a kilowatt-hour drawn beyond idle power costs us; 0 where a rent or a flat rate covers it."""
+    kg_co2_per_kwh: float = 0.4
+
+
+@dataclass(frozen=True, slots=True)
 class Stock:
     """How many of a device class the fleet holds and what one costs."""
 
@@ -56,9 +69,15 @@ class Stock:
     count: int | None = None
     """``None``: as many as wanted."""
     usd_per_hour: float = 0.0
-    """One device, everything in: amortized price and power, or rent."""
+    """One device that is held, cash: rates still due and power (at idle where it is measured), or rent."""
     per_host: int = 8
     site: str = "main"
+    power: Power | None = None
+    """``None``: thermal design power x the financing's utilization and PUE, busy or not."""
+    sunk_usd_per_hour: float = 0.0
+    """The part of the price that is paid off, as an hourly rate; no placement can save it, so none counts it."""
+    acquired: str = ""
+    """``bought``, ``owned, 50% paid off``, ``rent: spot, Nebius``; empty where nobody said."""
 
 
 @dataclass(frozen=True, slots=True)
