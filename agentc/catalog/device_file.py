@@ -1,16 +1,14 @@
 """The schema of device tables: the catalog's own, and those of users; strict, so that a wrong figure has no way in."""
 
-import re
 from collections.abc import Iterator, Mapping
-from datetime import date as Date
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
-from pydantic import AfterValidator, BeforeValidator, Field, RootModel
-from pydantic_core import PydanticCustomError
+from pydantic import Field, RootModel
 
 from agentc.catalog.data_files import table
 from agentc.catalog.devices import Entry, entry_of
+from agentc.catalog.months import Month
 from agentc.catalog.schema import Count, Precision, Row
 from agentc.catalog.sources import figures, sourced
 from agentc.support.diagnostics import Diagnostics, did_you_mean
@@ -31,22 +29,6 @@ ORDER = ("fp32", "tf32", "bf16", "fp8", "fp4")
 
 RIDGE = (0.5, 10_000.0)
 """FLOP a byte between which the fastest rate over bandwidth must lie: beyond, one of them is in another unit."""
-
-_MONTH = re.compile(r"(19|20)\d\d-(0[1-9]|1[0-2])(-([0-2]\d|3[01]))?\Z")
-
-
-def _month(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, Date) else value
-
-
-def _is_month(value: str) -> str:
-    if not _MONTH.match(value):
-        raise PydanticCustomError("wrong-value", "a date is a month as 2026-06, not `{given}`", {"given": value})
-    return value
-
-
-Month = Annotated[str, BeforeValidator(_month), AfterValidator(_is_month)]
-"""``2026-06``, or a day of it."""
 
 
 class SourceRow(Row):

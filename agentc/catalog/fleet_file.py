@@ -5,6 +5,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
+from agentc.catalog.months import AS_OF, Month
+
 Price = Annotated[float, Field(gt=0, le=1e8, allow_inf_nan=False)]
 MOST = 10_000_000
 DeviceName = str
@@ -30,17 +32,52 @@ class FleetPart(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class RentEntry(FleetPart):
+    """Which of the catalog's rents counts: the cheapest on these terms."""
+
+    kind: Literal["on-demand", "reserved", "spot"] | None = None
+    provider: str | None = Field(default=None, description="the start of a provider's name, such as `nebius`")
+
+
+class OwnedEntry(FleetPart):
+    """Devices that are bought and partly paid off: what is paid already is sunk, and no placement can save it."""
+
+    price_usd: Price | None = Field(default=None, description="what one cost; the catalog's price if not stated")
+    bought: Month | None = Field(default=None, description="month of the purchase, such as 2024-06")
+    term_years: Annotated[float, Field(gt=0, le=50)] | None = Field(
+        default=None, description="over which it is paid off, by default the financing's"
+    )
+    interest: Annotated[float, Field(ge=0, le=10)] | None = Field(
+        default=None, description="by default the financing's"
+    )
+    amortized: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        default=None, description="share of the price that is paid off, instead of `bought`"
+    )
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "OwnedEntry":
+        if (self.bought is None) == (self.amortized is None):
+            raise PydanticCustomError("one-of", "`owned` needs one of `bought` and `amortized`", {})
+        return self
+
+
 class StockEntry(FleetPart):
     """How many of a device class there are and what one costs.
 
-    Cost of an hour: ``rent_usd_per_hour`` if it is stated; else the annuity of ``price_usd`` (stated, or the catalog's)
-    and power; else the catalog's rent. ``acquire`` chooses between the catalog's two prices.
+    Cost of an hour: ``rent_usd_per_hour`` if it is stated; else what is still due of an ``owned`` device, or the
+    annuity of ``price_usd`` (stated, or the catalog's), and power; else the catalog's rent. ``acquire`` chooses between
+    the catalog's two prices, and ``price`` among its rents.
     """
 
+    device: DeviceName | None = Field(
+        default=None, description="the catalog's name, where the entry's is your own: one class twice, on other terms"
+    )
     count: Amount = Field(default=None, description="devices at hand, or `unlimited`, the default")
     price_usd: Price | None = Field(default=None, description="to buy one device; overrides the catalog")
     rent_usd_per_hour: Price | None = Field(default=None, description="to rent one device; overrides the catalog")
     acquire: Literal["buy", "rent"] | None = Field(default=None, description="which of the catalog's prices counts")
+    price: RentEntry | None = Field(default=None, description="rent it on these terms of the catalog")
+    owned: OwnedEntry | None = Field(default=None, description="it is ours, and partly paid off")
     per_host: Annotated[int, Field(ge=1, le=1024)] | None = Field(default=None, description="devices in one host")
     site: str = Field(default="main", description="where these devices stand")
 
@@ -71,11 +108,20 @@ class PowerEntry(FleetPart):
     """What electricity costs and how much is drawn."""
 
     usd_per_kwh: Annotated[float, Field(ge=0, le=100)] = 0.40
-    utilization: Annotated[float, Field(ge=0, le=1)] = Field(
-        default=1.0, description="mean power over thermal design power"
+    utilization: Annotated[float, Field(ge=0, le=1)] | Literal["measured"] = Field(
+        default=1.0,
+        description="mean power over thermal design power; `measured`: by the family's curve, host included",
     )
     pue: Annotated[float, Field(ge=1, le=10)] = 1.0
     kg_co2_per_kwh: Annotated[float, Field(ge=0, le=10)] = 0.4
+
+
+class SiteEntry(FleetPart):
+    """What is different at a site; the rest is `power`'s."""
+
+    usd_per_kwh: Annotated[float, Field(ge=0, le=100)] | None = None
+    pue: Annotated[float, Field(ge=1, le=10)] | None = None
+    kg_co2_per_kwh: Annotated[float, Field(ge=0, le=10)] | None = None
 
 
 class FleetFile(FleetPart):
@@ -86,8 +132,12 @@ class FleetFile(FleetPart):
     profile: Literal["datasheet", "paper"] = Field(
         default="datasheet", description="which figures of the catalog count"
     )
+    catalog: str | None = Field(default=None, description="a table of your own devices, beside this file")
+    as_of: Month = Field(default=AS_OF, description="the month that ages of owned devices are counted to")
+    price: RentEntry | None = Field(default=None, description="rents of all devices that state nothing else")
     devices: dict[DeviceName, StockEntry] = Field(description="by the catalog's name; a number is a count")
     links: list[LinkEntry] = []
     financing: FinancingEntry = FinancingEntry()
     power: PowerEntry = PowerEntry()
+    sites: dict[str, SiteEntry] = Field(default={}, description="by the names that devices give as `site`")
     source: str = ""

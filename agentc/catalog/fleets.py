@@ -1,18 +1,24 @@
 """Fleets: shipped by name, or a file of the user's."""
 
+import re
+from collections.abc import Mapping
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agentc.catalog.devices import device
+from agentc.catalog.billing import Billing
+from agentc.catalog.devices import Entry, entry
 from agentc.catalog.names import UnknownName
-from agentc.plan.fleet import Device, Financing, Fleet, Link, Stock
-from agentc.plan.money import owned_usd_per_hour
+from agentc.plan.fleet import Financing, Fleet, Link, Stock
 from agentc.support.diagnostics import Diagnostics, Refused, did_you_mean
 
 if TYPE_CHECKING:
-    from agentc.catalog.fleet_file import FleetFile, StockEntry
+    from agentc.catalog.fleet_file import FleetFile
     from agentc.support.yaml_source import Document
+
+_OWN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]*\Z")
+"""A name of the user's for a device class: it becomes a part of pools' names."""
 
 
 def fleet_names() -> tuple[str, ...]:
@@ -69,10 +75,12 @@ class _Builder:
             years=file.financing.years,
             interest=file.financing.interest,
             usd_per_kwh=file.power.usd_per_kwh,
-            power_utilization=file.power.utilization,
+            power_utilization=1.0 if file.power.utilization == "measured" else file.power.utilization,
             pue=file.power.pue,
             kg_co2_per_kwh=file.power.kg_co2_per_kwh,
         )
+        self.billing = Billing(document, file, self.financing, self.found)
+        self.own = self._own_devices()
 
     def fleet(self) -> Fleet:
         if not self.file.devices:
@@ -92,70 +100,89 @@ class _Builder:
                 stocks[stock.device.name] = stock
         return tuple(stocks.values())
 
+    def _own_devices(self) -> Mapping[str, Entry]:
+        """The user's table of devices, if the file names one."""
+        from agentc.catalog.device_file import read_devices
+
+        if self.file.catalog is None:
+            return {}
+        return read_devices(Path(self.document.file).parent / self.file.catalog)
+
     def _stock(self, name: str, first: dict[str, Stock]) -> Stock | None:
-        found = self._device(name, ("devices", name))
+        stated = self.file.devices[name]
+        found = self._entry(stated.device or name, ("devices", name, *(("device",) if stated.device else ())))
         if not found:
             return None
-        if found.name in first:
+        known = found.device if stated.device is None else replace(found.device, name=self._own_name(name, found))
+        if known.name in first:
             span = self.document.span(("devices", name), key=True)
-            self.found.error("duplicate-device", f"`{name}` is `{found.name}`, which the fleet lists already", span)
+            message = f"`{name}` is `{known.name}`, which the fleet lists already"
+            help_ = f"give it a name of its own: `{known.name}-2: {{device: {known.name}, …}}`"
+            self.found.error("duplicate-device", message, span, help=help_)
             return None
-        entry = self.file.devices[name]
+        bill = self.billing.bill(name, stated, found)
         return Stock(
-            device=found,
-            count=entry.count,
-            usd_per_hour=self._usd_per_hour(name, found, entry),
-            per_host=entry.per_host or max(found.scale_up_size, 1),
-            site=entry.site,
+            device=known,
+            count=stated.count,
+            usd_per_hour=bill.usd_per_hour,
+            per_host=stated.per_host or max(known.scale_up_size, 1),
+            site=self._site(name, stated.site),
+            power=self.billing.power(stated, known, ours=bill.ours),
+            sunk_usd_per_hour=bill.sunk_usd_per_hour,
+            acquired=bill.acquired,
         )
 
-    def _device(self, name: str, path: tuple[str | int, ...]) -> Device | None:
+    def _own_name(self, name: str, found: Entry) -> str:
+        """``name``, which the file gives to a device class; it may be no other class's, nor an alias."""
+        span = self.document.span(("devices", name), key=True)
+        if not _OWN_NAME.match(name):
+            help_ = "use letters, digits, `-`, `_`, `.` and `@`"
+            self.found.error("wrong-value", f"`{name}` cannot be the name of a device class", span, help=help_)
+        elif name != found.device.name and (name in self.own or _is_known(name)):
+            self.found.error("duplicate-device", f"`{name}` is the name of another class", span)
+        return name
+
+    def _site(self, name: str, site: str) -> str:
+        if self.file.sites and site not in self.file.sites and site != "main":
+            span = self.document.span(("devices", name, "site"))
+            help_ = did_you_mean(site, self.file.sites)
+            self.found.error("unknown-name", f"the fleet has no site `{site}`", span, help=help_)
+        return site
+
+    def _entry(self, name: str, path: tuple[str | int, ...]) -> Entry | None:
+        if name in self.own:
+            return self.own[name]
         try:
-            return device(name, self.file.profile)
+            return entry(name, self.file.profile)
         except UnknownName as unknown:
             message = f"unknown device `{name}`"
             if self.file.profile == "paper" and _is_known(name):
                 message = f"the `paper` profile has no `{name}`"
-            span = self.document.span(path, key=path[0] == "devices")
-            self.found.error("unknown-device", message, span, help=did_you_mean(name, unknown.known))
+            span = self.document.span(path, key=path[0] == "devices" and len(path) == 2)
+            self.found.error("unknown-device", message, span, help=did_you_mean(name, (*self.own, *unknown.known)))
             return None
-
-    def _usd_per_hour(self, name: str, found: Device, entry: "StockEntry") -> float:
-        span = self.document.span(("devices", name), key=True)
-        if entry.price_usd and entry.rent_usd_per_hour:
-            self.found.error("two-prices", f"`{name}` states both a price and a rent", span, help="keep one of the two")
-        if entry.rent_usd_per_hour:
-            return entry.rent_usd_per_hour
-        price = entry.price_usd or (None if entry.acquire == "rent" else found.price_usd)
-        if price:
-            return owned_usd_per_hour(found, price, self.financing)
-        if found.rent_usd_per_hour and entry.acquire != "buy":
-            return found.rent_usd_per_hour
-        help_ = "state `price_usd` or `rent_usd_per_hour`"
-        self.found.error("no-price", f"the catalog has no price for `{name}`", span, help=help_)
-        return 0.0
 
     def _links(self, names: tuple[str, ...]) -> dict[str, Link]:
         links: dict[str, Link] = {}
-        for index, entry in enumerate(self.file.links):
-            ends = [self._end(end, ("links", index, "between", i), names) for i, end in enumerate(entry.between)]
-            label = entry.name or f"{entry.bandwidth_gbps:g}g"
-            rate, latency = entry.bandwidth_gbps * 1e9 / 8, entry.latency_us * 1e-6
+        for index, stated in enumerate(self.file.links):
+            ends = [self._end(end, ("links", index, "between", i), names) for i, end in enumerate(stated.between)]
+            label = stated.name or f"{stated.bandwidth_gbps:g}g"
+            rate, latency = stated.bandwidth_gbps * 1e9 / 8, stated.latency_us * 1e-6
             links["->".join(ends)] = Link(label, rate, latency, self.file.source)
         return links
 
     def _end(self, name: str, path: tuple[str | int, ...], names: tuple[str, ...]) -> str:
-        if name == "*":
+        if name == "*" or name in names:
             return name
-        found = self._device(name, path)
-        if found and found.name not in names:
-            help_ = did_you_mean(found.name, names)
+        found = self._entry(name, path)
+        if found and found.device.name not in names:
+            help_ = did_you_mean(found.device.name, names)
             self.found.error("unknown-device", f"the fleet has no `{name}`", self.document.span(path), help=help_)
-        return found.name if found else name
+        return found.device.name if found else name
 
 
 def _is_known(name: str) -> bool:
     try:
-        return bool(device(name))
+        return bool(entry(name))
     except UnknownName:
         return False

@@ -1,5 +1,6 @@
 """From prices and power to dollars, joules and grams of carbon dioxide (arXiv 2507.19635, section 5, and beyond)."""
 
+import math
 from dataclasses import dataclass
 
 from agentc.plan.fleet import Device, Financing, Power, Stock
@@ -9,6 +10,9 @@ HOURS_PER_YEAR = 8766.0
 
 JOULES_PER_KWH = 3.6e6
 
+_NEGLIGIBLE = 1e-12
+"""A monthly rate under which the closed forms lose their digits to rounding."""
+
 
 def annuity_usd_per_hour(price_usd: float, years: float, interest: float) -> float:
     """What paying ``price_usd`` back in equal monthly rates over ``years`` at ``interest`` a year costs per hour.
@@ -16,7 +20,7 @@ def annuity_usd_per_hour(price_usd: float, years: float, interest: float) -> flo
     Rate = P r / (1 - (1 + r)^-n) with r = interest / 12 and n = 12 years; without interest P / n.
     """
     months, rate = 12 * years, interest / 12
-    monthly = price_usd / months if rate == 0 else price_usd * rate / (1 - (1 + rate) ** -months)
+    monthly = price_usd / months if rate < _NEGLIGIBLE else price_usd * rate / -math.expm1(-months * math.log1p(rate))
     return monthly * 12 / HOURS_PER_YEAR
 
 
@@ -27,10 +31,10 @@ def owed_share(years: float, interest: float, months_paid: float) -> float:
     """
     months, rate = 12 * years, interest / 12
     paid = min(max(months_paid, 0.0), months)
-    if rate == 0:
+    if rate < _NEGLIGIBLE:
         return 1 - paid / months
-    whole = (1 + rate) ** months
-    return (whole - (1 + rate) ** paid) / (whole - 1)
+    growth = math.log1p(rate)
+    return math.expm1((paid - months) * growth) / math.expm1(-months * growth)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from agentc import catalog
-from agentc.plan.money import owned_usd_per_hour
+from agentc.plan.money import annuity_usd_per_hour, owned_usd_per_hour
 from agentc.support.diagnostics import Refused
 
 
@@ -101,3 +101,137 @@ def test_unknown_fleets_and_files():
     with pytest.raises(Refused) as caught:
         catalog.load_fleet("./none.yaml")
     assert caught.value.diagnostics[0].slug == "unreadable-file"
+
+
+def stocks(tmp_path: Path, text: str):
+    return {stock.device.name: stock for stock in load(tmp_path, "name: x\n" + text).stocks}
+
+
+def test_rents_by_terms_and_provider(tmp_path: Path):
+    found = stocks(
+        tmp_path,
+        """
+price: {kind: reserved}
+devices:
+  h100: 8
+  h200: {price: {kind: spot}}
+  l40s: {price: {provider: nebius}}
+  t4: 4
+  mi300x: {rent_usd_per_hour: 1}
+  b200: {acquire: buy}
+""",
+    )
+    assert found["h100-sxm"].usd_per_hour == 1.30
+    assert found["h200"].usd_per_hour == 1.45
+    assert found["l40s"].usd_per_hour == 1.5484
+    assert found["t4"].acquired.startswith("rent: on-demand"), "nobody asks for a T4 by the year"
+    assert found["mi300x"].usd_per_hour == 1
+    assert found["b200"].acquired == "bought"
+
+
+def test_what_is_paid_off_is_sunk(tmp_path: Path):
+    """Two of four years paid at 8 %: 54 % of the price is owed still (by hand: the balance after 24 of 48 rates)."""
+    price, rate = 30000.0, 0.08 / 12
+    owed = price
+    monthly = price * rate / (1 - (1 + rate) ** -48)
+    for _ in range(24):
+        owed = owed * (1 + rate) - monthly
+    found = stocks(
+        tmp_path,
+        """
+as_of: 2026-06
+power: {usd_per_kwh: 0}
+devices:
+  h100: {owned: {bought: 2024-06, price_usd: 30000, term_years: 4}}
+  a100: {owned: {bought: 2020-01, price_usd: 30000, term_years: 4}}
+  h200: {price_usd: 30000}
+  gh200: {owned: {amortized: 0.25, price_usd: 30000}}
+""",
+    )
+    new = found["h200"].usd_per_hour
+    assert found["h100-sxm"].usd_per_hour == pytest.approx(new * owed / price)
+    assert found["h100-sxm"].acquired == "owned, 46% paid off"
+    assert found["a100-80gb"].usd_per_hour == pytest.approx(0)
+    assert found["a100-80gb"].sunk_usd_per_hour == pytest.approx(new)
+    assert found["gh200"].usd_per_hour == pytest.approx(0.75 * new)
+    assert all(stock.usd_per_hour + stock.sunk_usd_per_hour == pytest.approx(new) for stock in found.values())
+
+
+def test_power_as_measured_is_paid_by_who_owns(tmp_path: Path):
+    """H100: 700 W, idle 0.15 + host 0.30 of it, PUE 1.2, at $0.10: 0.0378 an hour while held, the rest while busy."""
+    found = stocks(
+        tmp_path,
+        """
+power: {utilization: measured, usd_per_kwh: 0.1, pue: 1.2}
+devices:
+  h100: {price_usd: 30000}
+  h200: {acquire: rent}
+""",
+    )
+    bought, rented = found["h100-sxm"], found["h200"]
+    assert bought.power and rented.power
+    assert bought.power.idle_watts == pytest.approx(700 * 1.2 * 0.45)
+    assert bought.power.busy_watts["memory"] == pytest.approx(700 * 1.2 * (0.64 + 0.30))
+    assert bought.usd_per_hour == pytest.approx(annuity_usd_per_hour(30000, 4, 0.08) + 0.0378)
+    assert (bought.power.usd_per_kwh, rented.power.usd_per_kwh) == (0.1, 0.0)
+    assert rented.usd_per_hour == 2.60
+
+
+def test_sites_differ_in_power(tmp_path: Path):
+    found = stocks(
+        tmp_path,
+        """
+power: {usd_per_kwh: 0.2, pue: 1.5, kg_co2_per_kwh: 0.5}
+sites: {north: {kg_co2_per_kwh: 0.02, usd_per_kwh: 0.05}}
+devices:
+  h100: {price_usd: 30000}
+  h100-north: {device: h100, price_usd: 30000, site: north}
+links:
+  - {between: [h100-north, h100], bandwidth_gbps: 10, latency_us: 9000}
+""",
+    )
+    here, north = found["h100-sxm"], found["h100-north"]
+    assert here.power is None, "the financing says it"
+    assert north.power and (north.power.kg_co2_per_kwh, north.power.idle_watts) == (0.02, 1050)
+    assert here.usd_per_hour - north.usd_per_hour == pytest.approx(1.05 * 0.15)
+    assert north.device.flops_per_second == here.device.flops_per_second
+
+
+def test_a_table_of_the_users_own(tmp_path: Path):
+    (tmp_path / "mine.yaml").write_text(
+        """
+npu:
+  {vendor: Acme, kind: accelerator, family: acme, tflops: {bf16: 500}, memory_gb: 80, bandwidth_gbs: 3000, watts: 600,
+   scale_up: {name: nv, gbs: 400, us: 2, size: 8}, scale_out: {name: roce, gbps: 400, us: 5}, price_usd: 9000,
+   sources: {"*": {source: a quote, date: 2026-05}}}
+"""
+    )
+    assert stocks(tmp_path, "catalog: mine.yaml\ndevices: {npu: 4, h100: 2}\n")["npu"].device.vendor == "Acme"
+    assert refusals(tmp_path, "name: x\ncatalog: mine.yaml\ndevices: {npo: 4}\n") == [
+        ("unknown-device", 3, "unknown device `npo`")
+    ]
+    assert refusals(tmp_path, "name: x\ncatalog: none.yaml\ndevices: {h100: 4}\n")[0][0] == "unreadable-file"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("devices:\n  h100: {owned: {}}\n", ("one-of", 3)),
+        ("devices:\n  h100: {owned: {bought: 2024-06, amortized: 0.5}}\n", ("one-of", 3)),
+        ("devices:\n  h100: {owned: {bought: 2026-07}}\n", ("wrong-value", 3)),
+        ("devices:\n  h100: {owned: {bought: June}}\n", ("wrong-value", 3)),
+        ("devices:\n  h100: {owned: {amortized: 1.5}}\n", ("wrong-value", 3)),
+        ("devices:\n  h100: {owned: {amortized: 0.5}, rent_usd_per_hour: 2}\n", ("two-prices", 3)),
+        ("devices:\n  h100: {price: {kind: spot}, price_usd: 2}\n", ("two-prices", 3)),
+        ("devices:\n  t4: {price: {kind: spot}}\n", ("no-price", 3)),
+        ("devices:\n  t4: {price: {kind: sport}}\n", ("unknown-choice", 3)),
+        ("devices:\n  h100: {price_usd: 1e12}\n", ("wrong-value", 3)),
+        ("devices:\n  mine: {device: h1000}\n", ("unknown-device", 3)),
+        ("devices:\n  h100: {device: b200}\n", ("duplicate-device", 3)),
+        ("devices:\n  a/b: {device: b200}\n", ("wrong-value", 3)),
+        ("sites: {north: {}}\ndevices:\n  h100: {site: nroth}\n", ("unknown-name", 4)),
+        ("power: {utilization: much}\ndevices: {h100: 1}\n", ("unknown-choice", 2)),
+    ],
+)
+def test_what_is_wrong_with_money_is_told_at_its_place(tmp_path: Path, text: str, expected: tuple[str, int]):
+    assert [(slug, line) for slug, line, _ in refusals(tmp_path, "name: x\n" + text)] == [expected]
