@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from agentc.frontends.yaml.check_base import Checker, a, missing
+from agentc.frontends.yaml.figures import quantity
 from agentc.frontends.yaml.kinds import Kind
 from agentc.frontends.yaml.python_files import Signature
 from agentc.frontends.yaml.resolve import callee_of, gives_value
@@ -86,6 +87,8 @@ class ControlRules(Checker):
             self.found.error("empty-nodes", f"map `{item.dotted}` has no nodes", self.span(path, key=True))
         elif not gives_value(item):
             self.error("no-value", f"the nodes of map `{item.dotted}` give no value", path)
+        if node.map.width is not None and quantity(node.map.width).mean <= 0:
+            self.error("bad-quantity", "a map that never has an entry does nothing", (*path, "width"))
         kind = self.kinds.at(item.scope, (*path, "over"))
         if not self.tainted(item.scope, (*path, "over")) and kind.name not in ("list", "documents", "any"):
             message = f"`{node.map.over}` is {a(str(kind))}, but a map runs over a list or documents"

@@ -1,5 +1,6 @@
 """The models, tools and memories of a definition as plan data, with what was assumed of them."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
@@ -10,7 +11,7 @@ from agentc.frontends import defaults
 from agentc.frontends.yaml.document import Path
 from agentc.frontends.yaml.figures import quantity
 from agentc.frontends.yaml.kinds import Kind, parse_kind
-from agentc.frontends.yaml.python_files import Signature, function
+from agentc.frontends.yaml.python_files import Signature, function, is_there
 from agentc.frontends.yaml.read import Source
 from agentc.plan.models import ModelShape
 from agentc.plan.quantity import Quantity
@@ -86,7 +87,7 @@ def _model(name: str, stated: "Model", path: Path, source: Source, found: Diagno
     if shape is None:
         return None
     weights = stated.weights
-    if weights is not None and weights.path and not (source.directory / weights.path).exists():
+    if weights is not None and weights.path and not is_there(source.directory / weights.path):
         where = source.span((*path, "weights", "path"))
         found.error("unreadable-file", f"there are no weights at `{weights.path}`", where)
     places = {"package": weights.package, "path": weights.path} if weights else {}
@@ -103,8 +104,8 @@ def _shape(name: str, stated: "Model", path: Path, source: Source, found: Diagno
     if stated.config is not None:
         try:
             return catalog.model_from_config(source.directory / stated.config, name)
-        except ValueError as problem:
-            message = str(problem).replace(f"{source.directory}/", "")
+        except (ValueError, OSError) as problem:
+            message = str(getattr(problem, "strerror", None) or problem).replace(f"{source.directory}/", "")
             found.error("bad-model-config", message, source.span((*path, "config")))
             return None
     try:
@@ -176,13 +177,14 @@ def stated_kind(text: str, path: Path, source: Source, found: Diagnostics) -> Ki
 
 
 def _memory(memory: "Memory", path: Path, source: Source, known: Entities, found: Diagnostics) -> MemoryFacts:
-    if memory.path and not (source.directory / memory.path).exists():
+    if memory.path and not is_there(source.directory / memory.path):
         message = f"there are no documents at `{memory.path}`"
         found.error("unreadable-file", message, source.span((*path, "path")))
     if memory.kind != "vector":
         return MemoryFacts(memory.kind, memory.documents or 0)
     assumed: list[str] = []
-    dimension = memory.dimension or _embedding(memory, path, source, known, found)
+    embedding = _embedding(memory, path, source, known, found)
+    dimension = memory.dimension or embedding
     documents = memory.documents or (count_documents(source.directory / memory.path) if memory.path else 0)
     if not dimension:
         dimension = defaults.EMBEDDING_DIMENSION
@@ -210,7 +212,7 @@ def _embedding(memory: "Memory", path: Path, source: Source, known: Entities, fo
 
 
 def count_documents(path: FilePath) -> int:
-    """Files of text under ``path``."""
-    if path.is_file():
+    """Files of text under ``path``; as far as they can be read."""
+    if os.path.isfile(path):
         return 1
-    return sum(1 for file in path.rglob("*") if file.is_file() and file.suffix in _DOCUMENT_FILES)
+    return sum(FilePath(name).suffix in _DOCUMENT_FILES for _, _, names in os.walk(path) for name in names)

@@ -46,8 +46,9 @@ def scaled(figure: Quantity, factor: float) -> Quantity:
 def check(source: Source, found: Diagnostics) -> None:
     """Percentiles must rise; a mean above the 95th is unusual enough to say so."""
     for path, value in _distributions(source.document.data, ()):
-        stated = {name: value[name] for name in ("p50", "p90", "p95", "p99") if name in value}
-        if not all(isinstance(v, int | float) for v in (*stated.values(), value.get("mean", 0))):
+        stated = {name: value[name] for name in ("p50", "p90", "p95", "p99") if value.get(name) is not None}
+        mean = value.get("mean")
+        if not all(isinstance(v, int | float) for v in (*stated.values(), 0 if mean is None else mean)):
             continue
         names = list(stated)
         for lower, upper in zip(names, names[1:], strict=False):
@@ -55,8 +56,8 @@ def check(source: Source, found: Diagnostics) -> None:
                 message = f"{lower} is {stated[lower]}, above {upper}, which is {stated[upper]}"
                 found.error("bad-quantity", message, source.span((*path, upper)), help="percentiles rise")
         high = next((name for name in ("p95", "p99") if name in stated), None)
-        if high and value.get("mean", 0) > stated[high]:
-            message = f"the mean is {value['mean']}, above {high}, which is {stated[high]}"
+        if high and mean is not None and mean > stated[high]:
+            message = f"the mean is {mean}, above {high}, which is {stated[high]}"
             found.warning("suspicious-quantity", message, source.span((*path, "mean")), help="state both in one unit")
 
 

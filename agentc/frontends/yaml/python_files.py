@@ -37,10 +37,19 @@ def function(place: str, directory: Path, span: Span, found: Diagnostics) -> Sig
     return defined[name]
 
 
+def is_there(path: Path) -> bool:
+    """Whether there is such a file or folder; a name that no file can have is none."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
 def _read(path: Path) -> dict[str, Signature] | str:
     """Functions of a file by name, or why it cannot be read."""
     try:
-        raw = path.read_bytes()
+        with path.open("rb") as stream:
+            raw = stream.read(MAX_BYTES + 1)
         if len(raw) > MAX_BYTES:
             return f"larger than {MAX_BYTES // 1_000_000} MB"
         tree = ast.parse(raw)

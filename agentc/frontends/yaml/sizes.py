@@ -238,7 +238,8 @@ class Sizes:
         node: MapNode = item.node  # pyright: ignore[reportAssignmentType]
         over = self.at(item.scope, (*item.path, "map", "over"))
         kind = self.kinds.at(item.scope, (*item.path, "map", "over"))
-        return _stated(node.map.width, over.documents if kind.name == "documents" else over.width)
+        entries = over.documents if kind.name == "documents" else over.width
+        return _stated(node.map.width, entries if entries.mean > 0 else assumed(1.0))
 
     def _second(self, item: Item) -> Size:
         """Of a rerank: its documents."""

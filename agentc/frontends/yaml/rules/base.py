@@ -2,9 +2,10 @@
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, cast
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -16,6 +17,11 @@ from pydantic import (
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 PERCENTILES: Final = ("p50", "p90", "p95", "p99")
+
+
+def stated_schema(name: str) -> dict[str, Any]:
+    """JSON Schema for a field that is there and not empty."""
+    return {"required": [name], "properties": {name: {"not": {"type": "null"}}}}
 
 
 class Part(BaseModel):
@@ -61,11 +67,32 @@ Ref = Annotated[
 ]
 """A node, a node within a loop, an input, or a field of one of these: ``think.decide.query``."""
 
-PythonPlace = Annotated[str, Matching(r"^[^:]+\.py:[A-Za-z_][A-Za-z0-9_]*$", "place such as `file.py:function`")]
+PathText = Annotated[str, Matching(r"^[^\x00-\x1f\x7f]+$", "path", 4000)]
+"""A file or folder, relative to the definition's."""
+
+PythonPlace = Annotated[
+    str, Matching(r"^[^:\x00-\x1f\x7f]+\.py:[A-Za-z_][A-Za-z0-9_]*$", "place such as `file.py:function`")
+]
 """A function of a Python file."""
 
 Amount = Annotated[float, Field(ge=0, le=1e15, allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0, le=1e15, allow_inf_nan=False)]
+
+
+LEAST: Final = 1e-9
+"""Smaller figures are slips (a nanosecond per thousand requests), and their reciprocals leave the numbers' range."""
+
+
+def _not_tiny(value: float) -> float:
+    if value < LEAST:
+        raise PydanticCustomError("wrong-value", "`{given}` is less than any figure can be", {"given": value})
+    return value
+
+
+Positive = Annotated[
+    float,
+    Field(gt=0, le=1e15, allow_inf_nan=False, json_schema_extra={"minimum": LEAST}),
+    AfterValidator(_not_tiny),
+]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0, le=10**12), BeforeValidator(_whole)]
 PositiveCount = Annotated[int, Field(ge=1, le=10**12), BeforeValidator(_whole)]
@@ -83,7 +110,7 @@ Precision = Literal["fp32", "bf16", "fp16", "fp8", "int8", "fp4"]
 class Distribution(Part):
     """A figure that varies: its mean, percentiles, or both."""
 
-    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+    model_config = ConfigDict(json_schema_extra={"anyOf": [stated_schema(name) for name in ("mean", *PERCENTILES)]})
 
     mean: Amount | None = Field(default=None, description="derived from the percentiles where it is not stated")
     p50: Amount | None = Field(default=None, description="half of the requests are below")
@@ -94,9 +121,10 @@ class Distribution(Part):
     @model_validator(mode="before")
     @classmethod
     def _something(cls, data: Any) -> Any:
-        if data == {}:
+        stated = cast("dict[Any, Any]", data) if isinstance(data, dict) else None
+        if stated is not None and all(value is None for value in stated.values()):
             raise PydanticCustomError("missing-field", "a distribution needs `mean` or a percentile")
-        return data
+        return cast(Any, data)
 
     def percentiles(self) -> dict[str, float]:
         """Those that are stated, in rising order."""

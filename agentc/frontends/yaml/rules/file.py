@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
-from agentc.frontends.yaml.rules.base import Name, Part, Ref
+from agentc.frontends.yaml.rules.base import Name, Part, PathText, Ref
 from agentc.frontends.yaml.rules.nodes import Node
 from agentc.frontends.yaml.rules.parts import Input, Load, Memory, MemoryKind, Model, Sla, Tool
 
@@ -12,7 +12,7 @@ from agentc.frontends.yaml.rules.parts import Input, Load, Memory, MemoryKind, M
 class AgentFromFile(Part):
     """A sub-agent that another definition holds."""
 
-    file: str = Field(min_length=1, description="path of the definition")
+    file: PathText = Field(description="path of the definition")
 
 
 class Graph(Part):

@@ -165,7 +165,10 @@ class ObserveNode(Common):
 
 
 KernelPlace = Annotated[
-    str, Matching(r"^([^:]+\.py:)?[A-Za-z_][A-Za-z0-9_]*$", "built-in name or place such as `file.py:function`")
+    str,
+    Matching(
+        r"^([^:\x00-\x1f\x7f]+\.py:)?[A-Za-z_][A-Za-z0-9_]*$", "built-in name or place such as `file.py:function`"
+    ),
 ]
 
 

@@ -13,11 +13,13 @@ from agentc.frontends.yaml.rules.base import (
     Matching,
     Name,
     Part,
+    PathText,
     Positive,
     PositiveCount,
     Precision,
     PythonPlace,
     TypeName,
+    stated_schema,
 )
 
 
@@ -26,7 +28,7 @@ def exactly_one(stated: Any, names: tuple[str, ...], what: str) -> Any:
     if not isinstance(stated, dict):
         return stated  # pyright: ignore[reportUnknownVariableType]
     data = cast("dict[Any, Any]", stated)
-    given = [name for name in names if name in data]
+    given = [name for name in names if data.get(name) is not None]
     if len(given) == 1:
         return data
     listed = ", ".join(f"`{name}`" for name in names)
@@ -37,13 +39,13 @@ def exactly_one(stated: Any, names: tuple[str, ...], what: str) -> Any:
 
 def one_of_schema(*names: str) -> dict[str, Any]:
     """JSON Schema for ``exactly_one``."""
-    return {"oneOf": [{"required": [name]} for name in names]}
+    return {"oneOf": [stated_schema(name) for name in names]}
 
 
 class Bounds(Part):
     """A limit at one or several percentiles."""
 
-    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": [name]} for name in PERCENTILES]})
+    model_config = ConfigDict(json_schema_extra={"anyOf": [stated_schema(name) for name in PERCENTILES]})
 
     p50: Positive | None = None
     p90: Positive | None = None
@@ -57,7 +59,7 @@ class Bounds(Part):
     @classmethod
     def _something(cls, data: Any) -> Any:
         stated = cast("dict[Any, Any]", data) if isinstance(data, dict) else None
-        if stated is not None and not any(name in stated for name in PERCENTILES):
+        if stated is not None and not any(stated.get(name) is not None for name in PERCENTILES):
             raise PydanticCustomError("missing-field", "a limit needs a percentile such as `p95`")
         return cast(Any, data)
 
@@ -124,7 +126,7 @@ class Weights(Part):
     model_config = ConfigDict(json_schema_extra=one_of_schema("package", "path"))
 
     package: str | None = Field(default=None, min_length=1, description="a Python package that carries them")
-    path: str | None = Field(default=None, min_length=1, description="a Hugging Face checkpoint folder")
+    path: PathText | None = Field(default=None, description="a Hugging Face checkpoint folder")
 
     @model_validator(mode="before")
     @classmethod
@@ -147,7 +149,7 @@ class Model(Part):
     model_config = ConfigDict(json_schema_extra=one_of_schema("catalog", "config", "shape", "hosted"))
 
     catalog: str | None = Field(default=None, description="a name of `agentc models`")
-    config: str | None = Field(default=None, min_length=1, description="path of a Hugging Face `config.json`")
+    config: PathText | None = Field(default=None, description="path of a Hugging Face `config.json`")
     shape: Shape | None = None
     hosted: Hosted | None = None
     precision: Precision | None = Field(default=None, description="of the weights as served")
@@ -192,7 +194,7 @@ class Memory(Part):
     """What the agent knows beyond a request."""
 
     kind: MemoryKind = Field(description="`vector`: documents by similarity; `keyvalue`; `log`: events in order")
-    path: str | None = Field(default=None, min_length=1, description="folder or file of documents to fill it with")
+    path: PathText | None = Field(default=None, description="folder or file of documents to fill it with")
     embed: Name | None = Field(default=None, description="the embedding model of documents and queries")
     dimension: PositiveCount | None = Field(default=None, description="of the vectors; the model's if not stated")
     documents: PositiveCount | None = Field(default=None, description="how many there are; counted under `path`")
