@@ -86,6 +86,7 @@ def _options(members: list[PlacementTask]) -> Iterable[Option]:
                 busy_seconds=sum(part.busy_seconds for part in parts),
                 usd=sum(part.usd for part in parts),
                 joules=sum(part.joules for part in parts),
+                grams=sum(part.grams for part in parts),
                 metrics={metric: sum(part.metrics.get(metric, 0.0) for part in parts) for metric in first.metrics},
             )
 

@@ -9,6 +9,7 @@ from agentc.analyses.contraction import Contraction
 from agentc.analyses.placement_problem import Posed
 from agentc.analyses.shortlist import Shortened
 from agentc.plan.graph import Task
+from agentc.plan.money import grams_co2e, power
 from agentc.plan.placement import (
     Alternative,
     Assignment,
@@ -96,6 +97,9 @@ def summary(decision: Decision, baselines: tuple[Baseline, ...], assumptions: tu
     """The plan as a whole."""
     solution = decision.solution
     measured = measure(decision)
+    held, rate = pools(decision), decision.problem.requests_per_second
+    watts, grams = sum(pool.watts for pool in held), sum(pool.grams_per_hour for pool in held)
+    known = bool(held) and rate > 0
     return PlanSummary(
         solution.status,
         decision.problem.objective,
@@ -106,10 +110,15 @@ def summary(decision: Decision, baselines: tuple[Baseline, ...], assumptions: tu
         measured.tbt_seconds if measured.tbt_seconds > 0 else None,
         solution.end_to_end_seconds,
         solution.critical_path,
-        pools(decision),
+        held,
         baselines,
         (),
         assumptions,
+        watts if known else None,
+        watts / rate / SECONDS_PER_HOUR if known else None,
+        grams if known else None,
+        grams / (rate * SECONDS_PER_HOUR) if known else None,
+        sum(pool.sunk_usd_per_hour for pool in held),
     )
 
 
@@ -139,6 +148,9 @@ def calls(tasks: tuple[Task, ...]) -> list[tuple[str, ...]]:
 def pools(decision: Decision) -> tuple[PoolPlan, ...]:
     """The pools that are used, in the order of the problem."""
     load, rate = pool_load(decision, decision.options), decision.problem.requests_per_second
+    drawn = pool_watts(decision)
+    stocks = {stock.device.name: stock for stock in decision.posed.fleet.stocks}
+    financing = decision.posed.fleet.financing
     return tuple(
         PoolPlan(
             name,
@@ -147,10 +159,28 @@ def pools(decision: Decision) -> tuple[PoolPlan, ...]:
             replicas * pool.devices,
             replicas * pool.usd_per_hour,
             rate * load.get(name, 0.0) / replicas,
+            drawn[name],
+            grams_co2e(drawn[name] * SECONDS_PER_HOUR, power(stocks[pool.device], financing).kg_co2_per_kwh),
+            replicas * pool.devices * stocks[pool.device].sunk_usd_per_hour,
         )
         for name, pool in decision.problem.pools.items()
         if decision.solution.replicas.get(name)
     )
+
+
+def pool_watts(decision: Decision) -> dict[str, float]:
+    """What each pool that is used draws: all its replicas idle, and what the work takes beyond that.
+
+    An option's joules have their part of the idle power at the planned share of busy time; it is taken off again.
+    """
+    rate, held = decision.problem.requests_per_second, decision.problem.pools
+    watts = {name: count * held[name].watts for name, count in decision.solution.replicas.items()}
+    for task in decision.problem.tasks:
+        option = decision.options[task.name]
+        if option.pool is not None:
+            idle = held[option.pool].watts / held[option.pool].capacity * option.busy_seconds
+            watts[option.pool] += rate * task.visits * max(option.joules - idle, 0.0)
+    return watts
 
 
 def others(decision: Decision, found: Mapping[str, tuple[Alternative, ...]]) -> dict[str, tuple[Alternative, ...]]:

@@ -7,7 +7,7 @@ import click
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-OBJECTIVES = ("cost", "latency", "energy")
+OBJECTIVES = ("cost", "latency", "energy", "carbon")
 
 
 def compiling(command: F) -> F:

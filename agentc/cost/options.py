@@ -83,7 +83,8 @@ def _counted(graph: TaskGraph, objective: Objective) -> frozenset[str]:
     filtered the options already, for each task alone."""
     metrics = {limit.metric for limit in graph.limits if limit.metric != "tbt" or limit.usd_per_ms is not None}
     counted = {"usd", "busy"} | ({"seconds"} if "end_to_end" in metrics else set[str]())
-    return frozenset(counted | metrics | {"latency": {"seconds"}, "energy": {"joules"}}.get(objective, set[str]()))
+    aims = {"latency": {"seconds"}, "energy": {"joules"}, "carbon": {"joules"}}
+    return frozenset(counted | metrics | aims.get(objective, set[str]()))
 
 
 def _table(units: Iterable[Unit], found: Mapping[_Key, Found], pools: Mapping[str, Pool]) -> OptionTable:

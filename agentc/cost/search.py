@@ -18,6 +18,7 @@ from agentc.cost.roofline import BOTTLENECKS, RESERVE
 from agentc.cost.serving import Candidates, Setting, aggregated, alone, wide
 from agentc.cost.table import Found
 from agentc.cost.units import Unit
+from agentc.plan import money
 from agentc.plan.demand.shape import weights_bytes
 from agentc.plan.fleet import Device, Stock
 from agentc.plan.placement import Mode, Option, Pool
@@ -190,8 +191,9 @@ def _option(
     devices, busy = tp * pp, float(found.busy[i])
     plain = unit.role in ("cpu", "kernel")
     name = found.pool if plain else f"{found.pool}/tp{tp}{f'/pp{pp}' if pp > 1 else ''}/b{batch}"
-    watts = device.watts * setting.fleet.financing.power_utilization * devices
-    pool = Pool(name, device.name, devices, stock.usd_per_hour * devices, watts, setting.share)
+    drawn = money.power(stock, setting.fleet.financing)
+    joules = devices * money.joules(drawn, bottleneck, busy, setting.share)
+    pool = Pool(name, device.name, devices, stock.usd_per_hour * devices, drawn.idle_watts * devices, setting.share)
     whole = Option(
         name=name,
         pool=name,
@@ -203,7 +205,9 @@ def _option(
         batch=batch,
         seconds=float(found.seconds[i]),
         busy_seconds=busy,
-        joules=watts * busy,
+        usd=devices * money.extra_usd(drawn, bottleneck, busy),
+        joules=joules,
+        grams=money.grams_co2e(joules, drawn.kg_co2_per_kwh),
         metrics={metric: float(values[i]) for metric, values in found.metrics.items()},
         bottleneck=bottleneck,
         memory_bytes=memory_bytes,
@@ -219,7 +223,9 @@ def _part(whole: Option, share: float) -> Option:
         whole,
         seconds=whole.seconds * share,
         busy_seconds=whole.busy_seconds * share,
+        usd=whole.usd * share,
         joules=whole.joules * share,
+        grams=whole.grams * share,
         metrics={metric: value * share for metric, value in whole.metrics.items()},
     )
 

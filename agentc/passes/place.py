@@ -99,8 +99,8 @@ def _shard(op: Operation, placed: Assignment) -> None:
 @dataclass(frozen=True)
 class PlacePass(ModulePass):
     """
-    Chooses one option for each task of the entry graph and whole numbers of replicas, at the least cost (or latency, or
-    energy) that keeps stock, memory, load and service-level agreement; proves it; and writes the decision: `place.on` on
+    Chooses one option for each task of the entry graph and whole numbers of replicas, at the least cost (or latency,
+    energy, or carbon) that keeps stock, memory, load and service-level agreement; proves it; and writes the decision: `place.on` on
     each op, `place.alternatives` with what every other device would mean, and one `place.plan` for the graph. Where
     nothing fits it refuses the module (`infeasible-placement`) and says which demands conflict.
 
@@ -119,7 +119,7 @@ class PlacePass(ModulePass):
 
     name = "place"
 
-    objective: Literal["cost", "latency", "energy"] = "cost"
+    objective: Literal["cost", "latency", "energy", "carbon"] = "cost"
     time_limit: float = 60.0
     """Seconds that the solver may take."""
 

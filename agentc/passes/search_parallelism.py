@@ -44,7 +44,7 @@ class SearchParallelismPass(ModulePass):
 
     name = "search-parallelism"
 
-    objective: Literal["cost", "latency", "energy"] = "cost"
+    objective: Literal["cost", "latency", "energy", "carbon"] = "cost"
     """What `place` will minimize."""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:

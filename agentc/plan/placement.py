@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 Mode: TypeAlias = Literal["single", "disaggregated", "aggregated", "hosted"]
-Objective: TypeAlias = Literal["cost", "latency", "energy"]
+Objective: TypeAlias = Literal["cost", "latency", "energy", "carbon"]
 Status: TypeAlias = Literal["optimal", "feasible", "infeasible"]
 Verdict: TypeAlias = Literal["dearer", "slower", "infeasible", "equal"]
 
@@ -21,6 +21,7 @@ class Pool:
     usd_per_hour: float
     """One replica."""
     watts: float = 0.0
+    """One replica that is held, with nothing to do; what work draws beyond it is in its options' ``joules``."""
     capacity: float = 1.0
     """Share of a replica's time that may be busy (queueing headroom)."""
 
@@ -47,6 +48,9 @@ class Option:
     usd: float = 0.0
     """Dollars per visit beside the pool's rent."""
     joules: float = 0.0
+    """Of one visit, with its part of the pool's idle power at the planned share of busy time."""
+    grams: float = 0.0
+    """Of carbon dioxide equivalent: ``joules`` by the site's electricity."""
     metrics: Mapping[str, float] = field(default_factory=dict[str, float])
     """Contribution to ``ttft`` and ``tbt``, seconds."""
     bottleneck: str = ""
@@ -200,6 +204,12 @@ class PoolPlan:
     usd_per_hour: float
     utilization: float
     """Busy share of its replicas."""
+    watts: float = 0.0
+    """What it draws at the stated load."""
+    grams_per_hour: float = 0.0
+    """Of carbon dioxide equivalent."""
+    sunk_usd_per_hour: float = 0.0
+    """What is paid off of its devices; not in ``usd_per_hour``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,3 +229,11 @@ class PlanSummary:
     baselines: tuple[Baseline, ...] = ()
     conflict: tuple[str, ...] = ()
     assumptions: tuple[str, ...] = ()
+    watts: float | None = None
+    """What all pools draw at the stated load; ``None`` where nothing is known, as of hosted models."""
+    wh_per_request: float | None = None
+    grams_per_hour: float | None = None
+    """Of carbon dioxide equivalent."""
+    grams_per_request: float | None = None
+    sunk_usd_per_hour: float = 0.0
+    """What is paid off of the devices held; not in ``usd_per_hour``."""

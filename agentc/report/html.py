@@ -7,8 +7,8 @@ from importlib.resources import files
 from agentc.report import svg
 from agentc.report.colors import colors
 from agentc.report.facts import Facts, TaskFact
-from agentc.report.text import LABELS, next_best
-from agentc.support.units import format_bytes, format_seconds, format_usd
+from agentc.report.text import LABELS, format_power, next_best
+from agentc.support.units import format_bytes, format_figure, format_seconds, format_usd
 
 
 def render(facts: Facts) -> str:
@@ -61,6 +61,11 @@ def _cards(facts: Facts) -> Iterator[str]:
     yield _card(
         "cost", f"{format_usd(summary.usd_per_hour)}/h", f"{format_usd(summary.usd_per_request)} a request", True
     )
+    if summary.watts is not None and summary.wh_per_request is not None:
+        note = f"{format_figure(summary.wh_per_request)} Wh a request"
+        if summary.grams_per_request:
+            note += f", {format_figure(summary.grams_per_request)} g CO2e"
+        yield _card("power", format_power(summary.watts), note, True)
     limits = {limit.metric: limit for limit in facts.limits}
     for metric, label in LABELS.items():
         value, limit = facts.value(metric), limits.get(metric)

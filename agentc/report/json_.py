@@ -23,7 +23,17 @@ def payload(facts: Facts) -> dict[str, Any]:
         "status": summary.status,
         "gap": summary.gap,
         "solve_seconds": facts.solve_seconds,
-        "cost": {"usd_per_hour": summary.usd_per_hour, "usd_per_request": summary.usd_per_request},
+        "cost": {
+            "usd_per_hour": summary.usd_per_hour,
+            "usd_per_request": summary.usd_per_request,
+            "sunk_usd_per_hour": summary.sunk_usd_per_hour,
+        },
+        "energy": {
+            "watts": summary.watts,
+            "wh_per_request": summary.wh_per_request,
+            "g_co2e_per_hour": summary.grams_per_hour,
+            "g_co2e_per_request": summary.grams_per_request,
+        },
         "latency": {
             "ttft_ms": _ms(summary.ttft_seconds),
             "tbt_ms": _ms(summary.tbt_seconds),
@@ -46,6 +56,8 @@ def payload(facts: Facts) -> dict[str, Any]:
                 "devices": pool.devices,
                 "usd_per_hour": pool.usd_per_hour,
                 "utilization": pool.utilization,
+                "watts": pool.watts,
+                "g_co2e_per_hour": pool.grams_per_hour,
             }
             for pool in summary.pools
         ],

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator
 
 from agentc.plan.graph import Limit
-from agentc.plan.placement import Alternative
+from agentc.plan.placement import Alternative, PlanSummary
 from agentc.report.facts import Facts, TaskFact
-from agentc.support.units import format_bytes, format_seconds, format_usd
+from agentc.support.units import format_bytes, format_figure, format_seconds, format_usd
 
 LABELS = {"ttft": "TTFT", "tbt": "TBT", "end_to_end": "end to end"}
 WIDTH = 80
@@ -51,6 +51,10 @@ def _figures(facts: Facts) -> Iterator[str]:
         f"  cost         {format_usd(summary.usd_per_hour)}/h, "
         f"{format_usd(summary.usd_per_request)} a request at {rate:g} requests/s{assumed}"
     )
+    if summary.sunk_usd_per_hour:
+        yield f"  sunk         {format_usd(summary.sunk_usd_per_hour)}/h of devices held is paid off and not counted"
+    if energy := energy_line(summary):
+        yield f"  energy       {energy}"
     limits = {limit.metric: limit for limit in facts.limits}
     for metric, label in LABELS.items():
         value = facts.value(metric)
@@ -58,6 +62,21 @@ def _figures(facts: Facts) -> Iterator[str]:
             yield f"  {label:<12} {format_seconds(value):<10}{_bound(facts, limits.get(metric))}"
     if summary.critical_path:
         yield from wrap("  path         ", " > ".join(summary.critical_path))
+
+
+def energy_line(summary: PlanSummary) -> str:
+    """Power, and energy and carbon of a request; empty where nothing is known of them."""
+    if summary.watts is None or summary.wh_per_request is None:
+        return ""
+    told = f"{format_power(summary.watts)}, {format_figure(summary.wh_per_request)} Wh a request"
+    if not summary.grams_per_request:
+        return told
+    return f"{told}, {format_figure(summary.grams_per_request)} g CO2e a request"
+
+
+def format_power(watts: float) -> str:
+    """``850 W``, ``12.4 kW``."""
+    return f"{format_figure(watts / 1000)} kW" if watts >= 1000 else f"{format_figure(watts)} W"
 
 
 def _bound(facts: Facts, limit: Limit | None) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from agentc.plan.placement import Alternative, PlacementProblem, PlacementSolution, Verdict
 from agentc.solve import presolve
+from agentc.solve.carbon import weighed
 from agentc.solve.demands import sla_name
 from agentc.solve.evaluate import Violation, evaluate
 from agentc.solve.heuristic import closure, improve
@@ -67,11 +68,14 @@ class _Forced:
 def alternatives(problem: PlacementProblem, solution: PlacementSolution) -> Mapping[str, tuple[Alternative, ...]]:
     """Task -> one alternative per device class that it has options on and is not placed on, in their order.
 
-    Verdicts: ``dearer`` (``slower`` where latency is the objective, and where energy is, ``dearer`` means more
-    joules), ``equal``, or ``infeasible`` with the demand that forbids it. Empty for an infeasible ``solution``.
+    Verdicts: ``dearer`` (``slower`` where latency is the objective; where energy or carbon is, ``dearer`` means more
+    joules or grams), ``equal``, or ``infeasible`` with the demand that forbids it. Empty for an infeasible
+    ``solution``.
     """
     if solution.status == "infeasible":
         return {}
+    unit = "g CO2e" if problem.objective == "carbon" else "J"
+    problem = weighed(problem)
     tables = tabulate(problem)
     left = presolve.possible(tables)
     picked = _picked(tables, solution)
@@ -85,7 +89,8 @@ def alternatives(problem: PlacementProblem, solution: PlacementSolution) -> Mapp
     if tables.size <= EXACT_TASKS:
         _prove(tables, left, plan, [f for f in forced if f.options])
     return {
-        tables.name(t): tuple(_tell(tables, left, plan, f) for f in forced if f.task == t) for t in range(tables.size)
+        tables.name(t): tuple(_tell(tables, left, plan, f, unit) for f in forced if f.task == t)
+        for t in range(tables.size)
     }
 
 
@@ -173,7 +178,7 @@ def _run(model: Model, forced: _Forced) -> Result:
     return result
 
 
-def _tell(tables: Tables, left: Reduced, plan: State, forced: _Forced) -> Alternative:
+def _tell(tables: Tables, left: Reduced, plan: State, forced: _Forced, unit: str) -> Alternative:
     state = forced.state
     if state is None or state.score().violation > 0:
         return _forbidden(tables, left, forced)
@@ -190,14 +195,14 @@ def _tell(tables: Tables, left: Reduced, plan: State, forced: _Forced) -> Altern
         device=forced.device,
         option=option.name,
         verdict=verdict,
-        why=_why(plan, more, delta, verdict, exact=forced.gap <= CLOSE),
+        why=_why(plan, more, delta, verdict, unit, exact=forced.gap <= CLOSE),
         seconds=option.seconds,
         usd_per_hour_delta=delta,
         usd_per_request=_own_cost(tables, forced.task, state.picked[forced.task]),
     )
 
 
-def _why(plan: State, more: float, delta: float, verdict: Verdict, *, exact: bool) -> str:
+def _why(plan: State, more: float, delta: float, verdict: Verdict, unit: str, *, exact: bool) -> str:
     about = "" if exact else "at most "
     money = f"${abs(delta):.4g}/h {'more' if delta >= 0 else 'less'}"
     if verdict == "equal":
@@ -205,7 +210,7 @@ def _why(plan: State, more: float, delta: float, verdict: Verdict, *, exact: boo
     if plan.objective == "latency":
         return f"the plan would take {about}{more * 1e3:.4g} ms more, and cost {money}"
     if plan.objective == "energy":
-        return f"the plan would take {about}{more:.4g} J per request more, and cost {money}"
+        return f"the plan would take {about}{more:.4g} {unit} per request more, and cost {money}"
     penalty = more - delta
     late = f", and ${penalty:.4g}/h more for missed deadlines" if penalty > 1e-9 * abs(more) else ""
     return f"the plan would cost {about}{money}{late}"

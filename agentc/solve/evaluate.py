@@ -44,6 +44,8 @@ class Evaluation:
     penalty_usd_per_hour: float
     """Price of the soft deadlines that are missed."""
     joules_per_request: float
+    grams_per_request: float
+    """Of carbon dioxide equivalent."""
     end_to_end_seconds: float
     ttft_seconds: float
     """Largest over the deadlines on ``ttft`` (an infinite limit measures without binding)."""
@@ -59,10 +61,11 @@ class Evaluation:
         return not self.violations
 
     def objective(self, kind: Objective) -> float:
-        """The minimized quantity: $/hour with penalties, seconds end to end, or joules per request."""
+        """The minimized quantity: $/hour with penalties, seconds end to end, joules or grams per request."""
         if kind == "latency":
             return self.end_to_end_seconds
-        return self.joules_per_request if kind == "energy" else self.cost
+        per_request = {"energy": self.joules_per_request, "carbon": self.grams_per_request}
+        return per_request.get(kind, self.cost)
 
     @property
     def cost(self) -> float:
@@ -106,6 +109,7 @@ def evaluate(problem: PlacementProblem, choice: Mapping[str, str]) -> Evaluation
         usd_per_request=dollars / hourly,
         penalty_usd_per_hour=hourly * _penalty(problem, values),
         joules_per_request=math.fsum(t.visits * chosen[t.name].joules for t in problem.tasks if t.name in chosen),
+        grams_per_request=math.fsum(t.visits * chosen[t.name].grams for t in problem.tasks if t.name in chosen),
         end_to_end_seconds=end_to_end,
         ttft_seconds=_largest(problem, "ttft", values),
         tbt_seconds=_largest(problem, "tbt", values),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from agentc.plan.placement import Objective, PlacementProblem, PlacementSolution
 from agentc.solve import presolve
+from agentc.solve.carbon import weighed
 from agentc.solve.conflict import explain
 from agentc.solve.evaluate import evaluate
 from agentc.solve.heuristic import hasten, heuristic, improve
@@ -85,6 +86,7 @@ def solve(
     Raises ValueError for a problem that breaks the contract of its types.
     """
     started = time.perf_counter()
+    problem = weighed(problem)
     tables = tabulate(problem)
     left = presolve.reduce(tables)
     if any(not row for row in left.alive):
