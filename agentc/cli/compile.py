@@ -56,7 +56,9 @@ def compile_(agent: str, output: Path | None, stop_after: str | None, **options:
 
 
 def _deliver(text: str, output: Path | None) -> None:
+    from agentc.support.files import write_file
+
     if output is None:
         click.echo(text, nl=False)
     else:
-        output.write_text(text, encoding="utf-8", newline="\n")
+        write_file(output, text)

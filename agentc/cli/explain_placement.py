@@ -1,5 +1,6 @@
 """``agentc explain-placement``."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,14 +26,15 @@ if TYPE_CHECKING:
 def explain_placement(source: str, format_: str, output: Path | None, **options: Any) -> None:
     """Explain the placement of AGENT, which is compiled for it, or of a BUILD directory."""
     from agentc import api
+    from agentc.support.files import write_file
 
     task, why_not = options.pop("task"), options.pop("why_not")
-    facts = api.facts_of_build(Path(source)) if Path(source).is_dir() else _compiled(source, options)
+    facts = api.facts_of_build(Path(source)) if os.path.isdir(source) else _compiled(source, options)
     text = api.render(facts, format_, task=task, why_not=why_not)
     if output is None:
         click.echo(text, nl=False)
     else:
-        output.write_text(text, encoding="utf-8", newline="\n")
+        write_file(output, text)
 
 
 def _compiled(source: str, options: dict[str, Any]) -> "Facts":

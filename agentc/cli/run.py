@@ -33,6 +33,7 @@ def run(build: Path, **options: Any) -> None:
     Inputs are JSON by name; "@file.wav" as a value reads a file, in a FILE of inputs one beside it.
     """
     from agentc.runtime import execute
+    from agentc.support.files import write_file
 
     outcome = execute(
         build,
@@ -45,7 +46,7 @@ def run(build: Path, **options: Any) -> None:
         stream=sys.stderr if options["stream"] and options["format_"] == "text" else None,
     )
     if options["trace"] is not None:
-        options["trace"].write_text(outcome.trace_lines(), encoding="utf-8")
+        write_file(options["trace"], outcome.trace_lines())
     click.echo(outcome.json() if options["format_"] == "json" else outcome.text(), nl=False)
 
 
@@ -62,18 +63,31 @@ def _request(text: str | None) -> dict[str, Any]:
         name, content = "<stdin>", sys.stdin.read()
     elif text is not None and text.startswith("@"):
         name, folder = text[1:], Path(text[1:]).parent
-        try:
-            content = Path(name).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as problem:
-            raise Refused(Diagnostic("bad-input", f"cannot read `{name}`: {problem}")) from None
+        content = _text_of(Path(name))
     try:
-        value: Any = json.loads(content)
+        value: Any = json.loads(content, parse_constant=_no_constant)
     except json.JSONDecodeError as problem:
         where = Span(name, problem.lineno, problem.colno)
         raise Refused(Diagnostic("bad-input", f"the input is not JSON: {problem.msg}", where)) from None
+    except (ValueError, RecursionError) as problem:  # numbers of thousands of digits, thousands of brackets
+        raise Refused(Diagnostic("bad-input", f"the input is not JSON: {problem}", Span(name))) from None
     if not isinstance(value, dict):
         raise Refused(Diagnostic("bad-input", "the input is not a JSON object", help='write {"question": "…"}'))
     return {key: _beside(folder, item) for key, item in cast(dict[str, Any], value).items()}
+
+
+def _text_of(path: Path) -> str:
+    from agentc.support.diagnostics import Diagnostic, Refused, shortened
+
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as problem:
+        why = problem.strerror if isinstance(problem, OSError) else "it is not UTF-8"
+        raise Refused(Diagnostic("bad-input", f"cannot read `{shortened(str(path))}`: {why}")) from None
+
+
+def _no_constant(word: str) -> None:
+    raise ValueError(f"`{word}` is no JSON")
 
 
 def _beside(folder: Path, value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -37,6 +38,8 @@ def receive(graph: GraphOp, inputs: Mapping[str, object]) -> list[Any]:
             values.append(_received(inputs[name], op.result.type))
             if values[-1] is None:
                 raise Mistyped("expected a value, found nothing")
+            if isinstance(values[-1], float) and not math.isfinite(values[-1]):
+                raise Mistyped(f"expected a number, found `{inputs[name]}`")
         except Mistyped as error:
             problems.error("input-mistyped", f"input `{name}`: {error}", span, help=_hint(op.result.type))
     problems.raise_if_errors()

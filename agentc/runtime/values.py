@@ -211,8 +211,8 @@ def _document(place: int, entry: object) -> dict[str, Any]:
     return {
         "id": str(fields.get("id", place)),
         "text": as_text(fields["text"]),
-        "score": float(fields.get("score") or 0.0),
-        "metadata": {**extra, **(fields.get("metadata") or {})},
+        "score": _number(fields.get("score") or 0.0, float),
+        "metadata": {**extra, **_record(fields.get("metadata") or {})},
     }
 
 

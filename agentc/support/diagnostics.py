@@ -157,6 +157,12 @@ def _place(diagnostic: Diagnostic) -> tuple[str, int, int]:
     return (span.file, span.line, span.column) if span else ("", 0, 0)
 
 
+def shortened(text: str, width: int = 200) -> str:
+    """``text``, such as a path, for a message: with its middle left out where it is long."""
+    half = width // 2
+    return text if len(text) <= width else f"{text[:half]}…{text[-half:]}"
+
+
 def suggest(name: str, candidates: Iterable[str]) -> str | None:
     """The candidate that ``name`` was probably meant to be, or ``None`` if none is near."""
     names = list(candidates)

@@ -11,7 +11,7 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-from agentc.support.diagnostics import Diagnostic, Refused
+from agentc.support.diagnostics import Diagnostic, Refused, shortened
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
@@ -25,11 +25,16 @@ def sha256(data: bytes) -> str:
 def write_file(path: str | Path, data: str | bytes) -> None:
     """Replace one file; a reader sees the old or the new content, never a part.
 
+    A link stays one: what it points to is replaced. What is no file (``/dev/stdout``, a named pipe) is written through.
+
     Raises:
         Refused: It cannot be written.
     """
-    target = Path(path)
-    with _refusing(target):
+    shown, target = Path(path), Path(os.path.realpath(path))
+    with _refusing(shown):
+        if target.exists() and not target.is_file() and not target.is_dir():
+            target.write_bytes(_bytes(data))
+            return
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         temporary = Path(name)
@@ -176,4 +181,5 @@ def _refusing(path: Path) -> Generator[None, None, None]:
     try:
         yield
     except OSError as problem:
-        raise Refused(Diagnostic("unwritable-path", f"cannot write `{path}`: {problem.strerror}")) from problem
+        message = f"cannot write `{shortened(str(path))}`: {problem.strerror}"
+        raise Refused(Diagnostic("unwritable-path", message)) from problem

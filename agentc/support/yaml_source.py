@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import yaml
 
-from agentc.support.diagnostics import Diagnostics, Refused, Span
+from agentc.support.diagnostics import Diagnostics, Refused, Span, shortened
 from agentc.support.yaml_nodes import Composer, Node, mark_span, node_span
 
 MAX_BYTES = 10_000_000
@@ -67,7 +67,7 @@ def load_yaml(path: str | Path, file: str | None = None) -> Document:
         with Path(path).open("rb") as stream:
             raw = stream.read(MAX_BYTES + 1)
     except OSError as problem:
-        found.error("unreadable-file", f"cannot read `{name}`: {problem.strerror}")
+        found.error("unreadable-file", f"cannot read `{shortened(name)}`: {problem.strerror}")
         raise Refused(*found) from problem
     return parse_yaml(raw, name)
 
