@@ -169,17 +169,13 @@ def pools(decision: Decision) -> tuple[PoolPlan, ...]:
 
 
 def pool_watts(decision: Decision) -> dict[str, float]:
-    """What each pool that is used draws: all its replicas idle, and what the work takes beyond that.
-
-    An option's joules have their part of the idle power at the planned share of busy time; it is taken off again.
-    """
+    """What each pool that is used draws: all its replicas idle, and what the work takes beyond that."""
     rate, held = decision.problem.requests_per_second, decision.problem.pools
     watts = {name: count * held[name].watts for name, count in decision.solution.replicas.items()}
     for task in decision.problem.tasks:
         option = decision.options[task.name]
         if option.pool is not None:
-            idle = held[option.pool].watts / held[option.pool].capacity * option.busy_seconds
-            watts[option.pool] += rate * task.visits * max(option.joules - idle, 0.0)
+            watts[option.pool] += rate * task.visits * option.joules
     return watts
 
 

@@ -192,8 +192,9 @@ def _option(
     plain = unit.role in ("cpu", "kernel")
     name = found.pool if plain else f"{found.pool}/tp{tp}{f'/pp{pp}' if pp > 1 else ''}/b{batch}"
     drawn = money.power(stock, setting.fleet.financing)
-    joules = devices * money.joules(drawn, bottleneck, busy, setting.share)
-    pool = Pool(name, device.name, devices, stock.usd_per_hour * devices, drawn.idle_watts * devices, setting.share)
+    joules, idle = devices * money.extra_joules(drawn, bottleneck, busy), devices * drawn.idle_watts
+    grams = money.grams_co2e(idle, drawn.kg_co2_per_kwh)
+    pool = Pool(name, device.name, devices, stock.usd_per_hour * devices, idle, setting.share, grams)
     whole = Option(
         name=name,
         pool=name,

@@ -100,9 +100,9 @@ def _shard(op: Operation, placed: Assignment) -> None:
 class PlacePass(ModulePass):
     """
     Chooses one option for each task of the entry graph and whole numbers of replicas, at the least cost (or latency,
-    energy, or carbon) that keeps stock, memory, load and service-level agreement; proves it; and writes the decision: `place.on` on
-    each op, `place.alternatives` with what every other device would mean, and one `place.plan` for the graph. Where
-    nothing fits it refuses the module (`infeasible-placement`) and says which demands conflict.
+    energy, or carbon) that keeps stock, memory, load and service-level agreement; proves it; and writes the decision:
+    `place.on` on each op, `place.alternatives` with what every other device would mean, and one `place.plan` for the
+    graph. Where nothing fits it refuses the module (`infeasible-placement`) and says which demands conflict.
 
     Before:
 

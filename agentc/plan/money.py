@@ -81,14 +81,14 @@ def extra_watts(drawn: Power, bound_by: str) -> float:
     return max(busy - drawn.idle_watts, 0.0)
 
 
-def joules(drawn: Power, bound_by: str, busy_seconds: float, capacity: float = 1.0) -> float:
-    """What ``busy_seconds`` of one device take, with their part of the idle power of one planned ``capacity`` busy."""
-    return (extra_watts(drawn, bound_by) + drawn.idle_watts / capacity) * busy_seconds
+def extra_joules(drawn: Power, bound_by: str, busy_seconds: float) -> float:
+    """What ``busy_seconds`` of one device take beyond its idle power."""
+    return extra_watts(drawn, bound_by) * busy_seconds
 
 
 def extra_usd(drawn: Power, bound_by: str, busy_seconds: float) -> float:
     """Dollars for the electricity of ``busy_seconds`` beyond idle power, which the rate of a held device covers."""
-    return extra_watts(drawn, bound_by) * busy_seconds / JOULES_PER_KWH * drawn.usd_per_kwh
+    return extra_joules(drawn, bound_by, busy_seconds) / JOULES_PER_KWH * drawn.usd_per_kwh
 
 
 def grams_co2e(joules_: float, kg_co2_per_kwh: float) -> float:

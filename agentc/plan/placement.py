@@ -24,6 +24,8 @@ class Pool:
     """One replica that is held, with nothing to do; what work draws beyond it is in its options' ``joules``."""
     capacity: float = 1.0
     """Share of a replica's time that may be busy (queueing headroom)."""
+    grams_per_second: float = 0.0
+    """Of carbon dioxide equivalent, for ``watts`` by the site's electricity."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class Option:
     usd: float = 0.0
     """Dollars per visit beside the pool's rent."""
     joules: float = 0.0
-    """Of one visit, with its part of the pool's idle power at the planned share of busy time."""
+    """Of one visit, beyond the idle power of the pool's replicas."""
     grams: float = 0.0
     """Of carbon dioxide equivalent: ``joules`` by the site's electricity."""
     metrics: Mapping[str, float] = field(default_factory=dict[str, float])

@@ -14,4 +14,5 @@ def weighed(problem: PlacementProblem) -> PlacementProblem:
         if id(task.options) not in rows:
             rows[id(task.options)] = tuple(replace(option, joules=option.grams) for option in task.options)
     tasks = tuple(replace(task, options=rows[id(task.options)]) for task in problem.tasks)
-    return replace(problem, tasks=tasks, objective="energy")
+    pools = {name: replace(pool, watts=pool.grams_per_second) for name, pool in problem.pools.items()}
+    return replace(problem, tasks=tasks, pools=pools, objective="energy")

@@ -108,8 +108,21 @@ def evaluate(problem: PlacementProblem, choice: Mapping[str, str]) -> Evaluation
         usd_per_hour=dollars,
         usd_per_request=dollars / hourly,
         penalty_usd_per_hour=hourly * _penalty(problem, values),
-        joules_per_request=math.fsum(t.visits * chosen[t.name].joules for t in problem.tasks if t.name in chosen),
-        grams_per_request=math.fsum(t.visits * chosen[t.name].grams for t in problem.tasks if t.name in chosen),
+        joules_per_request=math.fsum(
+            (
+                *(t.visits * chosen[t.name].joules for t in problem.tasks if t.name in chosen),
+                *(problem.pools[name].watts * n / problem.requests_per_second for name, n in replicas.items()),
+            )
+        ),
+        grams_per_request=math.fsum(
+            (
+                *(t.visits * chosen[t.name].grams for t in problem.tasks if t.name in chosen),
+                *(
+                    problem.pools[name].grams_per_second * n / problem.requests_per_second
+                    for name, n in replicas.items()
+                ),
+            )
+        ),
         end_to_end_seconds=end_to_end,
         ttft_seconds=_largest(problem, "ttft", values),
         tbt_seconds=_largest(problem, "tbt", values),

@@ -119,7 +119,8 @@ def _alone(tables: Tables, t: int, o: int, objective: Objective, price: float) -
     waited = cell.seconds + sum(tables.metric(tables.bounds[b], t, o) for b in tables.bounds_of[t])
     if objective == "latency":
         return waited
-    bill = cell.joules if objective == "energy" else share(tables, t, o)
+    idle = 0.0 if cell.pool == NO_POOL else cell.load * tables.pools[cell.pool].joules
+    bill = cell.joules + idle if objective == "energy" else share(tables, t, o)
     return bill + price * waited
 
 

@@ -67,6 +67,8 @@ class Model:
     time_unit: float = 1.0
     """Seconds per unit of the start times."""
     money: Terms = field(default_factory=list[tuple[int, float]])
+    idle: Terms = field(default_factory=list[tuple[int, float]])
+    """Joules per request of replicas that are held, busy or not."""
     excess: dict[tuple[str, float], int] = field(default_factory=dict[tuple[str, float], int])
     """(Metric, limit) -> column that relaxes all such hard deadlines, in limits; only where elastic."""
     extra: dict[str, int] = field(default_factory=dict[str, int])
@@ -104,9 +106,12 @@ class Model:
         self.program.costs(self.joules(unit))
 
     def joules(self, unit: float) -> Terms:
-        """The sum of joules per request, in ``unit``."""
+        """The sum of joules per request, in ``unit``: of the work, and of replicas that are held."""
         cells = self.tables.cells
-        return [(c, cells[t][o].joules / unit) for t, columns in enumerate(self.x) for o, c in columns.items()]
+        found = {c: cells[t][o].joules / unit for t, columns in enumerate(self.x) for o, c in columns.items()}
+        for column, joules in self.idle:
+            found[column] = found.get(column, 0.0) + joules / unit
+        return list(found.items())
 
 
 def typical_cost(tables: Tables, left: Reduced) -> float:
@@ -172,7 +177,7 @@ def _pools(model: Model) -> None:
     """Replicas carry the load. Pools that cost nothing and are not scarce need no count."""
     for p, members in _pool_members(model).items():
         pool = model.tables.pools[p]
-        if pool.usd == 0 and math.isinf(pool.stock):
+        if pool.usd == 0 and pool.joules == 0 and math.isinf(pool.stock):
             continue
         if len(members) == 1:
             _private_pool(model, p, *members.popitem())
@@ -182,6 +187,7 @@ def _pools(model: Model) -> None:
             most = min(most, int(pool.stock // pool.devices) if pool.devices else most)
         model.n[p] = column = model.program.column(0.0, float(most), integer=model.shape.integer)
         model.money.append((column, pool.usd / model.cost_unit))
+        model.idle.append((column, pool.joules))
         model.held.setdefault(pool.device, []).append((column, float(pool.devices)))
         cells = [(t, o) for t, row in members.items() for o in row]
         load = [(model.x[t][o], -model.tables.cells[t][o].load) for t, o in cells]
@@ -197,6 +203,7 @@ def _private_pool(model: Model, p: int, t: int, row: list[int]) -> None:
     for o in row:
         column, count = model.x[t][o], replicas_for(model.tables.cells[t][o].load)
         model.money.append((column, count * pool.usd / model.cost_unit))
+        model.idle.append((column, count * pool.joules))
         model.held.setdefault(pool.device, []).append((column, float(count * pool.devices)))
 
 

@@ -237,6 +237,8 @@ def _pool_as_good(tables: Tables, one: Cell, two: Cell, users: list[set[int]]) -
         return False
     here, there = tables.pools[one.pool], tables.pools[two.pool]
     more, less = replicas_for(one.load), replicas_for(two.load)
+    if tables.problem.objective == "energy" and more * here.joules > less * there.joules:
+        return False
     same_class = here.device == there.device and more * here.devices <= less * there.devices
     return more * here.usd <= less * there.usd and (math.isinf(here.stock) or same_class)
 

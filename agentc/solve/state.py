@@ -239,6 +239,7 @@ class State:
         if self.objective == "latency":
             return self.longest_after(moves)
         cells, picked = self.tables.cells, self.picked
+        # Replicas may close, so that idle power counts for nothing here.
         return self.totals.joules + sum(cells[t][o].joules - cells[t][picked[t]].joules for t, o in moves.items())
 
     def _least_bill(self, moves: Moves) -> float:
@@ -280,7 +281,7 @@ class State:
         late += self._missing_devices(totals)
         if self.objective == "cost":
             return Score(late, bill, longest)
-        return Score(late, longest if self.objective == "latency" else totals.joules, bill)
+        return Score(late, longest if self.objective == "latency" else totals.joules + self._idle(totals), bill)
 
     def _pool_rent(self, pool: int, load: float, users: int) -> float:
         if users <= 0:
@@ -303,6 +304,12 @@ class State:
             rents = (self._pool_rent(p, now.load[p], users) for p, users in now.users.items())
             self._paid = (self.smooth, math.fsum(rents))
         return self._paid[1]
+
+    def _idle(self, totals: Totals) -> float:
+        """Joules per request of all replicas that are held after a change."""
+        pools, load = self.tables.pools, self.totals.load | totals.load
+        users = self.totals.users | totals.users
+        return math.fsum(pools[p].joules * replicas_for(load[p]) for p, count in users.items() if count > 0)
 
     def _missing_devices(self, totals: Totals) -> float:
         stock = self.tables.problem.stock

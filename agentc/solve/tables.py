@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from agentc.plan.placement import Deadline, Option, PlacementEdge, PlacementProblem
+from agentc.solve.carbon import weighed
 from agentc.solve.evaluate import SECONDS_PER_HOUR, replicas_for
 
 NO_POOL = -1
@@ -87,6 +88,8 @@ class PoolRow:
     device: str
     stock: float
     """Devices of the class at hand; infinite where unlimited."""
+    joules: float = 0.0
+    """Per request, of one replica that has nothing to do."""
 
     def fits(self, load: float) -> bool:
         """The stock alone can hold the replicas that ``load`` takes."""
@@ -174,12 +177,13 @@ class Tables:
 
 
 def tabulate(problem: PlacementProblem) -> Tables:
-    """Check ``problem`` and compile it.
+    """Check ``problem`` and compile it; where carbon is the objective, as one of energy (see ``carbon.weighed``).
 
     Raises ValueError, with the offending name and value, for what is no problem at all: names that
     are double or unknown, edges against the order of the tasks, figures that are negative or not finite.
     """
     check(problem)
+    problem = weighed(problem)
     index = {task.name: t for t, task in enumerate(problem.tasks)}
     pool_index = {name: p for p, name in enumerate(problem.pools)}
     cells = tuple(tuple(_cell(problem, t, o, pool_index) for o in task.options) for t, task in enumerate(problem.tasks))
@@ -198,7 +202,14 @@ def tabulate(problem: PlacementProblem) -> Tables:
         arriving=_by_end(len(cells), [link.dst for link in links]),
         leaving=_by_end(len(cells), [link.src for link in links]),
         pools=tuple(
-            PoolRow(name, pool.usd_per_hour, pool.devices, pool.device, problem.stock.get(pool.device, math.inf))
+            PoolRow(
+                name,
+                pool.usd_per_hour,
+                pool.devices,
+                pool.device,
+                problem.stock.get(pool.device, math.inf),
+                pool.watts / problem.requests_per_second,
+            )
             for name, pool in problem.pools.items()
         ),
         bounds=bounds,

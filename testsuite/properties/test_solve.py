@@ -49,6 +49,7 @@ def options(draw: st.DrawFn, name: str, pools: dict[str, Pool]) -> Option:
         busy_seconds=0.0 if pool is None else draw(one_of(0.1, 0.5, 0.77, 0.0)),
         usd=draw(one_of(0.0005, 0.002)) if pool is None else draw(one_of(0.0, 0.0, 0.0001)),
         joules=draw(one_of(1.0, 2.0, 3.5)),
+        grams=draw(one_of(0.5, 1.0, 4.0)),
         metrics={"ttft": draw(one_of(0.1, 0.2)), "tbt": draw(one_of(0.01, 0.02))},
     )
 
@@ -61,8 +62,9 @@ def problems(draw: st.DrawFn, most: int = 8, *, whole: bool = False) -> Placemen
             DEVICES[i % 3],
             draw(one_of(1, 2, 4)),
             draw(one_of(0.5, 1.0, 3.25, 8.0)),
-            0.0,
+            draw(one_of(0.0, 0.0, 1.5, 4.0)),
             draw(one_of(1.0, 0.8)),
+            draw(one_of(0.0, 0.0, 0.5, 2.0)),
         )
         for i in range(draw(st.integers(1, 5)))
     }
@@ -105,7 +107,7 @@ def problems(draw: st.DrawFn, most: int = 8, *, whole: bool = False) -> Placemen
         together,
         stock,
         draw(one_of(0.5, 1.0, 3.0)),
-        draw(one_of("cost", "cost", "latency", "energy")),
+        draw(one_of("cost", "cost", "latency", "energy", "carbon")),
     )
 
 

@@ -11,10 +11,10 @@ from agentc.plan.money import (
     HOURS_PER_YEAR,
     annuity_usd_per_hour,
     capital,
+    extra_joules,
     extra_usd,
     extra_watts,
     grams_co2e,
-    joules,
     owed_share,
     owned_usd_per_hour,
     power,
@@ -87,8 +87,8 @@ CURVE = Power(idle_watts=300, busy_watts={"memory": 700, "compute": 1000, "other
 
 
 def test_a_visits_energy_and_money_by_hand():
-    """36 s of decode: 400 W beyond idle and 300 W / 0.5 of idle: 36 kJ, and 14.4 kJ x $0.10/kWh = $0.0004."""
-    assert joules(CURVE, "memory", 36, capacity=0.5) == pytest.approx(36_000)
+    """36 s of decode at 400 W beyond idle: 14.4 kJ, and at $0.10/kWh $0.0004."""
+    assert extra_joules(CURVE, "memory", 36) == pytest.approx(14_400)
     assert extra_usd(CURVE, "memory", 36) == pytest.approx(0.0004)
     assert extra_watts(CURVE, "static") == 200
     assert grams_co2e(3.6e6, 0.4) == pytest.approx(400)
@@ -102,8 +102,8 @@ def test_a_flat_rate_draws_the_same_busy_or_not():
     assert power(Stock(catalog.device("h100"), power=CURVE), Financing()) is CURVE
 
 
-@given(st.sampled_from(["memory", "compute", "network", ""]), st.floats(0, 1e4), st.floats(0.1, 1), st.floats(0, 10))
-def test_energy_is_monotone_in_time_and_never_under_idle(bound_by: str, seconds: float, share: float, more: float):
-    one = joules(CURVE, bound_by, seconds, share)
-    assert one <= joules(CURVE, bound_by, seconds + more, share)
-    assert one >= joules(CURVE, bound_by, seconds, 1.0) >= CURVE.idle_watts * seconds
+@given(st.sampled_from(["memory", "compute", "network", ""]), st.floats(0, 1e4), st.floats(0, 10))
+def test_energy_is_monotone_in_time_and_at_most_the_busiest(bound_by: str, seconds: float, more: float):
+    one = extra_joules(CURVE, bound_by, seconds)
+    assert 0 <= one <= extra_joules(CURVE, bound_by, seconds + more)
+    assert one <= extra_joules(CURVE, "compute", seconds) == pytest.approx(700 * seconds)
