@@ -29,7 +29,7 @@ Amount = Annotated[int | None, PlainValidator(_amount), WithJsonSchema(_AMOUNT_S
 class FleetPart(BaseModel):
     """A mapping of a fleet file: no unknown fields."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class RentEntry(FleetPart):

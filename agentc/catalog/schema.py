@@ -12,7 +12,7 @@ Precision = Literal["fp32", "tf32", "bf16", "fp16", "fp8", "int8", "fp4"]
 class Row(BaseModel):
     """A row of a table: no unknown fields, no coercion of text to numbers."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
 
 class PaperRow(Row):

@@ -12,7 +12,6 @@ from agentc.dialects.data import to_attr
 from agentc.frontends import defaults
 from agentc.frontends.yaml import kinds, templates
 from agentc.frontends.yaml.figures import quantity
-from agentc.frontends.yaml.kernel_work import kernel_of, kernel_work, size_places
 from agentc.frontends.yaml.python_files import function
 from agentc.frontends.yaml.references import inputs_of
 from agentc.frontends.yaml.resolve import callee_of
@@ -190,6 +189,8 @@ def _ordered(item: Item, inputs: Mapping[str, SSAValue]) -> list[SSAValue]:
 
 
 def _kernel(emitter: "Emitter", item: Item) -> "Values":
+    from agentc.frontends.yaml.kernel_work import kernel_of, kernel_work, size_places  # tensor dialects: slow to load
+
     function_op = kernel_of(list(emitter.program.kernels[item].ops))
     shape: Mapping[str, Quantity] = emitter.sizes.kernel_sizes(item, size_places(function_op))
     op = compute.KernelOp(

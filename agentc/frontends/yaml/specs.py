@@ -12,7 +12,6 @@ from agentc.dialects.data import to_attr
 from agentc.frontends.yaml import kinds
 from agentc.frontends.yaml.document import Path
 from agentc.frontends.yaml.entities import ModelFacts
-from agentc.frontends.yaml.kernel_work import kernel_of
 from agentc.frontends.yaml.program import Program
 from agentc.frontends.yaml.scopes import Unit
 from agentc.frontends.yaml.symbols import Symbols, rebased
@@ -61,6 +60,10 @@ class Specs:
 
     def kernels(self) -> list[Operation]:
         """The kernels' functions; one that several nodes name is there once."""
+        if not self.program.kernels:
+            return []
+        from agentc.frontends.yaml.kernel_work import kernel_of  # tensor dialects: slow to load
+
         ops: dict[str, Operation] = {}
         for item, module in self.program.kernels.items():
             function = kernel_of(list(module.ops)).clone()

@@ -27,7 +27,7 @@ def stated_schema(name: str) -> dict[str, Any]:
 class Part(BaseModel):
     """A mapping of the definition: no unknown fields, no conversions, nothing changes."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, validate_by_name=False)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, validate_by_name=False, defer_build=True)
 
 
 def _whole(value: Any) -> Any:
