@@ -13,6 +13,7 @@ from agentc.support.diagnostics import Diagnostic, Diagnostics, Refused, did_you
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
 
+    from agentc.catalog.devices import Entry
     from agentc.dialects.agent import GraphOp
     from agentc.pipelines.runner import Compilation
     from agentc.plan.fleet import Device
@@ -199,6 +200,41 @@ def device(name: str, profile: str = "datasheet") -> "Device":
     from agentc import catalog
 
     return _known(lambda: catalog.device(name, profile), "unknown-device")
+
+
+def device_entries(profile: str = "datasheet", file: str | Path | None = None) -> "list[Entry]":
+    """The catalog's devices, or those of the user's table ``file``, with prices and the source of every figure.
+
+    Raises:
+        Refused: the table is wrong; every problem with its row and field.
+    """
+    from agentc import catalog
+
+    if file is not None:
+        from agentc.catalog.device_file import read_devices
+
+        return list(read_devices(file).values())
+    return [catalog.device_entry(name, profile) for name in catalog.device_names(profile)]
+
+
+def device_entry(name: str, profile: str = "datasheet", file: str | Path | None = None) -> "Entry":
+    """One device of the catalog, or of the user's table ``file``, likewise; by name or alias.
+
+    Raises:
+        Refused: ``unknown-device``, or the table is wrong.
+    """
+    from agentc import catalog
+
+    if file is None:
+        return _known(lambda: catalog.device_entry(name, profile), "unknown-device")
+    own = {entry.device.name: entry for entry in device_entries(profile, file)}
+
+    def found() -> "Entry":
+        if name not in own:
+            raise catalog.UnknownName(name, "device", own)
+        return own[name]
+
+    return _known(found, "unknown-device")
 
 
 def models() -> "list[ModelShape]":
