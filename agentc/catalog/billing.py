@@ -114,10 +114,10 @@ class Billing:
         }
         said = [what for what, there in stated.items() if there]
         if len(said) > 1:
-            both = "both " if len(said) == 2 else ""
+            both, keep = ("both ", "keep one of the two") if len(said) == 2 else ("", "keep one of them")
             message = f"`{name}` states {both}{' and '.join(said)}"
             span = self.document.span(("devices", name), key=True)
-            self.found.error("two-prices", message, span, help="keep one of them")
+            self.found.error("two-prices", message, span, help=keep)
 
     def _no_price(self, name: str, known: Entry | None, terms: tuple[str, ...]) -> Bill:
         help_ = f"the catalog has {', '.join(terms)}" if terms else "state `price_usd` or `rent_usd_per_hour`"

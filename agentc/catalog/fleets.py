@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from agentc.catalog.billing import Billing
 from agentc.catalog.devices import Entry, entry
 from agentc.catalog.names import UnknownName
-from agentc.plan.fleet import Financing, Fleet, Link, Stock
+from agentc.plan.fleet import Device, Financing, Fleet, Link, Stock
 from agentc.support.diagnostics import Diagnostics, Refused, did_you_mean
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class _Builder:
         found = self._entry(stated.device or name, ("devices", name, *(("device",) if stated.device else ())))
         if not found:
             return None
-        known = found.device if stated.device is None else replace(found.device, name=self._own_name(name, found))
+        known = found.device if stated.device is None else _named(found.device, self._own_name(name, found))
         if known.name in first:
             span = self.document.span(("devices", name), key=True)
             message = f"`{name}` is `{known.name}`, which the fleet lists already"
@@ -179,6 +179,10 @@ class _Builder:
             help_ = did_you_mean(found.device.name, names)
             self.found.error("unknown-device", f"the fleet has no `{name}`", self.document.span(path), help=help_)
         return found.device.name if found else name
+
+
+def _named(device: Device, name: str) -> Device:
+    return device if name == device.name else replace(device, name=name, of=device.name)
 
 
 def _is_known(name: str) -> bool:

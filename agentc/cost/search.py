@@ -74,11 +74,11 @@ def _refused(unit: Unit, stock: Stock) -> str:
     device, rule = stock.device, unit.rule
     if stock.count == 0:
         return f"the fleet holds no {device.name}"
-    if rule.pin and rule.pin != device.name:
+    if rule.pin and rule.pin not in device.names:
         return f"the definition pins it to `{rule.pin}`"
-    if rule.allow and device.name not in rule.allow:
+    if rule.allow and not any(name in rule.allow for name in device.names):
         return f"the definition allows {', '.join(f'`{name}`' for name in rule.allow)} only"
-    if device.name in rule.forbid:
+    if any(name in rule.forbid for name in device.names):
         return "the definition forbids it"
     if unit.role == "cpu" and device.kind != "cpu":
         return f"{unit.head.op} is general-purpose work and {device.name} is no CPU"

@@ -46,6 +46,13 @@ class Device:
     estimated: tuple[str, ...] = ()
     """Fields that are estimates rather than published figures."""
     source: str = ""
+    of: str = ""
+    """The catalog's name, where ``name`` is one that the fleet gives to the same class on other terms."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What placement rules may call it."""
+        return (self.name, self.of) if self.of else (self.name,)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from agentc import api
+from agentc.plan.placement import Objective
 
 AGENT = """\
 agentc: v1
@@ -21,8 +22,8 @@ outputs: {answer: answer}
 """
 
 
-def report(tmp_path: Path, fleet: str, objective: str = "cost"):
-    (tmp_path / "agent.yaml").write_text(AGENT)
+def report(tmp_path: Path, fleet: str, objective: Objective = "cost", agent: str = AGENT):
+    (tmp_path / "agent.yaml").write_text(agent)
     (tmp_path / "fleet.yaml").write_text("name: ours\n" + fleet)
     build = api.compile(
         tmp_path / "agent.yaml", fleet=tmp_path / "fleet.yaml", objective=objective, stop_after="placed"
@@ -90,3 +91,9 @@ def test_paid_off_devices_are_cheap_and_the_rest_is_told(tmp_path: Path):
     assert {pool["device"] for pool in after["pools"]} == {"h100-sxm"}
     assert before["cost"]["sunk_usd_per_hour"] == 0 < after["cost"]["sunk_usd_per_hour"]
     assert "paid off and not counted" in text
+
+
+def test_a_rule_on_a_class_holds_for_all_its_entries(tmp_path: Path):
+    forbidden = AGENT.replace("in: question, tok", "in: question, placement: {forbid: [h100]}, tok")
+    told, _ = report(tmp_path, CLEAN_AND_DIRTY + "  l4: {rent_usd_per_hour: 50}\n", agent=forbidden)
+    assert {pool["device"] for pool in told["pools"]} == {"l4"}

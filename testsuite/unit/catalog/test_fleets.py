@@ -1,5 +1,6 @@
 """Fleet files: what ships, what prices mean, what is refused and where."""
 
+import re
 from pathlib import Path
 
 import jsonschema
@@ -7,6 +8,7 @@ import pytest
 import yaml
 
 from agentc import catalog
+from agentc.catalog.device_file import read_devices
 from agentc.plan.money import annuity_usd_per_hour, owned_usd_per_hour
 from agentc.support.diagnostics import Refused
 
@@ -235,3 +237,21 @@ npu:
 )
 def test_what_is_wrong_with_money_is_told_at_its_place(tmp_path: Path, text: str, expected: tuple[str, int]):
     assert [(slug, line) for slug, line, _ in refusals(tmp_path, "name: x\n" + text)] == [expected]
+
+
+def test_the_manuals_examples_are_what_they_say(tmp_path: Path):
+    manual = (Path(catalog.__file__).parents[2] / "docs" / "fleet-files.md").read_text()
+    fleet, devices = re.findall(r"^```yaml\n(.*?)^```$", manual, re.M | re.S)
+    (tmp_path / "my-devices.yaml").write_text(devices)
+    found = {stock.device.name: stock for stock in load(tmp_path, fleet + "catalog: my-devices.yaml\n").stocks}
+    told = {name: stock.acquired for name, stock in found.items()}
+    assert told == {
+        "h100-sxm": "owned, 46% paid off",
+        "a100-80gb": "owned, 80% paid off",
+        "h200": "rent: spot, Nebius",
+        "b200": "bought",
+        "l40s": "rent: as stated",
+        "h100-north": "rent: on-demand, Seeweb",
+        "cpu-epyc-9655": "rent: on-demand, Nebius (192 vCPU at 0.0248)",
+    }
+    assert list(read_devices(tmp_path / "my-devices.yaml")) == ["npu-2"]
