@@ -1,11 +1,20 @@
 """``agentc run``."""
 
 import json
+import math
 import sys
 from pathlib import Path
 from typing import Any, cast
 
 import click
+
+
+def _number(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
+    """A range does not hold against what is no number."""
+    del ctx, param
+    if value is not None and math.isnan(value):
+        raise click.BadParameter("nan is no time")
+    return value
 
 
 @click.command(short_help="Execute a build on this machine.")
@@ -15,9 +24,16 @@ import click
     "--bind", metavar="MODEL=URL", multiple=True, help="Serve MODEL by the OpenAI-compatible endpoint at URL."
 )
 @click.option("--state", metavar="DIR", type=click.Path(path_type=Path), help="Where memories are kept between runs.")
+@click.option(
+    "--session", metavar="NAME", default="", help="The conversation to go on with; another name starts another one."
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of sampling.")
 @click.option(
-    "--timeout", metavar="SECONDS", type=click.FloatRange(min=0, min_open=True), help="Give up after this long."
+    "--timeout",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0, min_open=True),
+    callback=_number,
+    help="Give up after this long.",
 )
 @click.option(
     "--trace", metavar="FILE", type=click.Path(path_type=Path), help="Write the trace of every node as JSON lines."
@@ -40,6 +56,7 @@ def run(build: Path, **options: Any) -> None:
         _request(options["input_"]),
         bind=options["bind"],
         state=options["state"],
+        session=options["session"],
         seed=options["seed"],
         timeout=options["timeout"],
         files=options["out"],

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 MAX_BYTES = 100_000_000
 
 
+_BEYOND_THE_PARSER = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError)
+"""What xDSL's parser raises on text that nobody printed: numbers out of range, attributes of another kind."""
+
+
 def context() -> "Context":
     """A context that knows upstream's dialects and agentc's, each loaded when it is first used."""
     from xdsl.context import Context
@@ -50,6 +54,8 @@ def load(path: str | Path, *, overrides: Mapping[str, object] | None = None) -> 
         raise Refused(Diagnostic("unreadable-ir", message, Span(str(path)))) from problem
     except RecursionError as problem:
         raise Refused(Diagnostic("unreadable-ir", "the module is nested too deeply", Span(str(path)))) from problem
+    except (ValueError, *_BEYOND_THE_PARSER) as problem:
+        raise Refused(Diagnostic("unreadable-ir", str(problem) or "no IR", Span(str(path)))) from problem
     assert isinstance(module, ModuleOp)
     _override(module, overrides or {}, str(path))
     return module

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from io import StringIO
 
 from xdsl.dialects.builtin import ModuleOp
+from xdsl.passes import ModulePass
 from xdsl.printer import Printer
 from xdsl.utils.exceptions import VerifyException
 
@@ -54,7 +55,7 @@ def run(
     for phase in NAMES[1 : NAMES.index(stop_after) + 1]:
         if phase in ("agent", "task", "placed"):
             for step in passes(phase, compilation.settings):
-                step.apply(ctx, compilation.module)
+                _apply(step, ctx, compilation.module)
             compilation.solve_seconds = ctx.solve_seconds
             verify(compilation.module)
             check_legality(compilation.module, phase)
@@ -79,8 +80,21 @@ def verify(module: ModuleOp) -> None:
     try:
         module.verify()
     except VerifyException as error:
-        at = next((note for op in module.walk() if op.name in str(error) and (note := span(op))), None)
-        raise Refused(Diagnostic("illegal-op", str(error).splitlines()[0], at)) from error
+        raise _illegal(module, error) from error
+
+
+def _apply(step: ModulePass, ctx: AgentcContext, module: ModuleOp) -> None:
+    """What no op can verify alone, such as a call of a model that nobody defined, a pass sees when it looks it up."""
+    try:
+        step.apply(ctx, module)
+    except VerifyException as error:
+        raise _illegal(module, error) from error
+
+
+def _illegal(module: ModuleOp, error: VerifyException) -> Refused:
+    message = str(error).splitlines()[0]
+    at = next((note for op in module.walk() if op.name in message and (note := span(op))), None)
+    return Refused(Diagnostic("illegal-op", message, at))
 
 
 def lower_kernels(compilation: Compilation) -> None:

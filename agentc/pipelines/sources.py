@@ -44,7 +44,7 @@ def make_relative(module: ModuleOp, home: Path) -> None:
 
 
 def _relative(file: str, home: Path) -> str:
-    path = Path(os.path.relpath(file, home))
+    path = Path(os.path.relpath(file or ".", home))
     return path.name if ".." in path.parts else path.as_posix()
 
 

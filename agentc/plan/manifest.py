@@ -59,6 +59,17 @@ class Manifest:
         except TypeError as problem:
             raise ValueError(f"the manifest is malformed: {problem}") from problem
 
+    def __post_init__(self) -> None:
+        """Raises ValueError: a file's path, kind, checksum, … is no text."""
+        for row in self.files:
+            wrong = [name for name in ("path", "kind", "target", "of", "sha256", "note") if not _is_text(row, name)]
+            if wrong:
+                raise ValueError(f"the manifest is malformed: `{wrong[0]}` of a file is `{getattr(row, wrong[0])}`")
+
+
+def _is_text(row: ManifestFile, name: str) -> bool:
+    return isinstance(getattr(row, name), str)
+
 
 def _row(row: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in row.items() if key != "note" or value}

@@ -20,6 +20,10 @@ UPSTREAM = ("affine", "arith", "bufferization", "func", "gpu", "linalg", "llvm",
 """Dialects that kernels may be written in."""
 
 
+_BEYOND_THE_PARSER = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError)
+"""What xDSL's parser raises on text that nobody printed: numbers out of range, attributes of another kind."""
+
+
 @dataclass(frozen=True)
 class Build:
     """A build on disk."""
@@ -75,7 +79,7 @@ def parse(text: str, name: str = "<text>") -> ModuleOp:
         module.verify()
     except ParseError as error:
         raise _unreadable(name, error.msg, _place(error, name)) from error
-    except (VerifyException, RecursionError, ValueError) as error:
+    except (VerifyException, RecursionError, ValueError, *_BEYOND_THE_PARSER) as error:
         raise _unreadable(name, str(error)) from error
     return module
 

@@ -45,6 +45,7 @@ def execute(
     *,
     bind: Sequence[str] = (),
     state: Path | None = None,
+    session: str = "",
     seed: int = 0,
     timeout: float | None = None,
     files: Path | None = None,
@@ -52,7 +53,8 @@ def execute(
 ) -> Outcome:
     """Open a build and answer one request.
 
-    ``bind``: ``MODEL=URL`` each. ``files``: where sound and pictures go. ``stream`` is shown words as they come.
+    ``bind``: ``MODEL=URL`` each. ``session`` names the conversation whose memories are meant.
+    ``files``: where sound and pictures go. ``stream`` is shown words as they come.
 
     Raises:
         Refused: ``bad-binding``, and as ``load`` and ``Program.run``; ``unwritable-path`` for ``files``.
@@ -62,7 +64,7 @@ def execute(
     bound = _bindings(bind)
     with load(build, state=state) as program:
         listener = streamer(stream) if stream is not None else None
-        result = program.run(request, bind=bound, on_event=listener, seed=seed, timeout=timeout)
+        result = program.run(request, bind=bound, on_event=listener, seed=seed, timeout=timeout, session=session)
     try:
         outputs = result.as_json(files)
     except OSError as error:

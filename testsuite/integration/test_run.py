@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from runtime_sample import SHAPE, SPECS, FakeEngines, graph, program, write_build
 
+from agentc.cli import main
 from agentc.plan.models import ModelShape
 from agentc.runtime import execute, load
 from agentc.runtime.build import open_build
@@ -354,3 +355,31 @@ def test_failure_in_a_loop_ends_the_run_and_its_siblings(tmp_path: Path) -> None
     with pytest.raises(Refused, match="bad item") as refused:
         agent.run({"l": ["a", "bad", "c", "d"]})
     assert refused.value.diagnostics[0].notes == ("in `each.ask` (llm.call)",)
+
+
+TALK = """
+memory.spec @log kind "log" documents 0 dimension 0
+agent.graph entry @sample {
+  %q = agent.input "q" : !agent.text
+  %before = memory.load @log() : () -> !agent.text
+  memory.observe @log(%q) : !agent.text
+  agent.output ["before"](%before) : !agent.text
+}"""
+
+
+def test_a_conversation_goes_on_in_the_next_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By the command line, each run opening the build anew."""
+    build = write_build(tmp_path / "b", TALK)
+
+    def say(text: str, *options: str) -> Any:
+        request = json.dumps({"q": text})
+        state = str(tmp_path / "state")
+        assert main(["run", str(build), "--input", request, "--state", state, "--format", "json", *options]) == 0
+        return json.loads(capsys.readouterr().out)["outputs"]["before"]
+
+    assert say("one", "--session", "ann") in (None, "")
+    assert say("two", "--session", "ann") == "one"
+    assert say("three", "--session", "bob") in (None, "")
+    assert say("four") in (None, "")
+    assert say("five") == "four"
+    assert say("six", "--session", "ann") == "one\ntwo"

@@ -61,7 +61,7 @@ class Stores:
         elif isinstance(store, LogStore):
             store.append(session, [value], _key(keys))
         else:
-            store.store(session, _key(keys) if keys else session, value)
+            store.store(session, _key(keys) if keys else None, value)
 
     def observe(self, name: str, values: Sequence[Any], session: str) -> None:
         """Append an episode.
@@ -75,7 +75,7 @@ class Stores:
         elif isinstance(store, VectorStore):
             store.add(_passages("\n".join(map(as_text, values)), None))
         else:
-            store.store(session, session, list(values))
+            store.store(session, None, list(values))
 
     def search(self, name: str, query: Any, k: int) -> list[dict[str, Any]]:
         """The ``k`` nearest documents.

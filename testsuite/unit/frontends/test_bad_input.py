@@ -222,3 +222,24 @@ def test_the_manual_tells_the_truth(example: manual.Example) -> None:
     except Refused as refused:
         found = refused.diagnostics
     assert {d.slug for d in found} == {example.slug}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("layers = 32 : i64", f"layers = {'9' * 20} : i64"), ("layers = 32", "layers = nan"), ('"decoder"', "3 : i64")],
+)
+def test_ir_that_nobody_printed(tmp_path: Path, old: str, new: str) -> None:
+    text = str(yaml.lower(yaml.define(parse_yaml(nodes("a: {llm: mind, in: q}"), "agent.yaml"), tmp_path)))
+    assert old in text
+    (tmp_path / "a.mlir").write_text(text.replace(old, new))
+    with pytest.raises(Refused) as refused:
+        frontends.load(tmp_path / "a.mlir")
+    assert [found.slug for found in refused.value.diagnostics] == ["unreadable-ir"]
+
+
+def test_a_call_of_nobody_is_refused_with_its_place(tmp_path: Path) -> None:
+    from agentc import api
+
+    text = str(yaml.lower(yaml.define(parse_yaml(nodes("a: {llm: mind, in: q}"), "agent.yaml"), tmp_path)))
+    (tmp_path / "a.mlir").write_text(text.replace("llm.call @mind", "llm.call @nobody"))
+    assert [found.slug for found in api.check(tmp_path / "a.mlir")] == ["illegal-op"]

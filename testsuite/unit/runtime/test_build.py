@@ -62,6 +62,22 @@ def test_unreadable_ir(tmp_path: Path, text: str, words: str) -> None:
     assert refused.value.diagnostics[0].slug == "unreadable-ir" and words in str(refused.value)
 
 
+@pytest.mark.parametrize("row", ["path: null", "path: [1]", "sha256: 3", "sha256: null", "kind: {}"])
+def test_manifest_of_other_types(tmp_path: Path, row: str) -> None:
+    build = write_build(tmp_path, TEXT)
+    lines = (build / "manifest.yaml").read_text().splitlines()
+    key = row.partition(":")[0]
+    changed = [line[: line.index(key)] + row if line.lstrip(" -").startswith(f"{key}:") else line for line in lines]
+    assert changed != lines
+    (build / "manifest.yaml").write_text("\n".join(changed))
+    assert slugs(build) == ["not-a-build"]
+
+
+def test_numbers_out_of_range(tmp_path: Path) -> None:
+    spec = SPECS.replace("layers = 2 : i64", f"layers = {'9' * 20} : i64").replace("agent.graph", "x.graph")
+    assert slugs(write_build(tmp_path, spec + TEXT)) == ["unreadable-ir"]
+
+
 def test_state_lies_outside_of_the_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home"))
     one, two = load(write_build(tmp_path / "one", TEXT)), load(write_build(tmp_path / "two", TEXT))

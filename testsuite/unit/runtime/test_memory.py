@@ -142,3 +142,32 @@ def test_hash_embedding_puts_like_texts_near() -> None:
     assert cat @ cats > 0.2 > abs(cat @ sun)
     assert np.isclose(np.linalg.norm(cat), 1)
     assert np.array_equal(HashEmbedding(16).embed([""]), np.zeros((1, 16), np.float32))
+
+
+def test_values_without_a_key_are_of_their_conversation(tmp_path: Path) -> None:
+    store = KeyValueStore(tmp_path / "k.sqlite")
+    store.store("ann", None, "tea")
+    store.store("bob", None, "coffee")
+    store.store("ann", None, "milk")
+    store.store("bob", "ann", "a key that is called as a conversation")
+    assert store.load_session("ann") == ["milk"]
+    assert store.load_session("bob") == ["coffee", "a key that is called as a conversation"]
+    assert store.load("") is None
+
+
+def test_keys_are_of_all_conversations(tmp_path: Path) -> None:
+    store = KeyValueStore(tmp_path / "k.sqlite")
+    store.store("ann", "drink", "tea")
+    store.store("bob", "drink", "coffee")
+    assert store.load("drink") == "coffee"
+    assert store.load_session("ann") == []
+
+
+@pytest.mark.parametrize("odd", ["\ud800", "\0", "", "a" * 100_000, "' OR 1=1 --"])
+def test_odd_keys_and_conversations(tmp_path: Path, odd: str) -> None:
+    store, log = KeyValueStore(tmp_path / "k.sqlite"), LogStore(tmp_path / "l.sqlite")
+    kept = odd.encode(errors="replace").decode()
+    store.store(odd, f"x{odd}", odd)
+    log.append(odd, [odd], f"x{odd}")
+    assert store.load(f"x{odd}") == kept and log.load(f"x{odd}") == [[kept]]
+    assert log.load_session(odd) == [[kept]] and log.load_session("other") == []
