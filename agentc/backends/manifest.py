@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import yaml
 from xdsl.dialects.builtin import ModuleOp
 
 from agentc.dialects.agent import GraphOp
@@ -14,6 +13,7 @@ from agentc.dialects.place import FleetOp, PlanOp, assignment
 from agentc.plan.artifacts import Artifact
 from agentc.plan.manifest import Manifest, ManifestFile
 from agentc.plan.placement import PlanSummary
+from agentc.support import yaml_text
 
 NAME = "manifest.yaml"
 
@@ -21,7 +21,7 @@ NAME = "manifest.yaml"
 def write(module: ModuleOp, out: Path, artifacts: Iterable[Artifact]) -> Manifest:
     """Write the manifest of the build below ``out``, whose other files are all there."""
     manifest = describe(module, [_file(out, artifact) for artifact in artifacts])
-    text = yaml.safe_dump(manifest.payload(), sort_keys=False, allow_unicode=True, width=120)
+    text = yaml_text.dump([manifest.payload()])
     (out / NAME).write_text(text, encoding="utf-8", newline="\n")
     return manifest
 

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib import resources
 from typing import Any, Literal
+
+from agentc.support.yaml_text import table
 
 Phase = Literal["prefill", "decode", "other"]
 
@@ -47,13 +48,8 @@ def mixed(compute: Efficiency, memory: Efficiency) -> Efficiency:
     return replace(compute, memory=memory.memory, calibrated=compute.calibrated and memory.calibrated)
 
 
-@cache
 def _table() -> dict[str, Any]:
-    import yaml
-
-    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    text = resources.files("agentc.cost").joinpath("data", "efficiency.yaml").read_text(encoding="utf-8")
-    return yaml.load(text, Loader=loader)
+    return table("agentc.cost", "efficiency")
 
 
 def _row(family: str, phase: str, precision: str) -> tuple[dict[str, Any], bool]:

@@ -104,8 +104,10 @@ def open_build(folder: Path) -> Build:
 def _read(path: Path) -> Manifest:
     import yaml
 
+    from agentc.support import yaml_text
+
     try:
-        data: object = yaml.load(path.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        data: object = yaml_text.load(path.read_text(encoding="utf-8"))
         return Manifest.read(cast(dict[str, Any], data))
     except (OSError, UnicodeDecodeError, AttributeError, ValueError, yaml.YAMLError) as error:
         raise _no_manifest(str(error).splitlines()[0]) from error

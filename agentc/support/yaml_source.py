@@ -13,11 +13,11 @@ import yaml
 
 from agentc.support.diagnostics import Diagnostics, Refused, Span, shortened
 from agentc.support.yaml_nodes import Composer, Node, mark_span, node_span
+from agentc.support.yaml_text import LOADER
 
 MAX_BYTES = 10_000_000
 
 _parse = cast(Callable[..., Iterator[yaml.Event]], yaml.parse)  # pyright: ignore[reportUnknownMemberType]
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufeff\uff00-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -89,7 +89,7 @@ def parse_yaml(text: str | bytes, file: str = "<text>") -> Document:
 
 def _compose(text: str, file: str, found: Diagnostics) -> Node | None:
     try:
-        root = Composer(file, found).compose(_parse(text, Loader=_LOADER))
+        root = Composer(file, found).compose(_parse(text, Loader=LOADER))
     except yaml.MarkedYAMLError as problem:
         found.error("yaml-syntax", _why(problem), _problem_span(file, problem))
         raise Refused(*found) from problem

@@ -6,12 +6,11 @@ Tools, memories and kernels run in agentc's own runtime and get no file of their
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from agentc.backends.kubernetes.pools import EnginePool, engine_pools
 from agentc.backends.kubernetes.resources import deployment, service
 from agentc.backends.request import Request
 from agentc.plan.artifacts import Artifact
+from agentc.support import yaml_text
 
 FOLDER = "deploy/kubernetes"
 
@@ -53,5 +52,5 @@ def pool_header(pool: EnginePool) -> str:
 
 
 def _write(path: Path, header: str, documents: list[dict[str, Any]]) -> None:
-    text = yaml.safe_dump_all(documents, sort_keys=False, explicit_start=False, width=120)
+    text = yaml_text.dump(documents)
     path.write_text(header + text, encoding="utf-8", newline="\n")
