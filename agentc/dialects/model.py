@@ -71,7 +71,8 @@ class SpecOp(IRDLOperation):
     weights = opt_prop_def(DictionaryAttr)
     """`package` or `path` of real weights; without it the artifacts hold a seeded stand-in."""
     hosted = opt_prop_def(DictionaryAttr)
-    """A hosted API: `usd_per_input_token`, `usd_per_output_token`, `ttft_seconds`, `tokens_per_second`."""
+    """A hosted API: `usd_per_input_token`, `usd_per_output_token`, `ttft_seconds`, `tokens_per_second`,
+    `requests_per_minute`, `tokens_per_minute`."""
 
     irdl_options = (ParsePropInAttrDict(),)
     traits = traits_def(SymbolOpInterface())

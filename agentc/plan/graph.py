@@ -53,6 +53,10 @@ class Hosted:
     ttft_seconds: float = 0.0
     tokens_per_second: float = 0.0
     """Of one answer; 0: the whole answer comes at once."""
+    requests_per_minute: float = 0.0
+    """Calls that the interface takes from us; 0: no limit is known."""
+    tokens_per_minute: float = 0.0
+    """Tokens, in and out; 0: no limit is known."""
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,8 @@ def _figures(facts: Facts) -> Iterator[str]:
     if summary.sunk_usd_per_hour:
         yield f"  sunk         {format_usd(summary.sunk_usd_per_hour)}/h of devices held is paid off and not counted"
     if energy := energy_line(summary):
-        yield f"  energy       {energy}"
+        aside = "; hosted models aside" if any(task.on.mode == "hosted" for task in facts.tasks) else ""
+        yield f"  energy       {energy}{aside}"
     limits = {limit.metric: limit for limit in facts.limits}
     for metric, label in LABELS.items():
         value = facts.value(metric)

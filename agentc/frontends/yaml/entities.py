@@ -145,6 +145,8 @@ def _hosted(stated: "Hosted") -> dict[str, float]:
         "usd_per_output_token": stated.usd_per_million_output_tokens / 1e6,
         "ttft_seconds": float(ttft),
         "tokens_per_second": float(stated.tokens_per_second or defaults.HOSTED_TOKENS_PER_SECOND),
+        **({"requests_per_minute": float(stated.requests_per_minute)} if stated.requests_per_minute else {}),
+        **({"tokens_per_minute": float(stated.tokens_per_minute)} if stated.tokens_per_minute else {}),
     }
 
 

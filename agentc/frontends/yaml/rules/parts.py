@@ -141,6 +141,8 @@ class Hosted(Part):
     usd_per_million_output_tokens: Amount = 0.0
     ttft_ms: Positive | None = Field(default=None, description="time to its first token")
     tokens_per_second: Positive | None = Field(default=None, description="how fast it streams")
+    requests_per_minute: Positive | None = Field(default=None, description="calls that it takes from us")
+    tokens_per_minute: Positive | None = Field(default=None, description="tokens that it takes and gives, likewise")
 
 
 class Model(Part):
