@@ -7,7 +7,7 @@ budgets are counts, so that the same plan gives the same alternatives.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from agentc.plan.placement import Alternative, PlacementProblem, PlacementSolution, Verdict
 from agentc.solve import presolve
@@ -18,11 +18,12 @@ from agentc.solve.heuristic import closure, improve
 from agentc.solve.highs import Result
 from agentc.solve.milp import Model, Shape, build, share, typical_cost
 from agentc.solve.presolve import Reduced
-from agentc.solve.state import State
+from agentc.solve.state import Moves, Score, State
 from agentc.solve.tables import Tables, tabulate
 
 EXACT_TASKS = 30
-"""Up to so many tasks the rest of the plan is optimized around the forced task; beyond, it stays as it is."""
+"""Up to so many tasks the rest of the plan is optimized around the forced task; beyond, it stays as it is, but for what
+is chosen together with the task, and the difference is told as the most that it would be."""
 
 PROOFS = 10
 """Runs of the MILP, those without any placement first, then the widest gaps."""
@@ -45,18 +46,25 @@ class _Forced:
     device: str
     options: list[int]
     """Possible there; empty where presolve ruled all of them out."""
+    option: int = -1
+    """The best of them; -1 where none can be chosen."""
+    score: Score | None = None
+    """Of the best placement found."""
     state: State | None = None
+    """That placement; none where it is the plan with some moves."""
+    moves: Moves = field(default_factory=dict[int, int])
     bound: float = -math.inf
     """Proven, of the objective; infinite: proven to be infeasible."""
 
-    @property
-    def value(self) -> float:
-        return math.inf if self.state is None or self.late else self.state.score().objective
+    def offer(self, score: Score, moves: Moves, state: State | None = None) -> None:
+        """Keep a placement, by ``moves`` from the plan or as a ``state`` of its own, if none is better."""
+        if self.score is None or score.beats(self.score):
+            self.score, self.moves, self.state = score, moves, state
+            self.option = moves[self.task] if state is None else state.picked[self.task]
 
     @property
-    def late(self) -> bool:
-        """The best placement found breaks a demand."""
-        return self.state is not None and self.state.score().violation > 0
+    def value(self) -> float:
+        return math.inf if self.score is None or self.score.violation > 0 else self.score.objective
 
     @property
     def gap(self) -> float:
@@ -88,10 +96,11 @@ def alternatives(problem: PlacementProblem, solution: PlacementSolution) -> Mapp
         _search(each, plan, left)
     if tables.size <= EXACT_TASKS:
         _prove(tables, left, plan, [f for f in forced if f.options])
-    return {
-        tables.name(t): tuple(_tell(tables, left, plan, f, unit) for f in forced if f.task == t)
-        for t in range(tables.size)
-    }
+    planned = evaluate(problem, solution.choice).usd_per_hour
+    told: dict[str, list[Alternative]] = {tables.name(t): [] for t in range(tables.size)}
+    for each in forced:
+        told[tables.name(each.task)].append(_tell(tables, left, plan, planned, each, unit))
+    return {name: tuple(rows) for name, rows in told.items()}
 
 
 def _picked(tables: Tables, solution: PlacementSolution) -> list[int]:
@@ -116,14 +125,24 @@ def _search(forced: _Forced, plan: State, left: Reduced) -> None:
         moves = closure(tables, left, plan.picked, forced.task, o)
         if moves is None:
             continue
+        if _told_by_moves(plan):
+            forced.offer(plan.score_after(moves), moves)
+            continue
         state = State(tables, plan.picked, plan.objective)
         state.apply(moves)
-        if forced.state is None or state.score().beats(forced.state.score()):
-            forced.state = state
+        forced.offer(state.score(), moves, state)
     if forced.state is not None and tables.size <= EXACT_TASKS:
         t = forced.task
         narrowed = Reduced([forced.options if u == t else row for u, row in enumerate(left.alive)])
         improve(forced.state, narrowed, passes=1)
+        forced.score, forced.option = forced.state.score(), forced.state.picked[t]
+
+
+def _told_by_moves(plan: State) -> bool:
+    """What moves change is enough to tell a plan after them: where nothing follows, and the longest path, which is
+    then known only where it is too long, is not counted."""
+    paths = plan.tables.path_bounds()
+    return plan.tables.size > EXACT_TASKS and plan.objective != "latency" and all(bound.usd is None for bound in paths)
 
 
 def _prove(tables: Tables, left: Reduced, plan: State, forced: list[_Forced]) -> None:
@@ -149,8 +168,7 @@ def _prove(tables: Tables, left: Reduced, plan: State, forced: list[_Forced]) ->
         each.bound = max(each.bound, result.bound * scale)
         if result.values:
             state = State(tables, exact.decode(result.values), plan.objective)
-            if each.state is None or state.score().beats(each.state.score()):
-                each.state = state
+            each.offer(state.score(), {}, state)
 
 
 def _aim(model: Model, plan: State) -> float:
@@ -178,15 +196,16 @@ def _run(model: Model, forced: _Forced) -> Result:
     return result
 
 
-def _tell(tables: Tables, left: Reduced, plan: State, forced: _Forced, unit: str) -> Alternative:
-    state = forced.state
-    if state is None or state.score().violation > 0:
-        return _forbidden(tables, left, forced)
-    option = tables.cells[forced.task][state.picked[forced.task]].option
-    figures = evaluate(tables.problem, tables.choice(state.picked))
-    planned = evaluate(tables.problem, tables.choice(plan.picked))
-    delta = figures.usd_per_hour - planned.usd_per_hour
-    mine, theirs = state.score().objective, plan.score().objective
+def _tell(tables: Tables, left: Reduced, plan: State, planned: float, forced: _Forced, unit: str) -> Alternative:
+    """The alternative in words; ``planned`` is the plan's bill in $/hour."""
+    if forced.score is None or forced.score.violation > 0:
+        return _forbidden(tables, left, plan, forced)
+    option = tables.cells[forced.task][forced.option].option
+    if forced.state is None:
+        delta = plan.bill_after(forced.moves) - plan.bill_after({})
+    else:
+        delta = evaluate(tables.problem, tables.choice(forced.state.picked)).usd_per_hour - planned
+    mine, theirs = forced.score.objective, plan.score().objective
     more = mine - theirs
     verdict: Verdict = "equal" if abs(more) <= SAME * max(abs(mine), abs(theirs)) else "dearer"
     if verdict == "dearer" and plan.objective == "latency":
@@ -198,7 +217,7 @@ def _tell(tables: Tables, left: Reduced, plan: State, forced: _Forced, unit: str
         why=_why(plan, more, delta, verdict, unit, exact=forced.gap <= CLOSE),
         seconds=option.seconds,
         usd_per_hour_delta=delta,
-        usd_per_request=_own_cost(tables, forced.task, state.picked[forced.task]),
+        usd_per_request=_own_cost(tables, forced.task, forced.option),
     )
 
 
@@ -221,13 +240,13 @@ def _own_cost(tables: Tables, t: int, o: int) -> float:
     return share(tables, t, o) / (3600.0 * tables.problem.requests_per_second)
 
 
-def _forbidden(tables: Tables, left: Reduced, forced: _Forced) -> Alternative:
+def _forbidden(tables: Tables, left: Reduced, plan: State, forced: _Forced) -> Alternative:
     """The best option there, by what rules it out."""
     t = forced.task
     there = [o for o, cell in enumerate(tables.cells[t]) if cell.option.device == forced.device]
-    if forced.state is not None and forced.state.picked[t] in there:
-        option = forced.state.picked[t]
-        why = _broken(tables, forced.state, proven=forced.bound == math.inf)
+    if forced.option in there:
+        option = forced.option
+        why = _broken(tables, plan, forced)
     else:
         option = min(there, key=lambda o: (tables.cells[t][o].seconds, o))
         why = left.reasons.get((t, option), "its options go together with options that cannot be chosen")
@@ -241,10 +260,13 @@ def _forbidden(tables: Tables, left: Reduced, forced: _Forced) -> Alternative:
     )
 
 
-def _broken(tables: Tables, state: State, *, proven: bool) -> str:
-    broken = evaluate(tables.problem, tables.choice(state.picked)).violations
+def _broken(tables: Tables, plan: State, forced: _Forced) -> str:
+    if forced.state is None:
+        broken = plan.broken_after(forced.moves)
+    else:
+        broken = evaluate(tables.problem, tables.choice(forced.state.picked)).violations
     told = "; ".join(_violation(v) for v in broken[:2])
-    return told if proven else f"{told} in the best plan that was found"
+    return told if forced.bound == math.inf else f"{told} in the best plan that was found"
 
 
 def _violation(violation: Violation) -> str:

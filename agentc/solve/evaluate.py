@@ -99,7 +99,8 @@ def evaluate(problem: PlacementProblem, choice: Mapping[str, str]) -> Evaluation
     devices = _devices(problem, replicas)
     hops = _hops(problem, chosen)
     end_to_end, path = _longest_path(problem, chosen, hops)
-    values = tuple(_metric(problem, deadline, chosen, hops, end_to_end) for deadline in problem.deadlines)
+    leaving = _leaving(problem, hops)
+    values = tuple(_metric(problem, deadline, chosen, hops, leaving, end_to_end) for deadline in problem.deadlines)
     hourly = SECONDS_PER_HOUR * problem.requests_per_second
     dollars = _rent(problem, replicas) + hourly * _usd_per_request(problem, chosen, hops)
     return Evaluation(
@@ -139,7 +140,13 @@ def evaluate(problem: PlacementProblem, choice: Mapping[str, str]) -> Evaluation
 
 
 def _chosen(problem: PlacementProblem, choice: Mapping[str, str]) -> dict[str, Option]:
-    return {task.name: o for task in problem.tasks for o in task.options if choice.get(task.name) == o.name}
+    found: dict[str, Option] = {}
+    for task in problem.tasks:
+        name = choice.get(task.name)
+        option = next((o for o in task.options if o.name == name), None)
+        if option is not None:
+            found[task.name] = option
+    return found
 
 
 def _replicas(problem: PlacementProblem, chosen: Mapping[str, Option]) -> dict[str, int]:
@@ -218,11 +225,20 @@ def _walk_back(last: str, before: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(reversed(path))
 
 
+def _leaving(problem: PlacementProblem, hops: Mapping[int, Hop]) -> dict[str, list[int]]:
+    """Task -> the edges with a hop that leave it."""
+    found: dict[str, list[int]] = {}
+    for number in hops:
+        found.setdefault(problem.edges[number].src, []).append(number)
+    return found
+
+
 def _metric(
     problem: PlacementProblem,
     deadline: Deadline,
     chosen: Mapping[str, Option],
     hops: Mapping[int, Hop],
+    leaving: Mapping[str, list[int]],
     end_to_end: float,
 ) -> float:
     if deadline.metric == "end_to_end":
@@ -230,9 +246,10 @@ def _metric(
     members = set(deadline.tasks)
     parts = [chosen[name].metrics.get(deadline.metric, 0.0) for name in deadline.tasks if name in chosen]
     between = [
-        hop.seconds
-        for number, hop in hops.items()
-        if problem.edges[number].src in members and problem.edges[number].dst in members
+        hops[number].seconds
+        for name in members
+        for number in leaving.get(name, ())
+        if problem.edges[number].dst in members
     ]
     return math.fsum([*parts, *between])
 

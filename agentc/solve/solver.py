@@ -2,11 +2,13 @@
 
 The road: drop what cannot or need not be chosen; find a good choice; give both to HiGHS. What HiGHS
 answers is evaluated in plain arithmetic. Where rounding made the two differ the choice is cut off and
-HiGHS runs again, so that the reported figures, and the proof, are the evaluator's.
+HiGHS runs again, so that the reported figures, and the proof, are the evaluator's. Large problems go by a
+relaxation first, which leaves out what seldom binds: where its choice keeps everything, that is the answer.
 """
 
 import math
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from agentc.plan.placement import Objective, PlacementProblem, PlacementSolution
@@ -17,14 +19,21 @@ from agentc.solve.evaluate import evaluate
 from agentc.solve.heuristic import hasten, heuristic, improve
 from agentc.solve.milp import Model, Shape, build, share, typical_cost
 from agentc.solve.presolve import Reduced
+from agentc.solve.relaxation import relax
 from agentc.solve.state import Score, State
-from agentc.solve.tables import Tables, tabulate
+from agentc.solve.tables import NO_POOL, Tables, tabulate
 
 CUTS = 20
 """Choices that are cut off for rounding before the proof is left open."""
 
 HEURISTIC_SHARE = 0.4
 """Of the time limit, for the first choice; only problems of thousands of options take so long."""
+
+RELAXED_SHARE = 0.5
+"""Of the time limit, for the relaxation."""
+
+REPAIRS = 3
+"""Sweeps over what the relaxation leaves, where its choice breaks a demand."""
 
 LAZY_TASKS = 60
 """From so many tasks the end-to-end deadline is first left out: where it is loose, that already is the answer."""
@@ -88,20 +97,60 @@ def solve(
     started = time.perf_counter()
     problem = weighed(problem)
     tables = tabulate(problem)
-    left = presolve.reduce(tables)
+    left = presolve.possible(tables)
     if any(not row for row in left.alive):
         return _infeasible(problem, started, proven=True, reasons=reasons)
-    first = heuristic(tables, left, problem.objective, until=started + HEURISTIC_SHARE * time_limit)
     bound = _plain_bound(tables, left, problem.objective)
     search = _Search(tables, left, problem.objective, None, bound, gap, started + time_limit, time_limit)
-    search.offer(first.picked)
-    proven = search.closed() or _prove(search)
+    if problem.objective == "cost" and tables.size >= LAZY_TASKS:
+        _relax(search)
+    proven = search.bound == math.inf or search.closed() or _seek(search)
     if search.best is None:
         return _infeasible(problem, started, proven=proven, reasons=reasons)
     if problem.objective != "cost":
         _least_cost(search)
     _polish(search)
     return _answer(search, started)
+
+
+def _relax(search: _Search) -> None:
+    """Bound the cost by a relaxation, and take its choice, made faster where that costs nothing, if it keeps the rest.
+
+    A bound of infinity says that nothing is feasible.
+    """
+    tables, left = search.tables, search.left
+    until = time.perf_counter() + RELAXED_SHARE * search.seconds_left
+    found = relax(tables, left, gap=search.gap, until=until)
+    search.bound = max(search.bound, found.bound)
+    if found.picked is None:
+        return
+    state = search.offer(found.picked)
+    state.until = until
+    if state.score().violation > 0:
+        near = _within_pools(tables, left, found.pools)
+        hasten(state, near)
+        improve(state, near, passes=REPAIRS)
+    improve(state, _within_pools(tables, left, state.totals.users.keys()), passes=1)
+    search.offer(state.picked)
+
+
+def _within_pools(tables: Tables, left: Reduced, pools: Collection[int]) -> Reduced:
+    """Only the options in ``pools``, and those that need none."""
+    return Reduced(
+        [
+            [o for o in row if (p := tables.cells[t][o].pool) == NO_POOL or p in pools]
+            for t, row in enumerate(left.alive)
+        ]
+    )
+
+
+def _seek(search: _Search) -> bool:
+    """The road for what the relaxation has not settled. True where the question is settled now."""
+    tables, left = search.tables, search.left
+    presolve.drop_dominated(tables, left)
+    until = time.perf_counter() + HEURISTIC_SHARE * search.seconds_left
+    search.offer(heuristic(tables, left, search.objective, until=until).picked)
+    return search.closed() or _prove(search)
 
 
 def _plain_bound(tables: Tables, left: Reduced, objective: Objective) -> float:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from agentc.plan.placement import Objective
-from agentc.solve.evaluate import TOLERANCE, replicas_for
+from agentc.solve.evaluate import TOLERANCE, Violation, over, replicas_for
 from agentc.solve.presolve import heads_and_tails
 from agentc.solve.tables import NO_POOL, Tables
 
@@ -219,6 +219,31 @@ class State:
         """Of the choice after ``moves``, as exact as ``longest_after``."""
         return self._score(self._after(moves), self.longest_after(moves))
 
+    def bill_after(self, moves: Moves) -> float:
+        """$/hour after ``moves``, without penalties."""
+        totals = self._after(moves)
+        return totals.usd + self._rent(totals)
+
+    def broken_after(self, moves: Moves) -> tuple[Violation, ...]:
+        """The demands that the choice after ``moves`` breaks, as ``evaluate`` tells them, from a choice that keeps all.
+
+        Of links it names those of tasks that move.
+        """
+        totals, longest = self._after(moves), self.longest_after(moves)
+        links = self.tables.links
+        gaps = [links[n] for n in sorted(self._touched(moves)) if self._pair(n, moves) not in links[n].carries]
+        name, stock = self.tables.name, self.tables.problem.stock
+        values = [
+            longest if bound.on_path else seconds
+            for bound, seconds in zip(self.tables.bounds, totals.seconds, strict=True)
+        ]
+        late = [(b, v) for b, v in zip(self.tables.bounds, values, strict=True) if b.usd is None and over(v, b.limit)]
+        return (
+            *(Violation("link", f"{name(link.src)} -> {name(link.dst)}") for link in gaps),
+            *(Violation("deadline", bound.metric, value, bound.limit) for bound, value in late),
+            *(Violation("stock", d, n, stock[d]) for d, n in self._held(totals).items() if n > stock.get(d, n)),
+        )
+
     def better_after(self, moves: Moves, least: Score) -> Score | None:
         """``score_after(moves)`` if that beats ``least``; most moves are seen to be worse by a part of it."""
         if not self._may_beat(moves, least):
@@ -315,17 +340,21 @@ class State:
         stock = self.tables.problem.stock
         if not stock:
             return 0.0
+        return sum(
+            (count - stock[device]) / max(1, stock[device])
+            for device, count in self._held(totals).items()
+            if count > stock.get(device, count)
+        )
+
+    def _held(self, totals: Totals) -> dict[str, int]:
+        """Device class -> devices after a change."""
         held: dict[str, int] = {}
         load = self.totals.load | totals.load
         for p, users in (self.totals.users | totals.users).items():
             if users > 0:
                 pool = self.tables.pools[p]
                 held[pool.device] = held.get(pool.device, 0) + pool.devices * replicas_for(load[p])
-        return sum(
-            (count - stock[device]) / max(1, stock[device])
-            for device, count in held.items()
-            if count > stock.get(device, count)
-        )
+        return held
 
     # Changes.
 

@@ -1,0 +1,321 @@
+"""Pools and work alone: a relaxation of large problems that is small, bounds their cost, and often is their answer.
+
+Of an agent with hundreds of calls many are alike, most of the options stand in pools that nothing needs, and few of
+the demands bind. So three things are done at once, none of which can miss the best cost:
+
+* demands that the answer keeps anyway are left out, and put back when it breaks them: stock, and deadlines that add
+  up; the end-to-end time and what hops charge stay out, so that the cost is a lower bound;
+* tasks that share their options are counted, not told apart;
+* pools that another makes needless are dropped (see ``_makes_needless``), and what shares no pool is solved apart.
+"""
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from agentc.solve.bundles import Kind, Slot, Unions, bundles, kinds_of
+from agentc.solve.evaluate import evaluate
+from agentc.solve.highs import INF, Program
+from agentc.solve.milp import COST_SCALE, LARGE_LOAD, typical_cost
+from agentc.solve.presolve import Reduced
+from agentc.solve.tables import NO_POOL, Cell, Tables
+
+WHOLE = 4000
+"""Up to so many columns of a part, tasks are counted in whole numbers; beyond, parts of tasks are rounded."""
+
+STRONG = 6000
+"""Up to so many columns of a part each kind of task says by itself that the pools it uses must be there."""
+
+ROUNDS = 6
+"""Times that broken demands are put back."""
+
+
+@dataclass(frozen=True)
+class Relaxed:
+    """What the relaxation found."""
+
+    bound: float
+    """$/hour that every placement costs at least; minus infinity where time ran out."""
+    picked: list[int] | None = None
+    """A choice, which keeps the demands that were put back, and may break others."""
+    pools: frozenset[int] = frozenset()
+    """The pools that nothing makes needless."""
+
+
+@dataclass
+class _Demands:
+    """What has been put back."""
+
+    scarce: set[str] = field(default_factory=set[str])
+    """Device classes whose stock counts."""
+    timed: bool = False
+    """Deadlines that add up count."""
+
+
+def relax(tables: Tables, left: Reduced, *, gap: float, until: float) -> Relaxed:
+    """A bound of the cost of ``tables`` with what is ``left``, and a choice that comes near it.
+
+    ``gap`` is relative; ``until`` is on the clock of ``time.perf_counter``. Every task must have an option left.
+    """
+    demands, best = _Demands(), Relaxed(-INF)
+    for _ in range(ROUNDS):
+        found = _Relaxation(tables, left, demands).solve(gap, until)
+        best = Relaxed(max(best.bound, found.bound), found.picked or best.picked, found.pools)
+        if found.picked is None or not _put_back(tables, found.picked, demands):
+            break
+    return best
+
+
+def _put_back(tables: Tables, picked: list[int], demands: _Demands) -> bool:
+    """Put back what ``picked`` breaks. False where that is nothing new."""
+    broken = evaluate(tables.problem, tables.choice(picked)).violations
+    scarce = {v.name for v in broken if v.kind == "stock"} - demands.scarce
+    late = not demands.timed and any(v.kind == "deadline" and v.name != "end_to_end" for v in broken)
+    demands.scarce |= scarce
+    demands.timed |= late
+    return bool(scarce) or late
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """An option of a slot, as far as it matters here."""
+
+    option: int
+    cell: Cell
+    company: tuple[int, ...] | None
+    """Members that take the like option in the same pool, all or none; ``None``: cannot be moved to another pool."""
+    seconds: tuple[float, ...]
+    """Of each deadline that counts."""
+
+
+class _Relaxation:
+    """One round: the problem without the demands that are left out."""
+
+    def __init__(self, tables: Tables, left: Reduced, demands: _Demands) -> None:
+        self.tables, self.demands = tables, demands
+        self.kinds = kinds_of(tables, left, bundles(tables, timed=demands.timed), timed=demands.timed)
+        self.unit = typical_cost(tables, left) / COST_SCALE
+        self.ways = {slot: self._ways(kind, slot) for kind in self.kinds for slot in kind.slots}
+        self.serves: dict[int, dict[Slot, list[_Way]]] = {}
+        for slot, ways in self.ways.items():
+            for way in ways:
+                if way.cell.pool != NO_POOL:
+                    self.serves.setdefault(way.cell.pool, {}).setdefault(slot, []).append(way)
+
+    def _ways(self, kind: Kind, slot: Slot) -> list[_Way]:
+        member = slot[1]
+        task = kind.tasks[member]
+        limits = [b for b in kind.limits if member in b.members]
+        return [
+            _Way(
+                o,
+                cell := self.tables.cells[task][o],
+                self._company(kind, member, o),
+                tuple(cell.option.metrics.get(b.metric, 0.0) for b in limits),
+            )
+            for o in kind.options[member]
+        ]
+
+    def _company(self, kind: Kind, member: int, option: int) -> tuple[int, ...] | None:
+        sets = kind.sets_of.get((member, option), ())
+        if not sets:
+            return ()
+        pools = {self.tables.cells[kind.tasks[m]][o].pool for m, o in sets[0]}
+        return tuple(m for m, _ in sets[0]) if len(sets) == 1 and len(pools) == 1 else None
+
+    def solve(self, gap: float, until: float) -> Relaxed:
+        """Each part by itself; what they cost together, and who goes where."""
+        picked = [-1] * self.tables.size
+        bound, kept, known = 0.0, set[int](), True
+        for kinds, pools in self._parts():
+            alive = self._needed(pools)
+            kept.update(alive)
+            part = _Part(self, kinds, alive)
+            seconds = max(0.01, until - time.perf_counter())
+            result = part.program.run(time_limit=seconds, gap=gap / 2)
+            if result.outcome == "infeasible":
+                return Relaxed(INF)
+            bound += result.bound * self.unit
+            known = known and bool(result.values)
+            for kind in kinds if result.values else ():
+                part.spread(kind, result.values, picked)
+        return Relaxed(bound, picked if known else None, frozenset(kept))
+
+    def _parts(self) -> list[tuple[list[Kind], list[int]]]:
+        """Kinds and pools that have nothing to do with the others."""
+        unions: Unions[tuple[str, int | str]] = Unions()
+        for kind in self.kinds:
+            for slot in kind.slots:
+                for way in self.ways[slot]:
+                    if way.cell.pool != NO_POOL:
+                        unions.join(("kind", kind.number), ("pool", way.cell.pool))
+        for pool in self.serves:
+            device = self.tables.pools[pool].device
+            if device in self.demands.scarce:
+                unions.join(("pool", pool), ("device", device))
+        parts: dict[object, tuple[list[Kind], list[int]]] = {}
+        for kind in self.kinds:
+            parts.setdefault(unions.find(("kind", kind.number)), ([], []))[0].append(kind)
+        for pool in sorted(self.serves):
+            parts[unions.find(("pool", pool))][1].append(pool)
+        return list(parts.values())
+
+    def _needed(self, pools: list[int]) -> list[int]:
+        """The pools of ``pools`` that no other of them makes needless; the cheaper, then the first among equals."""
+        order = sorted(pools, key=lambda p: (self.tables.pools[p].usd, p))
+        gone: set[int] = set()
+        for old in reversed(order):
+            if any(new != old and new not in gone and self._makes_needless(new, old) for new in order):
+                gone.add(old)
+        return [pool for pool in pools if pool not in gone]
+
+    def _makes_needless(self, new: int, old: int) -> bool:
+        """Whatever runs in pool ``old`` could as well run in ``new``.
+
+        A replica of ``old`` pays for a whole number ``m`` of ``new``, every option in ``old`` has a like one in
+        ``new`` that takes at most ``m`` times the load, and charges and lasts no more: as ``ceil(x + y) <=
+        ceil(x) + ceil(y)`` and ``ceil(m x) <= m ceil(x)``, all that is in ``old`` moves at no cost.
+        """
+        many = self._worth(new, old)
+        here, there = self.serves[old], self.serves[new]
+        if many < 1 or not here.keys() <= there.keys():
+            return False
+        return all(_covered(way, there[slot], many) for slot, ways in here.items() for way in ways)
+
+    def _worth(self, new: int, old: int) -> float:
+        """Replicas of ``new`` that hold no more than one of ``old``, in money and scarce devices."""
+        one, two = self.tables.pools[new], self.tables.pools[old]
+        if one.usd > two.usd:
+            return 0
+        many = math.floor(two.usd / one.usd * (1 + 1e-12)) if one.usd > 0 else INF
+        if one.device in self.demands.scarce and one.devices > 0:
+            many = min(many, two.devices // one.devices) if one.device == two.device else 0
+        return many
+
+
+def _covered(way: _Way, others: list[_Way], many: float) -> bool:
+    """One of ``others`` can stand in for ``way``; one alone where company has to follow."""
+    if way.company is None:
+        return False
+    like = [other for other in others if other.company == way.company]
+    if way.company and len(like) > 1:
+        return False
+    return any(
+        (many == INF or other.cell.load <= many * way.cell.load)
+        and other.cell.usd <= way.cell.usd
+        and all(mine <= theirs for mine, theirs in zip(other.seconds, way.seconds, strict=True))
+        for other in like
+    )
+
+
+class _Part:
+    """The program of one part: how many tasks of each kind take each option, and how many replicas there are."""
+
+    def __init__(self, whole: _Relaxation, kinds: list[Kind], pools: list[int]) -> None:
+        self.whole, self.tables, self.program = whole, whole.tables, Program()
+        self.kinds, self.alive = kinds, set(pools)
+        self.columns: dict[Slot, dict[int, int]] = {}
+        """Slot -> option -> how many copies take it."""
+        self.money: list[tuple[int, float]] = []
+        self.held: dict[str, list[tuple[int, float]]] = {}
+        ways = {s: [w for w in whole.ways[s] if self._open(w)] for kind in kinds for s in kind.slots}
+        size = sum(map(len, ways.values()))
+        for kind in kinds:
+            self._kind(kind, ways, integer=size <= WHOLE)
+        for pool in pools:
+            self._pool(pool, strong=size <= STRONG)
+        for device, terms in self.held.items():
+            self.program.row(-INF, float(self.tables.problem.stock[device]), terms)
+        self.program.costs(self.money)
+
+    def _open(self, way: _Way) -> bool:
+        return way.cell.pool == NO_POOL or way.cell.pool in self.alive
+
+    def _kind(self, kind: Kind, ways: dict[Slot, list[_Way]], *, integer: bool) -> None:
+        count = float(len(kind.copies))
+        for slot in kind.slots:
+            for way in ways[slot]:
+                column = self.program.column(0.0, count, integer=integer)
+                self.columns.setdefault(slot, {})[way.option] = column
+                self.money.append((column, way.cell.usd / self.whole.unit))
+            self.program.row(count, count, [(column, 1.0) for column in self.columns[slot].values()])
+        for group in kind.sets:
+            columns = [self.columns[kind.number, m].get(o) for m, o in group]
+            there = [column for column in columns if column is not None]
+            for column in there[1:]:
+                self.program.row(0.0, 0.0, [(there[0], 1.0), (column, -1.0)])
+            if len(there) < len(columns):
+                self.program.row(0.0, 0.0, [(column, 1.0) for column in there])
+        for limit in kind.limits:
+            self._limit(kind, ways, limit.metric, limit.members, limit.left * count)
+
+    def _limit(
+        self, kind: Kind, ways: dict[Slot, list[_Way]], metric: str, members: tuple[int, ...], most: float
+    ) -> None:
+        """What all copies may take together is what each may take, times their number."""
+        unit = most if most > 0 else 1.0
+        terms = [
+            (self.columns[slot][way.option], way.cell.option.metrics.get(metric, 0.0) / unit)
+            for slot in kind.slots
+            if slot[1] in members
+            for way in ways[slot]
+        ]
+        self.program.row(-INF, most / unit * (1 + 1e-9), terms)
+
+    def _pool(self, pool: int, *, strong: bool) -> None:
+        row, program = self.tables.pools[pool], self.program
+        serves = self.whole.serves[pool]
+        work = [(self.columns[slot][way.option], way.cell.load) for slot, ways in serves.items() for way in ways]
+        scarce = row.device in self.whole.demands.scarce
+        if row.usd == 0 and not scarce:
+            return
+        count = program.column(0.0, INF, integer=True)
+        self.money.append((count, row.usd / self.whole.unit))
+        if scarce:
+            self.held.setdefault(row.device, []).append((count, float(row.devices)))
+        unit = max(1.0, max(load for _, load in work) / LARGE_LOAD)
+        program.row(0.0, INF, [(count, 1.0 / unit), *((column, -load / unit) for column, load in work)])
+        for slot, ways in serves.items():
+            copies = float(len(self.kind(slot).copies))
+            if strong or min(way.cell.load for way in ways) * copies < 1e-4:
+                terms = [(self.columns[slot][way.option], -1.0) for way in ways]
+                program.row(0.0, INF, [(count, copies), *terms])
+
+    def kind(self, slot: Slot) -> Kind:
+        """The kind that ``slot`` belongs to."""
+        return self.whole.kinds[slot[0]]
+
+    def spread(self, kind: Kind, values: Sequence[float], picked: list[int]) -> None:
+        """Give every copy of ``kind`` its options, as often as ``values`` say; parts of copies are rounded."""
+        taken: list[dict[int, int]] = [{} for _ in kind.copies]
+        for slot in kind.slots:
+            free = [copy for copy in taken if slot[1] not in copy]
+            for copy, option in zip(free, self._deal(kind, slot, values, len(free)), strict=True):
+                copy[slot[1]] = option
+                for group in kind.sets_of.get((slot[1], option), ()):
+                    copy.update(group)
+        for copy, tasks in zip(taken, kind.copies, strict=True):
+            for member, option in copy.items():
+                picked[tasks[member]] = option
+
+    def _deal(self, kind: Kind, slot: Slot, values: Sequence[float], count: int) -> Iterator[int]:
+        """Options for ``count`` copies, those that go with an earlier member left out; slow with fast ones."""
+        member = slot[1]
+        parts = {option: values[column] for option, column in self.columns[slot].items()}
+        led = {o for o in parts if any(m < member for group in kind.sets_of.get((member, o), ()) for m, _ in group)}
+        alone = {option: part for option, part in parts.items() if option not in led} or parts
+        order = sorted(alone, key=lambda o: (self._seconds(kind, member, o) * (-1 if member == 0 else 1), o))
+        total = sum(alone.values())
+        done, until = 0, 0.0
+        for option in order:
+            until += alone[option] * count / total if total > 0 else 0.0
+            while done < count and done + 0.5 <= until + 1e-6:
+                done += 1
+                yield option
+        while done < count:
+            done += 1
+            yield order[-1]
+
+    def _seconds(self, kind: Kind, member: int, option: int) -> float:
+        return math.fsum(self.tables.cells[kind.tasks[member]][option].option.metrics.values())
