@@ -352,10 +352,10 @@ def refusal(call: Call, slug: str, message: str, help: str | None = None) -> Ref
 
 def _placed(found: Diagnostic, call: Call) -> Diagnostic:
     """``found`` with the step's name and place, unless an inner step has put its own there."""
-    if found.span is not None or any(note.startswith("in `") for note in found.notes):
+    if any(note.startswith("in `") for note in found.notes):
         return found
     source: Attribute | None = call.op.attributes.get("agent.source")
-    span = Span.parse(source.data) if isinstance(source, StringAttr) else None
+    span = found.span or (Span.parse(source.data) if isinstance(source, StringAttr) else None)
     notes = (f"in `{call.node}` ({call.op.name})", *found.notes)
     return Diagnostic(found.slug, found.message, span, found.severity, found.labels, notes, found.help)
 

@@ -83,6 +83,7 @@ def _settle(future: "asyncio.Future[Any]", answer: object, error: BaseException 
         return
     if error is not None:
         future.set_exception(error)
+        future.exception()  # marks it as seen: the waiter may have been canceled, and asyncio would print a traceback
     else:
         future.set_result(answer)
 

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import importlib.util
 import inspect
+import os
 import sys
 import threading
 import traceback
@@ -102,7 +103,7 @@ class PythonFiles:
 def failure(what: str, path: str, file: Path, error: BaseException) -> Refused:
     """The refusal that an exception in a user's file is: with the last line of that file on its way."""
     line = _line(file, error.__traceback__)
-    if isinstance(error, SyntaxError) and error.filename == str(file):
+    if isinstance(error, SyntaxError) and os.path.abspath(error.filename or "") == os.path.abspath(file):
         line = error.lineno or line
     message = f"{what}: {type(error).__name__}: {error}"
     return Refused(Diagnostic("tool-failed", message, Span(path, line), notes=(f"at {path}:{line}",)))
@@ -114,7 +115,8 @@ def arguments_refused(target: str, why: str) -> Refused:
 
 
 def _line(file: Path, trace: TracebackType | None) -> int:
-    own = [frame.lineno for frame in traceback.extract_tb(trace) if Path(frame.filename) == file]
+    file_name = os.path.abspath(file)  # as Python names it, however the build is named
+    own = [frame.lineno for frame in traceback.extract_tb(trace) if os.path.abspath(frame.filename) == file_name]
     return own[-1] or 1 if own else 1
 
 

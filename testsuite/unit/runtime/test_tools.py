@@ -139,3 +139,13 @@ def test_tool_without_a_place(tmp_path: Path) -> None:
       agent.output ["a"](%a) : !agent.any
     }"""
     assert refusal(load(write_build(tmp_path / "b", text), state=tmp_path / "s")).slug == "tool-missing"
+
+
+def test_the_line_is_told_however_the_build_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    agent(tmp_path, "breaks", CALL).close()
+    monkeypatch.chdir(tmp_path)
+    with load("build", state=tmp_path / "state") as program:
+        found = refusal(program)
+    line = SOURCE.splitlines().index("    return value / 0") + 1
+    assert str(found.span) == f"lib/tools.py:{line}:1"
+    assert any(note.startswith("in `") for note in found.notes)
