@@ -1,5 +1,8 @@
 """Large problems made small without losing the best answer: a short list first, then only what could still beat it.
 
+Agents of many tasks have an outline first (see ``agentc.solve.relaxation``): it is proven to be the answer wherever
+stock and end-to-end time leave it alone.
+
 A short list of options gives a placement, and its cost U. A pool whose first replica, with the pools that are needed in
 any case and the least that the tasks outside it cost, comes to more than U is in no better placement: its options go.
 What is left is solved exactly, so that the answer and its proof are those of the whole problem.
@@ -25,7 +28,10 @@ CLOSE = 0.01
 """Relative gap at which the first list of a large problem is left: the whole's bound is further away."""
 
 LARGE = 60
-"""Tasks above which the first list is the shortest."""
+"""Tasks above which there is an outline first, and the first list is the shortest."""
+
+OUTLINE_SECONDS = 20.0
+"""For the outline; a thousand calls take three."""
 
 PARTS = (1.0, 0.8, 0.5)
 """Parts of a limit: the tasks of a call share it."""
@@ -51,27 +57,45 @@ class Shortened:
 
 
 def solve_large(problem: PlacementProblem, solver: Solver) -> Shortened:
-    """The answer of ``solver`` to ``problem``, by way of a short list where that is possible and worth it."""
+    """The answer of ``solver`` to ``problem``, by way of an outline and a short list where that is possible and worth
+    it."""
     if sum(len(task.options) for task in problem.tasks) <= FEW:
         best = solver(problem, EXACT)
-        return Shortened(best, _with(problem, best))
-    large = len(problem.tasks) > LARGE
-    first = solver(only(problem, shortlist(problem, PARTS[:1] if large else PARTS)), CLOSE if large else EXACT)
-    if large and first.status == "infeasible":
-        first = solver(only(problem, shortlist(problem, PARTS)), CLOSE)
+    elif len(problem.tasks) > LARGE:
+        best = _of_many(problem, solver)
+    else:
+        first = solver(only(problem, shortlist(problem, PARTS)), EXACT)
+        best = _beaten(problem, solver, first, -math.inf)
+    return Shortened(best, _with(problem, best))
+
+
+def _of_many(problem: PlacementProblem, solver: Solver) -> PlacementSolution:
+    """The answer for many tasks: the outline where it is proven, else the better of it and a short list's."""
+    from agentc.solve import outline
+
+    found, bound = outline(problem, time_limit=OUTLINE_SECONDS, gap=EXACT)
+    if found is not None and found.status == "optimal":
+        return found
+    first = solver(only(problem, shortlist(problem, PARTS[:1])), CLOSE)
     if first.status == "infeasible":
-        best = solver(problem, EXACT)
-        return Shortened(best, _with(problem, best))
-    if problem.objective != "cost" or any(limit.usd_per_second is not None for limit in problem.deadlines):
-        best = solver(problem, EXACT)
-        return Shortened(best, _with(problem, best))
+        first = solver(only(problem, shortlist(problem, PARTS)), CLOSE)
+    if found is not None and (first.status == "infeasible" or found.objective < first.objective):
+        first = found
+    return _beaten(problem, solver, first, bound)
+
+
+def _beaten(problem: PlacementProblem, solver: Solver, first: PlacementSolution, bound: float) -> PlacementSolution:
+    """The best answer, given a ``first`` one and a bound of the cost: what could still beat it is solved exactly."""
+    soft = any(limit.usd_per_second is not None for limit in problem.deadlines)
+    if first.status == "infeasible" or problem.objective != "cost" or soft:
+        return solver(problem, EXACT)
+    if first.usd_per_hour - bound <= EXACT * first.usd_per_hour:
+        return _proven(first, bound)
     candidates = only(problem, affordable(problem, first.usd_per_hour) | set(first.replicas))
     if sum(len(task.options) for task in candidates.tasks) > MANY:
-        bound = sum(bill for bill, _ in least_bills(problem))
-        return Shortened(_proven(first, bound), _with(problem, first))
+        return _proven(first, max(bound, sum(bill for bill, _ in least_bills(problem))))
     best = solver(candidates, EXACT)
-    best = best if best.status != "infeasible" else first
-    return Shortened(best, _with(problem, best))
+    return best if best.status != "infeasible" else first
 
 
 def only(problem: PlacementProblem, pools: set[str]) -> PlacementProblem:

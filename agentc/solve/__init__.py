@@ -1,6 +1,7 @@
 """A placement problem and its answer: exact with a proven gap, its reasons, and what else could be done.
 
     solve         problem -> the best placement, with the proven gap, or the demands that conflict
+    outline       for large problems: a bound of the cost, and an answer that comes near it
     alternatives  for each task and other device class: how much dearer, or why not
     baselines     what the best and the worst single device class would cost
     explain       why a problem has no placement, as data
@@ -16,7 +17,7 @@ from agentc.solve.brute_force import brute_force
 from agentc.solve.conflict import explain
 from agentc.solve.demands import Conflict, Demand, Relaxation
 from agentc.solve.evaluate import Evaluation, Violation, evaluate
-from agentc.solve.solver import solve
+from agentc.solve.solver import outline, solve
 
 __all__ = [
     "Conflict",
@@ -29,5 +30,6 @@ __all__ = [
     "brute_force",
     "evaluate",
     "explain",
+    "outline",
     "solve",
 ]

@@ -36,10 +36,19 @@ class Relaxation:
     current: float
     needed: float
 
+    def is_of(self, metric: str, seconds: float) -> bool:
+        """Whether this is a change of a line of the SLA."""
+        return self.name == sla_name(metric) and self.current == seconds * 1e3
+
+    @property
+    def change(self) -> str:
+        """``sla.ttft_ms: 250 -> 310``."""
+        return f"{self.name}: {self.current:g} -> {self.needed:g}"
+
     @property
     def sentence(self) -> str:
         """``sla.ttft_ms: 250 -> 310 would do``."""
-        return f"{self.name}: {self.current:g} -> {self.needed:g} would do"
+        return f"{self.change} would do"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +57,8 @@ class Conflict:
 
     demands: tuple[Demand, ...]
     relaxations: tuple[Relaxation, ...] = ()
+    jointly: tuple[Relaxation, ...] = ()
+    """Where none would help alone: changes that help together, each of which is needed."""
     minimal: bool = True
     """Every demand is needed for the conflict; False where time ran out before all were tried."""
 
@@ -59,9 +70,8 @@ class Conflict:
         if len(tasks) > SHOWN:
             tasks = [*tasks[:SHOWN], f"and so it is with {len(tasks) - SHOWN} more tasks"]
         cures = [r.sentence for r in self.relaxations]
-        limits = sum(d.kind in ("deadline", "stock") for d in self.demands)
-        if limits and not cures and self.minimal:
-            cures = ["no limit of these would do if it were changed alone: more demands conflict"]
+        if self.jointly:
+            cures.append(f"{' together with '.join(r.change for r in self.jointly)} would do")
         return (*others, *tasks, *cures)
 
 

@@ -294,13 +294,13 @@ class State:
     def _score(self, totals: Totals, longest: float) -> Score:
         bill = totals.usd + self._rent(totals)
         late = totals.gaps * NO_HOP
-        for b, bound in enumerate(self.tables.bounds):
-            excess = (longest if bound.on_path else totals.seconds[b]) - bound.limit
-            if excess <= TOLERANCE * abs(bound.limit):
+        for b, limit, slack, on_path, usd in self.tables.limits:
+            excess = (longest if on_path else totals.seconds[b]) - limit
+            if excess <= slack:
                 continue
-            price = self.late_usd if bound.usd is None else bound.usd
+            price = self.late_usd if usd is None else usd
             if price is None:
-                late += excess / (bound.limit or 1.0)
+                late += excess / (limit or 1.0)
             else:
                 bill += price * excess
         late += self._missing_devices(totals)

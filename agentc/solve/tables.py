@@ -11,7 +11,7 @@ from functools import cached_property
 
 from agentc.plan.placement import Deadline, Option, PlacementEdge, PlacementProblem
 from agentc.solve.carbon import weighed
-from agentc.solve.evaluate import SECONDS_PER_HOUR, replicas_for
+from agentc.solve.evaluate import SECONDS_PER_HOUR, TOLERANCE, replicas_for
 
 NO_POOL = -1
 
@@ -172,7 +172,22 @@ class Tables:
     def metric(self, bound: Bound, task: int, option: int) -> float:
         return self.cells[task][option].option.metrics.get(bound.metric, 0.0)
 
+    @cached_property
+    def limits(self) -> tuple[tuple[int, float, float, bool, float | None], ...]:
+        """Number, limit, what rounding may exceed it by, whether it is of the longest path, and price of each deadline
+        that binds."""
+        return tuple(
+            (b, bound.limit, TOLERANCE * abs(bound.limit), bound.on_path, bound.usd)
+            for b, bound in enumerate(self.bounds)
+            if bound.binding
+        )
+
     def path_bounds(self) -> tuple[Bound, ...]:
+        """The limits on the longest path."""
+        return self._path_bounds
+
+    @cached_property
+    def _path_bounds(self) -> tuple[Bound, ...]:
         return tuple(b for b in self.bounds if b.on_path and b.binding)
 
 
