@@ -1,6 +1,6 @@
 """``placement_problem``: what the solver is asked about a module, with the reasons of the cost model."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -47,11 +47,18 @@ def placement_problem(ctx: Context, module: ModuleOp, objective: Objective = "co
     known = ctx.remembered(MEMO, question) if isinstance(ctx, AgentcContext) else None
     if isinstance(known, Posed):
         return known
-    graph, stocks, _ = question
-    problem, table = cost.problem(graph, stocks, objective)
-    problem = share_hosts(_side_by_side(_whole(problem), graph), graph, stocks)
-    posed = Posed(graph, stocks, problem, table)
+    posed = pose(*question)
     return ctx.remember(MEMO, question, posed) if isinstance(ctx, AgentcContext) else posed
+
+
+def pose(graph: TaskGraph, fleet: Fleet, objective: Objective = "cost", *, lenient: bool = False) -> Posed:
+    """The placement problem of ``graph`` on ``fleet``.
+
+    ``lenient`` keeps options that break a limit or the stock on their own, to find what would have to give.
+    """
+    problem, table = cost.problem(graph, fleet, objective, lenient=lenient)
+    problem = share_hosts(_side_by_side(_whole(problem), graph), graph, fleet)
+    return Posed(graph, fleet, problem, table)
 
 
 def _fleet(module: ModuleOp) -> Fleet:
@@ -97,23 +104,31 @@ def _shorter(edge: PlacementEdge, share: float) -> PlacementEdge:
     return replace(edge, hops={ends: replace(hop, seconds=hop.seconds / share) for ends, hop in edge.hops.items()})
 
 
-def restricted(posed: Posed, module: ModuleOp) -> PlacementProblem:
-    """The problem with only the options that the ops carry (`place.options`), where they carry any."""
-    allowed: dict[str, frozenset[str]] = {}
+def narrowed(posed: Posed, module: ModuleOp) -> dict[str, frozenset[str]]:
+    """The tasks whose ops carry fewer options (`place.options`) than were found for them -> those that they carry."""
+    carried: dict[str, frozenset[str]] = {}
     for op, name in task_names(entry_graph(module)).items():
         attr = op.attributes.get("place.options")
         if isinstance(attr, ArrayAttr):
             items = cast(Iterable[Attribute], attr)
-            allowed[name] = frozenset(item.data.name for item in items if isinstance(item, OptionAttr))
-    if all(_names(task.options) == allowed.get(task.name, _names(task.options)) for task in posed.problem.tasks):
-        return posed.problem
+            carried[name] = frozenset(item.data.name for item in items if isinstance(item, OptionAttr))
+    found = {task.name: _names(task.options) for task in posed.problem.tasks}
+    return {name: names for name, names in carried.items() if names != found[name]}
+
+
+def restricted(problem: PlacementProblem, allowed: Mapping[str, frozenset[str]]) -> PlacementProblem:
+    """``problem`` with only the ``allowed`` options of the tasks that are named there."""
+    if not allowed:
+        return problem
     tasks = tuple(
-        replace(task, options=tuple(o for o in task.options if o.name in allowed.get(task.name, _names(task.options))))
-        for task in posed.problem.tasks
+        replace(task, options=tuple(o for o in task.options if o.name in allowed[task.name]))
+        if task.name in allowed
+        else task
+        for task in problem.tasks
     )
     kept = {(task.name, option.name) for task in tasks for option in task.options}
-    together = tuple(group for group in posed.problem.together if group <= kept)
-    return replace(posed.problem, tasks=tasks, together=together)
+    together = tuple(group for group in problem.together if group <= kept)
+    return replace(problem, tasks=tasks, together=together)
 
 
 def _names(options: Sequence[Option]) -> frozenset[str]:

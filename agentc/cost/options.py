@@ -6,46 +6,47 @@ from typing import TypeAlias
 
 from agentc.cost import queueing
 from agentc.cost.dominance import needed_pools
-from agentc.cost.environment import environment
 from agentc.cost.grid import COARSE_UNITS
-from agentc.cost.network import HOSTED
+from agentc.cost.hosted import hosted, over_limits
 from agentc.cost.search import search
 from agentc.cost.serving import Setting
 from agentc.cost.table import Found, OptionTable, Rejected
 from agentc.cost.units import Unit, units_of
 from agentc.plan.fleet import Fleet
-from agentc.plan.graph import Limit, PlacementRule, Task, TaskGraph
+from agentc.plan.graph import Limit, PlacementRule, TaskGraph
 from agentc.plan.placement import Objective, Option, Pool
 
 _Key: TypeAlias = tuple[object, object]
 _Row: TypeAlias = tuple[Option, ...]
 
 
-def options(graph: TaskGraph, fleet: Fleet, objective: Objective = "cost") -> OptionTable:
+def options(graph: TaskGraph, fleet: Fleet, objective: Objective = "cost", *, lenient: bool = False) -> OptionTable:
     """Every option that an optimal placement could need, for every task.
 
     Equal tasks share one tuple of options. Pools of the same model, device, parallelism, batch and phase are shared
-    between calls. A device class without an option is in ``rejected`` with its reason. Where no option of a task keeps
-    the hard limits, those that miss them by the least stay, so that the solver can say by how much a limit must give.
+    between calls. A device class without an option is in ``rejected`` with its reason. ``lenient`` keeps also the
+    options that break a hard limit or the stock on their own: no placement can use them, but the least change of a
+    demand that would let one is found only with them.
     """
     units = units_of(graph)
-    setting = _setting(graph, fleet, units)
+    setting = _setting(graph, fleet, units, lenient)
+    limits = over_limits(units, graph.load.requests_per_second)
     found: dict[_Key, Found] = {}
     for unit in units:
         if _key(unit) not in found:
-            found[_key(unit)] = _hosted(unit) if unit.role == "hosted" else search(_canonical(unit), setting)
+            found[_key(unit)] = hosted(unit, limits) if unit.role == "hosted" else search(_canonical(unit), setting)
     found = {key: _matched(result, found.get(_swapped(key))) for key, result in found.items()}
     pools = {pool.name: pool for result in found.values() for pool in result.pools}
     columns = [column for result in found.values() for column in _columns(result)]
-    keep = needed_pools(columns, pools, _counted(graph, objective))
+    keep = needed_pools(columns, pools, _counted(graph, objective, lenient))
     pruned = {key: _only(result, keep) for key, result in found.items()}
     return _table(units, pruned, {name: pool for name, pool in pools.items() if name in keep})
 
 
-def _setting(graph: TaskGraph, fleet: Fleet, units: tuple[Unit, ...]) -> Setting:
+def _setting(graph: TaskGraph, fleet: Fleet, units: tuple[Unit, ...], lenient: bool) -> Setting:
     coarse = sum(unit.model is not None for unit in units) > COARSE_UNITS
     rate, limits = graph.load.requests_per_second, _tightest(graph.limits)
-    return Setting(fleet, rate, limits, _share(graph), _pool_namer(units), coarse)
+    return Setting(fleet, rate, limits, _share(graph), _pool_namer(units), coarse, lenient)
 
 
 def _key(unit: Unit) -> _Key:
@@ -57,12 +58,9 @@ def _swapped(key: _Key) -> _Key:
 
 
 def _matched(found: Found, partner: Found | None) -> Found:
-    """``found`` with only those aggregated rows that its other half has too; the late ones if nothing else is left."""
+    """``found`` with only those aggregated rows that its other half has too."""
     rows = _shared(found.rows, partner.rows if partner else ())
-    if rows:
-        return replace(found, rows=rows, late=(), rejected=(*found.rejected, *_bereft(found, rows, partner)))
-    theirs = (*partner.rows, *partner.late) if partner else ()
-    return replace(found, rows=_shared((*found.rows, *found.late), theirs), late=())
+    return replace(found, rows=rows, rejected=(*found.rejected, *_bereft(found, rows, partner)))
 
 
 def _bereft(found: Found, rows: tuple[_Row, ...], partner: Found | None) -> list[tuple[str, str]]:
@@ -78,10 +76,12 @@ def _shared(rows: tuple[_Row, ...], theirs: tuple[_Row, ...]) -> tuple[_Row, ...
     return tuple(row for row in rows if row[0].mode != "aggregated" or row[0].name in names)
 
 
-def _counted(graph: TaskGraph, objective: Objective) -> frozenset[str]:
-    """The figures that may decide: those that the objective or a limit counts. A hard limit on time between tokens has
-    filtered the options already, for each task alone."""
-    metrics = {limit.metric for limit in graph.limits if limit.metric != "tbt" or limit.usd_per_ms is not None}
+def _counted(graph: TaskGraph, objective: Objective, lenient: bool) -> frozenset[str]:
+    """The figures that may decide: those that the objective or a limit counts. Unless lenient, a hard limit on time
+    between tokens has filtered the options already, for each task alone."""
+    metrics = {
+        limit.metric for limit in graph.limits if lenient or limit.metric != "tbt" or limit.usd_per_ms is not None
+    }
     counted = {"usd", "busy"} | ({"seconds"} if "end_to_end" in metrics else set[str]())
     aims = {"latency": {"seconds"}, "energy": {"joules"}, "carbon": {"joules"}}
     return frozenset(counted | metrics | aims.get(objective, set[str]()))
@@ -183,26 +183,3 @@ def _device_name(name: str) -> str:
         return device(name).name
     except UnknownName:
         return name
-
-
-def _hosted(unit: Unit) -> Found:
-    """A model behind somebody else's interface: no pool, a price per token, times as stated.
-
-    Read from the task's shape: ``usd_per_input_token``, ``usd_per_output_token``, ``ttft_seconds``, ``tbt_seconds``.
-    """
-    rows = tuple(_hosted_option(task) for task in unit.tasks)
-    return Found((rows,), (), (), (), {}, len(unit.tasks))
-
-
-def _hosted_option(task: Task) -> Option:
-    env = {"ttft_seconds": 0.5, "tbt_seconds": 0.02, "usd_per_input_token": 0.0, "usd_per_output_token": 0.0}
-    env |= environment(task.shape, "mean", task.model)
-    if task.op.endswith("decode"):
-        seconds, usd = env["tbt_seconds"] * env["output_tokens"], env["usd_per_output_token"] * env["output_tokens"]
-        metrics = {"ttft": 0.0, "tbt": env["tbt_seconds"]}
-    else:
-        seconds, usd = env["ttft_seconds"], env["usd_per_input_token"] * env["input_tokens"]
-        metrics = {"ttft": seconds}
-    return Option(
-        HOSTED, None, HOSTED, HOSTED, "hosted", seconds=seconds, usd=usd, metrics=metrics, bottleneck="static"
-    )

@@ -20,9 +20,14 @@ from agentc.plan.placement import (
 )
 
 
-def problem(graph: TaskGraph, fleet: Fleet, objective: Objective = "cost") -> tuple[PlacementProblem, OptionTable]:
-    """Options, transfers, deadlines and stock: what ``solve`` takes; and the table with the reasons."""
-    table = options(graph, fleet, objective)
+def problem(
+    graph: TaskGraph, fleet: Fleet, objective: Objective = "cost", *, lenient: bool = False
+) -> tuple[PlacementProblem, OptionTable]:
+    """Options, transfers, deadlines and stock: what ``solve`` takes; and the table with the reasons.
+
+    ``lenient`` as for ``options``: the same placements, with options that none of them can use.
+    """
+    table = options(graph, fleet, objective, lenient=lenient)
     tasks = tuple(
         PlacementTask(task.name, table.options[task.name], task.visits, task.asynchronous) for task in graph.tasks
     )

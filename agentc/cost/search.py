@@ -25,14 +25,14 @@ from agentc.plan.placement import Mode, Option, Pool
 
 
 def search(unit: Unit, setting: Setting) -> Found:
-    """The options of ``unit`` that fit, on time and late, on every device of the fleet."""
+    """The options of ``unit`` that fit and are on time, on every device of the fleet."""
     searched = [_on(unit, stock, setting) for stock in setting.fleet.stocks]
     names = [stock.device.name for stock in setting.fleet.stocks]
     rejected = tuple((name, s.why) for name, s in zip(names, searched, strict=True) if not s.rows and s.why)
-    rows, late = (tuple(row for found in each for row, _ in found) for each in _both(searched))
-    pools = tuple(pool for each in _both(searched) for found in each for _, pool in found)
-    calibrated = {name: s.calibrated for name, s in zip(names, searched, strict=True) if s.rows or s.late}
-    return Found(rows, late, tuple(dict.fromkeys(pools)), rejected, calibrated, len(unit.tasks))
+    rows = tuple(row for s in searched for row, _ in s.rows)
+    pools = dict.fromkeys(pool for s in searched for _, pool in s.rows)
+    calibrated = {name: s.calibrated for name, s in zip(names, searched, strict=True) if s.rows}
+    return Found(rows, tuple(pools), rejected, calibrated, len(unit.tasks))
 
 
 _Rows: TypeAlias = "tuple[tuple[tuple[Option, ...], Pool], ...]"
@@ -41,32 +41,27 @@ _Rows: TypeAlias = "tuple[tuple[tuple[Option, ...], Pool], ...]"
 @dataclass(frozen=True)
 class _OnDevice:
     rows: _Rows = ()
-    late: _Rows = ()
     why: str = ""
     calibrated: bool = False
-
-
-def _both(searched: list[_OnDevice]) -> tuple[list[_Rows], list[_Rows]]:
-    return [s.rows for s in searched], [s.late for s in searched]
 
 
 def _on(unit: Unit, stock: Stock, setting: Setting) -> _OnDevice:
     """The options of ``unit`` on one device class, or why there are none."""
     device = stock.device
+    if setting.lenient:
+        stock = replace(stock, count=None)
     if why := _refused(unit, stock):
         return _OnDevice(why=why)
     kept: list[tuple[tuple[Option, ...], Pool]] = []
-    late: list[tuple[tuple[Option, ...], Pool]] = []
     reasons: list[str] = []
     calibrated = True
     for found in _candidates(unit, stock, setting):
         calibrated &= found.estimate.calibrated
-        fits, on_time = _mask(found.estimate.fits, found.grid), _on_time(found, setting)
-        kept += _options(unit, found, stock, setting, fits & on_time)
-        late += _options(unit, found, stock, setting, _fastest(found, fits & ~on_time, setting))
+        fits = _mask(found.estimate.fits, found.grid)
+        kept += _options(unit, found, stock, setting, fits & _on_time(found, setting))
         reasons.append(_why_not(unit, found, device, fits, setting))
     why = "" if kept else reasons[0] if reasons else _no_room(unit, stock)
-    return _OnDevice(tuple(kept), tuple(late), why, calibrated)
+    return _OnDevice(tuple(kept), why, calibrated)
 
 
 def _refused(unit: Unit, stock: Stock) -> str:
@@ -119,25 +114,16 @@ def _same_model(a: Unit, b: Unit) -> bool:
 
 
 def _on_time(found: Candidates, setting: Setting) -> Any:
-    """Which configurations keep the hard limits on their own."""
+    """Which configurations keep the hard limits on their own; in a lenient setting all."""
     import numpy as np
 
     mask = np.ones(len(found.grid.tp), dtype=bool)
+    if setting.lenient:
+        return mask
     for metric, values in found.metrics.items():
         limit = setting.limits.get(metric)
         if limit and limit.usd_per_ms is None:
             mask &= values <= limit.seconds
-    return mask
-
-
-def _fastest(found: Candidates, among: Any, setting: Setting) -> Any:
-    """Of the late configurations those that miss least: one a metric with a limit."""
-    import numpy as np
-
-    mask = np.zeros(len(found.grid.tp), dtype=bool)
-    for metric, values in found.metrics.items():
-        if metric in setting.limits and among.any():
-            mask[int(np.argmin(np.where(among, values, np.inf)))] = True
     return mask
 
 

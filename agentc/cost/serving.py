@@ -36,6 +36,8 @@ class Setting:
     pool_names: Callable[[Unit], str]
     coarse: bool = False
     """Whether to try fewer configurations: an agent of very many calls."""
+    lenient: bool = False
+    """Whether to keep also what is too late, or takes more devices than are at hand."""
 
 
 @dataclass(frozen=True)

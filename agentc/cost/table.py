@@ -34,9 +34,6 @@ class Found:
     """Options of one unit. A row is one configuration: an option for each of its tasks."""
 
     rows: tuple[tuple[Option, ...], ...]
-    """Those that keep the hard limits on their own."""
-    late: tuple[tuple[Option, ...], ...]
-    """Per device the nearest that do not."""
     pools: tuple[Pool, ...]
     rejected: tuple[tuple[str, str], ...]
     """(device, why)."""

@@ -15,66 +15,37 @@ from agentc.analyses.context import AgentcContext
 from agentc.analyses.contraction import contract
 from agentc.analyses.decision import Decision, assignments, others, summary
 from agentc.analyses.names import task_names
-from agentc.analyses.placement_problem import Posed, placement_problem, restricted
+from agentc.analyses.placement_problem import Posed, narrowed, placement_problem, restricted
 from agentc.analyses.shortlist import solve_large
 from agentc.analyses.task_graph import entry_graph
 from agentc.dialects import expert
 from agentc.dialects.agent import GraphOp
 from agentc.dialects.place import AlternativeAttr, OnAttr, PlanOp
-from agentc.dialects.provenance import span
-from agentc.plan.placement import Alternative, Assignment, PlacementProblem, PlacementSolution
-from agentc.support.diagnostics import Diagnostic, Label, Refused
+from agentc.plan.placement import Alternative, Assignment
+from agentc.support.diagnostics import Refused
 
 
-def decide(posed: Posed, problem: PlacementProblem, graph: GraphOp, time_limit: float) -> Decision:
-    """Solve ``problem``.
+def decide(posed: Posed, allowed: Mapping[str, frozenset[str]], graph: GraphOp, time_limit: float) -> Decision:
+    """Solve the problem that was posed, with only the ``allowed`` options of the tasks that are named there.
 
     Raises:
         Refused: ``infeasible-placement``, with the conflict as a proof.
     """
     from agentc.solve import solve
 
+    problem = restricted(posed.problem, allowed)
     smaller = contract(problem, posed.graph)
-    found = solve_large(smaller.problem, lambda each, gap: solve(each, time_limit=time_limit, gap=gap))
+    found = solve_large(smaller.problem, lambda each, gap: solve(each, time_limit=time_limit, gap=gap, reasons=False))
     solution = found.solution
     if solution.status == "infeasible":
-        raise Refused(proof(posed, solution, graph))
+        from agentc.analyses.refusal import refusal
+
+        raise Refused(refusal(posed, allowed, graph, proven=not solution.conflict))
     return Decision(posed, problem, smaller.expand(solution), smaller, found)
-
-
-def proof(posed: Posed, solution: PlacementSolution, graph: GraphOp) -> Diagnostic:
-    """Why nothing fits: the demands that conflict, what each device lacks for a task without a place, what would help."""
-    lacking = homeless(posed)
-    told = [text for text in solution.conflict if not (lacking and "has no option" in text)]
-    cures = [text for text in told if text.endswith(CURE)]
-    because = [*(text for text in told if text not in cures), *lacking.values()]
-    named = [op for op, name in task_names(graph).items() if any(f"`{name}`" in text for text in because)]
-    places = dict.fromkeys(place for op in named if (place := span(op)) is not None)
-    labels = tuple(Label(place, "this node") for place in list(places)[1:4])
-    message = f"no placement on fleet `{posed.fleet.name}` keeps what agent `{posed.graph.agent}` demands"
-    first = next(iter(places), span(graph))
-    help_ = "; ".join(cures) or ("add a device with more memory, or narrow the precision" if lacking else None)
-    return Diagnostic("infeasible-placement", message, first, labels=labels, notes=tuple(because), help=help_)
 
 
 COMPARED = 120
 """Tasks up to which simpler fleets are planned too, for comparison: each is a placement of its own."""
-
-CURE = "would do"
-"""How the solver's sentences end that say what would help."""
-
-
-def homeless(posed: Posed) -> dict[str, str]:
-    """The first task of each group that fits no device -> a sentence with what each device lacks."""
-    found: dict[str, str] = {}
-    groups = {task.name: task.group or task.name for task in posed.graph.tasks}
-    seen: set[str] = set()
-    for task in posed.problem.tasks:
-        if not task.options and groups[task.name] not in seen:
-            seen.add(groups[task.name])
-            rows = [f"{row.device}: {row.why}" for row in posed.table.rejected if row.task == task.name]
-            found[task.name] = f"`{task.name}` fits no device: {'; '.join(rows)}"
-    return found
 
 
 def write(graph: GraphOp, decision: Decision, found: Mapping[str, tuple[Alternative, ...]]) -> None:
@@ -129,7 +100,7 @@ class PlacePass(ModulePass):
 
         graph = entry_graph(op)
         posed = placement_problem(ctx, op, self.objective)
-        decision = decide(posed, restricted(posed, op), graph, self.time_limit)
+        decision = decide(posed, narrowed(posed, op), graph, self.time_limit)
         if isinstance(ctx, AgentcContext):
             ctx.solve_seconds = decision.solution.solve_seconds
         found = alternatives(decision.short.problem, decision.short.solution)

@@ -241,7 +241,9 @@ def _replaced(problem: PlacementProblem, changes: Iterable[Relaxation]) -> Place
             problem = replace(problem, stock={**problem.stock, device: int(change.needed)})
         else:
             rows = (
-                replace(row, seconds=change.needed / 1e3) if change.is_of(row.metric, row.seconds) else row
+                replace(row, seconds=change.needed / 1e3)
+                if row.usd_per_second is None and change.is_of(row.metric, row.seconds)
+                else row
                 for row in problem.deadlines
             )
             problem = replace(problem, deadlines=tuple(rows))

@@ -63,16 +63,27 @@ class Conflict:
     """Every demand is needed for the conflict; False where time ran out before all were tried."""
 
     @property
-    def sentences(self) -> tuple[str, ...]:
-        """The demands, then what would help. Long lists of tasks are cut short and counted."""
+    def demand_sentences(self) -> tuple[str, ...]:
+        """What conflicts. Long lists of tasks are cut short and counted."""
         tasks = [d.sentence for d in self.demands if d.kind == "task"]
         others = [d.sentence for d in self.demands if d.kind != "task"]
         if len(tasks) > SHOWN:
             tasks = [*tasks[:SHOWN], f"and so it is with {len(tasks) - SHOWN} more tasks"]
+        return (*others, *tasks)
+
+    @property
+    def cure_sentences(self) -> tuple[str, ...]:
+        """What would help: single changes, else one sentence on what would help together."""
         cures = [r.sentence for r in self.relaxations]
         if self.jointly:
-            cures.append(f"{' together with '.join(r.change for r in self.jointly)} would do")
-        return (*others, *tasks, *cures)
+            *first, last = [r.change for r in self.jointly]
+            cures.append(f"{', '.join(first)} and {last} would do together")
+        return tuple(cures)
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """The demands, then what would help."""
+        return (*self.demand_sentences, *self.cure_sentences)
 
 
 def sla_name(metric: str) -> str:

@@ -7,7 +7,7 @@ import pytest
 from agentc import catalog, cost
 from agentc.plan import demand
 from agentc.plan.fleet import Fleet, Stock
-from agentc.plan.graph import Limit, Load, PlacementRule, Task, TaskEdge, TaskGraph
+from agentc.plan.graph import Hosted, Limit, Load, PlacementRule, Task, TaskEdge, TaskGraph
 from agentc.plan.models import ModelShape
 from agentc.plan.placement import Option
 from agentc.plan.quantity import Quantity
@@ -86,10 +86,23 @@ def test_every_option_keeps_the_hard_limits_where_some_do():
     assert all(option.metrics["ttft"] <= 0.25 for option in table.options["say.prefill"])
 
 
-def test_late_options_stay_where_nothing_is_on_time():
-    table = cost.options(graph(*call("say"), limits=(Limit("tbt", 0.0001),)), fleet("h100"))
-    assert table.options["say.decode"]
+def test_what_is_too_late_is_kept_where_asked_for():
+    late = graph(*call("say"), limits=(Limit("tbt", 0.0001),))
+    table = cost.options(late, fleet("h100"))
+    assert not table.options["say.decode"]
     assert "a decode step takes at least" in why(table, "say.decode", "h100-sxm")
+    free = cost.options(graph(*call("say"), limits=(Limit("tbt", 10.0),)), fleet("h100"))
+    lenient = cost.options(late, fleet("h100"), lenient=True)
+    assert min(o.metrics["tbt"] for o in lenient.options["say.decode"]) == min(
+        o.metrics["tbt"] for o in free.options["say.decode"]
+    )
+    assert not lenient.rejected
+
+
+def test_what_the_stock_lacks_is_kept_where_asked_for():
+    few, many = fleet("h100", count=0), fleet("h100")
+    lenient = cost.options(graph(*call("say")), few, lenient=True)
+    assert lenient.pools.keys() == cost.options(graph(*call("say")), many, lenient=True).pools.keys()
 
 
 def test_soft_limits_filter_nothing():
@@ -164,13 +177,39 @@ def test_a_group_is_priced_as_one():
 
 
 def test_hosted_models_cost_tokens():
+    """By hand: 512 tokens in at $2 a million and 128 out at $10; 0.3 s to the first and 10 ms for each."""
     shape = ModelShape("gpt", "hosted")
-    stated = {**SHAPE, "usd_per_output_token": Quantity(1e-5), "tbt_seconds": Quantity(0.01)}
-    task = Task("say.decode", "llm.decode", "a:1:1", demand.control(), stated, shape)
-    (option,) = cost.options(graph(task), fleet("h100")).options["say.decode"]
-    assert (option.pool, option.place, option.mode) == (None, "hosted", "hosted")
-    assert option.usd == pytest.approx(128e-5)
-    assert option.seconds == pytest.approx(1.28)
+    api = Hosted(2e-6, 1e-5, 0.3, 100)
+
+    def option_of(name: str):
+        task = Task(f"say.{name}", f"llm.{name}", "a:1:1", demand.control(), SHAPE, shape, hosted=api)
+        (option,) = cost.options(graph(task), fleet("h100")).options[task.name]
+        return option
+
+    whole, prefill, decode = map(option_of, ("call", "prefill", "decode"))
+    assert (whole.pool, whole.place, whole.mode) == (None, "hosted", "hosted")
+    assert whole.usd == pytest.approx(0.001024 + 0.00128)
+    assert whole.seconds == pytest.approx(0.3 + 1.28)
+    assert whole.metrics == {"ttft": 0.3, "tbt": 0.01}
+    assert prefill.usd + decode.usd == pytest.approx(whole.usd)
+    assert prefill.seconds + decode.seconds == pytest.approx(whole.seconds)
+
+
+@pytest.mark.parametrize(
+    ("api", "why"),
+    [
+        (Hosted(requests_per_minute=1000), ""),
+        (Hosted(requests_per_minute=100), "600 calls a minute of `gpt`, whose interface allows 100"),
+        (Hosted(tokens_per_minute=10_000), "384,000 tokens a minute of `gpt`, whose interface allows 10,000"),
+    ],
+)
+def test_a_hosted_models_limits_bind_all_calls_together(api: Hosted, why: str):
+    shape = ModelShape("gpt", "hosted")
+    tasks = [Task(name, "llm.call", "a:1:1", demand.control(), SHAPE, shape, hosted=api) for name in ("a", "b")]
+    asked = replace(graph(*tasks), load=Load(requests_per_second=5))
+    table = cost.options(asked, fleet("h100"))
+    assert bool(table.options["a"]) == (not why)
+    assert [row.why for row in table.rejected] == ([f"the load asks {why}"] * 2 if why else [])
 
 
 def test_aggregated_serving_shares_its_time_between_the_halves():
