@@ -146,6 +146,19 @@ def test_the_program_alone_equals_brute_force(problem: PlacementProblem):
         assert result.objective * model.cost_unit == pytest.approx(best[1].cost, rel=2e-6)
 
 
+@settings(QUICK, max_examples=80)
+@given(problems(5))
+def test_the_program_alone_counts_energy_as_brute_force_does(problem: PlacementProblem):
+    problem = replace(problem, objective="energy")
+    tables = tabulate(problem)
+    model = build(tables, everything(tables), Shape(), typical_cost(tables, everything(tables)))
+    model.minimize_energy(1.0)
+    result, best = model.program.run(), brute_force(problem)
+    assert (best is None) == (result.outcome == "infeasible")
+    if best is not None:
+        assert result.objective == pytest.approx(best[1].joules_per_request, rel=2e-6)
+
+
 @QUICK
 @given(problems(5))
 def test_reported_figures_are_the_evaluators(problem: PlacementProblem):
