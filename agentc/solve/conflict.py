@@ -57,8 +57,7 @@ class _Filter:
 
     def holds(self, changes: Sequence[Relaxation]) -> bool:
         """A placement is known once these demands are changed."""
-        pose = self.changed or (lambda changes: _replaced(self.tables.problem, changes))
-        return _can_serve(pose(changes))
+        return _can_serve(self.changed(changes) if self.changed else _replaced(self.tables.problem, changes))
 
     def enforce(self, key: DemandKey, on: bool) -> None:
         """Put a demand in force, or take it away; a task that is away takes its ``together`` sets with it."""

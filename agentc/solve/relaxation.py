@@ -61,6 +61,8 @@ def relax(tables: Tables, left: Reduced, *, gap: float, until: float) -> Relaxed
     demands, best = _Demands(), Relaxed(-INF)
     for _ in range(ROUNDS):
         found = _Relaxation(tables, left, demands).solve(gap, until)
+        if found.bound == INF:
+            return found
         best = Relaxed(max(best.bound, found.bound), found.picked or best.picked, found.pools)
         if found.picked is None or not _put_back(tables, found.picked, demands):
             break

@@ -135,13 +135,11 @@ def _relax(search: _Search) -> None:
 
 
 def _within_pools(tables: Tables, left: Reduced, pools: Collection[int]) -> Reduced:
-    """Only the options in ``pools``, and those that need none."""
-    return Reduced(
-        [
-            [o for o in row if (p := tables.cells[t][o].pool) == NO_POOL or p in pools]
-            for t, row in enumerate(left.alive)
-        ]
-    )
+    """Only the options in ``pools``, and those that need none; all options of a task that has none of them."""
+    rows: list[list[int]] = []
+    for t, row in enumerate(left.alive):
+        rows.append([o for o in row if (p := tables.cells[t][o].pool) == NO_POOL or p in pools] or row)
+    return Reduced(rows)
 
 
 def _seek(search: _Search) -> bool:
