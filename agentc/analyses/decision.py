@@ -148,7 +148,7 @@ def calls(tasks: tuple[Task, ...]) -> list[tuple[str, ...]]:
 def pools(decision: Decision) -> tuple[PoolPlan, ...]:
     """The pools that are used, in the order of the problem."""
     load, rate = pool_load(decision, decision.options), decision.problem.requests_per_second
-    drawn = pool_watts(decision)
+    drawn, charged = pool_watts(decision), _charges(decision)
     stocks = {stock.device.name: stock for stock in decision.posed.fleet.stocks}
     financing = decision.posed.fleet.financing
     return tuple(
@@ -157,7 +157,7 @@ def pools(decision: Decision) -> tuple[PoolPlan, ...]:
             pool.device,
             replicas := decision.solution.replicas[name],
             replicas * pool.devices,
-            replicas * pool.usd_per_hour,
+            replicas * pool.usd_per_hour + charged.get(name, 0.0),
             rate * load.get(name, 0.0) / replicas,
             drawn[name],
             grams_co2e(drawn[name] * SECONDS_PER_HOUR, power(stocks[pool.device], financing).kg_co2_per_kwh),
@@ -166,6 +166,17 @@ def pools(decision: Decision) -> tuple[PoolPlan, ...]:
         for name, pool in decision.problem.pools.items()
         if decision.solution.replicas.get(name)
     )
+
+
+def _charges(decision: Decision) -> dict[str, float]:
+    """$/hour that the work in each pool costs beside the rate of its devices: electricity beyond idle power."""
+    charged: dict[str, float] = {}
+    for task in decision.problem.tasks:
+        option = decision.options[task.name]
+        if option.pool is not None and option.usd:
+            hourly = SECONDS_PER_HOUR * decision.problem.requests_per_second * task.visits * option.usd
+            charged[option.pool] = charged.get(option.pool, 0.0) + hourly
+    return charged
 
 
 def pool_watts(decision: Decision) -> dict[str, float]:

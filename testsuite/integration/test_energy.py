@@ -53,6 +53,7 @@ devices: {h100: {price_usd: 8766}}
     watts = told["energy"]["watts"]
     assert devices * 700 * 0.45 < watts < devices * 700 * 1.25
     assert told["cost"]["usd_per_hour"] == pytest.approx(devices * 1.0 + watts / 1000 * 10)
+    assert sum(pool["usd_per_hour"] for pool in told["pools"]) == pytest.approx(told["cost"]["usd_per_hour"])
 
 
 CLEAN_AND_DIRTY = """
