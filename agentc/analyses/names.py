@@ -45,6 +45,14 @@ def task_names(graph: GraphOp) -> dict[Operation, str]:
     return {op: _unique(plain_name(op), taken) for op in ops}
 
 
+def task_name(op: Operation) -> str:
+    """What a placed task is called: as annotated, else its node, else the op's name."""
+    for key in ("agent.task", "agent.node"):
+        if _is_text(name := op.attributes.get(key)):
+            return name.data
+    return op.name
+
+
 def plain_name(op: Operation) -> str:
     """Node and stage; the op's name stands for a missing node."""
     stage = STAGES.get(op.name, "")

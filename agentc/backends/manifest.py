@@ -47,7 +47,7 @@ def describe(module: ModuleOp, files: Iterable[ManifestFile]) -> Manifest:
 
 
 def _placement(graph: GraphOp) -> dict[str, dict[str, Any]]:
-    from agentc.analyses.naming import task_name
+    from agentc.analyses.names import task_name
 
     rows: dict[str, dict[str, Any]] = {}
     for op in graph.walk():

@@ -285,7 +285,7 @@ class Agent(Graph):
         return self._entry("models", name, fields)
 
     def tool(self, name: str, /, **fields: Any) -> Name:
-        """A tool: ``python``, ``http`` or ``mcp``; ``latency_ms``, ``cpu_ms``, ``pure``, ``returns``."""
+        """A tool (``python``, ``http``, ``mcp``); ``latency_ms``, ``cpu_ms``, ``timeout_ms``, ``pure``, ``returns``."""
         return self._entry("tools", name, fields)
 
     def memory(self, name: str, /, **fields: Any) -> Name:

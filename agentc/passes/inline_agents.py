@@ -63,7 +63,7 @@ def bottom_up(graphs: Mapping[str, GraphOp]) -> list[GraphOp]:
     """The graphs, each after those that it calls.
 
     Raises:
-        Refused: ``recursive-agents`` where an agent reaches itself.
+        Refused: ``recursive-agent`` where an agent reaches itself.
     """
     order: dict[str, None] = {}
     for root in graphs:
@@ -85,7 +85,7 @@ def bottom_up(graphs: Mapping[str, GraphOp]) -> list[GraphOp]:
 def _recursion(call: CallOp, cycle: list[str], graphs: Mapping[str, GraphOp]) -> Diagnostic:
     home = span(graphs[cycle[0]])
     return Diagnostic(
-        "recursive-agents",
+        "recursive-agent",
         f"agent `{cycle[0]}` calls itself: {' -> '.join(cycle)}",
         span(call),
         labels=(Label(home, "this agent"),) if home else (),

@@ -6,7 +6,7 @@ from typing import cast
 from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr, UnitAttr
 from xdsl.ir import Attribute, Operation
 
-from agentc.analyses.naming import task_name
+from agentc.analyses.names import task_name
 from agentc.dialects.agent import GraphOp
 from agentc.dialects.interfaces import shape_of
 from agentc.dialects.kv import TransferOp as CacheTransferOp

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from xdsl.dialects.builtin import ModuleOp, SymbolRefAttr
 from xdsl.ir import Operation
 
-from agentc.analyses.naming import task_name
+from agentc.analyses.names import task_name
 from agentc.backends.kubernetes.engines import Engine, engine_of
 from agentc.dialects.model import SpecOp, spec_of
 from agentc.dialects.place import FleetOp, assignment

@@ -10,6 +10,7 @@ from xdsl.ir import Attribute
 from agentc.backends.onnx import emit_model, locate_weights
 from agentc.backends.request import Request
 from agentc.dialects.model import SpecOp
+from agentc.dialects.provenance import span
 from agentc.plan.artifacts import Artifact
 from agentc.support.diagnostics import Diagnostic, Refused
 
@@ -34,7 +35,7 @@ def emit_build(request: Request) -> list[Artifact]:
         try:
             artifacts += _emit(spec, request)
         except Refused as refused:
-            problems += refused.diagnostics
+            problems += (found if found.span else replace(found, span=span(spec)) for found in refused.diagnostics)
     if problems:
         raise Refused(*problems)
     return artifacts

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, StringAttr
+from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, FloatAttr, StringAttr
 from xdsl.ir import Attribute, Operation
 
 from agentc.dialects import memory, model, tool
@@ -106,6 +106,8 @@ class Specs:
             pure=stated.pure,
         )
         op.attributes["agent.source"] = source_attr(unit, ("tools", name))
+        if stated.timeout_ms is not None:
+            op.attributes["timeout_seconds"] = FloatAttr(stated.timeout_ms / 1000, 64)
         return op
 
     def _memories(self, unit: Unit) -> list[Operation]:

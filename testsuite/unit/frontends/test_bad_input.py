@@ -243,3 +243,17 @@ def test_a_call_of_nobody_is_refused_with_its_place(tmp_path: Path) -> None:
     text = str(yaml.lower(yaml.define(parse_yaml(nodes("a: {llm: mind, in: q}"), "agent.yaml"), tmp_path)))
     (tmp_path / "a.mlir").write_text(text.replace("llm.call @mind", "llm.call @nobody"))
     assert [found.slug for found in api.check(tmp_path / "a.mlir")] == ["illegal-op"]
+
+
+def test_weights_that_are_not_there_are_told_at_the_model(tmp_path: Path) -> None:
+    from agentc import api
+
+    text = nodes("a: {llm: mind, in: q}").replace(
+        "{mind: llama-3.1-8b,", "{mind: {catalog: llama-3.1-8b, weights: {path: .}},"
+    )
+    (tmp_path / "agent.yaml").write_text(text)
+    with pytest.raises(Refused) as refused:
+        api.compile(tmp_path / "agent.yaml", fleet="local-cpu", out=tmp_path / "build")
+    [found] = refused.value.diagnostics
+    assert found.slug == "weights-not-found" and found.span is not None and found.span.line == 3
+    assert not (tmp_path / "build").exists()

@@ -415,3 +415,18 @@ outputs: {y: c}
     assert "usd_per_input_token = 3.000000e-06" in str(far) and "agent.assumed" not in far.attributes
     assert "head_dim = 16" in str(own) and "kv_heads = 4" in str(own)
     assert 'agent.assumed = ["precision"]' in str(conf)
+
+
+def test_a_tools_time_is_what_the_runtime_reads() -> None:
+    from agentc.dialects.tool import SpecOp
+    from agentc.runtime.tools.toolbox import TIMEOUT_SECONDS, seconds
+
+    text = """
+agentc: v1
+name: helper
+tools: {quick: {http: "http://localhost", timeout_ms: 250}, usual: {http: "http://localhost"}}
+nodes: {a: {tool: quick}, b: {tool: usual, in: a}}
+outputs: {y: b}
+"""
+    specs = [op for op in module(text, "").ops if isinstance(op, SpecOp)]
+    assert [seconds(spec) for spec in specs] == [0.25, TIMEOUT_SECONDS]

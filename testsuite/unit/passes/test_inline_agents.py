@@ -29,7 +29,7 @@ def refusal(text: str, **options: object) -> Refused:
 
 def test_recursion_is_refused_with_the_cycle() -> None:
     (told,) = refusal(agent("a", "b", entry=True) + agent("b", "c") + agent("c", "b")).diagnostics
-    assert told.slug == "recursive-agents"
+    assert told.slug == "recursive-agent"
     assert told.message == "agent `b` calls itself: b -> c -> b"
     assert str(told.span) == "c.yaml:1:3"
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Final, Literal, cast
 
-from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag
 from pydantic_core import PydanticCustomError
 
 from agentc.frontends.yaml.rules.base import (
@@ -16,7 +16,7 @@ from agentc.frontends.yaml.rules.base import (
     Share,
     TypeName,
 )
-from agentc.frontends.yaml.rules.parts import exactly_one, one_of_schema
+from agentc.frontends.yaml.rules.parts import OneOf
 from agentc.support.diagnostics import did_you_mean, suggest
 
 Inputs = Annotated[
@@ -133,19 +133,15 @@ class ToolNode(Common):
     returns: TypeName | None = Field(default=None, description="type of the answer; the tool's if not stated")
 
 
-class MemoryAccess(Part):
+class MemoryAccess(OneOf):
     """What to do with which memory."""
 
-    model_config = ConfigDict(json_schema_extra=one_of_schema("lookup", "load", "store"))
+    CHOICES = ("lookup", "load", "store")
+    WHAT = "a memory node"
 
     lookup: Name | None = Field(default=None, description="documents near to a query")
     load: Name | None = Field(default=None, description="the value under a key; without one what was kept last")
     store: Name | None = Field(default=None, description="keeps the last input under the key of the ones before")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _one(cls, data: Any) -> Any:
-        return exactly_one(data, ("lookup", "load", "store"), "a memory node")
 
 
 class MemoryNode(Common):
@@ -172,10 +168,11 @@ KernelPlace = Annotated[
 ]
 
 
-class Compute(Part):
+class Compute(OneOf):
     """General-purpose work: a built-in, a Python function, or a tensor kernel."""
 
-    model_config = ConfigDict(json_schema_extra=one_of_schema("builtin", "python", "kernel"))
+    CHOICES = ("builtin", "python", "kernel")
+    WHAT = "a compute node"
 
     builtin: str | None = Field(default=None, description="a function that every runtime has")
     python: PythonPlace | None = Field(default=None, description="`file.py:function`")
@@ -184,11 +181,6 @@ class Compute(Part):
     )
     options: dict[Name, str | bool | int | float] | None = Field(default=None, description="of a built-in")
     cpu_ms: Figure | None = Field(default=None, description="time of one core")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _one(cls, data: Any) -> Any:
-        return exactly_one(data, ("builtin", "python", "kernel"), "a compute node")
 
 
 class ComputeNode(Common):
@@ -220,10 +212,11 @@ class BranchNode(Common):
     branch: Branch
 
 
-class Loop(Part):
+class Loop(OneOf):
     """Runs its nodes at least once. A reference to a node further down is its value in the trip before."""
 
-    model_config = ConfigDict(json_schema_extra=one_of_schema("while", "until"))
+    CHOICES = ("while", "until")
+    WHAT = "a loop"
 
     expected: Annotated[float, Field(ge=1, le=1e6, allow_inf_nan=False)] | None = Field(
         default=None, description="trips on average"
@@ -234,11 +227,6 @@ class Loop(Part):
     start: dict[Name, Ref] = Field(default={}, description="values that nodes have before the first trip")
     nodes: "dict[Name, Node]"
     output: Ref | None = Field(default=None, description="what the loop gives; its last node if not stated")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _one(cls, data: Any) -> Any:
-        return exactly_one(data, ("while", "until"), "a loop")
 
 
 class LoopNode(Common):

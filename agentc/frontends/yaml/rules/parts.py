@@ -1,9 +1,9 @@
 """Service-level agreement, load, models, tools, memories, inputs."""
 
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, ClassVar, Literal, cast
 
-from pydantic import ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import ConfigDict, Field, GetJsonSchemaHandler, model_validator
+from pydantic_core import CoreSchema, PydanticCustomError
 
 from agentc.frontends.yaml.rules.base import (
     PERCENTILES,
@@ -37,9 +37,22 @@ def exactly_one(stated: Any, names: tuple[str, ...], what: str) -> Any:
     raise PydanticCustomError("one-of", "{what} needs exactly one of {listed}, found {found}", context)
 
 
-def one_of_schema(*names: str) -> dict[str, Any]:
-    """JSON Schema for ``exactly_one``."""
-    return {"oneOf": [stated_schema(name) for name in names]}
+class OneOf(Part):
+    """A mapping that has exactly one of some fields."""
+
+    CHOICES: ClassVar[tuple[str, ...]]
+    WHAT: ClassVar[str]
+    """What it is, for the message."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one(cls, data: Any) -> Any:
+        return exactly_one(data, cls.CHOICES, cls.WHAT)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        made = handler.resolve_ref_schema(handler(schema))
+        return {**made, "oneOf": [stated_schema(name) for name in cls.CHOICES]}
 
 
 class Bounds(Part):
@@ -75,18 +88,14 @@ class Sla(Part):
     end_to_end_ms: Limit | None = Field(default=None, description="from the request to the last output")
 
 
-class Load(Part):
+class Load(OneOf):
     """How many requests arrive: a rate, or users in flight."""
 
-    model_config = ConfigDict(json_schema_extra=one_of_schema("requests_per_second", "concurrency"))
+    CHOICES = ("requests_per_second", "concurrency")
+    WHAT = "load"
 
     requests_per_second: Positive | None = None
     concurrency: Positive | None = Field(default=None, description="requests in flight at any time")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _one(cls, data: Any) -> Any:
-        return exactly_one(data, ("requests_per_second", "concurrency"), "load")
 
 
 class Shape(Part):
@@ -120,18 +129,14 @@ class Shape(Part):
     parameters: Amount = Field(default=0.0, description="total; derived from the shape where it is not stated")
 
 
-class Weights(Part):
+class Weights(OneOf):
     """Where real weights are; without them the build holds a seeded stand-in."""
 
-    model_config = ConfigDict(json_schema_extra=one_of_schema("package", "path"))
+    CHOICES = ("package", "path")
+    WHAT = "weights"
 
     package: str | None = Field(default=None, min_length=1, description="a Python package that carries them")
     path: PathText | None = Field(default=None, description="a Hugging Face checkpoint folder")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _one(cls, data: Any) -> Any:
-        return exactly_one(data, ("package", "path"), "weights")
 
 
 class Hosted(Part):
@@ -145,10 +150,11 @@ class Hosted(Part):
     tokens_per_minute: Positive | None = Field(default=None, description="tokens that it takes and gives, likewise")
 
 
-class Model(Part):
+class Model(OneOf):
     """A model: from the catalog, a Hugging Face `config.json`, a stated shape, or hosted."""
 
-    model_config = ConfigDict(json_schema_extra=one_of_schema("catalog", "config", "shape", "hosted"))
+    CHOICES = ("catalog", "config", "shape", "hosted")
+    WHAT = "a model"
 
     catalog: str | None = Field(default=None, description="a name of `agentc models`")
     config: PathText | None = Field(default=None, description="path of a Hugging Face `config.json`")
@@ -157,19 +163,15 @@ class Model(Part):
     precision: Precision | None = Field(default=None, description="of the weights as served")
     weights: Weights | None = None
 
-    @model_validator(mode="before")
-    @classmethod
-    def _one(cls, data: Any) -> Any:
-        return exactly_one(data, ("catalog", "config", "shape", "hosted"), "a model")
-
 
 Url = Annotated[str, Matching(r"^https?://[^\s]+$", "URL of `http` or `https`", 2000)]
 
 
-class Tool(Part):
+class Tool(OneOf):
     """A function or service that the agent calls."""
 
-    model_config = ConfigDict(json_schema_extra=one_of_schema("python", "http", "mcp"))
+    CHOICES = ("python", "http", "mcp")
+    WHAT = "a tool"
 
     python: PythonPlace | None = Field(default=None, description="`file.py:function`")
     http: Url | None = Field(default=None, description="a URL that takes POST with JSON")
@@ -177,16 +179,12 @@ class Tool(Part):
     description: str | None = None
     latency_ms: Figure | None = Field(default=None, description="until the answer is there, beside the CPU time")
     cpu_ms: Figure | None = Field(default=None, description="time of one core on our side")
+    timeout_ms: Positive | None = Field(default=None, description="when a call has failed; a minute if not stated")
     pure: bool = Field(default=False, description="a call changes nothing, so that an unused one may go")
     parameters: dict[Name, TypeName] | None = Field(
         default=None, description="name -> type; a Python function's are read from its signature"
     )
     returns: TypeName = Field(default="any", description="type of the answer")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _one(cls, data: Any) -> Any:
-        return exactly_one(data, ("python", "http", "mcp"), "a tool")
 
 
 MemoryKind = Literal["vector", "keyvalue", "log"]
