@@ -2,17 +2,24 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
 from agentc.catalog.months import AS_OF, Month
 
 Price = Annotated[float, Field(gt=0, le=1e8, allow_inf_nan=False)]
+Years = Annotated[float, Field(ge=0.01, le=50)]
 MOST = 10_000_000
 DeviceName = str
 
 
+def _whole(value: Any) -> Any:
+    """4.0 is a whole number, as in JSON Schema."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def _amount(value: Any) -> int | None:
+    value = _whole(value)
     if value in (None, "unlimited"):
         return None
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST:
@@ -22,14 +29,22 @@ def _amount(value: Any) -> int | None:
     )
 
 
-_AMOUNT_SCHEMA = {"anyOf": [{"type": "integer", "minimum": 0, "maximum": MOST}, {"const": "unlimited"}]}
+_AMOUNT_SCHEMA = {
+    "anyOf": [{"type": "integer", "minimum": 0, "maximum": MOST}, {"const": "unlimited"}, {"type": "null"}]
+}
+PerHost = Annotated[int, Field(ge=1, le=1024), BeforeValidator(_whole)]
 Amount = Annotated[int | None, PlainValidator(_amount), WithJsonSchema(_AMOUNT_SCHEMA)]
 
 
 class FleetPart(BaseModel):
     """A mapping of a fleet file: no unknown fields."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
+
+
+def _stated(name: str) -> dict[str, Any]:
+    """JSON Schema for a field that is there and not empty."""
+    return {"required": [name], "properties": {name: {"not": {"type": "null"}}}}
 
 
 class RentEntry(FleetPart):
@@ -42,11 +57,11 @@ class RentEntry(FleetPart):
 class OwnedEntry(FleetPart):
     """Devices that are bought and partly paid off: what is paid already is sunk, and no placement can save it."""
 
+    model_config = ConfigDict(json_schema_extra={"oneOf": [_stated("bought"), _stated("amortized")]})
+
     price_usd: Price | None = Field(default=None, description="what one cost; the catalog's price if not stated")
     bought: Month | None = Field(default=None, description="month of the purchase, such as 2024-06")
-    term_years: Annotated[float, Field(gt=0, le=50)] | None = Field(
-        default=None, description="over which it is paid off, by default the financing's"
-    )
+    term_years: Years | None = Field(default=None, description="over which it is paid off, by default the financing's")
     interest: Annotated[float, Field(ge=0, le=10)] | None = Field(
         default=None, description="by default the financing's"
     )
@@ -78,14 +93,15 @@ class StockEntry(FleetPart):
     acquire: Literal["buy", "rent"] | None = Field(default=None, description="which of the catalog's prices counts")
     price: RentEntry | None = Field(default=None, description="rent it on these terms of the catalog")
     owned: OwnedEntry | None = Field(default=None, description="it is ours, and partly paid off")
-    per_host: Annotated[int, Field(ge=1, le=1024)] | None = Field(default=None, description="devices in one host")
+    per_host: PerHost | None = Field(default=None, description="devices in one host")
     site: str = Field(default="main", description="where these devices stand")
 
     @model_validator(mode="before")
     @classmethod
     def _count_alone(cls, value: Any) -> Any:
-        """A number or ``unlimited`` stands for an entry with this count."""
-        return {"count": value} if isinstance(value, int | str) and not isinstance(value, bool) else value
+        """A number, ``unlimited`` or nothing stands for an entry with this count."""
+        alone = value is None or (isinstance(value, int | float | str) and not isinstance(value, bool))
+        return {"count": value} if alone else value
 
 
 class LinkEntry(FleetPart):
@@ -100,7 +116,7 @@ class LinkEntry(FleetPart):
 class FinancingEntry(FleetPart):
     """How a bought device's price becomes dollars per hour."""
 
-    years: Annotated[float, Field(gt=0, le=50)] = 4.0
+    years: Years = 4.0
     interest: Annotated[float, Field(ge=0, le=10)] = 0.08
 
 

@@ -5,6 +5,7 @@ And the published JSON Schema says the same as the loader, so that an editor's w
 
 import copy
 import functools
+import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,11 +17,13 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from pydantic import BaseModel, ValidationError
 
+from agentc import catalog
+from agentc.catalog.fleet_file import FleetFile
 from agentc.frontends import yaml
 from agentc.frontends.yaml.document import Overlay, replaced
 from agentc.frontends.yaml.rules import base, file, nodes, parts
 from agentc.support.diagnostics import Refused
-from agentc.support.yaml_source import load_yaml
+from agentc.support.yaml_source import load_yaml, parse_yaml
 
 FOLDER = Path(__file__).parents[1] / "every_key"
 DOCUMENT = load_yaml(FOLDER / "agent.yaml", "agent.yaml")
@@ -179,3 +182,44 @@ def test_slips(place: Place, value: Any, slug: str) -> None:
 def test_inputs_that_are_empty_on_average() -> None:
     """A map over what a request seldom brings is no mistake of the map."""
     compiled(replaced(replaced(DOCUMENT.data, ("inputs", "many", "width"), 0), ("nodes", "each", "map", "width"), None))
+
+
+FLEET = parse_yaml(
+    """
+agentc: v1
+name: mine
+profile: datasheet
+devices:
+  h100-sxm: {count: 8, price_usd: 30000, acquire: buy, per_host: 8, site: main}
+  l40s: {count: unlimited, rent_usd_per_hour: 1, acquire: rent}
+  mi300x: {count: 2, price: {kind: on-demand, provider: nebius}}
+  ours: {device: gaudi3, count: 8, owned: {price_usd: 9000, bought: 2024-06, term_years: 4, interest: 0.05}}
+  theirs: {device: a100-80gb, owned: {amortized: 0.5}}
+  b200: 4
+links:
+  - {between: [h100-sxm, "*"], bandwidth_gbps: 400, latency_us: 5, name: roce}
+financing: {years: 4, interest: 0.08}
+power: {usd_per_kwh: 0.4, utilization: 1, pue: 1.2, kg_co2_per_kwh: 0.4}
+source: me
+""",
+    "fleet.yaml",
+)
+FLEET_SCHEMA = Draft202012Validator(catalog.fleet_schema())
+
+
+@pytest.mark.parametrize("value", (*HOSTILE, {"bought": None}, {"amortized": 2}), ids=lambda value: ascii(value)[:30])
+def test_fleets(value: Any, tmp_path: Path) -> None:
+    """As agents: refused at its place or taken, and the schema says the same."""
+    for place in places(FLEET.data):
+        data = replaced(FLEET.data, place, value)
+        assert FLEET_SCHEMA.is_valid(data) == takes(FleetFile, data), place
+    path = tmp_path / "fleet.yaml"
+    for place in PLACES_OF_FLEET:
+        path.write_text(json.dumps(replaced(FLEET.data, place, value)))
+        try:
+            catalog.load_fleet(path)
+        except Refused as refused:
+            assert all(found.span is not None for found in refused.diagnostics), place
+
+
+PLACES_OF_FLEET = [place for place in places(FLEET.data) if place[:1] in ((), ("devices",), ("financing",), ("links",))]
