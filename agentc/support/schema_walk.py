@@ -10,6 +10,7 @@ from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin
 
 from pydantic import BaseModel, RootModel, Tag
+from pydantic.fields import FieldInfo
 
 Loc = tuple[str | int, ...]
 
@@ -81,7 +82,14 @@ def _is_named(arm: Any, step: str | int) -> bool:
 def _fixed(bare: Any) -> list[Any]:
     """Values of the literal fields of a model."""
     models = _model(bare)
-    return [tag for model in models for f in model.model_fields.values() for tag in get_args(f.annotation)]
+    return [tag for model in models for f in _declared(model).values() for tag in get_args(f.annotation)]
+
+
+def _declared(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The fields of a model; pydantic resolves names of classes further down when a model is first built."""
+    if not model.__pydantic_complete__:
+        model.model_rebuild()
+    return model.model_fields
 
 
 def _model(bare: Any) -> list[type[BaseModel]]:
@@ -102,7 +110,7 @@ def _descend(annotation: Any, step: str | int) -> list[Any]:
     for leaf in _leaves(annotation):
         args = get_args(leaf)
         for model in _model(leaf):
-            found += [f.annotation for name, f in model.model_fields.items() if step in (name, f.alias)]
+            found += [f.annotation for name, f in _declared(model).items() if step in (name, f.alias)]
         if args and isinstance(step, int):
             found.append(args[0])
         elif len(args) == 2 and isinstance(step, str):
@@ -112,4 +120,4 @@ def _descend(annotation: Any, step: str | int) -> list[Any]:
 
 def _fields(annotation: Any) -> list[str]:
     models = [model for leaf in _leaves(annotation) for model in _model(leaf)]
-    return [field.alias or name for model in models for name, field in model.model_fields.items()]
+    return [field.alias or name for model in models for name, field in _declared(model).items()]

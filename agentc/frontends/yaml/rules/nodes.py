@@ -326,6 +326,3 @@ Node = Annotated[
     Discriminator(kind_of),
     BeforeValidator(_has_kind),
 ]
-
-for _cls in (Case, Branch, BranchNode, Loop, LoopNode, Map, MapNode):
-    _cls.model_rebuild()
