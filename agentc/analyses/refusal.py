@@ -8,11 +8,14 @@ from agentc.analyses.placement_problem import Posed, pose, restricted
 from agentc.dialects.agent import GraphOp
 from agentc.dialects.provenance import span
 from agentc.plan.fleet import Fleet
-from agentc.plan.graph import TaskGraph
+from agentc.plan.graph import PlacementRule, Task, TaskGraph
 from agentc.plan.placement import PlacementProblem
 from agentc.solve.conflict import explain
 from agentc.solve.demands import Relaxation
 from agentc.support.diagnostics import Diagnostic, Label
+
+SHOWN = 3
+"""Tasks that are named before the rest is counted."""
 
 UNPROVEN = "no placement was found within the time limit, and none is proven to be impossible"
 
@@ -25,29 +28,36 @@ def refusal(posed: Posed, allowed: Allowed, graph: GraphOp, *, proven: bool) -> 
 
     The demands are looked at once more with the options that they rule out: only these tell by how much one must give.
     """
-    lenient = pose(posed.graph, posed.fleet, posed.problem.objective, lenient=True)
-    lacking = homeless(lenient)
-    told, cures = ((UNPROVEN,), ()) if not proven else ((), ()) if lacking else _conflict(posed, lenient, allowed)
-    because = (*told, *lacking.values())
-    named = [op for op, name in task_names(graph).items() if any(f"`{name}`" in text for text in because)]
-    places = dict.fromkeys(place for op in named if (place := span(op)) is not None)
+    because, cure = (UNPROVEN,), None
+    if proven:
+        lenient = pose(posed.graph, posed.fleet, posed.problem.objective, lenient=True)
+        because, cure = homeless(lenient) or _conflict(posed, lenient, allowed)
+    told = [op for op, name in task_names(graph).items() if any(f"`{name}`" in text for text in because)]
+    places = dict.fromkeys(place for op in told if (place := span(op)) is not None)
     labels = tuple(Label(place, "this node") for place in list(places)[1:4])
     message = f"no placement on fleet `{posed.fleet.name}` keeps what agent `{posed.graph.agent}` demands"
     first = next(iter(places), span(graph))
-    return Diagnostic(
-        "infeasible-placement", message, first, labels=labels, notes=because, help="; ".join(cures) or None
-    )
+    return Diagnostic("infeasible-placement", message, first, labels=labels, notes=because, help=cure)
 
 
-def _conflict(posed: Posed, lenient: Posed, allowed: Allowed) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Sentences on what conflicts, and on what would help."""
+Reasons = tuple[tuple[str, ...], str | None]
+"""Sentences on why nothing fits, and one on what would help."""
+
+
+def _conflict(posed: Posed, lenient: Posed, allowed: Allowed) -> Reasons:
+    """The demands that cannot hold together."""
 
     def changed(changes: Sequence[Relaxation]) -> PlacementProblem:
         graph, fleet = change(posed.graph, posed.fleet, changes)
         return restricted(pose(graph, fleet, posed.problem.objective).problem, allowed)
 
-    found = explain(restricted(lenient.problem, allowed), changed=changed)
-    return found.demand_sentences, found.cure_sentences
+    try:
+        found = explain(restricted(lenient.problem, allowed), changed=changed)
+    except ValueError:  # By rounding only: no placement keeps the demands, and one breaks them by next to nothing.
+        return (UNPROVEN,), None
+    if len(found.relaxations) > 1:
+        return found.demand_sentences, f"one of these would do: {'; '.join(each.change for each in found.relaxations)}"
+    return found.demand_sentences, next(iter(found.cure_sentences), None)
 
 
 def change(graph: TaskGraph, fleet: Fleet, changes: Sequence[Relaxation]) -> tuple[TaskGraph, Fleet]:
@@ -72,14 +82,38 @@ def change(graph: TaskGraph, fleet: Fleet, changes: Sequence[Relaxation]) -> tup
     return graph, fleet
 
 
-def homeless(posed: Posed) -> dict[str, str]:
-    """The first task of each group that fits no device -> a sentence with what each device lacks."""
-    found: dict[str, str] = {}
-    groups = {task.name: task.group or task.name for task in posed.graph.tasks}
-    seen: set[str] = set()
-    for task in posed.problem.tasks:
-        if not task.options and groups[task.name] not in seen:
-            seen.add(groups[task.name])
-            rows = [f"{row.device}: {row.why}" for row in posed.table.rejected if row.task == task.name]
-            found[task.name] = f"`{task.name}` fits no device: {'; '.join(rows)}"
-    return found
+def homeless(posed: Posed) -> Reasons | None:
+    """What each device lacks for the tasks that fit none; for tasks of one model under one rule, by the first."""
+    alike: dict[object, list[Task]] = {}
+    for task, placed in zip(posed.graph.tasks, posed.problem.tasks, strict=True):
+        if not placed.options:
+            alike.setdefault((task.model, task.precision, task.rule) if task.model else task.name, []).append(task)
+    notes = [line for tasks in alike.values() for line in (_nowhere(tasks), *_lacks(posed, tasks[0]))]
+    cures = dict.fromkeys(_cure(posed, tasks[0]) for tasks in alike.values())
+    return (tuple(notes), "; ".join(cures)) if notes else None
+
+
+def _lacks(posed: Posed, task: Task) -> tuple[str, ...]:
+    """Sentences on what device classes lack for a task, those that lack the same in one."""
+    lacking: dict[str, list[str]] = {}
+    for row in posed.table.rejected:
+        if row.task == task.name:
+            lacking.setdefault(row.why, []).append(row.device)
+    return tuple(f"{', '.join(devices)}: {why}" for why, devices in lacking.items())
+
+
+def _nowhere(tasks: Sequence[Task]) -> str:
+    names = [f"`{task.name}`" for task in tasks]
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"{', '.join(names[:SHOWN])}{more} fit{'s' if len(names) == 1 else ''} no device of the fleet"
+
+
+def _cure(posed: Posed, task: Task) -> str:
+    """What a user could do for a task that fits no device."""
+    if task.hosted is not None:
+        return "lower the load, or call fewer tokens of the hosted model"
+    if task.rule != PlacementRule():
+        return "change the `placement` of the node, or the fleet"
+    if task.kinds == ("cpu",) and all(stock.device.kind != "cpu" for stock in posed.fleet.stocks):
+        return "add a CPU class to the fleet: tools and other general-purpose work run there"
+    return "add a device with more memory, or narrow the precision"

@@ -210,24 +210,31 @@ def _tried(search: _Filter, change: Relaxation) -> Relaxation | None:
 
 
 def _jointly(search: _Filter) -> tuple[Relaxation, ...]:
-    """Changes of several demands that help together, each of which is needed; empty where time ran out."""
-    open_ = [*search.model.excess.values(), *search.model.extra.values()]
-    best = _least(search, open_)
+    """Changes of several demands that help together, each of which is needed; empty where none is known."""
+    best = _least(search, [*search.model.excess.values(), *search.model.extra.values()])
     if best is None:
         return ()
+    open_ = [_column(search.model, change) for change in _needs(search, best)]
     for column in list(open_):
         rest = [each for each in open_ if each != column]
         if (picked := _least(search, rest)) is not None:
             open_, best = rest, picked
     changes = _needs(search, best)
-    for factor in SLOWER:
-        larger = [
-            replace(each, needed=round_up(each.needed * factor)) if each.kind == "deadline" else each
-            for each in changes
-        ]
-        if search.holds(larger):
-            return tuple(larger)
-    return ()
+    return next((tuple(larger) for step in range(len(SLOWER)) if search.holds(larger := _larger(changes, step))), ())
+
+
+def _larger(changes: Iterable[Relaxation], step: int) -> list[Relaxation]:
+    return [
+        replace(each, needed=each.needed + step if each.kind == "stock" else round_up(each.needed * SLOWER[step]))
+        for each in changes
+    ]
+
+
+def _column(model: Model, change: Relaxation) -> int:
+    """The column that relaxes the demand of ``change``."""
+    if change.kind == "stock":
+        return model.extra[change.name.removeprefix("fleet ")]
+    return next(column for line, column in model.excess.items() if change.is_of(*line))
 
 
 def _replaced(problem: PlacementProblem, changes: Iterable[Relaxation]) -> PlacementProblem:

@@ -1,15 +1,19 @@
 """What a user asked for that can stand in the way of a placement, as data and as sentences."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from agentc.solve.evaluate import replicas_for
+from agentc.solve.evaluate import over, replicas_for
 from agentc.solve.milp import DemandKey
 from agentc.solve.presolve import everything, least_hop
-from agentc.solve.tables import NO_POOL, Tables
+from agentc.solve.tables import NO_POOL, Bound, Tables
 
 Kind: TypeAlias = Literal["task", "link", "together", "deadline", "stock"]
+
+LISTED = 3
+"""Device classes that are told one by one; more are told in one sentence."""
 
 SHOWN = 8
 """Sentences about tasks before the rest is counted."""
@@ -66,10 +70,14 @@ class Conflict:
     def demand_sentences(self) -> tuple[str, ...]:
         """What conflicts. Long lists of tasks are cut short and counted."""
         tasks = [d.sentence for d in self.demands if d.kind == "task"]
-        others = [d.sentence for d in self.demands if d.kind != "task"]
+        stocks = [d for d in self.demands if d.kind == "stock"]
+        others = [d.sentence for d in self.demands if d.kind not in ("task", "stock")]
+        held = [d.sentence for d in stocks]
+        if len(stocks) > LISTED:
+            held = [f"the fleet has {', '.join(f'{d.limit:g} of `{d.name}`' for d in stocks)}"]
         if len(tasks) > SHOWN:
             tasks = [*tasks[:SHOWN], f"and so it is with {len(tasks) - SHOWN} more tasks"]
-        return (*others, *tasks)
+        return (*others, *held, *tasks)
 
     @property
     def cure_sentences(self) -> tuple[str, ...]:
@@ -148,23 +156,34 @@ def _facts(tables: Tables, t: int, conflict: set[DemandKey]) -> str:
     if any(b.on_path for b in bounds):
         facts.append(f"takes {min(tables.cells[t][o].seconds for o in row) * 1e3:.4g} ms or more on the path")
     stocks = list(tables.problem.stock)
-    for device in (stocks[n] for kind, n in sorted(conflict) if kind == "stock"):
-        needs = _devices(tables, t, device)
-        if needs:
-            facts.append(f"takes {needs:g} or more of `{device}` there")
+    needs = {
+        device: count
+        for device in (stocks[n] for kind, n in sorted(conflict) if kind == "stock")
+        if (count := _devices(tables, t, device, bounds))
+    }
+    if needs:
+        rows = [f"{count} `{device}`" for device, count in list(needs.items())[:LISTED]]
+        more = f" and {len(needs) - LISTED} more classes" if len(needs) > LISTED else ""
+        facts.append(f"takes at least {' or '.join(rows)}{more if len(rows) == LISTED else ''}")
     return ", ".join(facts)
 
 
-def _devices(tables: Tables, t: int, device: str) -> int:
-    """Fewest devices of a class that the task's work alone holds; zero where it has no option there."""
-    return min(
-        (
-            replicas_for(cell.load) * tables.pools[cell.pool].devices
-            for cell in tables.cells[t]
-            if cell.pool != NO_POOL and tables.pools[cell.pool].device == device
-        ),
-        default=0,
-    )
+def _devices(tables: Tables, t: int, device: str, bounds: Sequence[Bound]) -> int:
+    """Fewest devices of a class that the task's work alone holds, by options that are on time if there are any there;
+    zero where it has no option there."""
+    there = {
+        o: replicas_for(cell.load) * tables.pools[cell.pool].devices
+        for o, cell in enumerate(tables.cells[t])
+        if cell.pool != NO_POOL and tables.pools[cell.pool].device == device
+    }
+    timely = [count for o, count in there.items() if all(_timely(tables, t, o, bound) for bound in bounds)]
+    return min(timely or there.values(), default=0)
+
+
+def _timely(tables: Tables, t: int, o: int, bound: Bound) -> bool:
+    """The option alone keeps the deadline, or has no part in it."""
+    own = tables.cells[t][o].seconds if bound.on_path else tables.metric(bound, t, o) if t in bound.tasks else 0.0
+    return not over(own, bound.limit)
 
 
 def round_up(value: float, digits: int = 4) -> float:
