@@ -12,7 +12,7 @@ from agentc.analyses.placement_problem import pose
 from agentc.analyses.refusal import change, refusal
 from agentc.analyses.task_graph import entry_graph
 from agentc.plan.fleet import Fleet, Stock
-from agentc.plan.graph import Limit, TaskGraph
+from agentc.plan.graph import Limit, Metric, TaskGraph
 from agentc.solve import Relaxation, explain, solve
 from agentc.support.diagnostics import Diagnostic
 
@@ -30,6 +30,8 @@ TEXT = """
     agent.output ["r"](%r) : !agent.text
   } {load = #agent.load<{requests_per_second = 200.0 : f64}>}"""
 
+METRICS: tuple[Metric, ...] = ("ttft", "tbt", "end_to_end")
+
 
 def fleet(**counts: int) -> Fleet:
     stocks = [(catalog.device(name), count) for name, count in counts.items()]
@@ -42,7 +44,7 @@ def module(rule: str = "", model: str = MIND) -> ModuleOp:
 
 def asked(**limits: float) -> TaskGraph:
     graph = task_graph(module())
-    return replace(graph, limits=tuple(Limit(metric, seconds) for metric, seconds in limits.items()))
+    return replace(graph, limits=tuple(Limit(metric, limits[metric]) for metric in METRICS if metric in limits))
 
 
 def told(graph: TaskGraph, stocks: Fleet) -> Diagnostic:
