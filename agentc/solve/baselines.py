@@ -61,11 +61,11 @@ def baselines(problem: PlacementProblem, *, keep: Collection[str] = ()) -> tuple
     ``keep`` names device classes that every baseline may use beside the one (CPU nodes). A baseline
     that cannot keep the demands has ``usd_per_hour`` ``None``. Ties go to the class that comes first.
     """
-    single = _priced(problem, on_one_class, keep)
-    best = min(single, key=lambda pair: pair[1], default=None)
-    worst = max(single, key=lambda pair: pair[1], default=None)
+    single = _single(problem, keep)
+    best = min(single.items(), key=_usd, default=None)
+    worst = max(single.items(), key=_usd, default=None)
     if any(o.mode in ("aggregated", "disaggregated") for task in problem.tasks for o in task.options):
-        apart = min(_priced(problem, disaggregated, keep), key=lambda pair: pair[1], default=None)
+        apart = min(_apart(problem, single, keep).items(), key=_usd, default=None)
     else:
         apart = best
     return (
@@ -75,14 +75,35 @@ def baselines(problem: PlacementProblem, *, keep: Collection[str] = ()) -> tuple
     )
 
 
-def _priced(
-    problem: PlacementProblem,
-    solved: Callable[[PlacementProblem, str, Collection[str]], PlacementSolution | None],
-    keep: Collection[str],
-) -> list[tuple[str, float]]:
-    answers = [(device, solved(problem, device, keep)) for device in classes(problem, keep)]
-    return [(device, answer.usd_per_hour) for device, answer in answers if answer is not None]
+def _usd(priced: tuple[str, PlacementSolution]) -> float:
+    return priced[1].usd_per_hour
 
 
-def _baseline(name: str, found: tuple[str, float] | None) -> Baseline:
-    return Baseline(name, None) if found is None else Baseline(name, found[1], (found[0],))
+def _single(problem: PlacementProblem, keep: Collection[str]) -> dict[str, PlacementSolution]:
+    answers = {device: on_one_class(problem, device, keep) for device in classes(problem, keep)}
+    return {device: answer for device, answer in answers.items() if answer is not None}
+
+
+def _apart(
+    problem: PlacementProblem, single: dict[str, PlacementSolution], keep: Collection[str]
+) -> dict[str, PlacementSolution]:
+    """The classes disaggregated, in order; without those that cannot be the cheapest.
+
+    Disaggregated a class costs no less than with all its options, and the same where its answer has no aggregated one.
+    """
+    mode = {(task.name, option.name): option.mode for task in problem.tasks for option in task.options}
+    found: dict[str, PlacementSolution] = {}
+    least = float("inf")
+    for device, answer in sorted(single.items(), key=_usd):
+        if problem.objective == "cost" and answer.usd_per_hour > least:
+            break
+        if any(mode[chosen] == "aggregated" for chosen in answer.choice.items()):
+            answer = disaggregated(problem, device, keep)
+        if answer is not None:
+            found[device] = answer
+            least = min(least, answer.usd_per_hour)
+    return {device: found[device] for device in single if device in found}
+
+
+def _baseline(name: str, found: tuple[str, PlacementSolution] | None) -> Baseline:
+    return Baseline(name, None) if found is None else Baseline(name, found[1].usd_per_hour, (found[0],))

@@ -7,6 +7,7 @@ counted, and clocked only as a guard, so that the same problem gives the same ch
 import math
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from agentc.plan.placement import Objective
 from agentc.solve.floors import Floors, floors, lower
@@ -41,47 +42,69 @@ def heuristic(
         state.until = until
     if tables.size > SWEEP_TASKS:
         starts = [starts[0], starts[-1]]
+    known = _known(tables, left, objective)
     for state in starts:
-        settle(state, left, passes=passes)
+        settle(state, left, passes=passes, known=known)
     return min(starts, key=lambda state: state.score())
 
 
-def hasten(state: State, left: Reduced, *, passes: int = 2) -> None:
+@dataclass(frozen=True)
+class Known:
+    """What holds for every choice from what is left; worth keeping while that stays the same."""
+
+    bounds: Floors
+    insiders: Mapping[int, dict[int, list[int]]]
+    """Pool -> task -> its options there, pools in order."""
+
+
+def _known(tables: Tables, left: Reduced, objective: Objective) -> Known:
+    return Known(floors(tables, left, objective), _insiders(tables, left))
+
+
+def hasten(state: State, left: Reduced, *, passes: int = 2, known: Known | None = None) -> None:
     """Bring a cheap but late choice within its deadlines: a price of time that rises until it is kept."""
     if state.objective != "cost" or state.score().violation == 0:
         return
+    known = known or _known(state.tables, left, state.objective)
     worst = max((bound.limit for bound in state.tables.bounds if bound.binding), default=0.0) or 1.0
     price = max(state.score().objective, 1e-9) / worst / 4
     for _ in range(HASTE):
         state.late_usd = price
-        improve(state, left, passes=passes)
+        improve(state, left, passes=passes, known=known)
         state.late_usd = None
         if state.score().violation == 0:
             break
         price *= 2
 
 
-def settle(state: State, left: Reduced, *, passes: int = PASSES) -> None:
+def settle(state: State, left: Reduced, *, passes: int = PASSES, known: Known | None = None) -> None:
     """Local search with rent by the fraction, then with whole replicas."""
+    known = known or _known(state.tables, left, state.objective)
     state.smooth = state.objective == "cost" and bool(state.tables.pools)
-    hasten(state, left)
+    hasten(state, left, known=known)
     if state.smooth:
-        improve(state, left, passes=passes)
+        improve(state, left, passes=passes, known=known)
         state.smooth = False
-        hasten(state, left)
-    improve(state, left, passes=passes)
+        hasten(state, left, known=known)
+    improve(state, left, passes=passes, known=known)
 
 
-def improve(state: State, left: Reduced, *, passes: int = PASSES, frozen: frozenset[int] = frozenset()) -> None:
+def improve(
+    state: State,
+    left: Reduced,
+    *,
+    passes: int = PASSES,
+    frozen: frozenset[int] = frozenset(),
+    known: Known | None = None,
+) -> None:
     """Local search from ``state`` until nothing helps. Tasks in ``frozen`` keep their options."""
     large = state.tables.size > SWEEP_TASKS
-    bounds = floors(state.tables, left, state.objective)
-    insiders = _insiders(state.tables, left)
+    known = known or _known(state.tables, left, state.objective)
     for sweep in range(passes):
         before = state.score()
-        _sweep(state, left, bounds, frozen)
+        _sweep(state, left, known.bounds, frozen)
         if not large or sweep == 0:
-            _move_pools(state, left, insiders, bounds, frozen)
+            _move_pools(state, left, known, frozen)
         if not state.score().beats(before):
             return
 
@@ -194,11 +217,10 @@ def _best_move(state: State, left: Reduced, t: int, options: list[int], frozen: 
     return best
 
 
-def _move_pools(
-    state: State, left: Reduced, insiders: Mapping[int, dict[int, list[int]]], bounds: Floors, frozen: frozenset[int]
-) -> None:
+def _move_pools(state: State, left: Reduced, known: Known, frozen: frozenset[int]) -> None:
     """Whole pools at once: one task alone seldom pays for opening a pool, nor saves anything by leaving it."""
-    for pool, inside in insiders.items():
+    bounds = known.bounds
+    for pool, inside in known.insiders.items():
         if len(inside) == 1 or state.out_of_time():
             continue
         pays = state.score().violation > 0 or bounds.pools[pool] <= state.score().objective
