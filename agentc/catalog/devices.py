@@ -103,6 +103,7 @@ def entry_of(name: str, row: Mapping[str, Any]) -> Entry:
     up, out = row["scale_up"], row["scale_out"]
     sources = _sources(row)
     rents = tuple(map(rent_of, row.get("rents", ())))
+    price = row.get("price_usd")
     first, main = chosen(rents), source(sourced(row["sources"], "tflops.bf16"))
     return Entry(
         Device(
@@ -118,7 +119,7 @@ def entry_of(name: str, row: Mapping[str, Any]) -> Entry:
             scale_up_size=up["size"],
             scale_out=Link(out["name"], out["gbps"] * 1e9 / 8, out["us"] * 1e-6, told(sources["scale_out.gbps"])),
             cores=row.get("cores", 0),
-            price_usd=row.get("price_usd"),
+            price_usd=None if price is None else float(price),
             rent_usd_per_hour=first.usd_per_hour if first else None,
             target=row.get("target", ""),
             estimated=(
