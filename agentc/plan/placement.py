@@ -1,5 +1,6 @@
 """The placement problem and its answer, free of IR: what ``solve`` takes and gives."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
@@ -26,6 +27,9 @@ class Pool:
     """Share of a replica's time that may be busy (queueing headroom)."""
     grams_per_second: float = 0.0
     """Of carbon dioxide equivalent, for ``watts`` by the site's electricity."""
+    memory_bytes: float = math.inf
+    """What the options chosen in it may take of a device together; infinite where each that is offered fits beside all
+    others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,9 @@ class Option:
     """``compute``, ``memory``, ``network``, ``cpu`` or ``static``: the resource that sets the time."""
     memory_bytes: float = 0.0
     """Per device."""
+    resident: str = ""
+    """Whose memory that is, in a pool whose memory counts: options of one resident (the weights of a model) lie there
+    once, by the largest; empty: the task's own."""
 
 
 @dataclass(frozen=True, slots=True)

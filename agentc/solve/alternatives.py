@@ -275,6 +275,8 @@ def _violation(violation: Violation) -> str:
         return f"{violation.name} would be {violation.value * 1e3:.4g} ms, over `{name}` of {violation.limit * 1e3:g}"
     if violation.kind == "stock":
         return f"the plan would take {violation.value:g} `{violation.name}`, and the fleet has {violation.limit:g}"
+    if violation.kind == "memory":
+        return f"`{violation.name}` would hold {violation.value / 1e9:.4g} GB, over {violation.limit / 1e9:.4g} GB"
     if violation.kind == "link":
         return f"no link joins {violation.name}"
     return f"{violation.name} cannot be chosen apart"

@@ -21,7 +21,7 @@ from agentc.solve.highs import INF
 from agentc.solve.milp import DemandKey, Model, Shape, build, typical_cost
 from agentc.solve.tables import Tables, tabulate
 
-ORDER = ("link", "together", "task", "stock", "deadline")
+ORDER = ("link", "together", "memory", "task", "stock", "deadline")
 """Kinds in the order in which they are tried to be left out: a conflict names SLA and stock rather than links."""
 
 PROBE_SECONDS = 5.0

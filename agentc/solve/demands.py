@@ -10,7 +10,7 @@ from agentc.solve.milp import DemandKey
 from agentc.solve.presolve import everything, least_hop
 from agentc.solve.tables import NO_POOL, Bound, Tables
 
-Kind: TypeAlias = Literal["task", "link", "together", "deadline", "stock"]
+Kind: TypeAlias = Literal["task", "link", "together", "deadline", "stock", "memory"]
 
 LISTED = 3
 """Device classes that are told one by one; more are told in one sentence."""
@@ -25,9 +25,9 @@ class Demand:
 
     kind: Kind
     name: str
-    """Task, edge ``a -> b``, device class, or ``sla.ttft_ms``, ``sla.tbt_ms``, ``sla.end_to_end_ms``."""
+    """Task, edge ``a -> b``, device class, pool, or ``sla.ttft_ms``, ``sla.tbt_ms``, ``sla.end_to_end_ms``."""
     limit: float
-    """Milliseconds of a deadline, devices of a stock, else the number of options."""
+    """Milliseconds of a deadline, devices of a stock, bytes of a memory, else the number of options."""
     sentence: str
 
 
@@ -107,6 +107,10 @@ def describe(tables: Tables, key: DemandKey, conflict: set[DemandKey]) -> Demand
     if kind == "stock":
         device, count = list(tables.problem.stock.items())[number]
         return Demand("stock", device, count, f"the fleet has {count} of `{device}`")
+    if kind == "memory":
+        pool = tables.pools[number]
+        text = f"a `{pool.device}` has {pool.memory / 1e9:.4g} GB for all that shares it"
+        return Demand("memory", pool.name, pool.memory, text)
     if kind == "link":
         return _link(tables, number)
     if kind == "together":

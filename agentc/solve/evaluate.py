@@ -16,16 +16,16 @@ TOLERANCE = 1e-9
 
 SECONDS_PER_HOUR = 3600.0
 
-ViolationKind: TypeAlias = Literal["choice", "link", "together", "deadline", "stock"]
+ViolationKind: TypeAlias = Literal["choice", "link", "together", "deadline", "stock", "memory"]
 
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One demand that a choice breaks: ``value`` is over ``limit`` (seconds or devices)."""
+    """One demand that a choice breaks: ``value`` is over ``limit`` (seconds, devices, bytes)."""
 
     kind: ViolationKind
     name: str
-    """Metric, device class, edge ``a -> b`` or task."""
+    """Metric, device class, pool, edge ``a -> b`` or task."""
     value: float = 0.0
     limit: float = 0.0
 
@@ -135,6 +135,7 @@ def evaluate(problem: PlacementProblem, choice: Mapping[str, str]) -> Evaluation
             *_broken_groups(problem, choice),
             *_broken_deadlines(problem, values),
             *_broken_stock(problem, devices),
+            *_broken_memory(problem, chosen),
         ),
     )
 
@@ -301,4 +302,17 @@ def _broken_stock(problem: PlacementProblem, devices: Mapping[str, int]) -> list
         Violation("stock", device, held, problem.stock[device])
         for device, held in devices.items()
         if held > problem.stock.get(device, held)
+    ]
+
+
+def _broken_memory(problem: PlacementProblem, chosen: Mapping[str, Option]) -> list[Violation]:
+    limits = {name: pool.memory_bytes for name, pool in problem.pools.items() if math.isfinite(pool.memory_bytes)}
+    held: dict[str, dict[str, float]] = {}
+    for task, option in chosen.items():
+        if option.pool in limits:
+            lying, whose = held.setdefault(option.pool, {}), option.resident or f"task {task}"
+            lying[whose] = max(lying.get(whose, 0.0), option.memory_bytes)
+    taken = {pool: math.fsum(lying.values()) for pool, lying in held.items()}
+    return [
+        Violation("memory", pool, bytes_, limits[pool]) for pool, bytes_ in taken.items() if over(bytes_, limits[pool])
     ]

@@ -17,7 +17,7 @@ from agentc.solve.presolve import Reduced, longest_possible
 from agentc.solve.tables import NO_POOL, Bound, Link, Tables
 
 Terms: TypeAlias = list[tuple[int, float]]
-DemandKind: TypeAlias = Literal["task", "link", "together", "deadline", "stock"]
+DemandKind: TypeAlias = Literal["task", "link", "together", "deadline", "stock", "memory"]
 DemandKey: TypeAlias = tuple[DemandKind, int]
 
 COST_SCALE = 1e3
@@ -132,6 +132,7 @@ def build(tables: Tables, left: Reduced, shape: Shape, cost_unit: float) -> Mode
     _choices(model)
     _pools(model)
     _stock(model)
+    _memory(model)
     _groups(model)
     hops = _transfers(model)
     if shape.path:
@@ -238,6 +239,33 @@ def _stock(model: Model) -> None:
             model.extra[device] = model.program.column(0.0, 0.0)
             row.append((model.extra[device], -1.0 / unit))
         _demand(model, ("stock", number), -INF, limit / unit, row)
+
+
+def _memory(model: Model) -> None:
+    """What shares a pool fits beside each other; a resident of several tasks lies there once, by the largest."""
+    tables = model.tables
+    for p, residents in tables.crowded.items():
+        limit = tables.pools[p].memory
+        unit, row = limit or 1.0, list[tuple[int, float]]()
+        for whose, tasks in residents.items():
+            each = [terms for t in tasks if (terms := _lying(model, p, whose, t, unit))]
+            if len(each) > 1:
+                column = model.program.column()
+                for terms in each:
+                    model.program.row(0.0, INF, [(column, 1.0), *((c, -value) for c, value in terms)])
+                each = [[(column, 1.0)]]
+            row += [term for terms in each for term in terms]
+        _demand(model, ("memory", p), -INF, limit / unit * (1 + 1e-9), row)
+
+
+def _lying(model: Model, pool: int, whose: str, t: int, unit: float) -> Terms:
+    """What the options of one task take of a pool's memory for a resident."""
+    cells = [(c, model.tables.cells[t][o]) for o, c in model.x[t].items()]
+    return [
+        (c, cell.option.memory_bytes / unit)
+        for c, cell in cells
+        if cell.pool == pool and model.tables.resident(t, cell) == whose
+    ]
 
 
 def _groups(model: Model) -> None:

@@ -7,7 +7,7 @@ do, or where another option of the same task is as good in every respect.
 import math
 from dataclasses import dataclass, field
 
-from agentc.solve.evaluate import replicas_for
+from agentc.solve.evaluate import over, replicas_for
 from agentc.solve.tables import NO_POOL, Bound, Cell, Link, Tables
 
 ROUNDS = 4
@@ -60,8 +60,14 @@ def possible(tables: Tables) -> Reduced:
 def _drop_unfit(tables: Tables, left: Reduced) -> None:
     for t, row in enumerate(tables.cells):
         for o, cell in enumerate(row):
-            if cell.pool != NO_POOL and not tables.pools[cell.pool].fits(cell.load):
-                pool = tables.pools[cell.pool]
+            if cell.pool == NO_POOL:
+                continue
+            pool = tables.pools[cell.pool]
+            if over(cell.option.memory_bytes, pool.memory):
+                left.drop(
+                    t, o, f"it takes {cell.option.memory_bytes:.3g} bytes of the {pool.memory:.3g} of {pool.name}"
+                )
+            elif not pool.fits(cell.load):
                 needs = replicas_for(cell.load) * pool.devices
                 left.drop(t, o, f"it takes {needs} {pool.device}, and the fleet has {pool.stock:g}")
 
@@ -232,15 +238,24 @@ def _pool_as_good(tables: Tables, one: Cell, two: Cell, users: list[set[int]]) -
     then closed, and replicas round up at most as much together as apart.
     """
     if one.pool == NO_POOL or one.pool == two.pool:
-        return one.pool == NO_POOL or one.load <= two.load
+        return one.pool == NO_POOL or (one.load <= two.load and _lies_as_well(tables, one, two))
     if two.pool == NO_POOL or len(users[two.pool]) > 1:
         return False
     here, there = tables.pools[one.pool], tables.pools[two.pool]
+    if math.isfinite(here.memory):
+        return False
     more, less = replicas_for(one.load), replicas_for(two.load)
     if tables.problem.objective == "energy" and more * here.joules > less * there.joules:
         return False
     same_class = here.device == there.device and more * here.devices <= less * there.devices
     return more * here.usd <= less * there.usd and (math.isinf(here.stock) or same_class)
+
+
+def _lies_as_well(tables: Tables, one: Cell, two: Cell) -> bool:
+    """Where the memory of their pool counts, ``one`` takes no more of it than ``two``."""
+    a, b = one.option, two.option
+    same = a.resident == b.resident and a.memory_bytes <= b.memory_bytes
+    return same or math.isinf(tables.pools[one.pool].memory)
 
 
 def _hops_as_good(tables: Tables, t: int, one: str, two: str) -> bool:

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -58,6 +58,8 @@ class Totals:
     seconds: list[float] = field(default_factory=list[float])
     load: dict[int, float] = field(default_factory=dict[int, float])
     users: dict[int, int] = field(default_factory=dict[int, int])
+    crowd: float = 0.0
+    """Memory beyond what pools have, each as a part of what it has."""
 
 
 class State:
@@ -96,7 +98,27 @@ class State:
             self._count_task(totals, t, o, 1)
         for n in range(len(self.tables.links)):
             self._count_link(totals, n, {}, 1)
+        totals.crowd = self._crowd({})
         return totals
+
+    def _crowd(self, moves: Moves) -> float:
+        """Memory beyond what pools have after ``moves``, each as a part of what it has."""
+        limits = {pool: self.tables.pools[pool].memory for pool in self.tables.crowded}
+        taken = self._taken(moves).items()
+        return sum((bytes_ - limits[p]) / (limits[p] or 1.0) for p, bytes_ in taken if over(bytes_, limits[p]))
+
+    def _taken(self, moves: Moves) -> dict[int, float]:
+        """Pool whose memory counts -> bytes of it that are taken after ``moves``."""
+        return {
+            pool: math.fsum(self._lying(pool, whose, tasks, moves) for whose, tasks in residents.items())
+            for pool, residents in self.tables.crowded.items()
+        }
+
+    def _lying(self, pool: int, whose: str, tasks: Iterable[int], moves: Moves) -> float:
+        tables = self.tables
+        cells = ((t, tables.cells[t][moves.get(t, self.picked[t])]) for t in tasks)
+        here = (c.option.memory_bytes for t, c in cells if c.pool == pool and tables.resident(t, c) == whose)
+        return max(here, default=0.0)
 
     def _count_task(self, into: Totals, t: int, o: int, sign: int) -> None:
         tables = self.tables
@@ -145,6 +167,7 @@ class State:
         for pool in change.load:
             change.load[pool] += now.load.get(pool, 0.0)
             change.users[pool] += now.users.get(pool, 0)
+        change.crowd = self._crowd(moves)
         return change
 
     # Time on the longest path.
@@ -232,7 +255,7 @@ class State:
         totals, longest = self._after(moves), self.longest_after(moves)
         links = self.tables.links
         gaps = [links[n] for n in sorted(self._touched(moves)) if self._pair(n, moves) not in links[n].carries]
-        name, stock = self.tables.name, self.tables.problem.stock
+        name, stock, pools = self.tables.name, self.tables.problem.stock, self.tables.pools
         values = [
             longest if bound.on_path else seconds
             for bound, seconds in zip(self.tables.bounds, totals.seconds, strict=True)
@@ -242,6 +265,11 @@ class State:
             *(Violation("link", f"{name(link.src)} -> {name(link.dst)}") for link in gaps),
             *(Violation("deadline", bound.metric, value, bound.limit) for bound, value in late),
             *(Violation("stock", d, n, stock[d]) for d, n in self._held(totals).items() if n > stock.get(d, n)),
+            *(
+                Violation("memory", pools[p].name, bytes_, pools[p].memory)
+                for p, bytes_ in self._taken(moves).items()
+                if over(bytes_, pools[p].memory)
+            ),
         )
 
     def better_after(self, moves: Moves, least: Score) -> Score | None:
@@ -293,7 +321,7 @@ class State:
 
     def _score(self, totals: Totals, longest: float) -> Score:
         bill = totals.usd + self._rent(totals)
-        late = totals.gaps * NO_HOP
+        late = totals.gaps * NO_HOP + totals.crowd
         for b, limit, slack, on_path, usd in self.tables.limits:
             excess = (longest if on_path else totals.seconds[b]) - limit
             if excess <= slack:

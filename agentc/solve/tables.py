@@ -90,6 +90,8 @@ class PoolRow:
     """Devices of the class at hand; infinite where unlimited."""
     joules: float = 0.0
     """Per request, of one replica that has nothing to do."""
+    memory: float = math.inf
+    """Bytes of a device that what runs here may take together."""
 
     def fits(self, load: float) -> bool:
         """The stock alone can hold the replicas that ``load`` takes."""
@@ -122,6 +124,20 @@ class Tables:
             tuple(cell.usd + (0.0 if cell.pool == NO_POOL else cell.load * rent[cell.pool]) for cell in row)
             for row in self.cells
         )
+
+    @cached_property
+    def crowded(self) -> Mapping[int, Mapping[str, tuple[int, ...]]]:
+        """Pool whose memory counts -> resident -> the tasks that may bring it there; a task's own is ``task NAME``."""
+        found: dict[int, dict[str, dict[int, None]]] = {}
+        for t, row in enumerate(self.cells):
+            for cell in row:
+                if cell.pool != NO_POOL and math.isfinite(self.pools[cell.pool].memory):
+                    found.setdefault(cell.pool, {}).setdefault(self.resident(t, cell), {})[t] = None
+        return {p: {whose: tuple(tasks) for whose, tasks in lying.items()} for p, lying in found.items()}
+
+    def resident(self, task: int, cell: Cell) -> str:
+        """Whose memory an option takes."""
+        return cell.option.resident or f"task {self.name(task)}"
 
     @cached_property
     def loose(self) -> tuple[tuple[int, ...], ...]:
@@ -224,6 +240,7 @@ def tabulate(problem: PlacementProblem) -> Tables:
                 pool.device,
                 problem.stock.get(pool.device, math.inf),
                 pool.watts / problem.requests_per_second,
+                pool.memory_bytes,
             )
             for name, pool in problem.pools.items()
         ),
@@ -314,6 +331,8 @@ def _check_pools(problem: PlacementProblem) -> None:
         _figures(f"pool {name}", usd_per_hour=pool.usd_per_hour, devices=pool.devices, capacity=pool.capacity)
         if pool.capacity <= 0:
             raise ValueError(f"pool {name}: capacity is {pool.capacity}; it must be positive")
+        if not pool.memory_bytes >= 0:
+            raise ValueError(f"pool {name}: memory is {pool.memory_bytes} bytes; it must not be negative")
     for device, count in problem.stock.items():
         _figures(f"stock of {device}", count=count)
 
@@ -326,7 +345,13 @@ def _check_options(problem: PlacementProblem) -> None:
         for o in task.options:
             if o.pool is not None and o.pool not in problem.pools:
                 raise ValueError(f"task {task.name}: option {o.name} names the unknown pool {o.pool}")
-            figures = {"seconds": o.seconds, "busy_seconds": o.busy_seconds, "usd": o.usd, "joules": o.joules}
+            figures = {
+                "seconds": o.seconds,
+                "busy_seconds": o.busy_seconds,
+                "usd": o.usd,
+                "joules": o.joules,
+                "memory": o.memory_bytes,
+            }
             _figures(f"task {task.name}, option {o.name}", **figures, **o.metrics)
 
 

@@ -1,5 +1,6 @@
 """The solver against brute force, and laws that hold for every placement problem."""
 
+import math
 from dataclasses import replace
 from random import Random
 from typing import TypeVar
@@ -51,6 +52,8 @@ def options(draw: st.DrawFn, name: str, pools: dict[str, Pool]) -> Option:
         joules=draw(one_of(1.0, 2.0, 3.5)),
         grams=draw(one_of(0.5, 1.0, 4.0)),
         metrics={"ttft": draw(one_of(0.1, 0.2)), "tbt": draw(one_of(0.01, 0.02))},
+        memory_bytes=draw(one_of(1e9, 4e9, 6e9)),
+        resident=draw(one_of("", "", "m", "n")),
     )
 
 
@@ -65,6 +68,7 @@ def problems(draw: st.DrawFn, most: int = 8, *, whole: bool = False) -> Placemen
             draw(one_of(0.0, 0.0, 1.5, 4.0)),
             draw(one_of(1.0, 0.8)),
             draw(one_of(0.0, 0.0, 0.5, 2.0)),
+            draw(one_of(math.inf, math.inf, 10e9, 5e9)),
         )
         for i in range(draw(st.integers(1, 5)))
     }
@@ -349,6 +353,7 @@ def core(problem: PlacementProblem, demands: tuple[Demand, ...]) -> PlacementPro
         deadlines=tuple(
             d for d in problem.deadlines if d.usd_per_second is not None or ("deadline", f"sla.{d.metric}_ms") in names
         ),
+        pools={p: q if ("memory", p) in names else replace(q, memory_bytes=math.inf) for p, q in problem.pools.items()},
         stock={device: n for device, n in problem.stock.items() if ("stock", device) in names},
         together=tuple(g for name, g in groups.items() if ("together", name) in names and g <= alive),
     )
