@@ -1,0 +1,1 @@
+"""What agentc takes and what its estimates say: tables that one command each prints."""
