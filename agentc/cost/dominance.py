@@ -4,9 +4,11 @@ Pool B makes pool A needless where both stand on the same device class and serve
 B's replica holds no more devices and costs and draws no more, and every task's option in B is no worse in every
 figure than its option in A. Then all that runs in A can move to B: B needs at most as many replicas more as A
 gives up, because its busy time is no larger and ceil(x + y) <= ceil(x) + ceil(y), so cost, stock and every latency are
-kept. Comparing single options would not be safe: a pool may be paid for by another task already.
+kept. Comparing single options would not be safe: a pool may be paid for by another task already. Pools whose memory
+counts are left as they are.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 
 from agentc.plan.placement import Option, Pool
@@ -27,10 +29,13 @@ def needed_pools(
             if option.pool is not None:
                 serves.setdefault(option.pool, []).append((index, option))
     classes: dict[tuple[object, ...], list[str]] = {}
+    counted_memory = {name for name in serves if math.isfinite(pools[name].memory_bytes)}
     for name, rows in serves.items():
+        if name in counted_memory:
+            continue
         kind = (pools[name].device, tuple((index, option.place) for index, option in rows))
         classes.setdefault(kind, []).append(name)
-    return {name for group in classes.values() for name in _frontier(group, serves, pools, counted)}
+    return counted_memory | {name for group in classes.values() for name in _frontier(group, serves, pools, counted)}
 
 
 def _frontier(

@@ -19,6 +19,8 @@ MAX_DEVICES = 8
 PREFILL_BATCHES = (1, 2, 4, 8, 16)
 DECODE_BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 MODEL_BATCHES = (1, 2, 4, 8, 16, 32)
+SHARED_BATCHES = (1, 8, 32)
+"""What a model tries on a device that others share."""
 COARSE_BATCHES = (1, 8, 32, 128)
 """What agents of more than ``COARSE_UNITS`` calls and models try, so that their problem stays solvable."""
 COARSE_UNITS = 200
@@ -67,12 +69,12 @@ def model_grid(
     return Grid(table[:, 0], table[:, 1], table[:, 2])
 
 
-def single_grid() -> Grid:
-    """One device, one request at a time."""
+def single_grid(batches: tuple[int, ...] = (1,)) -> Grid:
+    """One device, one request at a time unless ``batches`` says otherwise."""
     import numpy as np
 
-    one = np.ones(1)
-    return Grid(one, one, one)
+    batch = np.array(batches, dtype=np.float64)
+    return Grid(np.ones(len(batch)), np.ones(len(batch)), batch)
 
 
 def _ways(model: ModelShape, device: Device) -> tuple[int, ...]:

@@ -1,5 +1,6 @@
 """All options of a task graph on a fleet."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TypeAlias
@@ -36,6 +37,8 @@ def options(graph: TaskGraph, fleet: Fleet, objective: Objective = "cost", *, le
         if _key(unit) not in found:
             found[_key(unit)] = hosted(unit, limits) if unit.role == "hosted" else search(_canonical(unit), setting)
     found = {key: _matched(result, found.get(_swapped(key))) for key, result in found.items()}
+    lonely = _lonely(found.values())
+    found = {key: _without(result, lonely) for key, result in found.items()} if lonely else found
     pools = {pool.name: pool for result in found.values() for pool in result.pools}
     columns = [column for result in found.values() for column in _columns(result)]
     keep = needed_pools(columns, pools, _counted(graph, objective, lenient))
@@ -46,7 +49,9 @@ def options(graph: TaskGraph, fleet: Fleet, objective: Objective = "cost", *, le
 def _setting(graph: TaskGraph, fleet: Fleet, units: tuple[Unit, ...], lenient: bool) -> Setting:
     coarse = sum(unit.model is not None for unit in units) > COARSE_UNITS
     rate, limits = graph.load.requests_per_second, _tightest(graph.limits)
-    return Setting(fleet, rate, limits, _share(graph), _pool_namer(units), coarse, lenient)
+    named = _pool_namer(units)
+    small = {named(unit) if unit.model else "kernels" for unit in units if unit.small}
+    return Setting(fleet, rate, limits, _share(graph), named, coarse, packs=len(small) > 1, lenient=lenient)
 
 
 def _key(unit: Unit) -> _Key:
@@ -121,6 +126,22 @@ def _together(unit: Unit, found: Found) -> list[frozenset[tuple[str, str]]]:
 def _columns(found: Found) -> list[tuple[Option, ...]]:
     """The options of each task of a unit."""
     return [tuple(column) for column in zip(*found.rows, strict=True)] if found.rows else [()] * found.tasks
+
+
+def _lonely(found: Iterable[Found]) -> set[str]:
+    """The shared pools that only one model, or only kernels, could use: a pool of their own serves them as well."""
+    users: dict[str, set[str]] = {}
+    for result in found:
+        shared = {pool.name for pool in result.pools if math.isfinite(pool.memory_bytes)}
+        for row in result.rows:
+            if row[0].pool in shared:
+                users.setdefault(row[0].pool, set()).add(row[0].resident)
+    return {pool for pool, names in users.items() if len(names) == 1}
+
+
+def _without(found: Found, pools: set[str]) -> Found:
+    rows = tuple(row for row in found.rows if row[0].pool not in pools)
+    return replace(found, rows=rows, pools=tuple(pool for pool in found.pools if pool.name not in pools))
 
 
 def _only(found: Found, pools: set[str]) -> Found:

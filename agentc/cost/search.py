@@ -1,5 +1,6 @@
 """The options of one unit on every device of a fleet."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
@@ -9,13 +10,14 @@ from agentc.cost.grid import (
     DECODE_BATCHES,
     MODEL_BATCHES,
     PREFILL_BATCHES,
+    SHARED_BATCHES,
     Grid,
     model_grid,
     single_grid,
 )
 from agentc.cost.network import AGGREGATED
 from agentc.cost.roofline import BOTTLENECKS, RESERVE
-from agentc.cost.serving import Candidates, Setting, aggregated, alone, wide
+from agentc.cost.serving import Candidates, Setting, aggregated, alone, beside_others, wide
 from agentc.cost.table import Found
 from agentc.cost.units import Unit
 from agentc.plan import money
@@ -58,7 +60,9 @@ def _on(unit: Unit, stock: Stock, setting: Setting) -> _OnDevice:
     for found in _candidates(unit, stock, setting):
         calibrated &= found.estimate.calibrated
         fits = _mask(found.estimate.fits, found.grid)
-        kept += _options(unit, found, stock, setting, fits & _on_time(found, setting))
+        kept += _options(unit, found, stock, setting, fits & _on_time(found, setting) & _spares(unit, found, setting))
+        if found.shared:
+            continue
         reasons.append(_why_not(unit, found, device, fits, setting))
     why = "" if kept else reasons[0] if reasons else _no_room(unit, stock)
     return _OnDevice(tuple(kept), why, calibrated)
@@ -89,6 +93,8 @@ def _no_room(unit: Unit, stock: Stock) -> str:
 def _candidates(unit: Unit, stock: Stock, setting: Setting) -> Iterator[Candidates]:
     """Every way of serving ``unit`` on a device class: apart, and together with its other half."""
     device = stock.device
+    if setting.packs and unit.small and device.kind != "cpu":
+        yield beside_others(unit, device, single_grid(SHARED_BATCHES if unit.model else (1,)), setting)
     if unit.role in ("cpu", "kernel"):
         pool = f"{'cpu' if device.kind == 'cpu' else 'kernels'}/{device.name}"
         yield alone(unit, device, single_grid(), "single", pool, setting)
@@ -125,6 +131,15 @@ def _on_time(found: Candidates, setting: Setting) -> Any:
         if limit and limit.usd_per_ms is None:
             mask &= values <= limit.seconds
     return mask
+
+
+def _spares(unit: Unit, found: Candidates, setting: Setting) -> Any:
+    """Which configurations leave a part of one device to others, where they share it."""
+    import numpy as np
+
+    if not found.shared:
+        return np.ones(len(found.grid.tp), dtype=bool)
+    return setting.arrivals_per_second * unit.head.visits * found.busy < setting.share
 
 
 def _why_not(unit: Unit, found: Candidates, device: Device, fits: Any, setting: Setting) -> str:
@@ -176,14 +191,17 @@ def _option(
     tp, pp, batch = int(grid.tp[i]), int(grid.pp[i]), int(grid.batch[i])
     devices, busy = tp * pp, float(found.busy[i])
     plain = unit.role in ("cpu", "kernel")
-    name = found.pool if plain else f"{found.pool}/tp{tp}{f'/pp{pp}' if pp > 1 else ''}/b{batch}"
+    name = f"{found.pool}/tp{tp}{f'/pp{pp}' if pp > 1 else ''}/b{batch}"
+    name = f"{found.pool}/b{batch}" if found.shared else found.pool if plain else name
     drawn = money.power(stock, setting.fleet.financing)
     joules, idle = devices * money.extra_joules(drawn, bottleneck, busy), devices * drawn.idle_watts
     grams = money.grams_co2e(idle, drawn.kg_co2_per_kwh)
-    pool = Pool(name, device.name, devices, stock.usd_per_hour * devices, idle, setting.share, grams)
+    room = device.memory_bytes * (1 - RESERVE) if found.shared else math.inf
+    held = found.pool if found.shared else name
+    pool = Pool(held, device.name, devices, stock.usd_per_hour * devices, idle, setting.share, grams, room)
     whole = Option(
         name=name,
-        pool=name,
+        pool=held,
         place=device.name + (AGGREGATED if found.mode == "aggregated" else ""),
         device=device.name,
         mode=found.mode,
@@ -198,6 +216,7 @@ def _option(
         metrics={metric: float(values[i]) for metric, values in found.metrics.items()},
         bottleneck=bottleneck,
         memory_bytes=memory_bytes,
+        resident=setting.pool_names(unit) if found.shared and unit.model else "",
     )
     if len(unit.tasks) == 1:
         return (whole,), pool

@@ -36,6 +36,8 @@ class Setting:
     pool_names: Callable[[Unit], str]
     coarse: bool = False
     """Whether to try fewer configurations: an agent of very many calls."""
+    packs: bool = False
+    """Whether there are several small units that may share a device."""
     lenient: bool = False
     """Whether to keep also what is too late, or takes more devices than are at hand."""
 
@@ -55,6 +57,8 @@ class Candidates:
     estimate: Estimate
     shares: "Array"
     """(tasks, configurations): each task's part of the unit."""
+    shared: bool = False
+    """Whether the pool is one of several units that share devices."""
 
 
 class _Priced:
@@ -105,6 +109,25 @@ def alone(unit: Unit, device: Device, grid: Grid, mode: Mode, pool: str, setting
     metrics = _metrics(unit, priced, busy, setting)
     wait = _waiting(unit, service, busy, setting, "mean")
     return Candidates(grid, mode, pool, service + wait, busy, metrics, mean, priced.shares())
+
+
+def beside_others(unit: Unit, device: Device, grid: Grid, setting: Setting) -> Candidates:
+    """``unit`` on a device that it shares with other units, all of them resident.
+
+    The device takes turns (processor sharing): with a busy share r, whoever keeps it busy, work takes 1 / (1 - r) of
+    its own time (M/G/1-PS; Kleinrock, Queueing Systems, volume 2, 1976, section 4.4). r is what pools are planned for,
+    which no pool exceeds.
+    """
+    priced, size = _Priced(unit, device, grid), len(grid.tp)
+    mean = priced.at("mean")
+    busy = wide(mean.busy_seconds, size) / grid.batch
+    seconds = wide(mean.seconds, size) / (1 - setting.share)
+    return Candidates(grid, "single", shared_pool(device), seconds, busy, {}, mean, priced.shares(), shared=True)
+
+
+def shared_pool(device: Device) -> str:
+    """The pool of what shares devices of a class."""
+    return f"shared/{device.name}"
 
 
 def _waiting(unit: Unit, service: "Array", busy: "Array", setting: Setting, percentile: str) -> "Array":

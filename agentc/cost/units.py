@@ -11,6 +11,9 @@ from agentc.plan.work import Work
 
 Role = Literal["prefill", "decode", "model", "kernel", "cpu", "hosted"]
 
+SMALL: frozenset[str] = frozenset(("embedding", "rerank", "stt", "tts"))
+"""Kinds of model that may share a device."""
+
 
 @dataclass(frozen=True)
 class Unit:
@@ -32,6 +35,11 @@ class Unit:
     def model(self) -> ModelShape | None:
         """The model of the group."""
         return next((task.model for task in self.tasks if task.model), None)
+
+    @property
+    def small(self) -> bool:
+        """It may share an accelerator with others: a kernel, or a model that answers in one go and keeps no cache."""
+        return self.role == "kernel" or (self.model is not None and self.model.kind in SMALL)
 
     @property
     def key(self) -> tuple[object, ...]:
