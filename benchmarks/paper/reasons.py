@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from benchmarks.paper.facts import LINK_GBPS, LONGEST_INPUT, MODELS, SHAPES
+from benchmarks.paper.claims import EATEN
+from benchmarks.paper.facts import LINK_GBPS, LONGEST_INPUT, MODELS, PRECISIONS, SHAPES
 from benchmarks.paper.links import TBT_SECONDS, needed_devices
 from benchmarks.paper.phases import NEVER, all_phases
-from benchmarks.paper.scaling import sweep
+from benchmarks.paper.scaling import sweep, sweeps
 from benchmarks.paper.settings import Setting, devices, hours
 from benchmarks.paper.tco import CASES, answers, benefits, kv_bytes
 
@@ -33,9 +34,9 @@ def reason_1(setting: Setting) -> str:
     decode = [1 - row.prefill_share for row in rows if row]
     gains = [benefits(answers(setting, case))["B200::Gaudi3"] or 0.0 for case in offline]
     return (
-        f"At long outputs decode is {min(decode):.0%} to {max(decode):.0%} of the baseline's cost, and decode is bound by "
-        f"memory: $1/h buys {_listed(bandwidth_per_dollar(setting), 'TB/s')}. Kernels' shares of that and room for "
-        f"batches on top, B200::Gaudi3 gains {min(gains):.2f} to {max(gains):.2f} there offline. {_tight(setting)}"
+        f"At long outputs decode is {min(decode):.0%} to {max(decode):.0%} of the baseline's cost, and it is bound by "
+        f"memory: $1/h buys {_listed(bandwidth_per_dollar(setting), 'TB/s')} at the peak. With kernels' shares and "
+        f"room for batches B200::Gaudi3 gains {min(gains):.2f} to {max(gains):.2f} there offline. {_tight(setting)}"
     )
 
 
@@ -65,7 +66,7 @@ def reason_3(setting: Setting) -> str:
     told: list[str] = []
     for found in all_phases(setting):
         if MODELS[found.model] == "70B":
-            label = {"bf16": "FP16", "fp8": "FP8"}[found.precision]
+            label = PRECISIONS[found.precision]
             told.append(f"{label} prefill {_cheap(found.prefill_usd)}; {label} decode {_cheap(found.decode_usd_slack)}")
     return f"70B, dollars a million tokens: {'; '.join(told)}."
 
@@ -78,8 +79,18 @@ def reason_4(setting: Setting) -> str:
         f"H100, 70B FP16, a prompt of 4,096: {run.seconds[2] * 1e3:.0f} ms on 2 devices, least on {run.best} "
         f"({run.seconds[run.best] * 1e3:.0f} ms, {run.network_share[run.best]:.0%} of it all-reduces), "
         f"{run.seconds[last] * 1e3:.0f} ms on {last} ({run.network_share[last]:.0%}): beyond a chassis the all-reduces "
-        "take the network's link. What still gains at the last doubling has little bandwidth to divide (A40)."
+        f"take the network's link. Still gaining at the last doubling: {_gaining(setting)}."
     )
+
+
+def _gaining(setting: Setting) -> str:
+    """The sweeps whose last doubling still cuts latency by ``EATEN`` or more."""
+    found: list[str] = []
+    for run in sweeps(setting):
+        times = [run.seconds[ways] for ways in sorted(run.seconds)]
+        if len(times) > 2 and times[-2] >= EATEN * times[-1]:
+            found.append(f"{run.device} {MODELS[run.model]} {PRECISIONS[run.precision]} {run.phase}")
+    return ", ".join(found) or "none"
 
 
 def reason_5(setting: Setting) -> str:
@@ -88,14 +99,14 @@ def reason_5(setting: Setting) -> str:
     most = max(LINK_GBPS)
     told: list[str] = []
     for model, size in MODELS.items():
-        for precision, label in (("bf16", "FP16"), ("fp8", "FP8")):
+        for precision, label in PRECISIONS.items():
             cache = kv_bytes(model, precision, LONGEST_INPUT)
             links = needed_devices(cache, TBT_SECONDS, most)
             told.append(f"{size} {label} {cache / 1e9:.1f} GB, {links} links")
     return (
-        f"A prefill takes so long that its cache leaves easily. To come in within one token of {TBT_SECONDS * 1e3:.0f} ms, "
-        f"a cache of {LONGEST_INPUT // 1024}K tokens needs at {most:g} Gbit/s: {'; '.join(told)}. The formula asks more "
-        "than serving does: a cache may come in over many tokens of other requests."
+        f"A prefill takes so long that its cache leaves easily. To come in within one token ({TBT_SECONDS * 1e3:.0f} "
+        f"ms), a cache of {LONGEST_INPUT // 1024}K tokens needs at {most:g} Gbit/s: {'; '.join(told)}. That asks for "
+        "more than serving does: a cache may come in over many tokens of other requests."
     )
 
 

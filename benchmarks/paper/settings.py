@@ -37,23 +37,23 @@ class Setting:
     @property
     def words(self) -> str:
         """For sentences."""
-        return f"{_FIGURES[self.figures]}, {_CURVES[self.curves]}, {_HOURLY[self.hourly]}"
+        return f"{FIGURES[self.figures]}, {CURVES[self.curves]}, {HOURLY[self.hourly]}"
 
 
-_FIGURES = {
+FIGURES = {
     "paper": "table 5 as printed",
     "paper-h100-fp8": "table 5 with an H100 of 1,979 TFLOPS at FP8",
     "datasheet": "datasheet figures",
 }
-_CURVES = {"uniform": "one share of peak for all", "calibrated": "calibrated curves"}
-_HOURLY = {"power": "annuity + power at TDP", "operating": "annuity + operating column"}
+CURVES = {"uniform": "one share of peak for all", "calibrated": "calibrated curves"}
+HOURLY = {"power": "annuity + power at TDP", "operating": "annuity + operating column"}
 
 PAPER = Setting()
 DATASHEET = Setting("datasheet", "calibrated")
 HEADLINES = (PAPER, DATASHEET)
 SETTINGS = (
-    *(Setting(f, c, h) for f in ("paper", "paper-h100-fp8") for c in _CURVES for h in _HOURLY),
-    *(Setting("datasheet", c) for c in _CURVES),
+    *(Setting(f, c, h) for f in ("paper", "paper-h100-fp8") for c in CURVES for h in HOURLY),
+    *(Setting("datasheet", c) for c in CURVES),
 )
 
 
