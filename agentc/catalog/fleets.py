@@ -102,10 +102,10 @@ class _Builder:
 
     def _own_devices(self) -> Mapping[str, Entry]:
         """The user's table of devices, if the file names one."""
-        from agentc.catalog.device_file import read_devices
-
         if self.file.catalog is None:
             return {}
+        from agentc.catalog.device_file import read_devices
+
         return read_devices(Path(self.document.file).parent / self.file.catalog)
 
     def _stock(self, name: str, first: dict[str, Stock]) -> Stock | None:

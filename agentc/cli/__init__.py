@@ -3,6 +3,7 @@
 Exit status: 0 done; 1 the input was refused (diagnostics say why); 2 wrong usage.
 """
 
+import gc
 import sys
 
 
@@ -11,4 +12,9 @@ def main(args: list[str] | None = None) -> int:
     from agentc.cli.boundary import guarded
     from agentc.cli.root import agentc
 
-    return guarded(agentc, sys.argv[1:] if args is None else args)
+    if args is not None:
+        return guarded(agentc, args)
+    gc.set_threshold(100_000, 20, 20)  # a command is short: little of what it makes is garbage before it ends
+    status = guarded(agentc, sys.argv[1:])
+    gc.freeze()  # the process ends: to look through all its objects once more frees nothing that matters
+    return status

@@ -1,6 +1,5 @@
 """``agentc compile``."""
 
-import gc
 import os
 from pathlib import Path
 from typing import Any
@@ -59,9 +58,9 @@ def compile_(agent: str, output: Path | None, stop_after: str | None, **options:
 
 
 def _settle() -> None:
-    """A compile is short: little of what it makes is garbage before it ends, and no product needs NumPy's threads."""
-    gc.set_threshold(100_000, 20, 20)
+    """No product here needs NumPy's threads, and pydantic need not ask every installed package for plugins."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 
 def _deliver(text: str, output: Path | None) -> None:

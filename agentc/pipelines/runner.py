@@ -1,5 +1,6 @@
 """Runs the standard pipeline on a module in memory: phase by phase, each held against its rules."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from io import StringIO
@@ -129,8 +130,21 @@ def context() -> AgentcContext:
     return ctx
 
 
+class _Printer(Printer):
+    """Writes texts without special characters as a whole, where xDSL's own goes byte by byte."""
+
+    def print_bytes_literal(self, bytestring: bytes) -> None:
+        if _PLAIN.fullmatch(bytestring):
+            self.print_string(f'"{bytestring.decode("ascii")}"')
+        else:
+            super().print_bytes_literal(bytestring)
+
+
+_PLAIN = re.compile(rb"[ !#-\[\]-~]*")
+
+
 def text(module: ModuleOp) -> str:
     """The module as text that parses back, with a final newline."""
     out = StringIO()
-    Printer(out).print_op(module)
+    _Printer(out).print_op(module)
     return out.getvalue() + "\n"

@@ -1,10 +1,12 @@
 """Phases, their rules, the standard pipeline, overrides, places."""
 
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from harness.ir import TINY, parse, run
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import ModuleOp, StringAttr
+from xdsl.printer import Printer
 
 from agentc.analyses.task_graph import entry_graph
 from agentc.passes import PASSES
@@ -148,3 +150,11 @@ def test_places_are_relative_in_the_ir_and_as_given_in_diagnostics(tmp_path: Pat
     (told,) = caught.value.diagnostics
     assert told.span == Span(f"{tmp_path}/agent.yaml", 7, 3)
     assert told.labels == (label,)
+
+
+def test_texts_are_written_as_xdsl_writes_them() -> None:
+    samples = [*map(chr, range(1, 256)), "plain text, with {braces}", 'a "quote"\n and \\ more', "größer", ""]
+    odd = ModuleOp([], {f"t{i}": StringAttr(sample) for i, sample in enumerate(samples)})
+    out = StringIO()
+    Printer(out).print_op(odd)
+    assert text(odd) == out.getvalue() + "\n"
