@@ -11,7 +11,7 @@ from agentc.cost.roofline import Demand, Estimate, evaluate, price
 from agentc.cost.units import Unit
 from agentc.plan.fleet import Device, Fleet
 from agentc.plan.graph import Limit
-from agentc.plan.placement import Mode
+from agentc.plan.placement import SHARED, Mode
 
 if TYPE_CHECKING:
     import numpy as np
@@ -127,7 +127,7 @@ def beside_others(unit: Unit, device: Device, grid: Grid, setting: Setting) -> C
 
 def shared_pool(device: Device) -> str:
     """The pool of what shares devices of a class."""
-    return f"shared/{device.name}"
+    return f"{SHARED}{device.name}"
 
 
 def _waiting(unit: Unit, service: "Array", busy: "Array", setting: Setting, percentile: str) -> "Array":

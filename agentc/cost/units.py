@@ -38,7 +38,7 @@ class Unit:
 
     @property
     def small(self) -> bool:
-        """It may share an accelerator with others: a kernel, or a model that answers in one go and keeps no cache."""
+        """It may share an accelerator with others: a kernel, or a model of one of the kinds that do."""
         return self.role == "kernel" or (self.model is not None and self.model.kind in SMALL)
 
     @property

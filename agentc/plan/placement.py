@@ -7,6 +7,9 @@ from typing import Literal, TypeAlias
 
 Mode: TypeAlias = Literal["single", "disaggregated", "aggregated", "hosted"]
 Objective: TypeAlias = Literal["cost", "latency", "energy", "carbon"]
+SHARED = "shared/"
+"""How the names of pools begin whose devices serve several models and kernels."""
+
 Status: TypeAlias = Literal["optimal", "feasible", "infeasible"]
 Verdict: TypeAlias = Literal["dearer", "slower", "infeasible", "equal"]
 

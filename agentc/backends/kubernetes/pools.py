@@ -12,7 +12,7 @@ from agentc.backends.kubernetes.engines import Engine, engine_of
 from agentc.dialects.model import SpecOp, spec_of
 from agentc.dialects.place import FleetOp, assignment
 from agentc.plan.fleet import Device
-from agentc.plan.placement import Assignment
+from agentc.plan.placement import SHARED, Assignment
 
 SERVED = {"decoder": (), "stt": (), "embedding": ("--runner", "pooling"), "rerank": ("--runner", "pooling")}
 """Kinds of model that vLLM serves, and the arguments that say so."""
@@ -40,10 +40,12 @@ class EnginePool:
     peers: tuple[str, ...] = ()
     """Vendors of the pools that it exchanges KV caches with."""
     note: str = ""
+    memory_share: float | None = None
+    """The part of a device's memory that it may take; ``None``: what the engine takes by itself."""
 
 
 def engine_pools(module: ModuleOp) -> list[EnginePool]:
-    """The module's pools that vLLM serves, in program order, each once."""
+    """The module's pools that vLLM serves, in program order, each once; of a pool of several models one a model."""
     devices = {
         stock.device.name: stock.device
         for op in module.walk()
@@ -53,7 +55,8 @@ def engine_pools(module: ModuleOp) -> list[EnginePool]:
     grouped: dict[str, list[tuple[Operation, Assignment, SpecOp]]] = {}
     for op, on, spec in _model_ops(module):
         if on.pool is not None and on.device in devices and spec.shape.data.kind in SERVED:
-            grouped.setdefault(on.pool, []).append((op, on, spec))
+            name = f"{on.pool}/{spec.sym_name.data}" if _shares(on) else on.pool
+            grouped.setdefault(name, []).append((op, on, spec))
     vendors = {name: devices[members[0][1].device].vendor.lower() for name, members in grouped.items()}
     partners = _partners(module)
     found: list[EnginePool] = []
@@ -79,6 +82,7 @@ def _pool(
     notes = [
         "spans hosts: give its replicas to a multi-host controller such as LeaderWorkerSet" if spans else "",
         f"expects a checkpoint that is quantized to {spec.precision.data}" if spec.precision.data in QUANTIZED else "",
+        "shares its devices with other pools: the nodes need GPU sharing" if _shares(on) else "",
         "needs a router that pairs prefill and decode replicas, such as llm-d's" if on.mode == "disaggregated" else "",
     ]
     return EnginePool(
@@ -93,8 +97,13 @@ def _pool(
         device=device,
         engine=engine,
         peers=peers,
+        memory_share=max(0.05, on.memory_bytes / device.memory_bytes + 0.02) if _shares(on) else None,
         note="; ".join(note for note in notes if note),
     )
+
+
+def _shares(on: Assignment) -> bool:
+    return on.pool is not None and on.pool.startswith(SHARED)
 
 
 def _model_ops(module: ModuleOp) -> Iterator[tuple[Operation, Assignment, SpecOp]]:

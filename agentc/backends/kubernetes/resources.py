@@ -74,6 +74,8 @@ def arguments(pool: EnginePool) -> list[str]:
     if on.pp > 1:
         args += ["--pipeline-parallel-size", str(on.pp)]
     args += ["--max-num-seqs", str(on.batch)]
+    if pool.memory_share is not None:
+        args += ["--gpu-memory-utilization", f"{pool.memory_share:.2f}"]
     if pool.precision == "fp8":
         args += ["--quantization", "fp8"]
     if pool.kind == "decoder":

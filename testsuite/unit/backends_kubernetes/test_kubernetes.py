@@ -1,6 +1,7 @@
 """Kubernetes files: accepted by the API's schema, and with what vLLM needs to hand KV caches over."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from agentc.backends.kubernetes import emit_build
 from agentc.backends.kubernetes.pools import engine_pools, slug
 from agentc.backends.kubernetes.resources import arguments, transfer_config
 from agentc.backends.request import Request
+from agentc.dialects.place import OnAttr, assignment
 
 
 def test_pools_and_roles() -> None:
@@ -60,3 +62,17 @@ def test_files_pass_the_schema_of_the_api(tmp_path: Path) -> None:
 )
 def test_slug_is_a_dns_label(name: str, label: str) -> None:
     assert slug(name) == label and len(slug(name * 9)) <= 52
+
+
+def test_models_that_share_a_device_are_engines_of_their_own_with_their_part_of_its_memory() -> None:
+    module = placed_sample()
+    for op in module.walk():
+        if (on := assignment(op)) is not None and op.name.startswith("llm."):
+            op.attributes["place.on"] = OnAttr(
+                replace(on, mode="single", pool="shared/b200", tp=1, memory_bytes=19.2e9)
+            )
+    (pool,) = engine_pools(module)
+    assert pool.slug == "shared-b200-mind"
+    assert "need GPU sharing" in pool.note
+    args = arguments(pool)
+    assert args[args.index("--gpu-memory-utilization") + 1] == f"{19.2e9 / pool.device.memory_bytes + 0.02:.2f}"

@@ -11,6 +11,7 @@ from agentc.plan.graph import Hosted, Limit, Load, PlacementRule, Task, TaskEdge
 from agentc.plan.models import ModelShape
 from agentc.plan.placement import Option
 from agentc.plan.quantity import Quantity
+from agentc.solve import brute_force, solve
 
 MIND = catalog.model("llama-3.1-8b")
 SHAPE = {"input_tokens": Quantity(512), "output_tokens": Quantity(128, p95=256)}
@@ -130,6 +131,66 @@ def test_kernels_go_to_cpus_and_accelerators():
     kernel = Task("score", "compute.kernel", "a:1:1", demand.kernel(1e9, 1e6, 1e3))
     table = cost.options(graph(kernel), fleet("h100"))
     assert {option.device for option in table.options["score"]} == {"h100-sxm", "cpu-local"}
+
+
+def encoder(name: str = "embed", model: str = "all-minilm-l6-v2", rate: float = 1.0) -> Task:
+    shape = catalog.model(model)
+    sizes = {"input_tokens": Quantity(100), "sequences": Quantity(1)}
+    return Task(name, "model.embed", "a:1:1", demand.embed(shape, "fp32"), sizes, shape, "fp32", visits=rate)
+
+
+def scoring(name: str = "score") -> Task:
+    return Task(name, "compute.kernel", "a:1:1", demand.kernel(1e9, 1e6, 1e3))
+
+
+def shared(table: cost.OptionTable, task: str) -> list[Option]:
+    return [option for option in table.options[task] if option.pool == "shared/h100-sxm"]
+
+
+def test_a_kernel_and_a_small_model_may_share_a_device():
+    table = cost.options(graph(encoder(), scoring()), fleet("h100"))
+    device, pool = catalog.device("h100"), table.pools["shared/h100-sxm"]
+    assert (pool.devices, pool.memory_bytes) == (1, pytest.approx(0.9 * device.memory_bytes))
+    (beside,), (alone,) = shared(table, "score"), [o for o in table.options["score"] if o.pool == "kernels/h100-sxm"]
+    assert beside.busy_seconds == alone.busy_seconds
+    assert beside.seconds == pytest.approx(alone.busy_seconds / (1 - pool.capacity))
+    assert not beside.resident
+    assert {o.resident for o in shared(table, "embed")} == {"all-minilm-l6-v2"}
+    assert [o.batch for o in shared(table, "embed")] == [1, 8, 32]
+
+
+@pytest.mark.parametrize(
+    "tasks",
+    [
+        (encoder(),),
+        (scoring("a"), scoring("b")),
+        (encoder("a"), encoder("b")),
+        (encoder(rate=1e9), scoring()),
+        (*call("say"), scoring()),
+    ],
+    ids=["one", "kernels have a pool anyhow", "a model has a pool anyhow", "a full device", "language models"],
+)
+def test_there_is_no_shared_pool_without_two_that_could_share_it(tasks: tuple[Task, ...]):
+    table = cost.options(graph(*tasks), fleet("h100"))
+    assert not any(name.startswith("shared/") for name in table.pools)
+    assert all(not shared(table, task.name) for task in tasks)
+
+
+def test_what_shares_a_device_costs_one_device_as_long_as_it_fits():
+    """By the solver and by brute force: two models and a kernel, on a device that holds both models or only one."""
+    tasks = (encoder("a"), encoder("b", "bge-m3"), scoring())
+    h100 = catalog.device("h100")
+    needs = {
+        name: min(o.memory_bytes for o in shared(cost.options(graph(*tasks), fleet("h100")), name)) for name in "ab"
+    }
+    for room, devices in ((sum(needs.values()) * 1.5, 1), (sum(needs.values()) * 0.99, 2)):
+        stock = Stock(replace(h100, memory_bytes=room / 0.9), None, 1.0)
+        problem = cost.problem(graph(*tasks), Fleet("test", (stock,)))[0]
+        answer = solve(problem)
+        best = brute_force(problem)
+        assert best is not None
+        assert answer.usd_per_hour == pytest.approx(best[1].usd_per_hour)
+        assert sum(answer.replicas.values()) == devices
 
 
 @pytest.mark.parametrize(

@@ -166,3 +166,20 @@ def test_baselines_are_the_same_problem_on_one_class():
 def test_a_baseline_that_cannot_keep_the_demands_has_no_price():
     late = replace(pooled(), deadlines=(Deadline("end_to_end", 0.01),))
     assert [b.usd_per_hour for b in baselines(late)] == [None, None, None]
+
+
+def test_an_option_that_takes_more_memory_does_not_rule_out_one_that_takes_less():
+    """The larger batch is cheaper by time; only the smaller one leaves room for the other task."""
+    pools = {"s": Pool("s", "d", 1, 1.0, memory_bytes=10e9), "own": Pool("own", "d", 1, 5.0)}
+
+    def way(name: str, busy: float, gigabytes: float, pool: str = "s") -> Option:
+        return Option(name, pool, "d", "d", "single", busy_seconds=busy, memory_bytes=gigabytes * 1e9)
+
+    tasks = (
+        PlacementTask("a", (way("large", 0.1, 8), way("small", 0.2, 4))),
+        PlacementTask("b", (way("b", 0.1, 5), way("alone", 0.1, 5, "own"))),
+    )
+    answer = solve(PlacementProblem(tasks, (), pools))
+    assert answer.choice == {"a": "small", "b": "b"}
+    tight = PlacementProblem((tasks[0], PlacementTask("b", (way("b", 0.1, 7),))), (), pools)
+    assert "a `d` has 10 GB for all that shares it" in solve(tight).conflict
