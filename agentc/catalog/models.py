@@ -1,5 +1,6 @@
-"""Models by name."""
+"""Models by name, however hubs, engines and benchmarks write it."""
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from types import MappingProxyType
@@ -8,13 +9,26 @@ from agentc.catalog.data_files import table
 from agentc.catalog.names import UnknownName
 from agentc.plan.models import ModelShape
 
+_HINT = re.compile(r"\(.*?\)|^.*/")
+"""What stands in parentheses, and the owner of a repository."""
+_VARIANT = re.compile(
+    r"[-_ ](hf|chat|base|instruct|it|fp8|nvfp4|fp4|mxfp4|int8|int4|bf16|fp16|awq|gptq|kv|bnb|4bit|0528|0324|v0[0-9.]*)"
+    r"(?![a-z0-9])"
+)
+"""Tuning and storage, which no shape depends on, and revisions."""
+_BETWEEN = re.compile(r"[^a-z0-9]|(?<![a-z])v(?=\d)|^meta(?=.?llama)")
+
 
 @cache
 def model(name: str) -> ModelShape:
-    """The shape of model ``name`` (in any case). Raises UnknownName."""
+    """The shape of model ``name``: the catalog's, ``meta-llama/Llama-3.1-8B-Instruct``, ``LLaMA v3.1 405B``, ….
+
+    Raises UnknownName.
+    """
     rows = table("models")
-    key = name.lower()
-    if key not in rows:
+    bare = _HINT.sub("", name.strip().lower())
+    key = bare if bare in rows else _names().get(plain(name))
+    if key is None:
         raise UnknownName(name, "model", rows)
     return _shape(key)
 
@@ -25,10 +39,27 @@ def models() -> Mapping[str, ModelShape]:
     return MappingProxyType({name: _shape(name) for name in table("models")})
 
 
+def plain(name: str) -> str:
+    """``name`` without its owner, what it was tuned for, its storage format, case and punctuation."""
+    bare = _HINT.sub("", name.strip().lower()) or name.strip().lower()
+    previous = ""
+    while previous != bare:
+        previous, bare = bare, _VARIANT.sub("", bare)
+    return _BETWEEN.sub("", bare)
+
+
+@cache
+def _names() -> Mapping[str, str]:
+    """Plain name -> name in the table; a name before another's alias."""
+    rows = table("models")
+    found = {plain(alias): name for name, row in rows.items() for alias in row.get("aliases", ())}
+    return MappingProxyType(found | {plain(name): name for name in reversed(rows)})
+
+
 @cache
 def _shape(name: str) -> ModelShape:
     from agentc.catalog.schema import ModelRow
 
     row = ModelRow.model_validate(table("models")[name])
-    fields = row.model_dump(exclude={"billions"})
+    fields = row.model_dump(exclude={"billions", "aliases", "estimated"})
     return ModelShape(name=name, parameters=row.billions * 1e9, **fields)

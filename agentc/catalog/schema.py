@@ -29,6 +29,9 @@ class PaperRow(Row):
 class ModelRow(Row):
     """One model of ``models.yaml``: fields as in ``agentc.plan.models.ModelShape``."""
 
+    aliases: list[str] = []
+    estimated: bool = False
+    """Whether some of it is inferred: the source says what."""
     kind: Literal["decoder", "stt", "tts", "embedding", "rerank", "diffusion", "vision"] = "decoder"
     layers: Annotated[int, Field(ge=1)]
     encoder_layers: Count = 0
