@@ -9,7 +9,7 @@ VOICE := build/voice
 RETRIEVAL := build/retrieval
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types golden bench docs lock clean
+.PHONY: help run test lint types golden bench paper docs lock clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -48,6 +48,9 @@ golden: $(MODELS) ## Rewrite the pinned outputs in testsuite/golden; read the di
 
 bench: $(MODELS) ## Measure speed and print a table.
 	$(BIN)/python -m benchmarks $(ARGS)
+
+paper: $(STAMP) ## Compute arXiv 2507.19635 again: tables 3 to 5, both figures, a verdict per claim.
+	$(BIN)/python -m benchmarks.paper $(ARGS)
 
 docs: $(STAMP) ## Write docs/reference/: commands, phases, dialects, passes, diagnostics, schemas.
 	$(BIN)/python docs/generate.py

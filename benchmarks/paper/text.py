@@ -21,7 +21,15 @@ def render(found: Results) -> str:
         for sla in SLAS:
             lines += _figure(setting, sla.name, found.answers[setting])
         lines += _phases(setting, found.phases[setting])
-    lines += [*_sweeps(found), *_claims(found), *_matrix(found), *_verdicts(found)]
+    return _text([*lines, *_sweeps(found), *_claims(found)]) + summary(found)
+
+
+def summary(found: Results) -> str:
+    """Claims by settings, and the verdicts."""
+    return _text([*_matrix(found), *_verdicts(found)])
+
+
+def _text(lines: Iterable[str]) -> str:
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 

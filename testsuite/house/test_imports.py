@@ -15,6 +15,20 @@ WITHOUT_IR = ("support", "plan", "catalog", "cost", "solve", "simulate")
 
 HEAVY = ("xdsl", "onnx", "onnxruntime", "llvmlite", "highspy", "numpy", "pydantic", "tokenizers", "rich", "yaml")
 
+UNUSED = {
+    *("llvmlite", "onnxruntime", "tokenizers", "rich", "sqlite_vec", "jsonschema", "httpx"),
+    *(
+        "xdsl.dialects.arith",
+        "xdsl.dialects.linalg",
+        "xdsl.dialects.tensor",
+        "xdsl.dialects.memref",
+        "xdsl.dialects.scf",
+    ),
+    *("agentc.catalog.device_file", "agentc.frontends.yaml.kernel_work", "agentc.frontends.python"),
+    *("agentc.solve.brute_force", "agentc.solve.conflict", "agentc.solve.relaxation"),
+}
+"""What a compile of an agent without kernels has no use for."""
+
 ONLY_IN = {
     "click": ("agentc.cli",),
     "llvmlite": ("agentc.backends.llvm", "agentc.runtime"),
@@ -56,6 +70,17 @@ def test_start_loads_nothing_heavy(code: str) -> None:
     assert loaded & set(HEAVY) == set()
 
 
+def test_a_compile_loads_only_what_it_uses(tmp_path: Path) -> None:
+    """An agent without kernels needs no tensor dialect, no code generator, no runtime, and no plugins."""
+    command = ["compile", str(ROOT / "examples/supervisor/agent.yaml"), "-o", str(tmp_path / "build")]
+    program = f"from agentc.cli import main; status = main({command})\nimport sys; print('LOADED', *sys.modules); sys.exit(status)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.rpartition("LOADED")[2].split())
+    assert loaded & UNUSED == set()
+    parts = {".".join(name.split(".")[:2]) for name in loaded}
+    assert parts & {"agentc.runtime", "agentc.simulate"} == set()
+
+
 def test_import_contracts_hold(monkeypatch: pytest.MonkeyPatch) -> None:
     """import-linter's contracts of pyproject.toml: floors and forbidden imports."""
     lint = pytest.importorskip("importlinter.cli", reason="needs the extra `lint`")
@@ -75,7 +100,7 @@ def _third_party(paths: list[Path]) -> set[str]:
     roots = {found.split(".")[0] for path in paths for found in imports(path)}
     known = packages_distributions()
     helpers = {path.stem for path in tracked() if path.is_relative_to(ROOT / "testsuite")}
-    ours = {"agentc", "harness", *helpers, *sys.stdlib_module_names}
+    ours = {"agentc", "benchmarks", "harness", *helpers, *sys.stdlib_module_names}
     names = {known.get(root, [root])[0].lower().replace("_", "-") for root in roots - ours}
     return {PARTS.get(name, name) for name in names}
 
