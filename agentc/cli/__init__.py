@@ -14,7 +14,7 @@ def main(args: list[str] | None = None) -> int:
 
     if args is not None:
         return guarded(agentc, args)
-    gc.set_threshold(100_000, 20, 20)  # a command is short: little of what it makes is garbage before it ends
+    gc.set_threshold(500_000, 20, 20)  # a command is short: little of what it makes is garbage before it ends
     status = guarded(agentc, sys.argv[1:])
     gc.freeze()  # the process ends: to look through all its objects once more frees nothing that matters
     return status

@@ -11,13 +11,17 @@
 HiGHS is imported by the first problem that needs it, not by this package.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from agentc.solve.alternatives import alternatives
 from agentc.solve.baselines import baselines
 from agentc.solve.brute_force import brute_force
-from agentc.solve.conflict import explain
 from agentc.solve.demands import Conflict, Demand, Relaxation
 from agentc.solve.evaluate import Evaluation, Violation, evaluate
 from agentc.solve.solver import outline, solve
+
+if TYPE_CHECKING:
+    from agentc.solve.conflict import explain
 
 __all__ = [
     "Conflict",
@@ -33,3 +37,12 @@ __all__ = [
     "outline",
     "solve",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """``explain``, imported when it is first asked for: few problems need it."""
+    if name != "explain":
+        raise AttributeError(f"module `agentc.solve` has no attribute `{name}`")
+    from agentc.solve.conflict import explain
+
+    return explain

@@ -14,12 +14,10 @@ from dataclasses import dataclass
 from agentc.plan.placement import Objective, PlacementProblem, PlacementSolution
 from agentc.solve import presolve
 from agentc.solve.carbon import weighed
-from agentc.solve.conflict import explain
 from agentc.solve.evaluate import evaluate
 from agentc.solve.heuristic import hasten, heuristic, improve
 from agentc.solve.milp import Model, Shape, build, share, typical_cost
 from agentc.solve.presolve import Reduced
-from agentc.solve.relaxation import relax
 from agentc.solve.state import Score, State
 from agentc.solve.tables import NO_POOL, Tables, tabulate
 
@@ -118,6 +116,8 @@ def _relax(search: _Search) -> None:
 
     A bound of infinity says that nothing is feasible.
     """
+    from agentc.solve.relaxation import relax  # for large problems only
+
     tables, left = search.tables, search.left
     until = time.perf_counter() + RELAXED_SHARE * search.seconds_left
     found = relax(tables, left, gap=search.gap, until=until)
@@ -342,8 +342,12 @@ def _answer(search: _Search, started: float) -> PlacementSolution:
 
 
 def _infeasible(problem: PlacementProblem, started: float, *, proven: bool, reasons: bool) -> PlacementSolution:
-    if proven:
-        sentences = explain(problem).sentences if reasons else ()
+    if proven and reasons:
+        from agentc.solve.conflict import explain
+
+        sentences = explain(problem).sentences
+    elif proven:
+        sentences = ()
     else:
         sentences = ("no placement was found within the time limit, and none is proven to be impossible",)
     return PlacementSolution(status="infeasible", conflict=sentences, solve_seconds=time.perf_counter() - started)

@@ -25,7 +25,7 @@ UNUSED = {
         "xdsl.dialects.scf",
     ),
     *("agentc.catalog.device_file", "agentc.frontends.yaml.kernel_work", "agentc.frontends.python"),
-    *("agentc.solve.brute_force", "agentc.solve.conflict", "agentc.solve.relaxation"),
+    *("agentc.solve.conflict", "agentc.solve.relaxation"),
 }
 """What a compile of an agent without kernels has no use for."""
 
