@@ -12,6 +12,8 @@ from agentc.plan.models import ModelKind, ModelShape
 _ENCODERS = {"bert": False, "roberta": False, "xlm-roberta": False, "mpnet": False, "distilbert": False}
 """Encoder families and whether their feed-forward block is gated."""
 _MAX_BYTES = 10_000_000
+_EXPERTS_ONLY = frozenset(("gpt_oss", "deepseek_v3", "deepseek_v32", "kimi_k2", "glm_moe_dsa"))
+"""Families whose published 4-bit checkpoints (MXFP4, NVFP4) quantize the routed experts only."""
 
 
 def model_from_config(source: str | PathLike[str] | Mapping[str, Any], name: str | None = None) -> ModelShape:
@@ -89,6 +91,8 @@ class _Reader:
             tied_embeddings=bool(self.config.get("tie_word_embeddings", family.startswith("gemma"))),
             max_tokens=self._count("max_position_embeddings", "seq_length", default=0),
             embedding_dim=hidden if family in _ENCODERS else 0,
+            index_heads=self._count("index_n_heads", default=0),
+            four_bit="experts" if family in _EXPERTS_ONLY else "all",
             source=f"{self.label} ({family or 'no model_type'})",
             **self._attention(),
             **self._experts(),

@@ -53,6 +53,8 @@ class ModelRow(Row):
     kv_lora_rank: Count = 0
     q_lora_rank: Count = 0
     qk_rope_head_dim: Count = 0
+    index_heads: Count = 0
+    four_bit: Literal["all", "experts"] = "all"
     frames_per_second: Annotated[float, Field(ge=0, strict=False)] = 0.0
     max_tokens: Count = 0
     embedding_dim: Count = 0

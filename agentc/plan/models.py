@@ -37,6 +37,10 @@ class ModelShape:
     qk_rope_head_dim: int = 0
     q_lora_rank: int = 0
     """Width of the compressed query of multi-head latent attention; 0 where queries are projected directly."""
+    index_heads: int = 0
+    """Heads of the index by which sparse attention picks tokens (DeepSeek sparse attention); 0 without it."""
+    four_bit: Literal["all", "experts"] = "all"
+    """What 4-bit checkpoints quantize: every matrix, or the routed experts only, the rest staying in 16 bit."""
     encoder_layers: int = 0
     """Encoder depth of an encoder-decoder (speech-to-text)."""
     frames_per_second: float = 0.0

@@ -25,6 +25,16 @@ class Work:
     kv_bytes: Formula = ZERO
     """Resident for the requests in flight (the whole batch)."""
     activation_bytes: Formula = ZERO
+    attention_flops: Formula = ZERO
+    """Part of ``flops`` that is the scores and values of attention."""
+    expert_flops: Formula = ZERO
+    """Part of ``flops`` that is routed experts."""
+    weights_traffic: Formula = ZERO
+    """Part of ``bytes_read`` that is weights."""
+    expert_traffic: Formula = ZERO
+    """Part of ``weights_traffic`` that is routed experts."""
+    kv_traffic: Formula = ZERO
+    """Part of ``bytes_read`` that is the KV cache."""
     network_bytes: Formula = ZERO
     """Bytes that leave the device to the next task (for example the KV cache after a prefill)."""
     collective_bytes: Formula = ZERO

@@ -12,6 +12,7 @@ from agentc.plan.demand.algebra import add
 from agentc.plan.demand.precision import activation_precision, width
 from agentc.plan.demand.shape import (
     LayerParameters,
+    dense_precision,
     full_layers,
     kv_bytes,
     kv_bytes_per_token,
@@ -66,11 +67,14 @@ def prefill_parts(shape: ModelShape, precision: str, kv_precision: str | None = 
     Their sum is the whole. A dense model has a trunk only.
     """
     n, kv_format = new_tokens(), kv_precision or activation_precision(precision)
-    trunk = _trunk(shape, precision, n * BATCH)
-    cache = BATCH * kv_bytes(shape, kv_format, INPUT)
+    trunk = _trunk(shape, dense_precision(shape, precision), n * BATCH)
+    cache, prefix = BATCH * kv_bytes(shape, kv_format, INPUT), BATCH * kv_bytes(shape, kv_format, INPUT - n)
+    pairs = BATCH * _prefill_attention(shape, n)
     attention = Work(
-        flops={activation_precision(precision): BATCH * _prefill_attention(shape, n)},
-        bytes_read=BATCH * kv_bytes(shape, kv_format, INPUT - n),
+        flops={activation_precision(precision): pairs},
+        attention_flops=pairs,
+        bytes_read=prefix,
+        kv_traffic=prefix,
         bytes_written=BATCH * n * kv_bytes_per_token(shape, kv_format),
         kv_bytes=cache,
         network_bytes=cache,
@@ -84,14 +88,17 @@ def decode_parts(shape: ModelShape, precision: str, kv_precision: str | None = N
     """``decode`` in the parts of ``prefill_parts``; each repeats once per output token."""
     kv_format = kv_precision or activation_precision(precision)
     cache = BATCH * kv_bytes(shape, kv_format, CONTEXT)
+    pairs = BATCH * _decode_attention(shape)
     attention = Work(
-        flops={activation_precision(precision): BATCH * _decode_attention(shape)},
+        flops={activation_precision(precision): pairs},
+        attention_flops=pairs,
         bytes_read=cache,
+        kv_traffic=cache,
         bytes_written=BATCH * kv_bytes_per_token(shape, kv_format),
         kv_bytes=cache,
         activation_bytes=_transient(shape, precision, BATCH),
     )
-    trunk = add((_trunk(shape, precision, BATCH), _head(shape, precision, BATCH), attention))
+    trunk = add((_trunk(shape, dense_precision(shape, precision), BATCH), _head(shape, precision, BATCH), attention))
     parts = {"trunk": _repeated(trunk, OUTPUT)}
     return parts | _expert_parts(shape, precision, BATCH, OUTPUT)
 
@@ -121,6 +128,7 @@ def _trunk(shape: ModelShape, precision: str, tokens: Formula) -> Work:
         flops={precision: tokens * (2 * parts.trunk)},
         bytes_read=weights + moved * 0.5,
         bytes_written=moved * 0.5,
+        weights_traffic=weights,
         weights_bytes=constant(_resident_trunk(shape, parts) * width(precision)),
         collective_bytes=tokens * (reductions * shape.hidden * element),
         collectives=constant(reductions),
@@ -136,7 +144,8 @@ def _head(shape: ModelShape, precision: str, rows: Formula) -> Work:
     """Logits of ``rows`` tokens: 2 h V FLOP each; engines keep the head in 16 bit under FP8 and FP4."""
     head, native = layer_parameters(shape).head, activation_precision(precision)
     logits = rows * (shape.vocab * 4.0)
-    return Work(flops={native: rows * (2 * head)}, bytes_read=constant(head * width(native)), bytes_written=logits)
+    weights = constant(head * width(native))
+    return Work(flops={native: rows * (2 * head)}, bytes_read=weights, bytes_written=logits, weights_traffic=weights)
 
 
 def _expert_parts(shape: ModelShape, precision: str, tokens: Formula, repeats: Formula) -> dict[str, Work]:
@@ -147,9 +156,14 @@ def _expert_parts(shape: ModelShape, precision: str, tokens: Formula, repeats: F
     total, element = layer_parameters(shape).experts, width(activation_precision(precision))
     touched = touched_experts(shape, tokens) / shape.experts
     routed = tokens * (layers * shape.experts_per_token)
+    flops = tokens * (2 * total * shape.experts_per_token / shape.experts)
+    weights = touched * (total * width(precision))
     experts = Work(
-        flops={precision: tokens * (2 * total * shape.experts_per_token / shape.experts)},
-        bytes_read=touched * (total * width(precision)) + routed * ((shape.hidden + _inner(shape)) * element),
+        flops={precision: flops},
+        expert_flops=flops,
+        weights_traffic=weights,
+        expert_traffic=weights,
+        bytes_read=weights + routed * ((shape.hidden + _inner(shape)) * element),
         bytes_written=routed * ((shape.hidden + _inner(shape)) * element),
         weights_bytes=constant(total * width(precision)),
     )

@@ -6,7 +6,7 @@ E experts, k experts per token.
 
 from dataclasses import dataclass
 
-from agentc.plan.demand.precision import width
+from agentc.plan.demand.precision import activation_precision, width
 from agentc.plan.formula import Formula, minimum
 from agentc.plan.models import ModelShape
 
@@ -93,9 +93,18 @@ def parameters(shape: ModelShape) -> float:
     return shape.parameters or derived_parameters(shape)
 
 
+def dense_precision(shape: ModelShape, precision: str) -> str:
+    """The precision of all weights but the routed experts': 16 bit where 4-bit checkpoints quantize experts only."""
+    return activation_precision(precision) if precision == "fp4" and shape.four_bit == "experts" else precision
+
+
 def weights_bytes(shape: ModelShape, precision: str) -> float:
     """Bytes of all weights at ``precision``."""
-    return parameters(shape) * width(precision)
+    dense = dense_precision(shape, precision)
+    if dense == precision:
+        return parameters(shape) * width(precision)
+    experts = layer_parameters(shape).experts
+    return experts * width(precision) + max(parameters(shape) - experts, 0.0) * width(dense)
 
 
 def kv_layer_bytes(shape: ModelShape, precision: str) -> float:
