@@ -34,7 +34,7 @@ def check(program: Program, kinds: Kinds, found: Diagnostics) -> None:
 def _device_names() -> frozenset[str]:
     from agentc import catalog
 
-    return frozenset((*catalog.devices(), *catalog.devices("paper")))
+    return frozenset((*catalog.device_names(), *catalog.device_names("paper")))
 
 
 class _Rules(NodeRules, ControlRules):
