@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
 
     from agentc.catalog.devices import Entry
+    from agentc.cost.phases import PhaseWork
     from agentc.dialects.agent import GraphOp
     from agentc.pipelines.runner import Compilation
     from agentc.plan.fleet import Device
@@ -245,14 +246,38 @@ def models() -> "list[ModelShape]":
 
 
 def model(name: str) -> "ModelShape":
-    """One model of the catalog, by name.
+    """One model: of the catalog by name, or by the path of a ``config.json`` or of its folder.
 
     Raises:
-        Refused: ``unknown-model``.
+        Refused: ``unknown-model``, ``bad-model-config``.
     """
     from agentc import catalog
 
+    if name.endswith(".json") or Path(name).is_dir():
+        try:
+            return catalog.model_from_config(name)
+        except ValueError as problem:
+            raise Refused(Diagnostic("bad-model-config", str(problem))) from problem
     return _known(lambda: catalog.model(name), "unknown-model")
+
+
+def work(
+    shape: "ModelShape", phase: str, sizes: Mapping[str, float], precision: str, kv_precision: str | None = None
+) -> "PhaseWork":
+    """What one step of a ``phase`` of a model asks of a machine.
+
+    Raises:
+        Refused: ``wrong-model-kind``: such a model has no such phase.
+        ValueError: A precision is unknown.
+    """
+    from agentc.cost.phases import phase_work, phases
+
+    known = phases(shape)
+    if phase not in known:
+        listed = " or ".join(f"`{each}`" for each in known) or "none: it is hosted"
+        message = f"`{shape.name}` is a model of kind `{shape.kind}` and has no phase `{phase}`"
+        raise Refused(Diagnostic("wrong-model-kind", message, help=f"its phases: {listed}"))
+    return phase_work(shape, phase, sizes, precision, kv_precision)
 
 
 def schema(what: str) -> dict[str, Any]:

@@ -1,10 +1,23 @@
-"""Options that all commands share."""
+"""Options that all commands share, and types of options."""
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 import click
 
 DIAGNOSTICS = "diagnostics_format"
+
+
+class Figure(click.FloatRange):
+    """A number in a range; a range alone does not hold against NaN."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """As click does, and a failure for what is no number."""
+        figure = super().convert(value, param, ctx)
+        if math.isnan(figure):
+            self.fail(f"{value} is no number", param, ctx)
+        return figure
 
 
 @dataclass

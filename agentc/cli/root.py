@@ -19,7 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("agentc.cli.run:run", "Execute a build on this machine."),
     "explain": ("agentc.cli.explain:explain", "Print the manual page of a diagnostic, pass, phase or op."),
     "devices": ("agentc.cli.devices:devices", "List the devices of the catalog."),
-    "models": ("agentc.cli.catalog:models", "List the models of the catalog."),
+    "models": ("agentc.cli.models:models", "List the models of the catalog."),
     "schema": ("agentc.cli.schema:schema", "Print the JSON Schema of an agent or fleet file."),
 }
 """Name -> where the command lives, and its sentence: so that ``agentc --help`` loads none of them."""

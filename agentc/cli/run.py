@@ -1,20 +1,13 @@
 """``agentc run``."""
 
 import json
-import math
 import sys
 from pathlib import Path
 from typing import Any, cast
 
 import click
 
-
-def _number(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
-    """A range does not hold against what is no number."""
-    del ctx, param
-    if value is not None and math.isnan(value):
-        raise click.BadParameter("nan is no time")
-    return value
+from agentc.cli.options import Figure
 
 
 @click.command(short_help="Execute a build on this machine.")
@@ -31,8 +24,7 @@ def _number(ctx: click.Context, param: click.Parameter, value: float | None) -> 
 @click.option(
     "--timeout",
     metavar="SECONDS",
-    type=click.FloatRange(min=0, min_open=True),
-    callback=_number,
+    type=Figure(min=0, min_open=True),
     help="Give up after this long.",
 )
 @click.option(

@@ -3,10 +3,12 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 
+from agentc.cost.phases import PhaseWork
+from agentc.cost.roofline import Demand
 from agentc.plan.demand import parameters
 from agentc.plan.models import ModelShape
 from agentc.report.text import table, wrap
-from agentc.support.units import format_figure
+from agentc.support.units import format_bytes, format_figure, format_flops
 
 
 def model_table(models: Iterable[ModelShape]) -> str:
@@ -39,6 +41,30 @@ def model_page(model: ModelShape) -> str:
     ]
     lines += wrap("  source                   ", model.source)
     return _text(lines)
+
+
+def work_page(work: PhaseWork) -> str:
+    """What a phase asks of a machine, one resource a line."""
+    asked = work.demand
+    sizes = ", ".join(f"{name} {format_figure(value)}" for name, value in work.sizes.items())
+    flops = " + ".join(f"{format_flops(float(count))} in {name}" for name, count in asked.flops.items())
+    rows = [
+        ("compute", flops or "none"),
+        ("memory traffic", format_bytes(float(asked.bytes_))),
+        ("intensity", f"{format_figure(work.intensity)} FLOP/byte"),
+        ("weights", f"{format_bytes(float(asked.weights))} in {work.precision}"),
+        ("KV cache", f"{format_bytes(float(asked.kv))} in {work.kv_precision}" if asked.kv else ""),
+        ("activations", format_bytes(float(asked.activations))),
+        ("to the next task", format_bytes(work.network_bytes) if work.network_bytes else ""),
+        ("all-reduces", f"{float(asked.collectives):g} of {format_bytes(_each(asked))}" if asked.collectives else ""),
+        ("repeats", f"{format_figure(float(asked.repeats))} such steps" if float(asked.repeats) != 1 else ""),
+    ]
+    lines = [f"{work.model} {work.phase}, one step of the whole batch", *wrap("  at ", sizes), ""]
+    return _text([*lines, *(f"  {name:<18}{told}" for name, told in rows if told)])
+
+
+def _each(asked: Demand) -> float:
+    return float(asked.collective_bytes) / float(asked.collectives)
 
 
 def _text(lines: Iterable[str] | Sequence[str]) -> str:

@@ -1,0 +1,75 @@
+"""``agentc models``: the models that the catalog knows, one in full, and what it asks of a machine."""
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from agentc.cli.options import Figure
+from agentc.plan.demand import PRECISIONS
+
+WORK = ("prefill", "decode", "run")
+SIZES = {"tokens": "input_tokens", "cached": "cached_tokens", "output": "output_tokens"}
+"""Option -> the size that it states, where their names differ."""
+MOST = 1e9
+FIGURE = Figure(min=0, max=MOST)
+FORMAT = click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
+
+
+@click.group(short_help="List the models of the catalog.", invoke_without_command=True)
+@FORMAT
+@click.pass_context
+def models(ctx: click.Context, format_: str) -> None:
+    """List the catalog's models by architecture; `show` tells of one."""
+    if ctx.invoked_subcommand is None:
+        from agentc import api
+        from agentc.report.listing import model_table
+
+        rows = api.models()
+        click.echo(_json([_facts(row) for row in rows]) if format_ == "json" else model_table(rows), nl=False)
+
+
+@models.command(short_help="One model: its shape, or the work of a phase.")
+@click.argument("model")
+@click.option(
+    "--work", type=click.Choice(WORK), help="What a step asks of a machine; `run` for what is no language model."
+)
+@click.option("--tokens", type=FIGURE, help="Input tokens of a request.  [default: 512]")
+@click.option("--cached", type=FIGURE, help="Of these, tokens whose KV cache is there.  [default: 0]")
+@click.option("--output", type=FIGURE, help="Output tokens of a request.  [default: 128]")
+@click.option("--batch", type=Figure(min=1, max=MOST), help="Requests served together.  [default: 1]")
+@click.option("--documents", type=FIGURE, help="Texts of a request, for embedding and rerank.  [default: 1]")
+@click.option("--audio-seconds", type=FIGURE, help="Heard or spoken.  [default: 10]")
+@click.option("--pixels", type=FIGURE, help="Of one image.  [default: 1048576]")
+@click.option("--steps", type=FIGURE, help="Passes of a diffusion.  [default: 28]")
+@click.option("--precision", type=click.Choice(PRECISIONS), default="bf16", show_default=True, help="Of the weights.")
+@click.option("--kv-precision", type=click.Choice(PRECISIONS), help="Of the KV cache.  [default: beside such weights]")
+@FORMAT
+def show(
+    model: str, work: str | None, format_: str, precision: str, kv_precision: str | None, **sizes: float | None
+) -> None:
+    """Show MODEL: a name of the catalog, or the path of a `config.json` or of its folder.
+
+    With --work, FLOP, bytes, memory and communication of one step of the whole batch.
+    """
+    from agentc import api
+    from agentc.report.listing import model_page, work_page
+
+    shape = api.model(model)
+    if work is None:
+        click.echo(_json(_facts(shape)) if format_ == "json" else model_page(shape), nl=False)
+        return
+    stated = {SIZES.get(name, name): value for name, value in sizes.items() if value is not None}
+    asked = api.work(shape, work, stated, precision, kv_precision)
+    click.echo(_json(asdict(asked)) if format_ == "json" else work_page(asked), nl=False)
+
+
+def _facts(row: Any) -> dict[str, Any]:
+    from agentc.plan.demand import parameters
+
+    return asdict(row) | {"parameters": parameters(row)}
+
+
+def _json(data: object) -> str:
+    return json.dumps(data, indent=2) + "\n"
