@@ -26,7 +26,9 @@ def command_line() -> str:
         command = agentc.get_command(root, name)
         assert command is not None
         context = click.Context(command, root, name, terminal_width=100)
-        sections.append(f"## agentc {name}\n\n```text\n{command.get_help(context)}\n```")
+        inner = command.commands.items() if isinstance(command, click.Group) else ()
+        pages = [context, *(click.Context(each, context, part, terminal_width=100) for part, each in inner)]
+        sections += [f"## {page.command_path}\n\n```text\n{page.command.get_help(page)}\n```" for page in pages]
     return _page("Command line", sections)
 
 
