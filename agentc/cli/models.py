@@ -12,8 +12,7 @@ from agentc.plan.demand import PRECISIONS
 WORK = ("prefill", "decode", "run")
 SIZES = {"tokens": "input_tokens", "cached": "cached_tokens", "output": "output_tokens"}
 """Option -> the size that it states, where their names differ."""
-MOST = 1e9
-FIGURE = Figure(min=0, max=MOST)
+FIGURE = Figure(min=0)
 FORMAT = click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
 
 
@@ -35,14 +34,16 @@ def models(ctx: click.Context, format_: str) -> None:
 @click.option(
     "--work", type=click.Choice(WORK), help="What a step asks of a machine; `run` for what is no language model."
 )
-@click.option("--tokens", type=FIGURE, help="Input tokens of a request.  [default: 512]")
-@click.option("--cached", type=FIGURE, help="Of these, tokens whose KV cache is there.  [default: 0]")
-@click.option("--output", type=FIGURE, help="Output tokens of a request.  [default: 128]")
-@click.option("--batch", type=Figure(min=1, max=MOST), help="Requests served together.  [default: 1]")
-@click.option("--documents", type=FIGURE, help="Texts of a request, for embedding and rerank.  [default: 1]")
-@click.option("--audio-seconds", type=FIGURE, help="Heard or spoken.  [default: 10]")
-@click.option("--pixels", type=FIGURE, help="Of one image.  [default: 1048576]")
-@click.option("--steps", type=FIGURE, help="Passes of a diffusion.  [default: 28]")
+@click.option("--tokens", metavar="N", type=FIGURE, help="Input tokens of a request.  [default: 512]")
+@click.option("--cached", metavar="N", type=FIGURE, help="Of these, tokens whose KV cache is there.  [default: 0]")
+@click.option("--output", metavar="N", type=FIGURE, help="Output tokens of a request.  [default: 128]")
+@click.option("--batch", metavar="N", type=Figure(min=1), help="Requests served together.  [default: 1]")
+@click.option(
+    "--documents", metavar="N", type=FIGURE, help="Texts of a request, for embedding and rerank.  [default: 1]"
+)
+@click.option("--audio-seconds", metavar="N", type=FIGURE, help="Heard or spoken.  [default: 10]")
+@click.option("--pixels", metavar="N", type=FIGURE, help="Of one image.  [default: 1048576]")
+@click.option("--steps", metavar="N", type=FIGURE, help="Passes of a diffusion.  [default: 28]")
 @click.option("--precision", type=click.Choice(PRECISIONS), default="bf16", show_default=True, help="Of the weights.")
 @click.option("--kv-precision", type=click.Choice(PRECISIONS), help="Of the KV cache.  [default: beside such weights]")
 @FORMAT

@@ -10,13 +10,13 @@ DIAGNOSTICS = "diagnostics_format"
 
 
 class Figure(click.FloatRange):
-    """A number in a range; a range alone does not hold against NaN."""
+    """A finite number in a range; a range alone does not hold against NaN."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """As click does, and a failure for what is no number."""
+        """As click does, and a failure for NaN and infinity."""
         figure = super().convert(value, param, ctx)
-        if math.isnan(figure):
-            self.fail(f"{value} is no number", param, ctx)
+        if not math.isfinite(figure):
+            self.fail(f"{value} is no finite number", param, ctx)
         return figure
 
 
