@@ -73,13 +73,13 @@ class Kind:
         return tuple((self.number, member) for member in range(len(self.tasks)))
 
 
-def bundles(tables: Tables, *, timed: bool) -> list[tuple[int, ...]]:
-    """Tasks joined by ``together`` sets, and where ``timed`` by hard deadlines that add up; in order."""
+def bundles(tables: Tables, timed: Iterable[Bound]) -> list[tuple[int, ...]]:
+    """Tasks joined by ``together`` sets and the deadlines ``timed``; in order."""
     unions: Unions[int] = Unions()
     for group in tables.groups:
         for task, _ in group:
             unions.join(group[0][0], task)
-    for bound in hard(tables) if timed else ():
+    for bound in timed:
         for task in bound.tasks:
             unions.join(bound.tasks[0], task)
     found: dict[int, list[int]] = {}
@@ -88,17 +88,29 @@ def bundles(tables: Tables, *, timed: bool) -> list[tuple[int, ...]]:
     return [tuple(tasks) for tasks in found.values()]
 
 
-def hard(tables: Tables) -> Iterable[Bound]:
-    """The deadlines that add up and may not be missed."""
-    return (bound for bound in tables.bounds if bound.binding and not bound.on_path and bound.usd is None)
+def alike(tables: Tables, bounds: Iterable[Bound]) -> list[Bound]:
+    """The hard deadlines that add up and are of tasks like those of one of ``bounds``."""
+    looks = {_bound_looks(tables, bound) for bound in bounds}
+    return [bound for bound in tables.bounds if _adds_up(bound) and _bound_looks(tables, bound) in looks]
 
 
-def kinds_of(tables: Tables, left: Reduced, found: Iterable[tuple[int, ...]], *, timed: bool) -> list[Kind]:
-    """The kinds of the bundles ``found``, numbered in their order. Tasks are alike that share their options' tuple."""
+def _adds_up(bound: Bound) -> bool:
+    return bound.binding and not bound.on_path and bound.usd is None and bool(bound.tasks)
+
+
+def _bound_looks(tables: Tables, bound: Bound) -> tuple[object, ...]:
+    return bound.metric, bound.limit, *(id(tables.problem.tasks[task].options) for task in bound.tasks)
+
+
+def kinds_of(tables: Tables, left: Reduced, found: Iterable[tuple[int, ...]], timed: Iterable[Bound]) -> list[Kind]:
+    """The kinds of the bundles ``found``, which keep the deadlines ``timed`` whole, numbered in their order.
+
+    Tasks are alike that share their options' tuple.
+    """
     bundled = list(found)
     home = {task: (number, member) for number, tasks in enumerate(bundled) for member, task in enumerate(tasks)}
     sets = _sets(tables, left, home, len(bundled))
-    limits = _limits(tables, left, home, len(bundled)) if timed else [() for _ in bundled]
+    limits = _limits(tables, left, home, len(bundled), timed)
     copies: dict[object, list[int]] = {}
     for number, tasks in enumerate(bundled):
         looks = tuple(_looks(tables, left, task) for task in tasks)
@@ -128,13 +140,14 @@ def _sets(tables: Tables, left: Reduced, home: Mapping[int, Slot], count: int) -
     return [tuple(sorted(sets)) for sets in found]
 
 
-def _limits(tables: Tables, left: Reduced, home: Mapping[int, Slot], count: int) -> list[tuple[Limit, ...]]:
+def _limits(
+    tables: Tables, left: Reduced, home: Mapping[int, Slot], count: int, timed: Iterable[Bound]
+) -> list[tuple[Limit, ...]]:
     found: list[list[Limit]] = [[] for _ in range(count)]
-    for bound in hard(tables):
-        if bound.tasks:
-            hops = math.fsum(least_hop(tables, left, tables.links[n], path=False) for n in bound.links)
-            members = tuple(home[task][1] for task in bound.tasks)
-            found[home[bound.tasks[0]][0]].append(Limit(bound.metric, members, max(0.0, bound.limit - hops)))
+    for bound in timed:
+        hops = math.fsum(least_hop(tables, left, tables.links[n], path=False) for n in bound.links)
+        members = tuple(home[task][1] for task in bound.tasks)
+        found[home[bound.tasks[0]][0]].append(Limit(bound.metric, members, max(0.0, bound.limit - hops)))
     return [tuple(limits) for limits in found]
 
 

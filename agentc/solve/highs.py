@@ -73,6 +73,14 @@ class Program:
         """Change a column's bounds for the next runs."""
         self.loaded().changeColBounds(column, lower, upper)
 
+    def make_whole(self, columns: Iterable[int]) -> None:
+        """These columns are integer in the next runs."""
+        import highspy
+
+        for column in columns:
+            self.loaded().changeColIntegrality(column, highspy.HighsVarType.kInteger)
+            self.integer.append(column)
+
     def bound_row(self, row: int, lower: float, upper: float) -> None:
         """Change a row's bounds for the next runs."""
         self.loaded().changeRowBounds(row, lower, upper)

@@ -11,15 +11,15 @@ the demands bind. So three things are done at once, none of which can miss the b
 
 import math
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from agentc.solve.bundles import Kind, Slot, Unions, bundles, kinds_of
-from agentc.solve.evaluate import evaluate
+from agentc.solve.bundles import Kind, Slot, Unions, alike, bundles, kinds_of
+from agentc.solve.evaluate import evaluate, over
 from agentc.solve.highs import INF, Program
 from agentc.solve.milp import COST_SCALE, LARGE_LOAD, typical_cost
 from agentc.solve.presolve import Reduced
-from agentc.solve.tables import NO_POOL, Cell, Tables
+from agentc.solve.tables import NO_POOL, Bound, Cell, Tables
 
 WHOLE = 4000
 """Up to so many columns of a part, tasks are counted in whole numbers; beyond, parts of tasks are rounded."""
@@ -29,6 +29,20 @@ STRONG = 6000
 
 ROUNDS = 6
 """Times that broken demands are put back."""
+
+
+WHOLE_SECONDS = 5.0
+"""For dealing out the parts of tasks in whole numbers."""
+
+STAYS = 0.7
+"""Of each count, when parts are dealt out: whole tasks need more room than parts."""
+
+SLICE = 0.5
+"""Of the time that is left, for one part: what it finds in that may have to be solved again."""
+
+
+ROUGH = 0.002
+"""Relative gap that is good enough where stock counts: such programs are large, and get on slowly from there."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +55,8 @@ class Relaxed:
     """A choice, which keeps the demands that were put back, and may break others."""
     pools: frozenset[int] = frozenset()
     """The pools that nothing makes needless."""
+    replicas: Mapping[int, int] = field(default_factory=dict[int, int])
+    """Pool -> what the relaxation counts, which parts of tasks may share."""
 
 
 @dataclass
@@ -49,8 +65,8 @@ class _Demands:
 
     scarce: set[str] = field(default_factory=set[str])
     """Device classes whose stock counts."""
-    timed: bool = False
-    """Deadlines that add up count."""
+    timed: list[Bound] = field(default_factory=list[Bound])
+    """Deadlines that add up and count, of all calls that are alike."""
 
 
 def relax(tables: Tables, left: Reduced, *, gap: float, until: float) -> Relaxed:
@@ -63,20 +79,29 @@ def relax(tables: Tables, left: Reduced, *, gap: float, until: float) -> Relaxed
         found = _Relaxation(tables, left, demands).solve(gap, until)
         if found.bound == INF:
             return found
-        best = Relaxed(max(best.bound, found.bound), found.picked or best.picked, found.pools)
-        if found.picked is None or not _put_back(tables, found.picked, demands):
+        best = replace(found, bound=max(best.bound, found.bound), picked=found.picked or best.picked)
+        if found.picked is None or not _put_back(tables, found.picked, found.replicas, demands):
             break
     return best
 
 
-def _put_back(tables: Tables, picked: list[int], demands: _Demands) -> bool:
-    """Put back what ``picked`` breaks. False where that is nothing new."""
-    broken = evaluate(tables.problem, tables.choice(picked)).violations
-    scarce = {v.name for v in broken if v.kind == "stock"} - demands.scarce
-    late = not demands.timed and any(v.kind == "deadline" and v.name != "end_to_end" for v in broken)
+def _put_back(tables: Tables, picked: list[int], replicas: Mapping[int, int], demands: _Demands) -> bool:
+    """Put back what ``picked`` and its ``replicas`` break. False where that is nothing new."""
+    figures, stock = evaluate(tables.problem, tables.choice(picked)), tables.problem.stock
+    held: dict[str, int] = {}
+    for p, pool in enumerate(tables.pools):
+        count = replicas.get(p, 0 if pool.usd > 0 else figures.replicas.get(pool.name, 0))
+        held[pool.device] = held.get(pool.device, 0) + count * pool.devices
+    scarce = {name for name, count in held.items() if count > stock.get(name, count)} - demands.scarce
+    if scarce:
+        # What is half used will be next, when something has to go elsewhere.
+        scarce |= {name for name, count in held.items() if 2 * count > stock.get(name, math.inf)}
+    values = zip(tables.bounds, figures.deadline_seconds, strict=True)
+    late = alike(tables, [bound for bound, value in values if over(value, bound.limit)] + demands.timed)
+    more = bool(scarce) or len(late) > len(demands.timed)
     demands.scarce |= scarce
-    demands.timed |= late
-    return bool(scarce) or late
+    demands.timed = late
+    return more
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +121,7 @@ class _Relaxation:
 
     def __init__(self, tables: Tables, left: Reduced, demands: _Demands) -> None:
         self.tables, self.demands = tables, demands
-        self.kinds = kinds_of(tables, left, bundles(tables, timed=demands.timed), timed=demands.timed)
+        self.kinds = kinds_of(tables, left, bundles(tables, demands.timed), demands.timed)
         self.unit = typical_cost(tables, left) / COST_SCALE
         self.ways = {slot: self._ways(kind, slot) for kind in self.kinds for slot in kind.slots}
         self.serves: dict[int, dict[Slot, list[_Way]]] = {}
@@ -130,19 +155,23 @@ class _Relaxation:
         """Each part by itself; what they cost together, and who goes where."""
         picked = [-1] * self.tables.size
         bound, kept, known = 0.0, set[int](), True
+        replicas: dict[int, int] = {}
         for kinds, pools in self._parts():
             alive = self._needed(pools)
             kept.update(alive)
             part = _Part(self, kinds, alive)
-            seconds = max(0.01, until - time.perf_counter())
-            result = part.program.run(time_limit=seconds, gap=gap / 2)
+            seconds = max(0.01, SLICE * (until - time.perf_counter()))
+            result = part.program.run(time_limit=seconds, gap=max(gap, ROUGH) if self.demands.scarce else gap / 2)
             if result.outcome == "infeasible":
                 return Relaxed(INF)
             bound += result.bound * self.unit
             known = known and bool(result.values)
-            for kind in kinds if result.values else ():
-                part.spread(kind, result.values, picked)
-        return Relaxed(bound, picked if known else None, frozenset(kept))
+            if result.values:
+                replicas |= {pool: round(result.values[column]) for pool, column in part.counts.items()}
+                values = part.deal_parts(result.values, min(WHOLE_SECONDS, SLICE * (until - time.perf_counter())))
+                for kind in kinds:
+                    part.spread(kind, values, picked)
+        return Relaxed(bound, picked if known else None, frozenset(kept), replicas)
 
     def _parts(self) -> list[tuple[list[Kind], list[int]]]:
         """Kinds and pools that have nothing to do with the others."""
@@ -219,8 +248,13 @@ class _Part:
         self.kinds, self.alive = kinds, set(pools)
         self.columns: dict[Slot, dict[int, int]] = {}
         """Slot -> option -> how many copies take it."""
+        self.counts: dict[int, int] = {}
+        """Pool -> the column of its replicas; none for pools that are free and not scarce."""
         self.money: list[tuple[int, float]] = []
         self.held: dict[str, list[tuple[int, float]]] = {}
+        """Scarce device class -> what this part holds of it."""
+        self.others: dict[str, list[tuple[int, float]]] = {}
+        """The same of other classes."""
         ways = {s: [w for w in whole.ways[s] if self._open(w)] for kind in kinds for s in kind.slots}
         size = sum(map(len, ways.values()))
         for kind in kinds:
@@ -272,10 +306,9 @@ class _Part:
         scarce = row.device in self.whole.demands.scarce
         if row.usd == 0 and not scarce:
             return
-        count = program.column(0.0, INF, integer=True)
+        self.counts[pool] = count = program.column(0.0, INF, integer=True)
         self.money.append((count, row.usd / self.whole.unit))
-        if scarce:
-            self.held.setdefault(row.device, []).append((count, float(row.devices)))
+        (self.held if scarce else self.others).setdefault(row.device, []).append((count, float(row.devices)))
         unit = max(1.0, max(load for _, load in work) / LARGE_LOAD)
         program.row(0.0, INF, [(count, 1.0 / unit), *((column, -load / unit) for column, load in work)])
         for slot, ways in serves.items():
@@ -283,6 +316,18 @@ class _Part:
             if strong or min(way.cell.load for way in ways) * copies < 1e-4:
                 terms = [(self.columns[slot][way.option], -1.0) for way in ways]
                 program.row(0.0, INF, [(count, copies), *terms])
+
+    def deal_parts(self, values: Sequence[float], seconds: float) -> Sequence[float]:
+        """``values`` with whole counts: most of each stays, the rest is dealt out anew within all stocks."""
+        columns = [column for row in self.columns.values() for column in row.values()]
+        if all(abs(values[column] - round(values[column])) < 1e-6 for column in columns):
+            return values
+        for column in columns:
+            self.program.bound_column(column, float(math.floor(STAYS * values[column] + 1e-6)), INF)
+        for device, terms in self.others.items():
+            self.program.row(-INF, self.tables.problem.stock.get(device, INF), terms)
+        self.program.make_whole(columns)
+        return self.program.run(time_limit=max(0.01, seconds), gap=ROUGH).values or values
 
     def kind(self, slot: Slot) -> Kind:
         """The kind that ``slot`` belongs to."""

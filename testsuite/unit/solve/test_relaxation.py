@@ -7,7 +7,7 @@ import pytest
 
 from agentc.plan.placement import Deadline, Option, PlacementProblem, PlacementTask, Pool
 from agentc.solve import evaluate, outline, solve
-from agentc.solve.bundles import Unions, bundles, kinds_of
+from agentc.solve.bundles import Unions, alike, bundles, kinds_of
 from agentc.solve.presolve import possible
 from agentc.solve.relaxation import Relaxed, relax
 from agentc.solve.tables import tabulate
@@ -101,11 +101,12 @@ def test_without_limits_that_bind_the_cheapest_of_all_is_found():
 def test_alike_tasks_are_one_kind_and_others_are_not():
     problem = of([(SMALL, 0.3), (LARGE, 0.2)], 4, late=0.5, ttft=(0.3, 0.1))
     tables = tabulate(problem)
-    apart = kinds_of(tables, possible(tables), bundles(tables, timed=False), timed=False)
+    apart = kinds_of(tables, possible(tables), bundles(tables, ()), ())
     assert [(len(kind.copies), len(kind.tasks)) for kind in apart] == [(4, 1)]
-    calls = kinds_of(tables, possible(tables), bundles(tables, timed=True), timed=True)
+    calls = kinds_of(tables, possible(tables), bundles(tables, tables.bounds), tables.bounds)
     assert [(len(kind.copies), len(kind.tasks)) for kind in calls] == [(2, 2)]
     assert [limit.left for limit in calls[0].limits] == [0.5]
+    assert alike(tables, tables.bounds[:1]) == list(tables.bounds)
 
 
 def test_unions_join_what_is_joined_by_others():
