@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TypeAlias
 
 from agentc.plan.placement import PlacementProblem
@@ -19,6 +20,7 @@ from agentc.solve.evaluate import evaluate, over
 from agentc.solve.heuristic import heuristic
 from agentc.solve.highs import INF
 from agentc.solve.milp import DemandKey, Model, Shape, build, typical_cost
+from agentc.solve.suspects import suspects
 from agentc.solve.tables import Tables, tabulate
 
 ORDER = ("link", "together", "memory", "task", "stock", "deadline")
@@ -26,6 +28,9 @@ ORDER = ("link", "together", "memory", "task", "stock", "deadline")
 
 PROBE_SECONDS = 5.0
 """One check; a check that takes longer counts as feasible, which keeps the demand in the conflict."""
+
+PART_TASKS = 60
+"""Above so many tasks a conflict among few of them is looked for first."""
 
 RATE_TASKS = 60
 """Up to so many tasks the highest rate that the stock can serve is looked for."""
@@ -36,8 +41,14 @@ RATE_STEPS = 14
 SLOWER = (1.0, 1.002, 1.01, 1.05)
 """Deadlines that are tried around what was found to be needed: with the change the rest can change a little, too."""
 
+TRIALS, STEP, TRIAL_SECONDS = 12, 1.5, 10.0
+"""Limits that are tried for a large problem, each so many times the last until one helps; the time for all."""
+
 MORE = 8
 """Devices beyond what was found to be needed that are tried."""
+
+Line: TypeAlias = tuple[str, float]
+"""A line of the SLA: metric, and limit in seconds."""
 
 Changed: TypeAlias = Callable[[Sequence[Relaxation]], PlacementProblem]
 """Poses the problem again with demands changed."""
@@ -48,12 +59,19 @@ class _Filter:
     """The elastic program and which demands are in force."""
 
     tables: Tables
-    model: Model
     until: float
     off: set[DemandKey] = field(default_factory=set[DemandKey])
     complete: bool = True
     """False once a check was cut off by time."""
     changed: Changed | None = None
+
+    @cached_property
+    def model(self) -> Model:
+        """The elastic program."""
+        everything = presolve.everything(self.tables)
+        paths = any(b.usd is None for b in self.tables.path_bounds())
+        shape = Shape(path=paths, elastic=True, exact_hops=True)
+        return build(self.tables, everything, shape, typical_cost(self.tables, everything))
 
     def holds(self, changes: Sequence[Relaxation]) -> bool:
         """A placement is known once these demands are changed."""
@@ -119,31 +137,41 @@ def explain(problem: PlacementProblem, *, time_limit: float = 20.0, changed: Cha
     empty = [t for t, row in enumerate(tables.cells) if not row]
     if empty:
         return Conflict(tuple(describe(tables, ("task", t), set()) for t in empty[:1]))
-    everything = presolve.everything(tables)
-    paths = any(b.usd is None for b in tables.path_bounds())
-    shape = Shape(path=paths, elastic=True, exact_hops=True)
-    model = build(tables, everything, shape, typical_cost(tables, everything))
-    search = _Filter(tables, model, time.perf_counter() + time_limit, changed=changed)
-    if not search.infeasible() and search.complete:
+    search = _Filter(tables, time.perf_counter() + time_limit, changed=changed)
+    found = _part(search) if tables.size > PART_TASKS else search
+    if found is search and not search.infeasible() and search.complete:
         raise ValueError("the problem is feasible: no demands conflict")
     kept: list[DemandKey] = []
     for kind in ORDER:
-        kept += search.shrink([key for key in model.rows if key[0] == kind])
-    return _told(search, kept)
+        kept += found.shrink([key for key in found.model.rows if key[0] == kind])
+    for key in sorted(found.off):
+        found.enforce(key, True)
+    return _told(search, found.tables, kept, minimal=found.complete)
 
 
-def _told(search: _Filter, kept: list[DemandKey]) -> Conflict:
+def _part(search: _Filter) -> _Filter:
+    """A few tasks of a large problem whose demands conflict already, if they are found; else the problem."""
+    for problem in suspects(search.tables):
+        part = _Filter(tabulate(problem), search.until)
+        if part.infeasible():
+            return part
+    return search
+
+
+def _told(search: _Filter, tables: Tables, kept: list[DemandKey], *, minimal: bool) -> Conflict:
+    """The conflict ``kept``, which is of ``tables``, and what would help the problem of ``search``."""
     conflict = set(kept)
     ordered = sorted(kept, key=lambda key: (-ORDER.index(key[0]), key[1]))
-    for key in sorted(search.off):
-        search.enforce(key, True)
-    relaxations = [*_deadlines(search, conflict), *_stocks(search, conflict), *_rate(search, conflict)]
-    limited = any(kind in ("deadline", "stock") for kind, _ in kept)
+    bounds, devices = tables.bounds, list(tables.problem.stock)
+    lines = dict.fromkeys((bounds[n].metric, bounds[n].limit) for kind, n in sorted(kept) if kind == "deadline")
+    scarce = [devices[n] for kind, n in sorted(kept) if kind == "stock"]
+    helpful = [_deadline(search, line) for line in lines] + [_stock(search, device) for device in scarce]
+    relaxations = [each for each in (*helpful, _rate(search) if scarce else None) if each is not None]
     return Conflict(
-        tuple(describe(search.tables, key, conflict) for key in ordered),
+        tuple(describe(tables, key, conflict) for key in ordered),
         tuple(relaxations),
-        _jointly(search) if limited and not relaxations else (),
-        minimal=search.complete,
+        _jointly(search) if (lines or scarce) and not relaxations else (),
+        minimal=minimal,
     )
 
 
@@ -179,18 +207,54 @@ def _needs(search: _Filter, picked: list[int]) -> list[Relaxation]:
     return found
 
 
-def _deadlines(search: _Filter, conflict: set[DemandKey]) -> list[Relaxation]:
+def _deadline(search: _Filter, line: Line) -> Relaxation | None:
     """Deadlines of one metric and limit are one line of the SLA, and are relaxed together."""
-    bounds = search.tables.bounds
-    lines = dict.fromkeys((bounds[n].metric, bounds[n].limit) for kind, n in sorted(conflict) if kind == "deadline")
-    needed = [_alone(search, search.model.excess[line]) for line in lines]
-    return [tried for each in needed if each is not None and (tried := _tried(search, each)) is not None]
+    least = _floor(search.tables.problem, line)
+    if math.isinf(least):
+        return None
+    change = Relaxation("deadline", sla_name(line[0]), line[1] * 1e3, round_up(least * 1e3))
+    if search.holds([change]):
+        return change
+    if search.tables.size > PART_TASKS:
+        return _by_trial(search, change)
+    needed = _alone(search, search.model.excess[line])
+    return _tried(search, needed) if needed is not None else None
 
 
-def _stocks(search: _Filter, conflict: set[DemandKey]) -> list[Relaxation]:
-    devices = list(search.tables.problem.stock)
-    needed = [_alone(search, search.model.extra[devices[n]]) for kind, n in sorted(conflict) if kind == "stock"]
-    return [tried for each in needed if each is not None and (tried := _tried(search, each)) is not None]
+def _by_trial(search: _Filter, floor: Relaxation) -> Relaxation | None:
+    """For large problems: a limit that is known to help, near the least, which is at least ``floor``."""
+    low, until = floor, time.perf_counter() + TRIAL_SECONDS
+    high: Relaxation | None = None
+    for _ in range(TRIALS):
+        if time.perf_counter() > until:
+            break
+        factor = STEP if high is None else math.sqrt(high.needed / low.needed)
+        tried = replace(floor, needed=round_up(low.needed * factor))
+        if high is not None and tried.needed >= high.needed:
+            break
+        low, high = (low, tried) if search.holds([tried]) else (tried, high)
+    return high
+
+
+def _floor(problem: PlacementProblem, line: Line) -> float:
+    """Seconds below which a line of the SLA cannot be kept while all else is; infinite where all else conflicts."""
+    limits = (
+        replace(row, seconds=INF) if row.usd_per_second is None and (row.metric, row.seconds) == line else row
+        for row in problem.deadlines
+    )
+    tables = tabulate(replace(problem, deadlines=tuple(limits)))
+    left = presolve.possible(tables)
+    if any(not row for row in left.alive):
+        return INF
+    freed = [b for b in tables.bounds if b.metric == line[0] and b.usd is None and not b.binding]
+    if line[0] == "end_to_end":
+        return presolve.shortest_possible(tables, left)[0]
+    return max(presolve.fastest(tables, left, bound) for bound in freed)
+
+
+def _stock(search: _Filter, device: str) -> Relaxation | None:
+    needed = _alone(search, search.model.extra[device])
+    return _tried(search, needed) if needed is not None else None
 
 
 def _alone(search: _Filter, column: int) -> Relaxation | None:
@@ -256,16 +320,16 @@ def _replaced(problem: PlacementProblem, changes: Iterable[Relaxation]) -> Place
     return problem
 
 
-def _rate(search: _Filter, conflict: set[DemandKey]) -> list[Relaxation]:
+def _rate(search: _Filter) -> Relaxation | None:
     """The highest rate, to three figures, that the stock can serve."""
     tables = search.tables
-    if tables.size > RATE_TASKS or not any(kind == "stock" for kind, _ in conflict):
-        return []
+    if tables.size > RATE_TASKS:
+        return None
     current = tables.problem.requests_per_second
     at = Relaxation("load", "load.requests_per_second", current, round_down(current * 1e-3))
     low, high = at.needed, current
     if not search.holds([at]):
-        return []
+        return None
     for _ in range(RATE_STEPS):
         middle = round_down(math.sqrt(low * high))
         if not low < middle < high or time.perf_counter() > search.until:
@@ -274,7 +338,7 @@ def _rate(search: _Filter, conflict: set[DemandKey]) -> list[Relaxation]:
             low = middle
         else:
             high = middle
-    return [replace(at, needed=low)]
+    return replace(at, needed=low)
 
 
 def _can_serve(problem: PlacementProblem) -> bool:
@@ -283,7 +347,8 @@ def _can_serve(problem: PlacementProblem) -> bool:
     left = presolve.reduce(tables)
     if any(not row for row in left.alive):
         return False
-    if heuristic(tables, left, "cost", passes=2).score().violation == 0:
+    until = time.perf_counter() + PROBE_SECONDS
+    if heuristic(tables, left, "cost", passes=2, until=until).score().violation == 0:
         return True
     model = build(tables, left, Shape(path=bool(tables.path_bounds())), typical_cost(tables, left))
     return bool(model.program.run(time_limit=PROBE_SECONDS).values)

@@ -161,6 +161,32 @@ def _drop_long(tables: Tables, left: Reduced) -> None:
                 left.drop(t, o, too_slow(bound, value))
 
 
+def fastest(tables: Tables, left: Reduced, bound: Bound) -> float:
+    """Fewest seconds that an additive deadline's tasks and the links between them take."""
+    tasks = (min((tables.metric(bound, t, o) for o in left.alive[t]), default=0.0) for t in bound.tasks)
+    return math.fsum([*tasks, *(least_hop(tables, left, tables.links[n], path=False) for n in bound.links)])
+
+
+def shortest_possible(tables: Tables, left: Reduced) -> tuple[float, list[int]]:
+    """Lower bound of the end-to-end time, and the tasks of the path that sets it."""
+    least = [min((tables.cells[t][o].seconds for o in row), default=0.0) for t, row in enumerate(left.alive)]
+    hops = [least_hop(tables, left, link, path=True) for link in tables.links]
+    heads, _ = heads_and_tails(tables, least, hops)
+    ends = [head + own for head, own in zip(heads, least, strict=True)]
+    path = [max(range(tables.size), key=ends.__getitem__)]
+    while heads[path[-1]] > 0:
+        before = [n for n in tables.arriving[path[-1]] if tables.links[n].on_path]
+        path.append(
+            max((tables.links[n].src for n in before), key=lambda t, b=before: _arrives(tables, t, b, ends, hops))
+        )
+    return ends[path[0]], path[::-1]
+
+
+def _arrives(tables: Tables, src: int, before: list[int], ends: list[float], hops: list[float]) -> float:
+    """When what ``src`` makes is there, by one of the links ``before`` a task."""
+    return max(ends[src] + hops[n] for n in before if tables.links[n].src == src)
+
+
 def longest_possible(tables: Tables, left: Reduced) -> float:
     """Upper bound of the end-to-end time, whatever is chosen: no deadline at or above it can bind."""
     most = [max((tables.cells[t][o].seconds for o in row), default=0.0) for t, row in enumerate(left.alive)]

@@ -183,3 +183,23 @@ def test_an_option_that_takes_more_memory_does_not_rule_out_one_that_takes_less(
     assert answer.choice == {"a": "small", "b": "b"}
     tight = PlacementProblem((tasks[0], PlacementTask("b", (way("b", 0.1, 7),))), (), pools)
     assert "a `d` has 10 GB for all that shares it" in solve(tight).conflict
+
+
+@pytest.mark.parametrize("seconds", [0.1, 5.0])
+def test_large_problems_are_explained_by_few_of_their_tasks(seconds: float):
+    """A chain of a hundred tasks; one call in it is too slow, or the whole chain is."""
+    names = [f"t{i}" for i in range(100)]
+    slow = Option("o", "p", "d", "d", "single", seconds=0.06, busy_seconds=0.01, metrics={"ttft": 0.08})
+    fast = replace(slow, metrics={"ttft": 0.01})
+    tasks = tuple(PlacementTask(name, (slow if name == "t50" else fast,)) for name in names)
+    edges = tuple(PlacementEdge(a, b, {("d", "d"): Hop(0.0)}) for a, b in zip(names, names[1:], strict=False))
+    limits = (*(Deadline("ttft", 0.05, (name,)) for name in names),) if seconds < 1 else (Deadline("end_to_end", 5.0),)
+    conflict = explain(PlacementProblem(tasks, edges, {"p": Pool("p", "d", 1, 1.0)}, limits))
+    assert conflict.minimal
+    (cure,) = conflict.relaxations
+    if seconds < 1:
+        assert [(d.kind, d.name) for d in conflict.demands] == [("deadline", "sla.ttft_ms"), ("task", "t50")]
+        assert cure.needed == pytest.approx(80.0)
+    else:
+        assert sum(d.kind == "task" for d in conflict.demands) == 84, "of 0.06 s each, so many are over 5 s"
+        assert cure.needed == pytest.approx(6000.0)
