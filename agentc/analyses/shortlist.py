@@ -76,7 +76,7 @@ def _of_many(problem: PlacementProblem, solver: Solver) -> PlacementSolution:
     found, bound = outline(problem, time_limit=OUTLINE_SECONDS, gap=EXACT)
     if found is not None and found.gap <= CLOSE:
         return found
-    if bound == math.inf:
+    if bound == math.inf or problem.objective != "cost":
         return solver(problem, EXACT)
     first = solver(only(problem, shortlist(problem, PARTS[:1])), CLOSE)
     if first.status == "infeasible":

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from agentc.solve.bundles import Kind, Slot, Unions, alike, bundles, kinds_of
 from agentc.solve.evaluate import evaluate, over
 from agentc.solve.highs import INF, Program
-from agentc.solve.milp import COST_SCALE, LARGE_LOAD, typical_cost
+from agentc.solve.milp import COST_SCALE, LARGE_LOAD
 from agentc.solve.presolve import Reduced
 from agentc.solve.tables import NO_POOL, Bound, Cell, Tables
 
@@ -50,13 +50,28 @@ class Relaxed:
     """What the relaxation found."""
 
     bound: float
-    """$/hour that every placement costs at least; minus infinity where time ran out."""
+    """What every placement costs at least, in $/hour or joules per request; minus infinity where time ran out."""
     picked: list[int] | None = None
     """A choice, which keeps the demands that were put back, and may break others."""
     pools: frozenset[int] = frozenset()
     """The pools that nothing makes needless."""
     replicas: Mapping[int, int] = field(default_factory=dict[int, int])
     """Pool -> what the relaxation counts, which parts of tasks may share."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """What is paid: $/hour, or joules per request."""
+
+    energy: bool
+    rents: tuple[float, ...]
+    """Pool -> of one replica."""
+
+
+def prices(tables: Tables) -> Prices:
+    """The prices of the problem's objective; dollars where it is time."""
+    energy = tables.problem.objective == "energy"
+    return Prices(energy, tuple(pool.joules if energy else pool.usd for pool in tables.pools))
 
 
 @dataclass
@@ -70,7 +85,8 @@ class _Demands:
 
 
 def relax(tables: Tables, left: Reduced, *, gap: float, until: float) -> Relaxed:
-    """A bound of the cost of ``tables`` with what is ``left``, and a choice that comes near it.
+    """A bound of the cost of ``tables`` with what is ``left``, and a choice that comes near it; of the energy, where
+    that is the objective.
 
     ``gap`` is relative; ``until`` is on the clock of ``time.perf_counter``. Every task must have an option left.
     """
@@ -89,8 +105,9 @@ def _put_back(tables: Tables, picked: list[int], replicas: Mapping[int, int], de
     """Put back what ``picked`` and its ``replicas`` break. False where that is nothing new."""
     figures, stock = evaluate(tables.problem, tables.choice(picked)), tables.problem.stock
     held: dict[str, int] = {}
+    free = {p for p, rent in enumerate(prices(tables).rents) if rent == 0}
     for p, pool in enumerate(tables.pools):
-        count = replicas.get(p, 0 if pool.usd > 0 else figures.replicas.get(pool.name, 0))
+        count = replicas.get(p, figures.replicas.get(pool.name, 0) if p in free else 0)
         held[pool.device] = held.get(pool.device, 0) + count * pool.devices
     scarce = {name for name, count in held.items() if count > stock.get(name, count)} - demands.scarce
     if scarce:
@@ -112,6 +129,8 @@ class _Way:
     cell: Cell
     company: tuple[int, ...] | None
     """Members that take the like option in the same pool, all or none; ``None``: cannot be moved to another pool."""
+    charge: float
+    """Beside the rent."""
     seconds: tuple[float, ...]
     """Of each deadline that counts."""
 
@@ -122,13 +141,25 @@ class _Relaxation:
     def __init__(self, tables: Tables, left: Reduced, demands: _Demands) -> None:
         self.tables, self.demands = tables, demands
         self.kinds = kinds_of(tables, left, bundles(tables, demands.timed), demands.timed)
-        self.unit = typical_cost(tables, left) / COST_SCALE
+        self.prices = prices(tables)
+        self.unit = (
+            math.fsum(min(self._share(t, o) for o in row) for t, row in enumerate(left.alive)) or 1
+        ) / COST_SCALE
         self.ways = {slot: self._ways(kind, slot) for kind in self.kinds for slot in kind.slots}
         self.serves: dict[int, dict[Slot, list[_Way]]] = {}
         for slot, ways in self.ways.items():
             for way in ways:
                 if way.cell.pool != NO_POOL:
                     self.serves.setdefault(way.cell.pool, {}).setdefault(slot, []).append(way)
+
+    def _share(self, task: int, option: int) -> float:
+        """The price of an option with the fraction of its pool's rent that its work takes."""
+        cell = self.tables.cells[task][option]
+        return self.charge(cell) + (0.0 if cell.pool == NO_POOL else cell.load * self.prices.rents[cell.pool])
+
+    def charge(self, cell: Cell) -> float:
+        """The price of an option beside its pool's rent."""
+        return cell.joules if self.prices.energy else cell.usd
 
     def _ways(self, kind: Kind, slot: Slot) -> list[_Way]:
         member = slot[1]
@@ -139,6 +170,7 @@ class _Relaxation:
                 o,
                 cell := self.tables.cells[task][o],
                 self._company(kind, member, o),
+                self.charge(cell),
                 tuple(cell.option.metrics.get(b.metric, 0.0) for b in limits),
             )
             for o in kind.options[member]
@@ -194,7 +226,7 @@ class _Relaxation:
 
     def _needed(self, pools: list[int]) -> list[int]:
         """The pools of ``pools`` that no other of them makes needless; the cheaper, then the first among equals."""
-        order = sorted(pools, key=lambda p: (self.tables.pools[p].usd, p))
+        order = sorted(pools, key=lambda p: (self.prices.rents[p], p))
         gone: set[int] = set()
         for old in reversed(order):
             if any(new != old and new not in gone and self._makes_needless(new, old) for new in order):
@@ -217,9 +249,10 @@ class _Relaxation:
     def _worth(self, new: int, old: int) -> float:
         """Replicas of ``new`` that hold no more than one of ``old``, in money and scarce devices."""
         one, two = self.tables.pools[new], self.tables.pools[old]
-        if one.usd > two.usd:
+        rent, saved = self.prices.rents[new], self.prices.rents[old]
+        if rent > saved:
             return 0
-        many = math.floor(two.usd / one.usd * (1 + 1e-12)) if one.usd > 0 else INF
+        many = math.floor(saved / rent * (1 + 1e-12)) if rent > 0 else INF
         if one.device in self.demands.scarce and one.devices > 0:
             many = min(many, two.devices // one.devices) if one.device == two.device else 0
         return many
@@ -234,7 +267,7 @@ def _covered(way: _Way, others: list[_Way], many: float) -> bool:
         return False
     return any(
         (many == INF or other.cell.load <= many * way.cell.load)
-        and other.cell.usd <= way.cell.usd
+        and other.charge <= way.charge
         and all(mine <= theirs for mine, theirs in zip(other.seconds, way.seconds, strict=True))
         for other in like
     )
@@ -274,7 +307,7 @@ class _Part:
             for way in ways[slot]:
                 column = self.program.column(0.0, count, integer=integer)
                 self.columns.setdefault(slot, {})[way.option] = column
-                self.money.append((column, way.cell.usd / self.whole.unit))
+                self.money.append((column, way.charge / self.whole.unit))
             self.program.row(count, count, [(column, 1.0) for column in self.columns[slot].values()])
         for group in kind.sets:
             columns = [self.columns[kind.number, m].get(o) for m, o in group]
@@ -304,10 +337,11 @@ class _Part:
         serves = self.whole.serves[pool]
         work = [(self.columns[slot][way.option], way.cell.load) for slot, ways in serves.items() for way in ways]
         scarce = row.device in self.whole.demands.scarce
-        if row.usd == 0 and not scarce:
+        rent = self.whole.prices.rents[pool]
+        if rent == 0 and not scarce:
             return
         self.counts[pool] = count = program.column(0.0, INF, integer=True)
-        self.money.append((count, row.usd / self.whole.unit))
+        self.money.append((count, rent / self.whole.unit))
         (self.held if scarce else self.others).setdefault(row.device, []).append((count, float(row.devices)))
         unit = max(1.0, max(load for _, load in work) / LARGE_LOAD)
         program.row(0.0, INF, [(count, 1.0 / unit), *((column, -load / unit) for column, load in work)])

@@ -40,7 +40,8 @@ EXACT_TASKS = 400
 """Above so many tasks transfers on a binding path are bounded from below only, which keeps the program small."""
 
 POLISH_TASKS = 200
-"""Up to so many tasks ties are broken by end-to-end time, then by the order of the options."""
+"""Up to so many tasks ties are broken: by cost where something else is minimized, by end-to-end time, by the order of
+the options."""
 
 TIE = 1e-7
 """Relative slack of the first objective while cost is minimized within it."""
@@ -100,12 +101,12 @@ def solve(
         return _infeasible(problem, started, proven=True, reasons=reasons)
     bound = _plain_bound(tables, left, problem.objective)
     search = _Search(tables, left, problem.objective, None, bound, gap, started + time_limit, time_limit)
-    if problem.objective == "cost" and tables.size >= LAZY_TASKS:
+    if problem.objective != "latency" and tables.size >= LAZY_TASKS:
         _relax(search)
     proven = search.bound == math.inf or search.closed() or _seek(search)
     if search.best is None:
         return _infeasible(problem, started, proven=proven, reasons=reasons)
-    if problem.objective != "cost":
+    if problem.objective != "cost" and tables.size <= POLISH_TASKS:
         _least_cost(search)
     _polish(search)
     return _answer(search, started)
@@ -154,21 +155,22 @@ def _seek(search: _Search) -> bool:
 def outline(
     problem: PlacementProblem, *, time_limit: float = 60.0, gap: float = 1e-6
 ) -> tuple[PlacementSolution | None, float]:
-    """What the relaxation of ``solve`` finds by itself, with a bound of the cost in $/hour that holds in any case.
+    """What the relaxation of ``solve`` finds by itself, with a bound of the objective that holds in any case.
 
     No answer where its choice breaks a demand and nothing near it keeps all; a bound of infinity where no placement is
-    feasible. For objective ``cost``; another has no answer and a bound of minus infinity. It is quick for thousands of
-    options that ``solve`` would look through one by one.
+    feasible. Latency is not relaxed: no answer, and a bound of minus infinity. It is quick for thousands of options
+    that ``solve`` would look through one by one.
     """
     started = time.perf_counter()
-    if problem.objective != "cost":
+    problem = weighed(problem)
+    if problem.objective == "latency":
         return None, -math.inf
     tables = tabulate(problem)
     left = presolve.possible(tables)
     if any(not row for row in left.alive):
         return None, math.inf
-    bound = _plain_bound(tables, left, "cost")
-    search = _Search(tables, left, "cost", None, bound, gap, started + time_limit, time_limit)
+    bound = _plain_bound(tables, left, problem.objective)
+    search = _Search(tables, left, problem.objective, None, bound, gap, started + time_limit, time_limit)
     _relax(search)
     return (None if search.best is None else _answer(search, started)), search.bound
 

@@ -31,7 +31,13 @@ def calls(draw: st.DrawFn) -> PlacementProblem:
     """Calls of two halves, some alike, that share pools: the halves apart, or both in one pool; and a tool for each."""
     one_of = st.sampled_from
     pools = {
-        f"{kind}{i}": Pool(f"{kind}{i}", DEVICES[i], draw(one_of((1, 2))), draw(one_of((0.5, 1.0, 1.5, 4.0))))
+        f"{kind}{i}": Pool(
+            f"{kind}{i}",
+            DEVICES[i],
+            draw(one_of((1, 2))),
+            draw(one_of((0.5, 1.0, 1.5, 4.0))),
+            draw(one_of((0.0, 1.0, 2.5))),
+        )
         for kind in ("first", "second", "both")
         for i in range(2)
     }
@@ -41,7 +47,15 @@ def calls(draw: st.DrawFn) -> PlacementProblem:
         late = {"ttft": draw(one_of((0.1, 0.2)))}
         place = device if mode == "disaggregated" else f"{device}+agg"
         return Option(
-            f"{pool}-{mode}", pool, place, device, "single", seconds=seconds, busy_seconds=seconds, metrics=late
+            f"{pool}-{mode}",
+            pool,
+            place,
+            device,
+            "single",
+            seconds=seconds,
+            busy_seconds=seconds,
+            joules=draw(one_of((0.5, 1.0, 2.0))),
+            metrics=late,
         )
 
     halves = [[way(f"{kind}{i}", "disaggregated") for i in range(2)] for kind in ("first", "second")]
@@ -64,7 +78,16 @@ def calls(draw: st.DrawFn) -> PlacementProblem:
     whole = [Deadline("end_to_end", 0.7 * size)] if draw(st.integers(0, 3)) == 0 else []
     stock = {d: draw(one_of((1, 2, 4))) for d in DEVICES if draw(st.booleans())}
     rate = draw(one_of((0.5, 1.0, 3.0)))
-    return PlacementProblem(tuple(tasks), tuple(edges), pools, (*limits, *whole), tuple(together), stock, rate, "cost")
+    return PlacementProblem(
+        tuple(tasks),
+        tuple(edges),
+        pools,
+        (*limits, *whole),
+        tuple(together),
+        stock,
+        rate,
+        draw(one_of(("cost", "cost", "energy"))),
+    )
 
 
 def relaxed(problem: PlacementProblem) -> tuple[Tables, Relaxed | None]:
@@ -94,11 +117,11 @@ def test_the_bound_is_never_above_the_best_cost_and_met_where_the_choice_keeps_a
         assert best is None
         return
     if best is not None:
-        assert found.bound <= best[1].cost * (1 + 1e-6) + 1e-9
+        assert found.bound <= best[1].objective(problem.objective) * (1 + 1e-6) + 1e-9
     if found.picked is not None:
         figures = evaluate(problem, tables.choice(found.picked))
         if figures.feasible:
-            assert figures.cost == pytest.approx(found.bound, rel=1e-6, abs=1e-9)
+            assert figures.objective(problem.objective) == pytest.approx(found.bound, rel=1e-6, abs=1e-9)
     if found.bound == math.inf:
         assert best is None
 
@@ -138,7 +161,7 @@ def test_by_way_of_the_relaxation_the_answer_is_the_same(problem: PlacementProbl
         assert answer.status == "infeasible"
         return
     assert answer.status == "optimal"
-    assert answer.usd_per_hour == pytest.approx(best[1].cost, rel=2e-6)
+    assert answer.objective == pytest.approx(best[1].objective(problem.objective), rel=2e-6)
     assert evaluate(problem, answer.choice).feasible
 
 
@@ -150,11 +173,13 @@ def test_an_outline_is_an_answer_with_its_gap(problem: PlacementProblem):
     if best is None:
         assert found is None
         return
-    assert bound <= best[1].cost * (1 + 1e-6) + 1e-9
+    assert bound <= best[1].objective(problem.objective) * (1 + 1e-6) + 1e-9
     if found is not None:
         assert evaluate(problem, found.choice).feasible
-        assert found.usd_per_hour >= best[1].cost * (1 - 1e-6)
-        assert found.status != "optimal" or found.usd_per_hour == pytest.approx(best[1].cost, rel=2e-6)
+        assert found.objective >= best[1].objective(problem.objective) * (1 - 1e-6)
+        assert found.status != "optimal" or found.objective == pytest.approx(
+            best[1].objective(problem.objective), rel=2e-6
+        )
 
 
 @QUICK
