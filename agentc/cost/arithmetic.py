@@ -1,6 +1,7 @@
 """In what precision a device computes when it lacks the one asked for, and what that does to the weights.
 
-Rule. Arithmetic moves to the next wider format that the device has a rate for. Weights stay in the narrow format
+Rule. Arithmetic moves to the next wider format that the device has a rate for; 4-bit weights go to 16 bit where they
+are widened on the fly. Weights stay in the narrow format
 in memory where the family has kernels that widen them on the fly (weight-only quantization: NVIDIA from Ampere on,
 AMD CDNA 3 and 4, CPUs); elsewhere they are stored and read in the wider format.
 """
@@ -26,7 +27,9 @@ _WEIGHT_ONLY = frozenset(("ampere", "ada", "hopper", "blackwell", "blackwell-gdd
 
 def compute_precision(device: Device, precision: str) -> str | None:
     """The precision in which ``device`` computes what is asked in ``precision``; None where it has no rate at all."""
-    return next((p for p in _WIDER[precision] if p in device.flops_per_second), None)
+    rates = device.flops_per_second
+    weight_only = precision == "fp4" and "fp4" not in rates and device.family in _WEIGHT_ONLY
+    return next((p for p in _WIDER["bf16" if weight_only else precision] if p in rates), None)
 
 
 def stored_precision(device: Device, precision: str) -> str:

@@ -5,12 +5,15 @@ parallelism's all-reduces and pipeline parallelism's hand-overs; launch is a fix
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from agentc.cost import decoder, step
 from agentc.cost.arithmetic import compute_precision, stored_precision, widening
+from agentc.cost.curves import active
 from agentc.cost.efficiency import efficiency, mixed
 from agentc.plan.fleet import Device
+from agentc.plan.models import ModelShape
 from agentc.plan.work import Work
 
 if TYPE_CHECKING:
@@ -43,6 +46,17 @@ class Demand:
     disk_bytes: "float | Array"
     static: "float | Array"
     repeats: "float | Array"
+    attention: "float | Array" = 0.0
+    """Part of the FLOP that is attention."""
+    expert: "float | Array" = 0.0
+    """Part of the FLOP that is routed experts."""
+    weights_traffic: "float | Array" = 0.0
+    expert_traffic: "float | Array" = 0.0
+    kv_traffic: "float | Array" = 0.0
+    sequences: "float | Array" = 1.0
+    """Of a micro-batch."""
+    model: ModelShape | None = None
+    """What the work is of: a decoder is priced by the step model."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +79,8 @@ class Estimate:
     precision: str
     """In which the device computes."""
     calibrated: bool
+    band: tuple[float, float] = (1.0, 1.0)
+    """p10 and p90 of what was measured over what was predicted, of steps like this one: factors of ``seconds``."""
 
 
 def estimate(
@@ -79,18 +95,21 @@ def estimate(
     batch: "float | Array" = 1,
     kv_shards: int = 0,
     resident_env: Mapping[str, float] | None = None,
+    model: ModelShape | None = None,
 ) -> Estimate:
     """What one execution of ``work`` takes on a replica of ``tp x pp`` of ``device`` at ``batch``.
 
     Pipeline stages work on micro-batches of ``batch / pp`` at the same time, so that a step takes as long as
     one micro-batch needs to pass all stages. ``kv_shards`` is the number of ways in which the KV cache can be
     split (KV heads; 1 for latent attention); beyond it every device holds a copy; 0 is no limit. ``resident_env`` gives
-    memory its own figures (percentiles). Any of ``tp``, ``pp`` and ``batch`` may be arrays of one shape.
+    memory its own figures (percentiles). A step of a decoder, given by ``model``, is priced by the step model
+    (``agentc.cost.step``) with its fitted curves; all else by one roof. Any of ``tp``, ``pp`` and ``batch`` may be
+    arrays of one shape.
 
     Raises:
         ValueError: The device has no rate for the arithmetic.
     """
-    demand = evaluate(work, env, batch, pp, resident_env)
+    demand = evaluate(work, env, batch, pp, resident_env, model)
     return price(demand, device, phase=phase, precision=precision, tp=tp, pp=pp, kv_shards=kv_shards)
 
 
@@ -100,6 +119,7 @@ def evaluate(
     batch: "float | Array" = 1,
     pp: "int | Array" = 1,
     resident_env: Mapping[str, float] | None = None,
+    model: ModelShape | None = None,
 ) -> Demand:
     """The figures of ``work``, which no device changes."""
     full: dict[str, Any] = {**(resident_env or env), "batch": batch}
@@ -117,6 +137,13 @@ def evaluate(
         disk_bytes=work.disk_bytes.evaluate(micro),
         static=work.static_seconds.evaluate(micro),
         repeats=work.repeats.evaluate(micro),
+        attention=work.attention_flops.evaluate(micro),
+        expert=work.expert_flops.evaluate(micro),
+        weights_traffic=work.weights_traffic.evaluate(micro),
+        expert_traffic=work.expert_traffic.evaluate(micro),
+        kv_traffic=work.kv_traffic.evaluate(micro),
+        sequences=micro["batch"],
+        model=model,
     )
 
 
@@ -134,6 +161,8 @@ def price(
     runs = compute_precision(device, precision)
     if runs is None:
         raise ValueError(f"`{device.name}` has no rate for {precision} or anything wider")
+    if demand.model is not None and decoder.is_decoder(demand.model) and phase in ("prefill", "decode"):
+        return _decoder(demand, demand.model, device, phase, precision, runs, tp, pp, kv_shards)
     stored = efficiency(device.family, phase, stored_precision(device, precision))
     share = mixed(efficiency(device.family, phase, runs), stored)
     kv_ways = _at_most(tp, kv_shards) if kv_shards else tp
@@ -147,6 +176,59 @@ def price(
         "network": _collective(demand, device, share.collective, tp) + _pipeline(demand, device, tp, pp),
     }
     return _total(demand, device, parts, _memory(demand, device, precision, tp, pp, kv_ways), runs, share.calibrated)
+
+
+def added_seconds(
+    demand: Demand, device: Device, *, precision: str, tp: "int | Array" = 1, kv_shards: int = 0
+) -> "float | Array":
+    """By how much a prompt (``demand`` of a prefill) lengthens a decode step that carries it, all of it.
+
+    Raises:
+        ValueError: ``demand`` is not of a decoder, or the device has no rate for the arithmetic.
+    """
+    model = demand.model
+    if model is None or not decoder.is_decoder(model):
+        raise ValueError("only a decoder's prompt joins a step")
+    figures = decoder.rates(model, device, precision)
+    replica = decoder.machine(model, device, precision, tp, _at_most(tp, kv_shards) if kv_shards else tp)
+    return step.added(decoder.load(demand, model, device, precision, "prefill"), replica, figures)
+
+
+def _decoder(
+    demand: Demand,
+    model: ModelShape,
+    device: Device,
+    phase: str,
+    precision: str,
+    runs: str,
+    tp: "int | Array",
+    pp: "int | Array",
+    kv_shards: int,
+) -> Estimate:
+    """A prefill or a decode of a language model, by the step model."""
+    kv_ways = _at_most(tp, kv_shards) if kv_shards else tp
+    curves, figures = active(), decoder.rates(model, device, precision)
+    found = step.parts(
+        decoder.load(demand, model, device, precision, phase),
+        decoder.machine(model, device, precision, tp, kv_ways),
+        figures,
+    )
+    slower = figures.prompt_factor if phase == "prefill" else 1.0
+    memory = found["dense_memory"] + found["expert_memory"] + found["cache"] + found["moved"]
+    parts = {
+        "compute": (found["dense_compute"] + found["expert_compute"] + found["scores"]) * slower,
+        "memory": memory,
+        "cpu": demand.cpu_core_seconds,
+        "disk": demand.disk_bytes / DISK_BYTES_PER_SECOND,
+        "static": demand.static,
+        "launch": found["launch"] + found["engine"],
+        "network": found["network"] * slower + _pipeline(demand, device, tp, pp),
+    }
+    roof = (found["dense"] + found["experts"] + found["attention"] + found["moved"]) * slower
+    memory_bytes = _memory(demand, device, precision, tp, pp, kv_ways)
+    estimate = _total(demand, device, parts, memory_bytes, runs, curves.calibrated(device.family), roof)
+    metric = "ttft" if phase == "prefill" else "tpot"
+    return replace(estimate, band=curves.band(metric, device.family, decoder.kind_of(model)))
 
 
 def allreduce_seconds(
@@ -227,20 +309,22 @@ def _total(
     memory: "float | Array",
     runs: str,
     calibrated: bool,
+    joined: "float | Array | None" = None,
 ) -> Estimate:
     import numpy as np
 
-    roof = np.maximum.reduce(np.broadcast_arrays(*(parts[r] for r in ("compute", "memory", "cpu", "disk"))))
-    step = roof + parts["static"] + parts["launch"] + parts["network"]
-    busy = _occupied(device, parts)
+    roofs = ("compute", "memory", "cpu", "disk") if joined is None else ("cpu", "disk")
+    roof = np.maximum.reduce(np.broadcast_arrays(*(parts[r] for r in roofs), 0.0 if joined is None else joined))
+    whole = roof + parts["static"] + parts["launch"] + parts["network"]
+    busy = _occupied(device, parts) if joined is None else roof + parts["launch"] + parts["network"]
     named = (parts["compute"], parts["memory"], parts["cpu"], parts["network"])
     static = parts["static"] + parts["launch"] + parts["disk"]
     index = np.argmax(np.stack(np.broadcast_arrays(*named, static)), axis=0)
-    scalar = np.ndim(step) == 0 and np.ndim(memory) == 0
-    seconds, fits = demand.repeats * step, np.less_equal(memory, device.memory_bytes * (1 - RESERVE))
+    scalar = np.ndim(whole) == 0 and np.ndim(memory) == 0
+    seconds, fits = demand.repeats * whole, np.less_equal(memory, device.memory_bytes * (1 - RESERVE))
     return Estimate(
         seconds=_plain(seconds, scalar),
-        step_seconds=_plain(step, scalar),
+        step_seconds=_plain(whole, scalar),
         busy_seconds=_plain(demand.repeats * busy, scalar),
         bottleneck=BOTTLENECKS[int(index)] if scalar else index,
         memory_bytes_per_device=_plain(memory, scalar),

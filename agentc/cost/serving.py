@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from agentc.cost import queueing
+from agentc.cost.decoder import rates
 from agentc.cost.environment import environment, resident_environment
 from agentc.cost.grid import Grid, kv_shards
-from agentc.cost.roofline import Demand, Estimate, evaluate, price
+from agentc.cost.roofline import Demand, Estimate, added_seconds, evaluate, price
 from agentc.cost.units import Unit
 from agentc.plan.fleet import Device, Fleet
 from agentc.plan.graph import Limit
@@ -73,7 +74,13 @@ class _Priced:
         work = self.unit.work if task is None else self.unit.tasks[task].work
         shape = head.shape if task is None else self.unit.tasks[task].shape
         env, resident = environment(shape, percentile, self.unit.model), resident_environment(shape, self.unit.model)
-        return evaluate(work, env, grid.batch if batch is None else batch, grid.pp, resident)
+        return evaluate(work, env, grid.batch if batch is None else batch, grid.pp, resident, self.unit.model)
+
+    def added(self, percentile: str = "mean") -> "Array":
+        """What the unit, a prefill of one prompt, adds to a decode step."""
+        prompt, device, grid = self.demand(percentile, batch=self.grid.pp * 1.0), self.device, self.grid
+        precision = self.unit.head.precision
+        return wide(added_seconds(prompt, device, precision=precision, tp=grid.tp, kv_shards=self.shards), len(grid.tp))
 
     def price(self, demand: Demand, phase: str | None = None) -> Estimate:
         return price(
@@ -169,13 +176,15 @@ def aggregated(unit: Unit, other: Unit, device: Device, grid: Grid, pool: str, s
     prefill, decode = _Priced(first, device, grid), _Priced(second, device, grid)
     ones = np.ones(size)
     mean, prompt = decode.demand(), prefill.demand(batch=grid.pp * ones)
+    figures = rates(second.model, device, second.head.precision) if second.model else None
+    share_of_prompt = figures.interference if figures else 1.0
     outputs = np.maximum(mean.repeats, 1.0) * ones
     tokens = environment(first.head.shape, "mean", first.model)
     new = max(tokens["input_tokens"] - tokens["cached_tokens"], 1.0)
     rate = grid.batch / grid.pp / outputs
-    plain = decode.price(mean)
-    mixed = decode.price(_blend(mean, prompt, rate))
-    step, step_alone = wide(mixed.step_seconds, size), wide(plain.step_seconds, size)
+    plain = decode.price(replace(mean, activations=np.maximum(mean.activations, prompt.activations)))
+    step_alone = wide(plain.step_seconds, size)
+    step = step_alone + rate * share_of_prompt * prefill.added()
     outs = {p: _chunk_steps(prefill, decode, rate, new, p) for p in {_percentile(setting, m) for m in ("ttft", "tbt")}}
     ttft_steps, ttft_step = outs[_percentile(setting, "ttft")]
     tbt_step = outs[_percentile(setting, "tbt")][1]
@@ -192,9 +201,8 @@ def aggregated(unit: Unit, other: Unit, device: Device, grid: Grid, pool: str, s
         busy, share = busy_prefill, first
         seconds = np.maximum(np.ceil(new / CHUNK_TOKENS), 1) * np.maximum(step, ttft_step) + wait
         metrics = {"ttft": ttft_steps * ttft_step + tail}
-    estimate = replace(mixed, memory_bytes_per_device=plain.memory_bytes_per_device, fits=plain.fits)
     shares = _Priced(share, device, grid).shares()
-    return Candidates(grid, "aggregated", pool, seconds, busy, metrics, estimate, shares)
+    return Candidates(grid, "aggregated", pool, seconds, busy, metrics, plain, shares)
 
 
 def _chunk_steps(
@@ -206,26 +214,8 @@ def _chunk_steps(
     env = environment(prefill.unit.head.shape, percentile, prefill.unit.model)
     tokens = max(env["input_tokens"] - env["cached_tokens"], 1.0)
     chunk = np.minimum(np.maximum(CHUNK_TOKENS, rate * new), tokens)
-    prompt = prefill.demand(percentile, batch=prefill.grid.pp * np.ones(len(rate)))
-    step = decode.price(_blend(decode.demand(percentile), prompt, np.maximum(chunk / tokens, rate * 0 + 1e-9)))
-    return np.maximum(np.ceil(tokens / chunk), 1.0), wide(step.step_seconds, len(rate))
-
-
-def _blend(step: Demand, prompt: Demand, rate: "Array") -> Demand:
-    """A decode step that also carries ``rate`` prompts; weights are read once, by the decode."""
-    import numpy as np
-
-    flops = dict(step.flops)
-    for precision, count in prompt.flops.items():
-        flops[precision] = flops.get(precision, 0.0) + rate * count
-    extra = np.maximum(prompt.bytes_ - prompt.weights, 0.0) * rate
-    return replace(
-        step,
-        flops=flops,
-        bytes_=step.bytes_ + extra,
-        collective_bytes=step.collective_bytes + rate * prompt.collective_bytes,
-        activations=np.maximum(step.activations, prompt.activations),
-    )
+    step = wide(decode.at(percentile).step_seconds, len(rate)) + chunk / tokens * prefill.added(percentile)
+    return np.maximum(np.ceil(tokens / chunk), 1.0), step
 
 
 def _phase(unit: Unit) -> str:

@@ -138,7 +138,7 @@ def test_latent_attention_keeps_a_copy_of_its_cache_on_every_device():
     [
         ("h100", "fp8", "fp8", "fp8"),
         ("a100", "fp8", "bf16", "fp8"),
-        ("h100", "fp4", "fp8", "fp4"),
+        ("h100", "fp4", "bf16", "fp4"),
         ("v100", "fp8", "fp16", "fp16"),
         ("t4", "bf16", "fp16", "bf16"),
         ("mi250x", "fp8", "bf16", "bf16"),

@@ -1,0 +1,104 @@
+"""A decoder's step as the step model sees it, from the figures of its work."""
+
+from typing import TYPE_CHECKING, Any
+
+from agentc.cost import step
+from agentc.cost.arithmetic import compute_precision, stored_precision, widening
+from agentc.cost.curves import DEFAULT_ENGINES, Curves, Target, active
+from agentc.cost.step import Load, Machine, Rates
+from agentc.plan.demand.precision import activation_precision, width
+from agentc.plan.demand.shape import dense_precision, moe_layers
+from agentc.plan.fleet import Device
+from agentc.plan.models import ModelShape
+
+if TYPE_CHECKING:
+    from agentc.cost.roofline import Demand
+
+
+def is_decoder(model: ModelShape | None) -> bool:
+    """Whether the step model holds for ``model``."""
+    return model is not None and model.kind == "decoder"
+
+
+def kind_of(model: ModelShape) -> str:
+    """``moe`` or ``dense``: the bands of a curve tell them apart."""
+    return "moe" if model.experts else "dense"
+
+
+def rates(model: ModelShape, device: Device, precision: str, curves: Curves | None = None) -> Rates:
+    """The fitted figures of ``model`` on ``device``, with the engine that a plan deploys there."""
+    dense = dense_precision(model, precision)
+    target = Target(device.family, device.vendor, DEFAULT_ENGINES.get(device.vendor, ""))
+    runs, expert_runs = _runs(device, dense), _runs(device, precision)
+    weights, experts = stored_precision(device, dense), stored_precision(device, precision)
+    return step.rates_of(curves or active(), target, runs, expert_runs, weights, experts)
+
+
+def machine(model: ModelShape, device: Device, precision: str, tp: Any, kv_ways: Any) -> Machine:
+    """A replica of ``tp`` devices. Beyond the scale-up domain the scale-out link sets the pace."""
+    import numpy as np
+
+    flops, inside = device.flops_per_second, np.less_equal(tp, device.scale_up_size)
+    return Machine(
+        dense_rate=flops[_runs(device, dense_precision(model, precision))],
+        expert_rate=flops[_runs(device, precision)],
+        half_rate=flops[_runs(device, activation_precision(precision))],
+        bandwidth=device.bytes_per_second,
+        link=np.where(inside, device.scale_up.bytes_per_second, device.scale_out.bytes_per_second),
+        tp=np.asarray(tp, dtype=float),
+        dp=1.0,
+        kv_ways=kv_ways,
+        latent=1.0 if model.kv_lora_rank else 0.0,
+    )
+
+
+def load(demand: "Demand", model: ModelShape, device: Device, precision: str, phase: str) -> Load:
+    """The step of a demand. A part of a model (its experts, its trunk) has the launches of that part."""
+    dense, native = dense_precision(model, precision), activation_precision(precision)
+    dense_flops = demand.flops.get(dense, 0.0)
+    dense_flops = dense_flops - (demand.attention if dense == native else 0.0)
+    dense_flops = dense_flops - (demand.expert if dense == precision else 0.0)
+    head = 0.0 if dense == native else demand.flops.get(native, 0.0) - demand.attention
+    return Load(
+        dense=_positive(dense_flops),
+        head=_positive(head),
+        dense_bytes=_positive(demand.weights_traffic - demand.expert_traffic) * widening(device, dense),
+        expert=demand.expert,
+        expert_bytes=demand.expert_traffic * widening(device, precision),
+        tile=2.0 * demand.expert_traffic / width(precision),
+        scores=demand.attention if phase == "prefill" else 0.0,
+        lookups=0.0 if phase == "prefill" else demand.attention,
+        kv_bytes=demand.kv_traffic,
+        moved=_positive(demand.bytes_ - demand.weights_traffic - demand.kv_traffic),
+        reductions=demand.collectives,
+        reduced_bytes=demand.collective_bytes,
+        **_launched(demand, model),
+        sequences=demand.sequences if phase == "decode" else 1.0,
+    )
+
+
+def _launched(demand: "Demand", model: ModelShape) -> dict[str, Any]:
+    """Layers whose kernels a step launches."""
+    import numpy as np
+
+    trunk = np.where(np.greater(demand.attention, 0), float(model.layers), 0.0)
+    routed = moe_layers(model) * (model.experts_per_token / 8) ** 0.5
+    return {
+        "layers": trunk,
+        "routed": np.where(np.greater(demand.expert, 0), routed, 0.0),
+        "latent": trunk if model.kv_lora_rank else 0.0,
+        "indexed": trunk if model.index_heads else 0.0,
+    }
+
+
+def _runs(device: Device, precision: str) -> str:
+    runs = compute_precision(device, precision)
+    if runs is None:
+        raise ValueError(f"`{device.name}` has no rate for {precision} or anything wider")
+    return runs
+
+
+def _positive(value: Any) -> Any:
+    import numpy as np
+
+    return np.maximum(value, 0.0)
