@@ -41,7 +41,7 @@ RATE_STEPS = 14
 SLOWER = (1.0, 1.002, 1.01, 1.05)
 """Deadlines that are tried around what was found to be needed: with the change the rest can change a little, too."""
 
-TRIALS, STEP, TRIAL_SECONDS = 12, 1.5, 10.0
+TRIALS, STEP, TRIAL_SECONDS = 12, 2.0, 25.0
 """Limits that are tried for a large problem, each so many times the last until one helps; the time for all."""
 
 MORE = 8
@@ -75,7 +75,11 @@ class _Filter:
 
     def holds(self, changes: Sequence[Relaxation]) -> bool:
         """A placement is known once these demands are changed."""
-        return _can_serve(self.changed(changes) if self.changed else _replaced(self.tables.problem, changes))
+        return _can_serve(self.posed(changes))
+
+    def posed(self, changes: Sequence[Relaxation]) -> PlacementProblem:
+        """The problem with these demands changed."""
+        return self.changed(changes) if self.changed else _replaced(self.tables.problem, changes)
 
     def enforce(self, key: DemandKey, on: bool) -> None:
         """Put a demand in force, or take it away; a task that is away takes its ``together`` sets with it."""
@@ -216,9 +220,20 @@ def _deadline(search: _Filter, line: Line) -> Relaxation | None:
     if search.holds([change]):
         return change
     if search.tables.size > PART_TASKS:
-        return _by_trial(search, change)
+        return _by_latency(search, change) if line[0] == "end_to_end" else _by_trial(search, change)
     needed = _alone(search, search.model.excess[line])
     return _tried(search, needed) if needed is not None else None
+
+
+def _by_latency(search: _Filter, change: Relaxation) -> Relaxation | None:
+    """For large problems: the shortest end-to-end time that is found while all else is kept."""
+    from agentc.solve.solver import solve
+
+    problem = search.posed([replace(change, needed=1e3 * change.needed)])
+    found = solve(replace(problem, objective="latency"), time_limit=4 * PROBE_SECONDS, gap=0.01, reasons=False)
+    if found.status == "infeasible":
+        return None
+    return replace(change, needed=round_up(found.end_to_end_seconds * 1e3))
 
 
 def _by_trial(search: _Filter, floor: Relaxation) -> Relaxation | None:
@@ -343,6 +358,10 @@ def _rate(search: _Filter) -> Relaxation | None:
 
 def _can_serve(problem: PlacementProblem) -> bool:
     """A placement is known: found by search, or by a short run of the program."""
+    if len(problem.tasks) > PART_TASKS:
+        from agentc.solve.solver import solve
+
+        return solve(problem, time_limit=2 * PROBE_SECONDS, gap=1.0, reasons=False).status != "infeasible"
     tables = tabulate(problem)
     left = presolve.reduce(tables)
     if any(not row for row in left.alive):
