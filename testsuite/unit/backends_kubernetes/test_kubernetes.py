@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import kubernetes_validate
 import pytest
 import yaml
 from placed_sample import placed_sample
@@ -46,12 +47,11 @@ def test_arguments_are_those_of_the_plan() -> None:
 
 
 def test_files_pass_the_schema_of_the_api(tmp_path: Path) -> None:
-    validator = pytest.importorskip("kubernetes_validate", reason="kubernetes-validate is not installed")
     artifacts = emit_build(Request(placed_sample(), tmp_path, tmp_path))
     assert len(artifacts) == 3
     for artifact in artifacts[:-1]:
         for document in yaml.safe_load_all((tmp_path / artifact.path).read_text()):
-            validator.validate(document, "1.31", strict=True)
+            kubernetes_validate.validate(document, "1.31", strict=True)
     listed = yaml.safe_load((tmp_path / artifacts[-1].path).read_text())["resources"]
     assert [f"deploy/kubernetes/{name}" for name in listed] == [artifact.path for artifact in artifacts[:-1]]
     assert "&id" not in (tmp_path / artifacts[0].path).read_text()
