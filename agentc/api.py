@@ -3,17 +3,19 @@
 ``compile`` makes a build, ``check`` only says what is wrong; the rest is what the commands show.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from agentc.support.diagnostics import Diagnostic, Diagnostics, Refused, did_you_mean
+from agentc.support.diagnostics import Diagnostic, Diagnostics, Refused, Span, did_you_mean
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
 
     from agentc.catalog.devices import Entry
+    from agentc.cost.accuracy.evaluation import Evaluation
     from agentc.cost.phases import PhaseWork
     from agentc.dialects.agent import GraphOp
     from agentc.pipelines.runner import Compilation
@@ -84,6 +86,7 @@ def compile(
     stop_after: str | None = None,
     out: str | Path | None = None,
     dump_phases: str | Path | None = None,
+    calibration: str | Path | None = None,
 ) -> Build:
     """Compile ``source`` (a YAML definition, ``file.py:name``, ``.mlir``, or a module in phase `agent`).
 
@@ -91,7 +94,7 @@ def compile(
     takes the place of the definition's limits. ``load``: requests per second. ``targets``: backends (default: all).
     ``stop_after``: the last phase (default: `artifacts` where ``out`` is given, else `placed`). ``out``: the build
     directory, written whole or not at all. ``dump_phases``: a directory for the IR of each phase that was reached,
-    also of those before a failure.
+    also of those before a failure. ``calibration``: curves of ``calibrate`` to estimate with.
 
     Raises:
         Refused: the definition, the fleet, the limits or the placement is refused; nothing was written.
@@ -109,7 +112,7 @@ def compile(
         return Build(loaded.module, last, {last: loaded.text}, loaded.warnings)
     settings = Settings(str(fleet) if fleet is not None else DEFAULT_FLEET, objective)
     compilation, path = Compilation(loaded.module, settings), None
-    with shown_from(loaded.home):
+    with shown_from(loaded.home), _estimating_with(calibration):
         override(_entry(loaded.module), sla, load)
         _run(compilation, last, dump_phases, every=out is not None)
         if out is not None and last == "artifacts":
@@ -117,6 +120,58 @@ def compile(
 
             path = write_build(compilation, loaded.home, Path(out), targets)
     return Build(compilation.module, last, compilation.texts, loaded.warnings, path, compilation.solve_seconds)
+
+
+@contextmanager
+def _estimating_with(calibration: str | Path | None) -> Generator[None]:
+    """Within the block, estimates take the curves of a file of ``calibrate``; None: those of the package."""
+    if calibration is None:
+        yield
+        return
+    from agentc.cost.accuracy.store import read_curves
+    from agentc.cost.curves import using
+
+    with using(read_curves(calibration)):
+        yield
+
+
+def accuracy(data: "Sequence[str | Path]" = (), calibration: str | Path | None = None) -> "Evaluation":
+    """Predictions beside measurements: the package's, or the user's tables ``data``.
+
+    Raises:
+        Refused: A file cannot be read, or no row of it can be used.
+    """
+    from agentc.cost.accuracy import evaluation
+
+    with _estimating_with(calibration):
+        return evaluation.of_tables([_table(path) for path in data]) if data else evaluation.shipped()
+
+
+def calibrate(data: "Sequence[str | Path]") -> "tuple[str, Evaluation, Evaluation]":
+    """Curves fitted to the user's tables, as text; and the errors before and after.
+
+    Raises:
+        Refused: A file cannot be read, or no row of it can be used.
+    """
+    from agentc.cost.accuracy import crossval, evaluation, store
+    from agentc.cost.curves import active, using
+
+    tables = [_table(path) for path in data]
+    before = evaluation.of_tables(tables)
+    rows = [row.measurement for row in before.scored]
+    named = ", ".join(name for name, _ in tables)
+    curves = crossval.fitted(rows, active(), f"calibrated to {len(rows)} rows of {named}")
+    with using(curves):
+        return store.curves_text(curves), before, evaluation.of_tables(tables)
+
+
+def _table(path: str | Path) -> tuple[str, list[str]]:
+    """A file's name and lines. Raises Refused where it cannot be read."""
+    try:
+        return Path(path).name, Path(path).read_text(encoding="utf-8-sig").splitlines(keepends=True)
+    except (OSError, UnicodeDecodeError) as problem:
+        why = problem.strerror if isinstance(problem, OSError) else "it is no UTF-8 text"
+        raise Refused(Diagnostic("bad-measurement", f"cannot read `{path}`: {why}", Span(str(path)))) from problem
 
 
 def check(source: "str | Path | ModuleOp", *, fleet: str | Path | None = None) -> list[Diagnostic]:

@@ -79,7 +79,13 @@ def _assignment(decision: Decision, task: Task, option: Option, load: Mapping[st
         option.bottleneck,
         option.memory_bytes,
         option.metrics,
+        *_interval(option, task.concurrency),
     )
+
+
+def _interval(option: Option, concurrency: float) -> tuple[float, float]:
+    seconds = option.seconds * concurrency
+    return (seconds * option.low, seconds * option.high) if option.low < option.high else (0.0, 0.0)
 
 
 def _usd_per_request(decision: Decision, task: Task, option: Option, replicas: int, load: Mapping[str, float]) -> float:

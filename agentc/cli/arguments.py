@@ -24,6 +24,7 @@ def compiling(command: F) -> F:
         click.option(
             "--load", "load", metavar="RPS", type=click.FloatRange(min=0, min_open=True), help="Requests per second."
         ),
+        click.option("--calibration", metavar="CURVES", help="Estimate with these curves (`agentc calibrate`)."),
         click.option(
             "--objective", type=click.Choice(OBJECTIVES), default="cost", show_default=True, help="What to minimize."
         ),

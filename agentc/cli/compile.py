@@ -45,6 +45,7 @@ def compile_(agent: str, output: Path | None, stop_after: str | None, **options:
         sla=options["sla"],
         load=options["load"],
         objective=options["objective"],
+        calibration=options["calibration"],
         targets=options["targets"] or None,
         dump_phases=options["dump_phases"],
         stop_after=stop_after,

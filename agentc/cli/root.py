@@ -20,6 +20,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "explain": ("agentc.cli.explain:explain", "Print the manual page of a diagnostic, pass, phase or op."),
     "devices": ("agentc.cli.devices:devices", "List the devices of the catalog."),
     "models": ("agentc.cli.models:models", "List the models of the catalog."),
+    "accuracy": ("agentc.cli.accuracy:accuracy", "Say how far predictions are from measurements."),
+    "calibrate": ("agentc.cli.calibrate:calibrate", "Fit the cost model to your measurements."),
     "schema": ("agentc.cli.schema:schema", "Print the JSON Schema of an agent or fleet file."),
 }
 """Name -> where the command lives, and its sentence: so that ``agentc --help`` loads none of them."""

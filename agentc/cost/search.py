@@ -216,6 +216,8 @@ def _option(
         metrics={metric: float(values[i]) for metric, values in found.metrics.items()},
         bottleneck=bottleneck,
         memory_bytes=memory_bytes,
+        low=found.estimate.band[0],
+        high=found.estimate.band[1],
         resident=setting.pool_names(unit) if found.shared and unit.model else "",
     )
     if len(unit.tasks) == 1:

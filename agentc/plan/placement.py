@@ -66,6 +66,10 @@ class Option:
     """``compute``, ``memory``, ``network``, ``cpu`` or ``static``: the resource that sets the time."""
     memory_bytes: float = 0.0
     """Per device."""
+    low: float = 1.0
+    """p10 of what was measured over what was predicted, in steps like this one: a factor of ``seconds``."""
+    high: float = 1.0
+    """p90, likewise."""
     resident: str = ""
     """Whose memory that is, in a pool whose memory counts: options of one resident (the weights of a model) lie there
     once, by the largest; empty: the task's own."""
@@ -193,6 +197,10 @@ class Assignment:
     memory_bytes: float = 0.0
     """Per device."""
     metrics: Mapping[str, float] = field(default_factory=dict[str, float])
+    low_seconds: float = 0.0
+    """What one visit takes at p10 of the measurements behind the estimate; 0 where there are none."""
+    high_seconds: float = 0.0
+    """The same at p90."""
 
 
 @dataclass(frozen=True, slots=True)

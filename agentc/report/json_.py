@@ -96,6 +96,7 @@ def _task(task: TaskFact) -> dict[str, Any]:
         "devices_held": on.devices_held,
         "time_ms": _ms(on.seconds),
         "usd_per_request": on.usd_per_request,
+        "interval_ms": [_ms(on.low_seconds), _ms(on.high_seconds)] if on.high_seconds else None,
         "bottleneck": on.bottleneck,
         "memory_bytes": on.memory_bytes,
         "asynchronous": task.asynchronous,

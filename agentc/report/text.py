@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from agentc.plan.graph import Limit
-from agentc.plan.placement import Alternative, PlanSummary
+from agentc.plan.placement import Alternative, Assignment, PlanSummary
 from agentc.report.facts import Facts, TaskFact
 from agentc.support.units import format_bytes, format_figure, format_seconds, format_usd
 
@@ -194,7 +194,7 @@ def _page(fact: TaskFact, why_not: str | None) -> Iterator[str]:
         yield f"  made by      {' > '.join(fact.made_by)}"
     replicas = f"{on.replicas} replica{'s' if on.replicas != 1 else ''}"
     yield f"  on           {on.device}, {on.mode}, tp={on.tp}, pp={on.pp}, batch={on.batch}, {replicas}"
-    yield f"  time         {format_seconds(on.seconds)}, bound by {on.bottleneck or 'nothing'}"
+    yield f"  time         {format_seconds(on.seconds)}{_interval(on)}, bound by {on.bottleneck or 'nothing'}"
     yield f"  memory       {format_bytes(on.memory_bytes)} a device"
     yield f"  cost         {format_usd(on.usd_per_request)} a request"
     if fact.assumed:
@@ -239,3 +239,10 @@ def wrap(lead: str, text: str, *, indent: str = "               ") -> Iterator[s
         else:
             line = line + word if line in (lead, indent) else f"{line} {word}"
     yield line
+
+
+def _interval(on: Assignment) -> str:
+    """p10 and p90 of what was measured on devices like it."""
+    if not on.high_seconds:
+        return ""
+    return f" ({format_seconds(on.low_seconds)} to {format_seconds(on.high_seconds)} in 8 of 10 measurements)"

@@ -92,6 +92,8 @@ def predicted(rows: Rows, rates: Rates) -> "Array":
     full = outputs * run.step(running / rows.pp, context) + running * run.added() / rows.pp
     replicas = np.maximum(rows.devices / (rows.tp * rows.pp * rows.dp), 1.0)
     steady = running * outputs / full * rates.steady_share * replicas
+    if rows.apart.any():
+        whole = _apart(run, clients, context).or_else(rows.apart > 0, whole)
     static, offline = rows.static > 0, rows.offline > 0
     throughput = _where(offline, steady, clients * outputs / _where(static, batch.whole, whole.whole) * replicas)
     found = _where(rows.latency > 0, _where(static, batch.whole, whole.whole), throughput)
@@ -112,6 +114,11 @@ class _Times:
     token: Any
     whole: Any
 
+    def or_else(self, condition: Any, other: "_Times") -> "_Times":
+        """These times where the condition holds, the other ones elsewhere."""
+        pairs = ((self.first, other.first), (self.token, other.token), (self.whole, other.whole))
+        return _Times(*(_where(condition, yes, no) for yes, no in pairs))
+
 
 def _closed(run: _Run, running: Any, clients: Any, most: Any, context: Any) -> _Times:
     import numpy as np
@@ -128,6 +135,28 @@ def _closed(run: _Run, running: Any, clients: Any, most: Any, context: Any) -> _
     wait = burst + rates.queue * rho / (1 - rho) * prompt + rates.first_steps * one
     beyond = np.where(clients > SETTLED * most, np.maximum(clients / running - 1, 0.0), 0.0)
     first = rates.first_seconds + alone + wait + SETTLED * outputs * token * beyond
+    return _Times(first, token, first + (outputs - 1) * token)
+
+
+def _apart(run: _Run, clients: Any, context: Any) -> _Times:
+    """Prefill and decode in pools of their own: ``tp`` and ``dp`` are those of a decode worker.
+
+    Requests come as fast as they are answered, to prefill workers that each take one prompt at a time; the KV cache
+    is one transfer over the link of a device.
+    """
+    import numpy as np
+
+    rows, rates, outputs = run.rows, run.rates, run.rows.outputs
+    figures = {**rows.figures, "tp": rows.first_tp, "dp": rows.first_dp}
+    before = _Run(replace(rows, figures=figures), rates)
+    prompt, alone, workers = before.added(), before.prompt(1.0), rows.first_workers
+    token = run.step(np.maximum(clients / rows.last_workers, 1.0), context)
+    life = outputs * token + alone
+    rho = np.minimum(clients * prompt / (workers * life), 0.9)
+    burst = BURST_SHARE * rates.burst * np.maximum(clients / workers - 1, 0.0) / 2 * prompt
+    sent = positions(rows, rows.inputs) * rows.entry / rows.link
+    wait = burst + rates.queue * rho / (1 - rho) * prompt + rates.first_steps * token
+    first = rates.first_seconds + alone + wait + sent
     return _Times(first, token, first + (outputs - 1) * token)
 
 

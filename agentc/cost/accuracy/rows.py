@@ -195,8 +195,11 @@ def _figures(measurements: Sequence[Measurement]) -> "dict[str, Array]":
     share = np.array(drawn)
     table["inputs"] = share * np.array([m.isl for m in measurements])
     table["outputs"] = np.maximum(share * np.array([m.osl for m in measurements]), 1.0)
-    for mode in ("static", "offline"):
-        table[mode] = np.array([m.mode == mode for m in measurements], dtype=float)
+    for name, mode in (("static", "static"), ("offline", "offline"), ("apart", "disaggregated")):
+        table[name] = np.array([m.mode == mode for m in measurements], dtype=float)
+    for name, pools in (("first", [m.prefill for m in measurements]), ("last", [m.decode for m in measurements])):
+        for field_ in ("workers", "tp", "dp"):
+            table[f"{name}_{field_}"] = np.array([getattr(pool, field_) if pool else 1 for pool in pools], dtype=float)
     for metric in ("ttft", "tpot", "latency"):
         table[metric] = np.array([m.metric == metric for m in measurements], dtype=float)
     return table

@@ -7,11 +7,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from functools import cache
 from importlib import resources
+from pathlib import Path
 from typing import Any
+
+from yaml import YAMLError
 
 from agentc.cost.accuracy.measurement import Measurement, Pool
 from agentc.cost.curves import QUANTITIES, Curves, curves_of
-from agentc.support.yaml_text import dump, table
+from agentc.support.diagnostics import Diagnostic, Refused, Span
+from agentc.support.yaml_text import dump, load, table
 
 COLUMNS = tuple(f.name for f in fields(Measurement))
 LEAST = 0.01
@@ -34,6 +38,24 @@ def curves_data(curves: Curves) -> dict[str, Any]:
     if curves.bands:
         data["bands"] = {key: [round(low, 3), round(high, 3)] for key, (low, high) in sorted(curves.bands.items())}
     return data
+
+
+def read_curves(path: str | Path) -> Curves:
+    """The curves of a file.
+
+    Raises:
+        Refused: It cannot be read, or holds no curves.
+    """
+    try:
+        data: object = load(Path(path).read_text(encoding="utf-8"))
+        if not isinstance(data, Mapping):
+            raise ValueError("it holds no table")
+        return curves_of({str(key): value for key, value in data.items()})  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    except (OSError, ValueError, UnicodeDecodeError, YAMLError) as problem:
+        why = problem.strerror if isinstance(problem, OSError) else " ".join(str(problem).split())
+        message = f"cannot take curves from `{path}`: {why}"
+        help_ = "`agentc calibrate` writes such a file"
+        raise Refused(Diagnostic("bad-calibration", message, Span(str(path)), help=help_)) from problem
 
 
 @cache

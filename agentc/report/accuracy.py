@@ -1,0 +1,138 @@
+"""Error tables of the cost model as text and JSON, and predicted against measured as a picture."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from html import escape
+from typing import Any
+
+from agentc.cost.accuracy.errors import METRICS, Error, Scored, family, kind, tables
+from agentc.cost.accuracy.evaluation import Evaluation, folds_told
+
+TITLES = {"all": "all", "vendor": "vendor, kind"}
+SIZE, EDGE = 420, 48
+COLORS = {"NVIDIA": "#4c8c2b", "AMD": "#c23b22", "Intel": "#2b6cb0"}
+
+
+def text(found: Evaluation, views: tuple[str, ...]) -> str:
+    """The tables of ``views`` for people."""
+    lines = [*_head(found)]
+    every = tables(found.scored)
+    seen = tables(found.fitted) if found.fitted else {}
+    for view in views:
+        lines += ["", f"by {TITLES.get(view, view)}" if view != "all" else "all rows", _titles(bool(seen))]
+        for metric, rows in every[view].items():
+            for name, error in rows.items():
+                fitted = seen.get(view, {}).get(metric, {}).get(name)
+                lines.append(_line(METRICS[metric], name, error, fitted))
+    lines += _left_out(found.left_out)
+    return "\n".join(lines) + "\n"
+
+
+def payload(found: Evaluation) -> dict[str, Any]:
+    """Everything as plain data."""
+    return {
+        "schema": 1,
+        "split": {"rule": folds_told(), "groups": found.groups},
+        "left_out": dict(sorted(found.left_out.items())),
+        "errors": _plain(tables(found.scored)),
+        "fitted": _plain(tables(found.fitted)) if found.fitted else {},
+        "rows": [_row(row) for row in found.scored],
+    }
+
+
+def svg(found: Evaluation) -> str:
+    """Predicted against measured on logarithmic axes, one panel a metric."""
+    panels = [(m, [row for row in found.scored if row.measurement.metric == m]) for m in METRICS]
+    drawn = [_panel(i, metric, rows) for i, (metric, rows) in enumerate(p for p in panels if p[1])]
+    width = SIZE * max(len(drawn), 1)
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {SIZE}" font-family="sans-serif">'
+    return "\n".join((head, f'<rect width="{width}" height="{SIZE}" fill="#fff"/>', *drawn, "</svg>")) + "\n"
+
+
+def _head(found: Evaluation) -> list[str]:
+    groups = found.groups
+    lines = [f"{len(found.scored)} measurements of {len(groups)} groups (device, model, precision)"]
+    if found.fitted:
+        lines.append(f"every group predicted by a fit that did not see it; folds: {folds_told()}")
+        lines.append("beside it the median error of the shipped curves, which saw all groups")
+    elif found.seen:
+        lines.append(f"{len(found.seen)} groups are among those of the shipped fit: predicted by a fit without them")
+    return lines
+
+
+def _titles(seen: bool) -> str:
+    names = ("median", "mean", "p90")
+    head = f"  {'metric':13} {'':26} {'rows':>6} {'groups':>6} " + " ".join(f"{name:>7}" for name in names)
+    return f"{head} {'bias':>6} {'inside':>6}" + (f" {'fitted':>7}" if seen else "")
+
+
+def _line(metric: str, name: str, error: Error, fitted: Error | None) -> str:
+    figures = f"{error.median:7.1%} {error.mean:7.1%} {error.p90:7.1%} {error.bias:+6.2f} {error.inside:6.0%}"
+    after = f" {fitted.median:7.1%}" if fitted else ""
+    return f"  {metric:13} {name[:26]:26} {error.rows:6} {error.groups:6} {figures}{after}"
+
+
+def _left_out(reasons: Mapping[str, int]) -> list[str]:
+    if not reasons:
+        return []
+    return ["", "left out", *(f"  {count:6}  {why}" for why, count in sorted(reasons.items()))]
+
+
+def _plain(found: Mapping[str, Mapping[str, Mapping[str, Error]]]) -> dict[str, Any]:
+    return {
+        view: {metric: {name: _figures(error) for name, error in rows.items()} for metric, rows in metrics.items()}
+        for view, metrics in found.items()
+    }
+
+
+def _figures(error: Error) -> dict[str, float]:
+    return {name: round(value, 4) for name, value in asdict(error).items()}
+
+
+def _row(row: Scored) -> dict[str, Any]:
+    m = row.measurement
+    low, high = row.band
+    return {
+        "source": m.source,
+        "row": m.row,
+        "group": m.group,
+        "fold": m.fold,
+        "family": family(m),
+        "kind": kind(m),
+        "engine": m.engine,
+        "mode": m.mode,
+        "metric": m.metric,
+        "concurrency": m.concurrency,
+        "measured": m.value,
+        "predicted": float(f"{row.predicted:.6g}"),
+        "low": float(f"{row.predicted * low:.6g}"),
+        "high": float(f"{row.predicted * high:.6g}"),
+    }
+
+
+def _panel(index: int, metric: str, rows: list[Scored]) -> str:
+    import math
+
+    from agentc import catalog
+
+    values = [value for row in rows for value in (row.measurement.value, row.predicted)]
+    low, high = math.log10(min(values)), math.log10(max(values))
+    span, room = max(high - low, 1e-9), SIZE - 2 * EDGE
+
+    def at(value: float) -> float:
+        return (math.log10(value) - low) / span * room
+
+    left = index * SIZE + EDGE
+    dots = [
+        f'<circle cx="{left + at(r.measurement.value):.1f}" cy="{SIZE - EDGE - at(r.predicted):.1f}" r="1.6" '
+        f'fill="{COLORS.get(catalog.device(r.measurement.device).vendor, "#777")}" fill-opacity="0.5"/>'
+        for r in rows
+    ]
+    frame = f'<rect x="{left}" y="{EDGE}" width="{room}" height="{room}" fill="none" stroke="#999"/>'
+    ends = f'x1="{left}" y1="{SIZE - EDGE}" x2="{left + room}" y2="{EDGE}"'
+    diagonal = f'<line {ends} stroke="#333" stroke-dasharray="4 3"/>'
+    unit = "tokens/s" if metric == "throughput" else "s"
+    title = escape(f"{METRICS[metric]} ({unit}): predicted over measured, {10**low:.3g} to {10**high:.3g}")
+    return "\n".join(
+        (f"<g font-size='11'><text x='{left}' y='{EDGE - 12}'>{title}</text>", frame, diagonal, *dots, "</g>")
+    )
