@@ -1,7 +1,8 @@
 """Which measurements are not believed, by rules that are stated and counted.
 
 twice                 the same figures under the same label
-faster than peak      less time, or more tokens, than peak rates and bandwidth allow
+faster than peak      less time, or more tokens, than peak rates and bandwidth allow; of a closed run: than reading
+                          the weights and the KV cache of all clients, so that it ran fewer at a time than it states
 speculative           a series that is a fifth faster than another of the same label in a third of its cells: it ran
                       speculative decoding (multi-token prediction), which the label does not say
 contradicts           a cell that is a fifth faster than another of the same label
@@ -10,11 +11,14 @@ falls with load       time per token that falls by a quarter and more as the con
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from typing import Any
 
 from agentc.cost.accuracy.measurement import Measurement
-from agentc.cost.accuracy.rows import rows_of
+from agentc.cost.accuracy.rows import Rows, positions, rows_of
 
 FASTER = 0.8
+CLEARLY = 0.9
+"""Part of the least time of all clients below which a row is not believed: routing may be less even than assumed."""
 FALLS = 1.3
 ROUNDING = 0.98
 _Key = tuple[object, ...]
@@ -58,8 +62,11 @@ def _too_fast(measurements: Sequence[Measurement]) -> set[tuple[str, int]]:
     devices = rows.devices
     reading = rows.dense_bytes / devices / rows.bandwidth
     flops = (rows.dense + rows.expert) / devices / rows.expert_rate
+    all_clients = CLEARLY * _reading_all(rows)
     for i, m in enumerate(measurements):
         batch = max(m.concurrency, 1.0) if m.mode == "static" else 1.0
+        if m.mode == "closed" and m.metric == "tpot" and m.value < float(all_clients[i]):
+            found.add((m.source, m.row))
         prefill = float(flops[i]) * float(rows.inputs[i]) * batch
         least = {"ttft": prefill, "tpot": float(reading[i]), "latency": float(reading[i]) * m.osl}.get(m.metric)
         if m.metric == "throughput":
@@ -72,6 +79,17 @@ def _too_fast(measurements: Sequence[Measurement]) -> set[tuple[str, int]]:
         elif least is not None and m.value < ROUNDING * least:
             found.add((m.source, m.row))
     return found
+
+
+def _reading_all(rows: Rows) -> Any:
+    """Seconds to read the weights that all clients meet, and their KV cache or all the memory, at full bandwidth."""
+    import numpy as np
+
+    clients = np.maximum(rows.concurrency, 1.0)
+    met = 1 - (1 - rows.chosen / rows.experts) ** clients
+    cache = clients * rows.entry * positions(rows, rows.inputs + rows.outputs / 2)
+    bytes_ = rows.dense_bytes * rows.dp + rows.expert_bytes * met + cache
+    return np.minimum(bytes_, rows.memory * rows.devices) / (rows.bandwidth * rows.devices)
 
 
 def _cells(measurements: Sequence[Measurement]) -> dict[_Key, list[Measurement]]:

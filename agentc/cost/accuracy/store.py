@@ -18,8 +18,6 @@ from agentc.support.diagnostics import Diagnostic, Refused, Span
 from agentc.support.yaml_text import dump, load, table
 
 COLUMNS = tuple(f.name for f in fields(Measurement))
-LEAST = 0.01
-"""Deviations below 1 % are not written."""
 
 
 def curves_text(curves: Curves, head: str = "") -> str:
@@ -28,12 +26,11 @@ def curves_text(curves: Curves, head: str = "") -> str:
 
 
 def curves_data(curves: Curves) -> dict[str, Any]:
-    """``curves`` as plain data, figures rounded to four digits."""
+    """``curves`` as plain data, rounded. A deviation of none is kept: a family without it would take its parent's."""
     quantities: dict[str, Any] = {}
     for name, quantity in QUANTITIES.items():
         rows = {key: round(value, 3) for key, value in sorted(curves.deviations.get(name, {}).items())}
-        kept = {key: value for key, value in rows.items() if abs(value) >= LEAST}
-        quantities[name] = {"meaning": quantity.meaning, "base": float(f"{curves.base[name]:.4g}"), "deviations": kept}
+        quantities[name] = {"meaning": quantity.meaning, "base": float(f"{curves.base[name]:.4g}"), "deviations": rows}
     data: dict[str, Any] = {"origin": curves.origin, "measured": sorted(curves.measured), "quantities": quantities}
     if curves.bands:
         data["bands"] = {key: [round(low, 3), round(high, 3)] for key, (low, high) in sorted(curves.bands.items())}
