@@ -9,7 +9,7 @@ from agentc.analyses.task_graph import entry_graph
 from agentc.dialects import comm, llm
 from agentc.dialects.agent import GraphOp
 from agentc.dialects.model import model_shape, spec_of
-from agentc.plan.demand import activation_precision, kv_bytes, kv_bytes_per_token
+from agentc.plan.demand import kv_bytes, kv_bytes_per_token
 from agentc.plan.formula import constant
 
 
@@ -35,7 +35,7 @@ def kv_footprint(module: ModuleOp, graph: GraphOp | None = None) -> tuple[KvFoot
         if not decodes:
             continue
         spec, shape = spec_of(op), model_shape(op)
-        name, precision = spec.sym_name.data, activation_precision(spec.precision.data)
+        name, precision = spec.sym_name.data, spec.cache_precision
         figures = [shape[key] for key in ("input_tokens", "output_tokens") if key in shape]
         longest, mean = sum(figure.at("p95") for figure in figures), sum(figure.mean for figure in figures)
         old = found.get(name, KvFootprint(name, kv_bytes_per_token(spec.shape.data, precision), 0.0, 0.0))

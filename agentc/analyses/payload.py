@@ -55,7 +55,7 @@ def _cache(value: SSAValue) -> Formula | None:
     owner = value.owner
     if isinstance(owner, Operation) and "model" in owner.properties:
         spec = spec_of(owner)
-        return demand.kv_cache_bytes(spec.shape.data, spec.precision.data)
+        return demand.kv_cache_bytes(spec.shape.data, spec.cache_precision)
     return None
 
 

@@ -76,12 +76,12 @@ def step_parts(op: Operation) -> dict[str, Work]:
     spec = spec_of(op)
     phase = op.properties.get("phase")
     decoding = op.name == "expert.decode" or (isinstance(phase, StringAttr) and phase.data == "decode")
-    return _parts(spec.shape.data, spec.precision.data, decoding)
+    return _parts(spec.shape.data, spec.precision.data, spec.cache_precision, decoding)
 
 
 @cache
-def _parts(shape: ModelShape, precision: str, decoding: bool) -> dict[str, Work]:
-    return (demand.decode_parts if decoding else demand.prefill_parts)(shape, precision)
+def _parts(shape: ModelShape, precision: str, kv_precision: str, decoding: bool) -> dict[str, Work]:
+    return (demand.decode_parts if decoding else demand.prefill_parts)(shape, precision, kv_precision)
 
 
 _EXPERTS = HasWork(part_work("experts"), model_shape)

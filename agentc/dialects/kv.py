@@ -58,7 +58,7 @@ def _transfer_work(op: Operation) -> Work:
     from agentc.dialects.model import spec_of
 
     spec = spec_of(op)
-    return Work(network_bytes=demand.kv_cache_bytes(spec.shape.data, spec.precision.data))
+    return Work(network_bytes=demand.kv_cache_bytes(spec.shape.data, spec.cache_precision))
 
 
 def _transfer_shape(op: Operation) -> Mapping[str, Quantity]:

@@ -28,7 +28,7 @@ from xdsl.traits import MemoryAllocEffect, Pure
 from agentc.dialects.agent_values import QuantityAttr
 from agentc.dialects.interfaces import Placeable
 from agentc.dialects.kv import CacheType
-from agentc.dialects.model import model_shape, model_work
+from agentc.dialects.model import decoder_work, model_shape
 from agentc.plan import demand
 from agentc.plan.models import ModelShape
 from agentc.plan.quantity import Quantity
@@ -48,8 +48,8 @@ def _text(text: str | None) -> StringAttr | None:
     return StringAttr(text) if text is not None else None
 
 
-def _whole_call(shape: ModelShape, precision: str) -> Work:
-    return demand.add((demand.prefill(shape, precision), demand.decode(shape, precision)))
+def _whole_call(shape: ModelShape, precision: str, kv_precision: str) -> Work:
+    return demand.add((demand.prefill(shape, precision, kv_precision), demand.decode(shape, precision, kv_precision)))
 
 
 @irdl_op_definition
@@ -78,7 +78,7 @@ class CallOp(IRDLOperation):
     result = result_def()
 
     irdl_options = (ParsePropInAttrDict(),)
-    traits = traits_def(MemoryAllocEffect(), Placeable(("hosted",)), model_work(_whole_call))
+    traits = traits_def(MemoryAllocEffect(), Placeable(("hosted",)), decoder_work(_whole_call))
     assembly_format = (
         "$model `(` $inputs `)` (`system` $system^)? (`prompt` $prompt^)? (`fields` $fields^)? `shape` $shape attr-dict `:` "
         "functional-type($inputs, $result)"
@@ -136,7 +136,7 @@ class PrefillOp(IRDLOperation):
     result = result_def(CacheType)
 
     irdl_options = (ParsePropInAttrDict(), AttrSizedOperandSegments(as_property=True))
-    traits = traits_def(Pure(), ENGINES, model_work(demand.prefill))
+    traits = traits_def(Pure(), ENGINES, decoder_work(demand.prefill))
     assembly_format = (
         "$model `(` $inputs `)` (`from` $prefix^ `:` type($prefix))? (`system` $system^)? (`prompt` $prompt^)? `shape` $shape attr-dict "
         "`:` functional-type($inputs, $result)"
@@ -188,7 +188,7 @@ class DecodeOp(IRDLOperation):
     result = result_def()
 
     irdl_options = (ParsePropInAttrDict(),)
-    traits = traits_def(MemoryAllocEffect(), ENGINES, model_work(demand.decode))
+    traits = traits_def(MemoryAllocEffect(), ENGINES, decoder_work(demand.decode))
     assembly_format = (
         "$model `(` $cache `)` (`fields` $fields^)? `shape` $shape attr-dict `:` type($cache) `->` type($result)"
     )

@@ -68,6 +68,8 @@ class SpecOp(IRDLOperation):
     sym_name = prop_def(SymbolNameConstraint())
     shape = prop_def(ModelShapeAttr)
     precision = prop_def(StringAttr)
+    kv_precision = opt_prop_def(StringAttr)
+    """Of the KV cache; without it, as engines keep it beside such weights."""
     weights = opt_prop_def(DictionaryAttr)
     """`package` or `path` of real weights; without it the artifacts hold a seeded stand-in."""
     hosted = opt_prop_def(DictionaryAttr)
@@ -76,7 +78,7 @@ class SpecOp(IRDLOperation):
 
     irdl_options = (ParsePropInAttrDict(),)
     traits = traits_def(SymbolOpInterface())
-    assembly_format = "$sym_name $shape `precision` $precision attr-dict"
+    assembly_format = "$sym_name $shape `precision` $precision (`kv` $kv_precision^)? attr-dict"
 
     def __init__(
         self,
@@ -84,6 +86,7 @@ class SpecOp(IRDLOperation):
         shape: ModelShape,
         precision: str,
         *,
+        kv_precision: str | None = None,
         weights: DictionaryAttr | None = None,
         hosted: DictionaryAttr | None = None,
     ):
@@ -92,10 +95,17 @@ class SpecOp(IRDLOperation):
                 "sym_name": StringAttr(name),
                 "shape": ModelShapeAttr(shape),
                 "precision": StringAttr(precision),
+                "kv_precision": StringAttr(kv_precision) if kv_precision is not None else None,
                 "weights": weights,
                 "hosted": hosted,
             }
         )
+
+    @property
+    def cache_precision(self) -> str:
+        """The format of a decoder's KV cache."""
+        stated = self.kv_precision
+        return stated.data if stated is not None else demand.activation_precision(self.precision.data)
 
 
 def spec_of(op: Operation) -> SpecOp:
@@ -177,13 +187,22 @@ def hosted_work(hosted: Hosted, shape: Mapping[str, Quantity]) -> Work:
 
 def model_work(formula: Callable[[ModelShape, str], Work]) -> HasWork:
     """The interface of a call whose work is ``formula`` of its model's shape and precision, or its API's time."""
+    return _work(lambda shape, precision, _: formula(shape, precision))
+
+
+def decoder_work(formula: Callable[[ModelShape, str, str], Work]) -> HasWork:
+    """``model_work`` of a formula that also takes the precision of the KV cache."""
+    return _work(formula)
+
+
+def _work(formula: Callable[[ModelShape, str, str], Work]) -> HasWork:
     cached = cache(formula)
 
     def work(op: Operation) -> Work:
         spec = spec_of(op)
         if (hosted := hosted_of(spec)) is not None:
             return hosted_work(hosted, model_shape(op))
-        return cached(spec.shape.data, spec.precision.data)
+        return cached(spec.shape.data, spec.precision.data, spec.cache_precision)
 
     return HasWork(work, model_shape)
 

@@ -31,6 +31,8 @@ class EnginePool:
     model: str
     """What the engine loads: a repository's name or a path."""
     precision: str
+    kv_precision: str | None
+    """Of the KV cache, where the definition states it."""
     kind: str
     on: Assignment
     role: str
@@ -91,6 +93,7 @@ def _pool(
         tasks=tuple(dict.fromkeys(task_name(member) for member, _, _ in members)),
         model=shape.source.removeprefix("hf:") if shape.source.startswith("hf:") else shape.name,
         precision=spec.precision.data,
+        kv_precision=spec.kv_precision.data if spec.kv_precision is not None else None,
         kind=shape.kind,
         on=on,
         role=_role(op, on),

@@ -67,6 +67,10 @@ def _pod(pool: EnginePool) -> dict[str, Any]:
     }
 
 
+CACHE_TYPES = {"bf16": "bfloat16", "fp16": "float16"}
+"""vLLM's names of KV cache types, where they are not ours."""
+
+
 def arguments(pool: EnginePool) -> list[str]:
     """vLLM's command line for the pool."""
     on = pool.on
@@ -78,6 +82,8 @@ def arguments(pool: EnginePool) -> list[str]:
         args += ["--gpu-memory-utilization", f"{pool.memory_share:.2f}"]
     if pool.precision == "fp8":
         args += ["--quantization", "fp8"]
+    if pool.kv_precision is not None:
+        args += ["--kv-cache-dtype", CACHE_TYPES.get(pool.kv_precision, pool.kv_precision)]
     if pool.kind == "decoder":
         args.append("--enable-chunked-prefill")
     if pool.role != "both":

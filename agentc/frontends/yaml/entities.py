@@ -30,6 +30,7 @@ class ModelFacts:
 
     shape: ModelShape
     precision: str
+    kv_precision: str | None = None
     weights: Mapping[str, str] = field(default_factory=dict[str, str])
     hosted: Mapping[str, float] = field(default_factory=dict[str, float])
     assumed: tuple[str, ...] = ()
@@ -86,6 +87,9 @@ def _model(name: str, stated: "Model", path: Path, source: Source, found: Diagno
     shape = _shape(name, stated, path, source, found)
     if shape is None:
         return None
+    if stated.kv_precision and shape.kind != "decoder":
+        message = f"`{name}` is a model of kind `{shape.kind}` and keeps no KV cache"
+        found.error("wrong-model-kind", message, source.span((*path, "kv_precision"), key=True))
     weights = stated.weights
     if weights is not None and weights.path and not is_there(source.directory / weights.path):
         where = source.span((*path, "weights", "path"))
@@ -93,7 +97,8 @@ def _model(name: str, stated: "Model", path: Path, source: Source, found: Diagno
     places = {"package": weights.package, "path": weights.path} if weights else {}
     assumed = () if stated.precision or hosted else ("precision",)
     stated_places = {key: value for key, value in places.items() if value}
-    return ModelFacts(shape, stated.precision or defaults.PRECISION, stated_places, hosted, assumed)
+    precision = stated.precision or defaults.PRECISION
+    return ModelFacts(shape, precision, stated.kv_precision, stated_places, hosted, assumed)
 
 
 def _shape(name: str, stated: "Model", path: Path, source: Source, found: Diagnostics) -> ModelShape | None:

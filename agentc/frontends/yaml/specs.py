@@ -135,7 +135,12 @@ class Specs:
 def _model(unit: Unit, name: str, symbol: str, facts: ModelFacts) -> Operation:
     places = {key: rebased(unit, value) if key == "path" else value for key, value in facts.weights.items()}
     op = model.SpecOp(
-        symbol, facts.shape, facts.precision, weights=_dictionary(places), hosted=_dictionary(facts.hosted)
+        symbol,
+        facts.shape,
+        facts.precision,
+        kv_precision=facts.kv_precision,
+        weights=_dictionary(places),
+        hosted=_dictionary(facts.hosted),
     )
     op.attributes.update({"agent.source": source_attr(unit, ("models", name)), **assumed_attr(facts.assumed)})
     return op

@@ -3,6 +3,7 @@
 // RUN: AGENTC_GENERIC_ROUNDTRIP
 
 model.spec @moe <{name = "routed", kind = "decoder", layers = 2 : i64, hidden = 64 : i64, heads = 4 : i64, kv_heads = 2 : i64, head_dim = 16 : i64, vocab = 1000 : i64, experts = 8 : i64, experts_per_token = 2 : i64, expert_intermediate = 128 : i64}> precision "bf16"
+model.spec @narrow <{name = "narrow", kind = "decoder"}> precision "bf16" kv "fp8"
 model.spec @api <{name = "api", kind = "hosted"}> precision "bf16" {hosted = {ttft_seconds = 0.3 : f64}, weights = {path = "w"}}
 %q = "test.op"() : () -> !agent.text
 %docs = "test.op"() : () -> !agent.documents
@@ -24,6 +25,7 @@ kv.store %c "key" tier "host" : !kv.cache<@moe>
 %m = model.describe @moe(%pic) shape {} : (!agent.image) -> !agent.text
 
 // CHECK:      model.spec @moe <{name = "routed"
+// CHECK-NEXT: model.spec @narrow <{name = "narrow", kind = "decoder"}> precision "bf16" kv "fp8"
 // CHECK-NEXT: model.spec @api <{name = "api", kind = "hosted"}> precision "bf16" {{{.*}}hosted = {ttft_seconds = 3.000000e-01 : f64}
 // CHECK:      %old = kv.load "prefix" : !kv.cache<@moe>
 // CHECK-NEXT: %a = llm.call @api(%q) system "S" prompt "{0}" fields {x = "text"} shape {input_tokens = #agent.quantity<5.0>} : (!agent.text) -> !agent.record

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import kubernetes_validate
@@ -44,6 +45,12 @@ def test_arguments_are_those_of_the_plan() -> None:
     assert args[args.index("--tensor-parallel-size") + 1] == "2"
     assert args[args.index("--max-num-seqs") + 1] == "32"
     json.loads(args[args.index("--kv-transfer-config") + 1])
+
+
+@pytest.mark.parametrize(("kv", "told"), [("fp8", ["fp8"]), ("bf16", ["bfloat16"]), (None, [])])
+def test_a_stated_cache_precision_is_told(kv: str | None, told: list[str]) -> None:
+    args = arguments(replace(engine_pools(placed_sample())[0], kv_precision=kv))
+    assert [after for flag, after in pairwise(args) if flag == "--kv-cache-dtype"] == told
 
 
 def test_files_pass_the_schema_of_the_api(tmp_path: Path) -> None:

@@ -161,6 +161,7 @@ class Model(OneOf):
     shape: Shape | None = None
     hosted: Hosted | None = None
     precision: Precision | None = Field(default=None, description="of the weights as served")
+    kv_precision: Precision | None = Field(default=None, description="of the KV cache; by default as engines keep it")
     weights: Weights | None = None
 
 
