@@ -47,9 +47,18 @@ class ModelRow(Row):
     experts_per_token: Count = 0
     expert_intermediate: Count = 0
     shared_experts: Count = 0
+    shared_intermediate: Count = 0
     dense_layers: Count = 0
     sliding_window: Count = 0
     full_attention_every: Count = 1
+    full_attention_layers: Count = 0
+    value_head_dim: Count = 0
+    attention_gate: bool = False
+    linear_layers: Count = 0
+    linear_key_heads: Count = 0
+    linear_value_heads: Count = 0
+    linear_key_dim: Count = 0
+    linear_value_dim: Count = 0
     kv_lora_rank: Count = 0
     q_lora_rank: Count = 0
     qk_rope_head_dim: Count = 0
@@ -58,6 +67,13 @@ class ModelRow(Row):
     frames_per_second: Annotated[float, Field(ge=0, strict=False)] = 0.0
     max_tokens: Count = 0
     embedding_dim: Count = 0
+    mel_bands: Count = 0
     latent_tokens: Count = 0
+    conditioning: Literal["joint", "cross", "class"] = "joint"
+    unet_channels: Annotated[tuple[int, ...], Field(strict=False)] = ()
+    unet_depths: Annotated[tuple[int, ...], Field(strict=False)] = ()
+    unet_resnets: Count = 0
+    unet_middle: Count = 0
+    cross_dim: Count = 0
     billions: Positive
     source: str

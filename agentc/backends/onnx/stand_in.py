@@ -25,7 +25,7 @@ def stand_in(shape: ModelShape) -> ModelShape:
     """``shape`` scaled down to under a million parameters or so: the same kind, query groups, gating, tying,
     window pattern and mixture of experts, over the byte-level vocabulary.
 
-    Multi-head latent attention becomes grouped-query attention; every other trait stays.
+    Latent and linear attention become grouped-query attention; every other trait stays.
     """
     group = min(max(shape.heads // max(shape.kv_heads, 1), 1), _MAX_GROUP) if shape.kv_heads else 1
     kv_heads = max(1, min(shape.kv_heads or 4, 8 // group))
@@ -45,8 +45,13 @@ def stand_in(shape: ModelShape) -> ModelShape:
         experts_per_token=chosen,
         expert_intermediate=64 if shape.experts else 0,
         shared_experts=min(shape.shared_experts, 1),
+        shared_intermediate=0,
         dense_layers=min(shape.dense_layers, 1, layers - 1),
         sliding_window=min(shape.sliding_window, _MAX_WINDOW),
+        full_attention_layers=0,
+        value_head_dim=0,
+        attention_gate=False,
+        linear_layers=0,
         kv_lora_rank=0,
         qk_rope_head_dim=0,
         encoder_layers=0,

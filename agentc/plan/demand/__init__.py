@@ -3,7 +3,7 @@
 Every function here returns ``Work`` for a whole batch and one step; docstrings derive the formulas.
 """
 
-from agentc.plan.demand.algebra import add, unroll
+from agentc.plan.demand.algebra import add, repeated, substitute, times, unroll
 from agentc.plan.demand.decoder import (
     decode,
     decode_parts,
@@ -12,7 +12,7 @@ from agentc.plan.demand.decoder import (
     prefill_parts,
     touched_experts,
 )
-from agentc.plan.demand.encoders import diffuse, embed, rerank, synthesize, transcribe, vision
+from agentc.plan.demand.encoders import embed, rerank, vision
 from agentc.plan.demand.general import (
     control,
     cpu_compute,
@@ -23,6 +23,8 @@ from agentc.plan.demand.general import (
     tool_call,
     vector_lookup,
 )
+from agentc.plan.demand.images import diffuse
+from agentc.plan.demand.passes import chunked_prefill, expected_tokens, speculate
 from agentc.plan.demand.precision import PRECISIONS, activation_precision, width
 from agentc.plan.demand.shape import (
     derived_parameters,
@@ -31,11 +33,13 @@ from agentc.plan.demand.shape import (
     parameters,
     weights_bytes,
 )
+from agentc.plan.demand.speech import synthesize, transcribe
 
 __all__ = [
     "PRECISIONS",
     "activation_precision",
     "add",
+    "chunked_prefill",
     "control",
     "cpu_compute",
     "decode",
@@ -43,6 +47,7 @@ __all__ = [
     "derived_parameters",
     "diffuse",
     "embed",
+    "expected_tokens",
     "json_transform",
     "kernel",
     "kv_bytes",
@@ -52,9 +57,13 @@ __all__ = [
     "parameters",
     "prefill",
     "prefill_parts",
+    "repeated",
     "rerank",
+    "speculate",
+    "substitute",
     "synthesize",
     "text_transform",
+    "times",
     "tool_call",
     "touched_experts",
     "transcribe",

@@ -1,11 +1,13 @@
 """Sums of work."""
 
-from collections.abc import Iterable
-from dataclasses import fields
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, replace
 
-from agentc.plan.formula import ONE, Formula, total
+from agentc.plan.formula import ONE, Formula, Operand, total
 from agentc.plan.work import Work
 
+RESIDENT = frozenset(("weights_bytes", "kv_bytes", "activation_bytes"))
+"""Rows of what stays in memory: they do not grow with the steps."""
 _SUMMED = tuple(f.name for f in fields(Work) if f.name not in ("flops", "repeats"))
 
 
@@ -25,10 +27,24 @@ def add(works: Iterable[Work]) -> Work:
 
 def unroll(work: Work) -> Work:
     """The same work as one long step: what flows is multiplied by ``repeats``, what resides is kept."""
-    n = work.repeats
-    kept = {"weights_bytes", "kv_bytes", "activation_bytes"}
-    rows = {name: getattr(work, name) * (ONE if name in kept else n) for name in _SUMMED}
-    return Work(flops={p: f * n for p, f in work.flops.items()}, **rows)
+    return replace(times(work, work.repeats), repeats=ONE)
+
+
+def times(work: Work, count: Operand) -> Work:
+    """``count`` such steps as one, itself repeated as before: what flows is multiplied, what resides is kept."""
+    rows = {name: getattr(work, name) * (ONE if name in RESIDENT else count) for name in _SUMMED}
+    return Work(flops={p: f * count for p, f in work.flops.items()}, repeats=work.repeats, **rows)
+
+
+def repeated(work: Work, repeats: Formula) -> Work:
+    """``work`` repeated ``repeats`` times."""
+    return replace(work, repeats=repeats)
+
+
+def substitute(work: Work, env: Mapping[str, Operand]) -> Work:
+    """``work`` with other formulas or figures in place of symbols."""
+    rows = {name: getattr(work, name).substitute(env) for name in (*_SUMMED, "repeats")}
+    return Work(flops={p: f.substitute(env) for p, f in work.flops.items()}, **rows)
 
 
 def _sum_flops(parts: list[Work]) -> dict[str, Formula]:

@@ -17,8 +17,12 @@ from agentc.plan.demand.shape import (
     kv_bytes,
     kv_bytes_per_token,
     layer_parameters,
+    local_layers,
     moe_layers,
     parameters,
+    shared_width,
+    state_bytes,
+    value_dim,
 )
 from agentc.plan.formula import ONE, ZERO, Formula, constant, maximum, minimum, symbol
 from agentc.plan.models import ModelShape
@@ -32,6 +36,9 @@ OUTPUT = symbol("output_tokens")
 
 CHUNK_TOKENS = 8192
 """Tokens whose activations an engine holds at once (vLLM's ``max_num_batched_tokens`` for throughput)."""
+
+LINEAR_CHUNK = 64
+"""Tokens that a prefill of linear attention takes at once (the reference kernels of arXiv 2412.06464)."""
 
 
 def new_tokens() -> Formula:
@@ -69,13 +76,13 @@ def prefill_parts(shape: ModelShape, precision: str, kv_precision: str | None = 
     n, kv_format = new_tokens(), kv_precision or activation_precision(precision)
     trunk = _trunk(shape, dense_precision(shape, precision), n * BATCH)
     cache, prefix = BATCH * kv_bytes(shape, kv_format, INPUT), BATCH * kv_bytes(shape, kv_format, INPUT - n)
-    pairs = BATCH * _prefill_attention(shape, n)
+    pairs = BATCH * (_prefill_attention(shape, n) + n * _linear_attention(shape, LINEAR_CHUNK))
     attention = Work(
         flops={activation_precision(precision): pairs},
         attention_flops=pairs,
         bytes_read=prefix,
         kv_traffic=prefix,
-        bytes_written=BATCH * n * kv_bytes_per_token(shape, kv_format),
+        bytes_written=BATCH * n * kv_bytes_per_token(shape, kv_format) + BATCH * state_bytes(shape),
         kv_bytes=cache,
         network_bytes=cache,
         activation_bytes=_transient(shape, precision, n * BATCH),
@@ -84,23 +91,29 @@ def prefill_parts(shape: ModelShape, precision: str, kv_precision: str | None = 
     return parts | _expert_parts(shape, precision, n * BATCH, ONE)
 
 
-def decode_parts(shape: ModelShape, precision: str, kv_precision: str | None = None) -> dict[str, Work]:
-    """``decode`` in the parts of ``prefill_parts``; each repeats once per output token."""
-    kv_format = kv_precision or activation_precision(precision)
+def decode_parts(
+    shape: ModelShape, precision: str, kv_precision: str | None = None, positions: int = 1
+) -> dict[str, Work]:
+    """``decode`` in the parts of ``prefill_parts``; each repeats once per output token.
+
+    With ``positions`` a step takes as many tokens of each request at once, each seeing those before it: the cache is
+    read once for them all. That is how a draft is verified.
+    """
+    kv_format, tokens = kv_precision or activation_precision(precision), BATCH * positions
     cache = BATCH * kv_bytes(shape, kv_format, CONTEXT)
-    pairs = BATCH * _decode_attention(shape)
+    pairs = tokens * (_decode_attention(shape, (positions - 1) / 2) + _linear_attention(shape))
     attention = Work(
         flops={activation_precision(precision): pairs},
         attention_flops=pairs,
         bytes_read=cache,
         kv_traffic=cache,
-        bytes_written=BATCH * kv_bytes_per_token(shape, kv_format),
+        bytes_written=tokens * kv_bytes_per_token(shape, kv_format) + BATCH * state_bytes(shape),
         kv_bytes=cache,
-        activation_bytes=_transient(shape, precision, BATCH),
+        activation_bytes=_transient(shape, precision, tokens),
     )
-    trunk = add((_trunk(shape, dense_precision(shape, precision), BATCH), _head(shape, precision, BATCH), attention))
+    trunk = add((_trunk(shape, dense_precision(shape, precision), tokens), _head(shape, precision, tokens), attention))
     parts = {"trunk": _repeated(trunk, OUTPUT)}
-    return parts | _expert_parts(shape, precision, BATCH, OUTPUT)
+    return parts | _expert_parts(shape, precision, tokens, OUTPUT)
 
 
 def touched_experts(shape: ModelShape, tokens: Formula) -> Formula:
@@ -191,15 +204,17 @@ def _inner(shape: ModelShape) -> float:
 def _elements_per_token(shape: ModelShape) -> float:
     """Activation elements that a token moves through memory in all layers, read and written, under usual fusion.
 
-    Per layer: two norms with residual (6 h), projections in and out (2 h + 2 (q + 2 kv) + 2 q), the dense
-    feed-forward block (2 h + 2 x width x i: gate and up written, read, their product written and read).
+    Per layer: two norms with residual (6 h), projections in and out (2 h + 2 (q + k + v) + 2 x values of all heads),
+    the dense feed-forward block (2 h + 2 x width x i: gate and up written, read, their product written and read).
     """
-    q, kv = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
-    layer = 10 * shape.hidden + 4 * q + 4 * kv
+    head, value = shape.head_dim, value_dim(shape)
+    mixed = 2 * (shape.heads + shape.kv_heads) * (head + value)
+    keys, values = shape.linear_key_heads * shape.linear_key_dim, shape.linear_value_heads * shape.linear_value_dim
+    attention = (shape.layers - shape.linear_layers) * mixed + shape.linear_layers * 4 * (keys + values)
     inner = 6 if shape.gated_mlp else 4
     routed = moe_layers(shape)
-    shared = routed * shape.shared_experts * shape.expert_intermediate
-    return shape.layers * layer + inner * ((shape.layers - routed) * shape.intermediate + shared)
+    blocks = (shape.layers - routed) * shape.intermediate + routed * shared_width(shape)
+    return shape.layers * 10 * shape.hidden + attention + inner * blocks
 
 
 def _transient(shape: ModelShape, precision: str, tokens: Formula) -> Formula:
@@ -211,10 +226,21 @@ def _transient(shape: ModelShape, precision: str, tokens: Formula) -> Formula:
 
 def _head_elements(shape: ModelShape, absorbed: bool) -> float:
     """Multiply-accumulates per pair of tokens in one layer, scores and values together."""
-    if not shape.kv_lora_rank:
-        return shape.heads * 2 * shape.head_dim
-    inner = shape.kv_lora_rank if absorbed else shape.head_dim
-    return shape.heads * (2 * inner + shape.qk_rope_head_dim)
+    if shape.kv_lora_rank and absorbed:
+        return shape.heads * (2 * shape.kv_lora_rank + shape.qk_rope_head_dim)
+    return shape.heads * (shape.head_dim + shape.qk_rope_head_dim + value_dim(shape))
+
+
+def _linear_attention(shape: ModelShape, chunk: int = 0) -> float:
+    """FLOP of one token in all layers of linear attention, its projections apart.
+
+    Against the state S of a head, d_k x d_v: what S holds of the key, the update, what the query reads: 6 d_k d_v. A
+    prefill takes ``chunk`` tokens C at once, which adds their products with each other, C (6 d_k + 4 d_v)
+    (arXiv 2412.06464, section 3.3). Lightning attention asks for 4 d_k d_v, so its 1 % of the whole is over-counted.
+    """
+    key, value = shape.linear_key_dim, shape.linear_value_dim
+    head = 6 * key * value + chunk * (6 * key + 4 * value)
+    return float(shape.linear_layers * shape.linear_value_heads * head)
 
 
 def _prefill_attention(shape: ModelShape, n: Formula) -> Formula:
@@ -223,9 +249,9 @@ def _prefill_attention(shape: ModelShape, n: Formula) -> Formula:
     cached = INPUT - n
     causal = n * cached + n * (n + 1) / 2
     result = causal * (full * per_pair)
-    if full < shape.layers:
+    if local := local_layers(shape):
         window = _windowed(INPUT, shape.sliding_window) - _windowed(cached, shape.sliding_window)
-        result = result + window * ((shape.layers - full) * per_pair)
+        result = result + window * (local * per_pair)
     return result
 
 
@@ -235,11 +261,13 @@ def _windowed(x: Formula, window: int) -> Formula:
     return inside * (inside + 1) / 2 + (x - inside) * window
 
 
-def _decode_attention(shape: ModelShape) -> Formula:
-    """FLOP of attention of one new token over its context, all layers."""
+def _decode_attention(shape: ModelShape, ahead: float) -> Formula:
+    """FLOP of attention of one new token over its context, all layers; ``ahead`` tokens of the step are before it."""
     full, per_pair = full_layers(shape), 2 * _head_elements(shape, absorbed=True)
-    local = minimum(CONTEXT, shape.sliding_window) * (shape.layers - full) if full < shape.layers else ZERO
-    return (CONTEXT * full + local) * per_pair
+    seen = CONTEXT + ahead
+    layers = local_layers(shape)
+    local = minimum(seen, shape.sliding_window) * layers if layers else ZERO
+    return (seen * full + local) * per_pair
 
 
 def _repeated(work: Work, repeats: Formula) -> Work:
