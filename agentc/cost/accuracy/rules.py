@@ -28,8 +28,8 @@ def believed(measurements: Sequence[Measurement]) -> tuple[list[Measurement], Co
     """The measurements that no rule leaves out, and how many each left out."""
     once = list({_label(m) + (m.value,): m for m in reversed(measurements)}.values())[::-1]
     out = Counter({"twice": len(measurements) - len(once)})
-    fast, series, cells, falling = _too_fast(once), _speculative(once), _contradicting(once), _falling(once)
-    kept: list[Measurement] = []
+    fast, series, cells = _too_fast(once), _speculative(once), _contradicting(once)
+    rest: list[Measurement] = []
     for m in once:
         place = (m.source, m.row)
         if place in fast:
@@ -38,10 +38,11 @@ def believed(measurements: Sequence[Measurement]) -> tuple[list[Measurement], Co
             out["speculative"] += 1
         elif place in cells:
             out["contradicts"] += 1
-        elif place in falling:
-            out["falls with load"] += 1
         else:
-            kept.append(m)
+            rest.append(m)
+    falling = _falling(rest)
+    kept = [m for m in rest if (m.source, m.row) not in falling]
+    out["falls with load"] = len(rest) - len(kept)
     return kept, +out
 
 
@@ -123,7 +124,7 @@ def _contradicting(measurements: Sequence[Measurement]) -> set[tuple[str, int]]:
 
 
 def _falling(measurements: Sequence[Measurement]) -> set[tuple[str, int]]:
-    """Of two cells that contradict each other, the one that fewer other cells of the series agree with."""
+    """Of cells that contradict each other those that contradict the most; both where two contradict only each other."""
     series: dict[_Key, list[Measurement]] = defaultdict(list)
     for m in measurements:
         if m.metric == "tpot" and m.mode == "closed":
