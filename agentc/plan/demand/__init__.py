@@ -21,7 +21,6 @@ from agentc.plan.demand.general import (
     memory_access,
     text_transform,
     tool_call,
-    vector_lookup,
 )
 from agentc.plan.demand.images import diffuse
 from agentc.plan.demand.passes import chunked_prefill, expected_tokens, speculate
@@ -34,6 +33,7 @@ from agentc.plan.demand.shape import (
     weights_bytes,
 )
 from agentc.plan.demand.speech import synthesize, transcribe
+from agentc.plan.demand.vectors import graph_evaluations, graph_lookup, list_lookup, vector_lookup
 
 __all__ = [
     "PRECISIONS",
@@ -48,11 +48,14 @@ __all__ = [
     "diffuse",
     "embed",
     "expected_tokens",
+    "graph_evaluations",
+    "graph_lookup",
     "json_transform",
     "kernel",
     "kv_bytes",
     "kv_bytes_per_token",
     "kv_cache_bytes",
+    "list_lookup",
     "memory_access",
     "parameters",
     "prefill",

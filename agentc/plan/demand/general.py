@@ -1,4 +1,4 @@
-"""Work that runs no model: tools, memory, vector search, tensor kernels, text handling, control."""
+"""Work that runs no model: tools, memory, tensor kernels, text handling, control."""
 
 from agentc.plan.formula import ZERO, Formula, Operand, constant, symbol
 from agentc.plan.work import Work
@@ -7,8 +7,6 @@ BATCH = symbol("batch")
 BYTES = symbol("bytes")
 LATENCY = symbol("latency_seconds")
 CPU_SECONDS = symbol("cpu_seconds")
-DIMENSION = symbol("dimension")
-DOCUMENTS = symbol("documents")
 
 JSON_BYTES_PER_CORE_SECOND = 100e6
 """Parse or print of JSON by CPython's ``json`` module on one server core: order of magnitude, not calibrated."""
@@ -37,23 +35,6 @@ def kernel(flops: Operand, bytes_read: Operand, bytes_written: Operand, precisio
         bytes_written=BATCH * bytes_written,
         activation_bytes=BATCH * bytes_read + BATCH * bytes_written,
         network_bytes=BATCH * bytes_written,
-    )
-
-
-def vector_lookup(dimension: Operand = DIMENSION, documents: Operand = DOCUMENTS, width: float = 4.0) -> Work:
-    """A flat (exact) search: the product of ``batch`` queries with ``documents`` vectors, one pass over them.
-
-    2 x documents x dimension FLOP a query; the vectors (``width`` bytes an element) are read once a batch and stay
-    resident; scores are written and read again to pick the best.
-    """
-    count = ZERO + documents
-    elements = count * dimension
-    return Work(
-        flops={"fp32": BATCH * elements * 2},
-        bytes_read=elements * width + BATCH * count * 4,
-        bytes_written=BATCH * count * 4,
-        weights_bytes=elements * width,
-        activation_bytes=BATCH * count * 4,
     )
 
 
