@@ -136,14 +136,18 @@ class Program:
         self.columns, self.values, self.starts = [], [], [0]
         return solver
 
-    def run(self, *, time_limit: float = INF, gap: float = 1e-6) -> Result:
-        """Minimize. ``bound`` is the proven lower bound, also where the time limit (seconds) stops the run."""
+    def run(self, *, time_limit: float = INF, gap: float = 1e-6, target: float = -INF) -> Result:
+        """Minimize. ``bound`` is the proven lower bound, also where the time limit (seconds) stops the run.
+
+        ``target`` is an objective that is good enough.
+        """
         import highspy
 
         solver = self.loaded()
         solver.setOptionValue("mip_rel_gap", gap)
         solver.setOptionValue("mip_abs_gap", 1e-9)
         solver.setOptionValue("time_limit", time_limit)
+        solver.setOptionValue("objective_target", target)
         solver.run()
         status = solver.getModelStatus()
         kinds = highspy.HighsModelStatus

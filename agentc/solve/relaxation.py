@@ -21,28 +21,33 @@ from agentc.solve.milp import COST_SCALE, LARGE_LOAD
 from agentc.solve.presolve import Reduced
 from agentc.solve.tables import NO_POOL, Bound, Cell, Tables
 
-WHOLE = 4000
+WHOLE = 300
 """Up to so many columns of a part, tasks are counted in whole numbers; beyond, parts of tasks are rounded."""
 
 STRONG = 6000
 """Up to so many columns of a part each kind of task says by itself that the pools it uses must be there."""
 
-ROUNDS = 6
-"""Times that broken demands are put back."""
+ROUNDS = 7
+"""Programs at most: broken demands are put back, and where stock counts the last is solved finely."""
 
-
-WHOLE_SECONDS = 5.0
+DEAL_SECONDS = 5.0
 """For dealing out the parts of tasks in whole numbers."""
 
-STAYS = 0.7
+DEAL_GAP = 0.005
+"""Relative gap at which parts are dealt out well."""
+
+STAYS = 0.8
 """Of each count, when parts are dealt out: whole tasks need more room than parts."""
 
 SLICE = 0.5
 """Of the time that is left, for one part: what it finds in that may have to be solved again."""
 
+ROUGH, FINE = 0.02, 0.002
+"""Relative gaps of programs where stock counts. They are large, and their bounds get on slowly; that of an earlier
+round is often the better, so that they are solved finely only if the choice is not near to it."""
 
-ROUGH = 0.002
-"""Relative gap that is good enough where stock counts: such programs are large, and get on slowly from there."""
+NEAR = 0.005
+"""Relative gap of the choice at which it is near."""
 
 
 @dataclass(frozen=True)
@@ -90,25 +95,38 @@ def relax(tables: Tables, left: Reduced, *, gap: float, until: float) -> Relaxed
 
     ``gap`` is relative; ``until`` is on the clock of ``time.perf_counter``. Every task must have an option left.
     """
-    demands, best = _Demands(), Relaxed(-INF)
+    demands, best, rough = _Demands(), Relaxed(-INF), ROUGH
     for _ in range(ROUNDS):
-        found = _Relaxation(tables, left, demands).solve(gap, until)
+        found = _Relaxation(tables, left, demands).solve(max(gap, rough) if demands.scarce else gap / 2, until)
         if found.bound == INF:
             return found
-        best = replace(found, bound=max(best.bound, found.bound), picked=found.picked or best.picked)
-        if found.picked is None or not _put_back(tables, found.picked, found.replicas, demands):
+        value, known = _value(tables, found.picked), _value(tables, best.picked)
+        picked = best.picked if found.picked is None or known < value else found.picked
+        best = replace(found, bound=max(best.bound, found.bound), picked=picked)
+        if found.picked is None or time.perf_counter() > until:
             break
+        if _put_back(tables, found.picked, found.replicas, demands):
+            continue
+        if not demands.scarce or rough == FINE or best.bound >= (1 - NEAR) * min(value, known):
+            break
+        rough = FINE
     return best
+
+
+def _value(tables: Tables, picked: list[int] | None) -> float:
+    """The objective of a choice; infinite where it breaks a demand."""
+    if picked is None:
+        return INF
+    figures = evaluate(tables.problem, tables.choice(picked))
+    return figures.objective(tables.problem.objective) if figures.feasible else INF
 
 
 def _put_back(tables: Tables, picked: list[int], replicas: Mapping[int, int], demands: _Demands) -> bool:
     """Put back what ``picked`` and its ``replicas`` break. False where that is nothing new."""
     figures, stock = evaluate(tables.problem, tables.choice(picked)), tables.problem.stock
-    held: dict[str, int] = {}
-    free = {p for p, rent in enumerate(prices(tables).rents) if rent == 0}
-    for p, pool in enumerate(tables.pools):
-        count = replicas.get(p, figures.replicas.get(pool.name, 0) if p in free else 0)
-        held[pool.device] = held.get(pool.device, 0) + count * pool.devices
+    free = {p for p, rent in enumerate(prices(tables).rents) if rent == 0 and p not in replicas}
+    used = {p: figures.replicas.get(pool.name, 0) for p, pool in enumerate(tables.pools) if p in free}
+    held = devices_held(tables, {**replicas, **used})
     scarce = {name for name, count in held.items() if count > stock.get(name, count)} - demands.scarce
     if scarce:
         # What is half used will be next, when something has to go elsewhere.
@@ -119,6 +137,15 @@ def _put_back(tables: Tables, picked: list[int], replicas: Mapping[int, int], de
     demands.scarce |= scarce
     demands.timed = late
     return more
+
+
+def devices_held(tables: Tables, replicas: Mapping[int, int]) -> dict[str, int]:
+    """Device class -> what so many replicas of each pool hold."""
+    held: dict[str, int] = {}
+    for p, count in replicas.items():
+        pool = tables.pools[p]
+        held[pool.device] = held.get(pool.device, 0) + count * pool.devices
+    return held
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,25 +212,35 @@ class _Relaxation:
 
     def solve(self, gap: float, until: float) -> Relaxed:
         """Each part by itself; what they cost together, and who goes where."""
-        picked = [-1] * self.tables.size
-        bound, kept, known = 0.0, set[int](), True
-        replicas: dict[int, int] = {}
-        for kinds, pools in self._parts():
-            alive = self._needed(pools)
-            kept.update(alive)
-            part = _Part(self, kinds, alive)
+        solved: list[tuple[_Part, Sequence[float]]] = []
+        bound, replicas, kept = 0.0, dict[int, int](), set[int]()
+        parts = self._parts()
+        for kinds, pools in parts:
+            part = _Part(self, kinds, self._needed(pools))
+            kept |= part.alive
             seconds = max(0.01, SLICE * (until - time.perf_counter()))
-            result = part.program.run(time_limit=seconds, gap=max(gap, ROUGH) if self.demands.scarce else gap / 2)
+            result = part.program.run(time_limit=seconds, gap=gap)
             if result.outcome == "infeasible":
                 return Relaxed(INF)
             bound += result.bound * self.unit
-            known = known and bool(result.values)
             if result.values:
                 replicas |= {pool: round(result.values[column]) for pool, column in part.counts.items()}
-                values = part.deal_parts(result.values, min(WHOLE_SECONDS, SLICE * (until - time.perf_counter())))
-                for kind in kinds:
-                    part.spread(kind, values, picked)
-        return Relaxed(bound, picked if known else None, frozenset(kept), replicas)
+                solved.append((part, result.values))
+        spread = self._spread(solved, replicas, until) if len(solved) == len(parts) else None
+        return Relaxed(bound, spread, frozenset(kept), replicas)
+
+    def _spread(
+        self, solved: list[tuple["_Part", Sequence[float]]], replicas: Mapping[int, int], until: float
+    ) -> list[int]:
+        """A choice from what the programs count; parts of tasks are dealt out with care where the stock allows it."""
+        picked, stock = [-1] * self.tables.size, self.tables.problem.stock
+        fits = all(count <= stock.get(device, count) for device, count in devices_held(self.tables, replicas).items())
+        for part, values in solved:
+            seconds = min(DEAL_SECONDS, SLICE * (until - time.perf_counter()))
+            whole = part.deal_parts(values, seconds) if fits else values
+            for kind in part.kinds:
+                part.spread(kind, whole, picked)
+        return picked
 
     def _parts(self) -> list[tuple[list[Kind], list[int]]]:
         """Kinds and pools that have nothing to do with the others."""
@@ -361,7 +398,8 @@ class _Part:
         for device, terms in self.others.items():
             self.program.row(-INF, self.tables.problem.stock.get(device, INF), terms)
         self.program.make_whole(columns)
-        return self.program.run(time_limit=max(0.01, seconds), gap=ROUGH).values or values
+        target = (1 + DEAL_GAP) * sum(values[column] * price for column, price in self.money)
+        return self.program.run(time_limit=max(0.01, seconds), gap=DEAL_GAP, target=target).values or values
 
     def kind(self, slot: Slot) -> Kind:
         """The kind that ``slot`` belongs to."""

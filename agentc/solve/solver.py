@@ -27,8 +27,11 @@ CUTS = 20
 HEURISTIC_SHARE = 0.4
 """Of the time limit, for the first choice; only problems of thousands of options take so long."""
 
-RELAXED_SHARE = 0.5
+RELAXED_SHARE = 0.3
 """Of the time limit, for the relaxation."""
+
+OUTLINE_SHARE = 0.8
+"""The same of an outline, which does little else."""
 
 REPAIRS = 3
 """Sweeps over what the relaxation leaves, where its choice breaks a demand."""
@@ -102,7 +105,7 @@ def solve(
     bound = _plain_bound(tables, left, problem.objective)
     search = _Search(tables, left, problem.objective, None, bound, gap, started + time_limit, time_limit)
     if problem.objective != "latency" and tables.size >= LAZY_TASKS:
-        _relax(search)
+        _relax(search, RELAXED_SHARE)
     proven = search.bound == math.inf or search.closed() or _seek(search)
     if search.best is None:
         return _infeasible(problem, started, proven=proven, reasons=reasons)
@@ -112,7 +115,7 @@ def solve(
     return _answer(search, started)
 
 
-def _relax(search: _Search) -> None:
+def _relax(search: _Search, share_of_time: float) -> None:
     """Bound the cost by a relaxation, and take its choice, made faster where that costs nothing, if it keeps the rest.
 
     A bound of infinity says that nothing is feasible.
@@ -120,13 +123,13 @@ def _relax(search: _Search) -> None:
     from agentc.solve.relaxation import relax  # for large problems only
 
     tables, left = search.tables, search.left
-    until = time.perf_counter() + RELAXED_SHARE * search.seconds_left
+    until = time.perf_counter() + share_of_time * search.seconds_left
     found = relax(tables, left, gap=search.gap, until=until)
     search.bound = max(search.bound, found.bound)
     if found.picked is None:
         return
     state = search.offer(found.picked)
-    state.until = until
+    state.until = search.deadline
     if state.score().violation > 0:
         near = _within_pools(tables, left, found.pools)
         hasten(state, near)
@@ -171,7 +174,7 @@ def outline(
         return None, math.inf
     bound = _plain_bound(tables, left, problem.objective)
     search = _Search(tables, left, problem.objective, None, bound, gap, started + time_limit, time_limit)
-    _relax(search)
+    _relax(search, OUTLINE_SHARE)
     return (None if search.best is None else _answer(search, started)), search.bound
 
 
