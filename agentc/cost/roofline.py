@@ -212,19 +212,19 @@ def _decoder(
         decoder.load(demand, model, device, precision, phase),
         decoder.machine(model, device, precision, tp, kv_ways),
         figures,
+        prompts=phase == "prefill",
     )
-    slower = figures.prompt_factor if phase == "prefill" else 1.0
     memory = found["dense_memory"] + found["expert_memory"] + found["cache"] + found["moved"]
     parts = {
-        "compute": (found["dense_compute"] + found["expert_compute"] + found["scores"]) * slower,
+        "compute": found["dense_compute"] + found["expert_compute"] + found["scores"],
         "memory": memory,
         "cpu": demand.cpu_core_seconds,
         "disk": demand.disk_bytes / DISK_BYTES_PER_SECOND,
         "static": demand.static,
         "launch": found["launch"] + found["engine"],
-        "network": found["network"] * slower + _pipeline(demand, device, tp, pp),
+        "network": found["network"] + _pipeline(demand, device, tp, pp),
     }
-    roof = (found["dense"] + found["experts"] + found["attention"] + found["moved"]) * slower
+    roof = found["dense"] + found["experts"] + found["attention"] + found["moved"]
     memory_bytes = _memory(demand, device, precision, tp, pp, kv_ways)
     estimate = _total(demand, device, parts, memory_bytes, runs, curves.calibrated(device.family), roof)
     metric = "ttft" if phase == "prefill" else "tpot"

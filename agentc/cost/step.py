@@ -109,41 +109,41 @@ def rates_of(curves: Curves, target: Target, dense: str, expert: str, weights: s
     return Rates({name: curves.value(name, target, words.get(name, "")) for name in QUANTITIES})
 
 
-def parts(load: Load, machine: Machine, rates: Rates) -> dict[str, Any]:
-    """Seconds of a step by class of operator; their sum is the step."""
+def parts(load: Load, machine: Machine, rates: Rates, *, prompts: bool = False) -> dict[str, Any]:
+    """Seconds of a step by class of operator; those of ``CLASSES`` add up to the step, which only prefills ``prompts``
+    or decodes. What is left over of a step (``step_factor``) divides the shares, so that it cannot beat a peak either.
+    """
     import numpy as np
 
-    ways = machine.tp * machine.dp
-    dense_rate, half = machine.dense_rate * _share(rates.matrix_compute), machine.half_rate
-    compute = load.dense / ways / dense_rate + load.head / ways / (half * _share(rates.matrix_compute))
-    memory = load.dense_bytes / machine.tp / (machine.bandwidth * _share(rates.matrix_memory))
-    expert = (load.expert + load.tile * rates.tile_rows) / ways / (machine.expert_rate * _share(rates.expert_compute))
-    expert_memory = load.expert_bytes / ways / (machine.bandwidth * _share(rates.expert_memory))
-    lookups = np.where(machine.latent > 0, _share(rates.latent_compute), LOOKUP_COMPUTE)
-    cache = load.kv_bytes / machine.dp / machine.kv_ways / (machine.bandwidth * _share(rates.kv_memory))
-    scores = load.scores / ways / (half * _share(rates.score_compute))
-    factor = rates.step_factor
-    attention = _joined(cache, load.lookups / ways / (half * lookups)) + scores
+    ways, factor = machine.tp * machine.dp, _factor(rates, prompts)
+    share = _share(rates.matrix_compute / factor)
+    compute = load.dense / ways / (machine.dense_rate * share) + load.head / ways / (machine.half_rate * share)
+    memory = load.dense_bytes / machine.tp / (machine.bandwidth * _share(rates.matrix_memory / factor))
+    padded, expert_share = load.expert + load.tile * rates.tile_rows, _share(rates.expert_compute / factor)
+    expert = padded / ways / (machine.expert_rate * expert_share)
+    expert_memory = load.expert_bytes / ways / (machine.bandwidth * _share(rates.expert_memory / factor))
+    lookups = _share(np.where(machine.latent > 0, rates.latent_compute, LOOKUP_COMPUTE) / factor)
+    cache, scores = _cache(load, machine, rates, factor), _scores(load, machine, rates, factor)
     return {
         "dense_compute": compute,
         "dense_memory": memory,
-        "dense": _joined(compute, memory) * factor,
+        "dense": _joined(compute, memory),
         "expert_compute": expert,
         "expert_memory": expert_memory,
-        "experts": _joined(expert, expert_memory) * factor,
+        "experts": _joined(expert, expert_memory),
         "cache": cache,
         "scores": scores,
-        "attention": attention * factor,
-        "moved": load.moved / ways / (machine.bandwidth * _share(rates.activation_memory)) * factor,
+        "attention": _joined(cache, load.lookups / ways / (machine.half_rate * lookups)) + scores,
+        "moved": _moved(load, machine, rates, factor),
         "network": network(load, machine, rates) * factor,
         "launch": launches(load, rates) * factor,
         "engine": rates.step_seconds + rates.sequence_seconds * load.sequences,
     }
 
 
-def seconds(load: Load, machine: Machine, rates: Rates) -> Any:
+def seconds(load: Load, machine: Machine, rates: Rates, *, prompts: bool = False) -> Any:
     """Seconds of a step."""
-    found = parts(load, machine, rates)
+    found = parts(load, machine, rates, prompts=prompts)
     return sum(found[name] for name in CLASSES)
 
 
@@ -155,15 +155,28 @@ LOOKUP_COMPUTE = 0.3
 
 def added(load: Load, machine: Machine, rates: Rates) -> Any:
     """Seconds by which a prompt lengthens a step that reads the weights and launches the kernels already."""
-    ways = machine.tp * machine.dp
-    share = _share(rates.matrix_compute)
+    ways, factor = machine.tp * machine.dp, _factor(rates, prompts=True)
+    share, expert_share = _share(rates.matrix_compute / factor), _share(rates.expert_compute / factor)
     compute = load.dense / ways / (machine.dense_rate * share) + load.head / ways / (machine.half_rate * share)
-    expert = load.expert / ways / (machine.expert_rate * _share(rates.expert_compute))
-    cache = load.kv_bytes / machine.dp / machine.kv_ways / (machine.bandwidth * _share(rates.kv_memory))
-    scores = load.scores / ways / (machine.half_rate * _share(rates.score_compute))
-    moved = load.moved / ways / (machine.bandwidth * _share(rates.activation_memory))
-    volume = _volume(load, machine, rates)
-    return (compute + expert + cache + scores + moved + volume) * rates.step_factor * rates.prompt_factor
+    expert = load.expert / ways / (machine.expert_rate * expert_share)
+    attention = _cache(load, machine, rates, factor) + _scores(load, machine, rates, factor)
+    return compute + expert + attention + _moved(load, machine, rates, factor) + _volume(load, machine, rates) * factor
+
+
+def _factor(rates: Rates, prompts: bool) -> Any:
+    return rates.step_factor * rates.prompt_factor if prompts else rates.step_factor
+
+
+def _cache(load: Load, machine: Machine, rates: Rates, factor: Any) -> Any:
+    return load.kv_bytes / machine.dp / machine.kv_ways / (machine.bandwidth * _share(rates.kv_memory / factor))
+
+
+def _scores(load: Load, machine: Machine, rates: Rates, factor: Any) -> Any:
+    return load.scores / (machine.tp * machine.dp) / (machine.half_rate * _share(rates.score_compute / factor))
+
+
+def _moved(load: Load, machine: Machine, rates: Rates, factor: Any) -> Any:
+    return load.moved / (machine.tp * machine.dp) / (machine.bandwidth * _share(rates.activation_memory / factor))
 
 
 def network(load: Load, machine: Machine, rates: Rates) -> Any:

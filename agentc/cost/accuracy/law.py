@@ -48,14 +48,11 @@ class _Run:
 
     def prompt(self, prompts: Any) -> Any:
         """A step that prefills ``prompts``."""
-        return stepping.seconds(self._prompts(prompts), machine(self.rows), self.rates) + self._slower(prompts)
+        return stepping.seconds(self._prompts(prompts), machine(self.rows), self.rates, prompts=True)
 
     def added(self) -> Any:
         """What one prompt adds to a step."""
         return stepping.added(self._prompts(1.0), machine(self.rows), self.rates)
-
-    def _slower(self, prompts: Any) -> Any:
-        return (self.rates.prompt_factor - 1) * stepping.seconds(self._prompts(prompts), machine(self.rows), self.rates)
 
     def _prompts(self, prompts: Any) -> Load:
         rows = self.rows
