@@ -80,6 +80,7 @@ def _assignment(decision: Decision, task: Task, option: Option, load: Mapping[st
         option.memory_bytes,
         option.metrics,
         *_interval(option, task.concurrency),
+        dp=option.dp,
     )
 
 

@@ -39,7 +39,7 @@ def share_hosts(problem: PlacementProblem, graph: TaskGraph, fleet: Fleet) -> Pl
 
 
 def _on(option: Option, shared: Mapping[str, Room]) -> Option:
-    here = option.device in shared and option.tp * option.pp == 1 and option.pool is not None
+    here = option.device in shared and option.tp * option.pp * option.dp == 1 and option.pool is not None
     return replace(option, pool=_pool(option.device)) if here else option
 
 

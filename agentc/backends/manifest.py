@@ -59,6 +59,7 @@ def _placement(graph: GraphOp) -> dict[str, dict[str, Any]]:
                 "pool": on.pool,
                 "tp": on.tp,
                 "pp": on.pp,
+                "dp": on.dp,
                 "batch": on.batch,
                 "replicas": on.replicas,
             }

@@ -7,7 +7,7 @@ from agentc.cost.arithmetic import compute_precision, stored_precision, widening
 from agentc.cost.curves import DEFAULT_ENGINES, Curves, Target, active
 from agentc.cost.step import Load, Machine, Rates
 from agentc.plan.demand.precision import activation_precision, width
-from agentc.plan.demand.shape import dense_precision, moe_layers
+from agentc.plan.demand.shape import dense_precision, layer_parameters, moe_layers
 from agentc.plan.fleet import Device
 from agentc.plan.models import ModelShape
 
@@ -34,11 +34,11 @@ def rates(model: ModelShape, device: Device, precision: str, curves: Curves | No
     return step.rates_of(curves or active(), target, runs, expert_runs, weights, experts)
 
 
-def machine(model: ModelShape, device: Device, precision: str, tp: Any, kv_ways: Any) -> Machine:
-    """A replica of ``tp`` devices. Beyond the scale-up domain the scale-out link sets the pace."""
+def machine(model: ModelShape, device: Device, precision: str, tp: Any, dp: Any, kv_ways: Any) -> Machine:
+    """A replica of ``dp`` groups of ``tp`` devices. Beyond the scale-up domain the scale-out link sets the pace."""
     import numpy as np
 
-    flops, inside = device.flops_per_second, np.less_equal(tp, device.scale_up_size)
+    flops, inside = device.flops_per_second, np.less_equal(np.asarray(tp) * dp, device.scale_up_size)
     return Machine(
         dense_rate=flops[_runs(device, dense_precision(model, precision))],
         expert_rate=flops[_runs(device, precision)],
@@ -46,10 +46,22 @@ def machine(model: ModelShape, device: Device, precision: str, tp: Any, kv_ways:
         bandwidth=device.bytes_per_second,
         link=np.where(inside, device.scale_up.bytes_per_second, device.scale_out.bytes_per_second),
         tp=np.asarray(tp, dtype=float),
-        dp=1.0,
+        dp=np.asarray(dp, dtype=float),
         kv_ways=kv_ways,
         latent=1.0 if model.kv_lora_rank else 0.0,
     )
+
+
+def memory(
+    demand: "Demand", model: ModelShape, device: Device, precision: str, tp: Any, pp: Any, dp: Any, kv_ways: Any
+) -> Any:
+    """Bytes on the fullest device: dense weights over ``tp``, routed experts over ``tp x dp``, both over the stages;
+    the cache of a group's part of the batch over ``kv_ways``; activations over all."""
+    import numpy as np
+
+    experts = np.minimum(layer_parameters(model).experts * width(precision), demand.weights)
+    weights = (demand.weights - experts + experts / dp) * widening(device, precision) / (tp * pp)
+    return weights + demand.kv / (kv_ways * pp * dp) + demand.activations / (tp * dp)
 
 
 def load(demand: "Demand", model: ModelShape, device: Device, precision: str, phase: str) -> Load:

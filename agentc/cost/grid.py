@@ -1,4 +1,4 @@
-"""The configurations that are tried: tensor x pipeline parallelism x batch."""
+"""The configurations that are tried: tensor x pipeline x data parallelism x batch."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
@@ -28,16 +28,20 @@ COARSE_UNITS = 200
 
 @dataclass(frozen=True)
 class Grid:
-    """Configurations as three arrays of one length, whole numbers as floats."""
+    """Configurations as arrays of one length, whole numbers as floats."""
 
     tp: "Array"
     pp: "Array"
     batch: "Array"
+    """Of a whole replica."""
+    dp: "Array"
+    """Groups of ``tp`` devices in a replica, each with attention and dense weights of its own for its part of the
+    batch; routed experts are split over all ``tp x dp`` devices (expert parallelism)."""
 
     @property
     def devices(self) -> "Array":
         """Devices of one replica."""
-        return self.tp * self.pp
+        return self.tp * self.pp * self.dp
 
 
 def model_grid(
@@ -46,7 +50,8 @@ def model_grid(
     """All configurations of a model on a device class.
 
     Tensor parallelism: powers of two up to the scale-up domain (and ``MAX_TP``) that divide the query heads. Pipeline
-    parallelism: 1, 2, 4 where the layers allow it, with at least as many requests as stages. CPUs run a replica each.
+    parallelism: 1, 2, 4 where the layers allow it, with at least as many requests as stages. Data-parallel attention
+    with expert parallelism: 1, 2, 4, 8 groups of a model with routed experts, without stages. CPUs run a replica each.
     A replica is not larger than ``MAX_DEVICES`` (twice or four times that where ``resident_bytes`` of weights call for
     it) and the stock. ``coarse`` keeps every second batch or so, and stages only where the weights need them.
     """
@@ -59,14 +64,15 @@ def model_grid(
     kept = tuple(b for b in batches if not coarse or b in COARSE_BATCHES or len(batches) < 6)
     limit = limit if stock.count is None else min(limit, stock.count)
     rows = [
-        (tp, pp, batch)
+        (tp, pp, batch, dp)
         for pp in stages
+        for dp in (_groups(model, device) if pp == 1 else (1,))
         for tp in _ways(model, device)
         for batch in kept
-        if tp * pp <= limit and batch >= pp
+        if tp * pp * dp <= limit and batch >= max(pp, dp) and tp * dp <= max(device.scale_up_size, tp)
     ]
-    table = np.array(rows or [], dtype=np.float64).reshape(-1, 3)
-    return Grid(table[:, 0], table[:, 1], table[:, 2])
+    table = np.array(rows or [], dtype=np.float64).reshape(-1, 4)
+    return Grid(*table.T)
 
 
 def single_grid(batches: tuple[int, ...] = (1,)) -> Grid:
@@ -74,7 +80,8 @@ def single_grid(batches: tuple[int, ...] = (1,)) -> Grid:
     import numpy as np
 
     batch = np.array(batches, dtype=np.float64)
-    return Grid(np.ones(len(batch)), np.ones(len(batch)), batch)
+    one = np.ones(len(batch))
+    return Grid(one, one, batch, one)
 
 
 def _ways(model: ModelShape, device: Device) -> tuple[int, ...]:
@@ -82,6 +89,10 @@ def _ways(model: ModelShape, device: Device) -> tuple[int, ...]:
         return (1,)
     most = min(device.scale_up_size, MAX_TP)
     return tuple(tp for tp in (1, 2, 4, 8) if tp <= most and model.heads % tp == 0)
+
+
+def _groups(model: ModelShape, device: Device) -> tuple[int, ...]:
+    return (1, 2, 4, 8) if model.experts and model.kind == "decoder" and device.kind != "cpu" else (1,)
 
 
 def _stages(model: ModelShape, device: Device) -> tuple[int, ...]:

@@ -40,7 +40,7 @@ class Rates:
 
     def rows(self, index: Any) -> "Rates":
         """The configurations at ``index`` (whole numbers in any order, or a mask)."""
-        grid = Grid(self.grid.tp[index], self.grid.pp[index], self.grid.batch[index])
+        grid = Grid(self.grid.tp[index], self.grid.pp[index], self.grid.batch[index], self.grid.dp[index])
         return Rates(grid, self.seconds[index], self.busy_seconds[index])
 
 
@@ -53,7 +53,9 @@ def rates(demand: Demand, grid: Grid, device: Device, *, phase: str, precision: 
     import numpy as np
 
     size = len(grid.tp)
-    found = price(demand, device, phase=phase, precision=precision, tp=grid.tp, pp=grid.pp, kv_shards=kv_shards)
+    found = price(
+        demand, device, phase=phase, precision=precision, tp=grid.tp, pp=grid.pp, dp=grid.dp, kv_shards=kv_shards
+    )
     seconds = found.step_seconds if phase == "decode" else found.seconds
     busy = np.asarray(found.busy_seconds, dtype=float) / grid.batch
     every = Rates(grid, *(np.broadcast_to(np.asarray(part, dtype=float), (size,)) for part in (seconds, busy)))

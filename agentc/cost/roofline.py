@@ -92,12 +92,13 @@ def estimate(
     precision: str = "fp32",
     tp: "int | Array" = 1,
     pp: "int | Array" = 1,
+    dp: "int | Array" = 1,
     batch: "float | Array" = 1,
     kv_shards: int = 0,
     resident_env: Mapping[str, float] | None = None,
     model: ModelShape | None = None,
 ) -> Estimate:
-    """What one execution of ``work`` takes on a replica of ``tp x pp`` of ``device`` at ``batch``.
+    """What one execution of ``work`` takes on a replica of ``tp x pp x dp`` of ``device`` at ``batch``.
 
     Pipeline stages work on micro-batches of ``batch / pp`` at the same time, so that a step takes as long as
     one micro-batch needs to pass all stages. ``kv_shards`` is the number of ways in which the KV cache can be
@@ -110,7 +111,7 @@ def estimate(
         ValueError: The device has no rate for the arithmetic.
     """
     demand = evaluate(work, env, batch, pp, resident_env, model)
-    return price(demand, device, phase=phase, precision=precision, tp=tp, pp=pp, kv_shards=kv_shards)
+    return price(demand, device, phase=phase, precision=precision, tp=tp, pp=pp, dp=dp, kv_shards=kv_shards)
 
 
 def evaluate(
@@ -155,14 +156,15 @@ def price(
     precision: str = "fp32",
     tp: "int | Array" = 1,
     pp: "int | Array" = 1,
+    dp: "int | Array" = 1,
     kv_shards: int = 0,
 ) -> Estimate:
-    """``estimate`` of figures that are there already."""
+    """``estimate`` of figures that are there already. Only a decoder's work is split over ``dp`` groups."""
     runs = compute_precision(device, precision)
     if runs is None:
         raise ValueError(f"`{device.name}` has no rate for {precision} or anything wider")
     if demand.model is not None and decoder.is_decoder(demand.model) and phase in ("prefill", "decode"):
-        return _decoder(demand, demand.model, device, phase, precision, runs, tp, pp, kv_shards)
+        return _decoder(demand, demand.model, device, phase, precision, runs, tp, pp, dp, kv_shards)
     stored = efficiency(device.family, phase, stored_precision(device, precision))
     share = mixed(efficiency(device.family, phase, runs), stored)
     kv_ways = _at_most(tp, kv_shards) if kv_shards else tp
@@ -179,7 +181,13 @@ def price(
 
 
 def added_seconds(
-    demand: Demand, device: Device, *, precision: str, tp: "int | Array" = 1, kv_shards: int = 0
+    demand: Demand,
+    device: Device,
+    *,
+    precision: str,
+    tp: "int | Array" = 1,
+    dp: "int | Array" = 1,
+    kv_shards: int = 0,
 ) -> "float | Array":
     """By how much a prompt (``demand`` of a prefill) lengthens a decode step that carries it, all of it.
 
@@ -190,7 +198,7 @@ def added_seconds(
     if model is None or not decoder.is_decoder(model):
         raise ValueError("only a decoder's prompt joins a step")
     figures = decoder.rates(model, device, precision)
-    replica = decoder.machine(model, device, precision, tp, _at_most(tp, kv_shards) if kv_shards else tp)
+    replica = decoder.machine(model, device, precision, tp, dp, _at_most(tp, kv_shards) if kv_shards else tp)
     return step.added(decoder.load(demand, model, device, precision, "prefill"), replica, figures)
 
 
@@ -203,6 +211,7 @@ def _decoder(
     runs: str,
     tp: "int | Array",
     pp: "int | Array",
+    dp: "int | Array",
     kv_shards: int,
 ) -> Estimate:
     """A prefill or a decode of a language model, by the step model."""
@@ -210,7 +219,7 @@ def _decoder(
     curves, figures = active(), decoder.rates(model, device, precision)
     found = step.parts(
         decoder.load(demand, model, device, precision, phase),
-        decoder.machine(model, device, precision, tp, kv_ways),
+        decoder.machine(model, device, precision, tp, dp, kv_ways),
         figures,
         prompts=phase == "prefill",
     )
@@ -225,7 +234,7 @@ def _decoder(
         "network": found["network"] + _pipeline(demand, device, tp, pp),
     }
     roof = found["dense"] + found["experts"] + found["attention"] + found["moved"]
-    memory_bytes = _memory(demand, device, precision, tp, pp, kv_ways)
+    memory_bytes = decoder.memory(demand, model, device, precision, tp, pp, dp, kv_ways)
     estimate = _total(demand, device, parts, memory_bytes, runs, curves.calibrated(device.family), roof)
     metric = "ttft" if phase == "prefill" else "tpot"
     return replace(estimate, band=curves.band(metric, device.family, decoder.kind_of(model)))

@@ -169,7 +169,8 @@ def _why_not(unit: Unit, found: Candidates, device: Device, fits: Any, setting: 
 
 def _config(grid: Grid, index: int) -> str:
     pp = f", pp={int(grid.pp[index])}" if grid.pp[index] > 1 else ""
-    return f"tp={int(grid.tp[index])}{pp}, batch {int(grid.batch[index])}"
+    dp = f", dp={int(grid.dp[index])}" if grid.dp[index] > 1 else ""
+    return f"tp={int(grid.tp[index])}{pp}{dp}, batch {int(grid.batch[index])}"
 
 
 def _options(
@@ -188,10 +189,10 @@ def _option(
     unit: Unit, found: Candidates, stock: Stock, setting: Setting, i: int, memory_bytes: float, bottleneck: str
 ) -> tuple[tuple[Option, ...], Pool]:
     grid, device = found.grid, stock.device
-    tp, pp, batch = int(grid.tp[i]), int(grid.pp[i]), int(grid.batch[i])
-    devices, busy = tp * pp, float(found.busy[i])
+    tp, pp, dp, batch = int(grid.tp[i]), int(grid.pp[i]), int(grid.dp[i]), int(grid.batch[i])
+    devices, busy = tp * pp * dp, float(found.busy[i])
     plain = unit.role in ("cpu", "kernel")
-    name = f"{found.pool}/tp{tp}{f'/pp{pp}' if pp > 1 else ''}/b{batch}"
+    name = f"{found.pool}/tp{tp}{f'/pp{pp}' if pp > 1 else ''}{f'/dp{dp}' if dp > 1 else ''}/b{batch}"
     name = f"{found.pool}/b{batch}" if found.shared else found.pool if plain else name
     drawn = money.power(stock, setting.fleet.financing)
     joules, idle = devices * money.extra_joules(drawn, bottleneck, busy), devices * drawn.idle_watts
@@ -207,6 +208,7 @@ def _option(
         mode=found.mode,
         tp=tp,
         pp=pp,
+        dp=dp,
         batch=batch,
         seconds=float(found.seconds[i]),
         busy_seconds=busy,

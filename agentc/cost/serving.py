@@ -80,7 +80,10 @@ class _Priced:
         """What the unit, a prefill of one prompt, adds to a decode step."""
         prompt, device, grid = self.demand(percentile, batch=self.grid.pp * 1.0), self.device, self.grid
         precision = self.unit.head.precision
-        return wide(added_seconds(prompt, device, precision=precision, tp=grid.tp, kv_shards=self.shards), len(grid.tp))
+        return wide(
+            added_seconds(prompt, device, precision=precision, tp=grid.tp, dp=grid.dp, kv_shards=self.shards),
+            len(grid.tp),
+        )
 
     def price(self, demand: Demand, phase: str | None = None) -> Estimate:
         return price(
@@ -90,6 +93,7 @@ class _Priced:
             precision=self.unit.head.precision,
             tp=self.grid.tp,
             pp=self.grid.pp,
+            dp=self.grid.dp,
             kv_shards=self.shards,
         )
 

@@ -21,7 +21,7 @@ class Pool:
     name: str
     device: str
     devices: int
-    """Devices that one replica holds (tp x pp)."""
+    """Devices that one replica holds (tp x pp x dp)."""
     usd_per_hour: float
     """One replica."""
     watts: float = 0.0
@@ -49,7 +49,10 @@ class Option:
     mode: Mode
     tp: int = 1
     pp: int = 1
+    dp: int = 1
+    """Data-parallel groups of a replica, which share the routed experts (expert parallelism over tp x dp)."""
     batch: int = 1
+    """Of a replica."""
     seconds: float = 0.0
     """Latency of one visit, as it enters the end-to-end path."""
     busy_seconds: float = 0.0
@@ -201,6 +204,13 @@ class Assignment:
     """What one visit takes at p10 of the measurements behind the estimate; 0 where there are none."""
     high_seconds: float = 0.0
     """The same at p90."""
+    dp: int = 1
+    """Data-parallel groups of a replica, which share the routed experts."""
+
+    @property
+    def devices(self) -> int:
+        """Devices of one replica."""
+        return self.tp * self.pp * self.dp
 
 
 @dataclass(frozen=True, slots=True)

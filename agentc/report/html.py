@@ -7,7 +7,7 @@ from importlib.resources import files
 from agentc.report import svg
 from agentc.report.colors import colors
 from agentc.report.facts import Facts, TaskFact
-from agentc.report.text import LABELS, format_power, next_best
+from agentc.report.text import LABELS, format_power, next_best, ways
 from agentc.support.units import format_bytes, format_figure, format_seconds, format_usd
 
 
@@ -97,7 +97,7 @@ def _task_row(task: TaskFact, color: str, columns: int) -> str:
     cells = (
         f"<td>{escape(task.name)}{' <em>async</em>' if task.asynchronous else ''}</td>"
         f"<td>{chip} <em>{on.mode}</em></td>"
-        f"<td class='n'>{on.tp}</td><td class='n'>{on.pp}</td><td class='n'>{on.batch}</td>"
+        f"<td class='n'>{ways(on)}</td><td class='n'>{on.pp}</td><td class='n'>{on.batch}</td>"
         f"<td class='n'>{format_seconds(on.seconds)}</td><td class='n'>{on.usd_per_request * 1000:.3g}</td>"
         f"<td>{escape(on.bottleneck or '-')}</td><td><code>{escape(task.source)}</code></td>"
     )

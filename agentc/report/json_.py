@@ -91,6 +91,7 @@ def _task(task: TaskFact) -> dict[str, Any]:
         "pool": on.pool,
         "tp": on.tp,
         "pp": on.pp,
+        "dp": on.dp,
         "batch": on.batch,
         "replicas": on.replicas,
         "devices_held": on.devices_held,

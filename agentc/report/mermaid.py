@@ -14,7 +14,7 @@ def render(facts: Facts) -> str:
     lines = ["flowchart LR"]
     for task in facts.tasks:
         on = task.on
-        size = f" x{on.tp * on.pp}" if on.tp * on.pp > 1 else ""
+        size = f" x{on.devices}" if on.devices > 1 else ""
         label = f"{task.name}<br/>{on.device}{size}, {format_seconds(on.seconds)}"
         lines.append(f'  {keys[task.name]}["{_safe(label)}"]:::{_css(on.device)}')
     for src, dst in facts.links:

@@ -44,7 +44,7 @@ def _box(task: TaskFact, spot: tuple[float, int], shift: float, color: str) -> s
     x, y = _middle(spot, shift)
     x, y = x - BOX_WIDTH / 2, y - BOX_HEIGHT / 2
     on = task.on
-    size = f" x{on.tp * on.pp}" if on.tp * on.pp > 1 else ""
+    size = f" x{on.devices}" if on.devices > 1 else ""
     dash = " stroke-dasharray='5 3'" if task.asynchronous else ""
     title = f"{task.name}: {task.op} on {on.device}, {on.mode}, bound by {on.bottleneck or 'nothing'}"
     frame = f"x='{x:g}' y='{y:g}' width='{BOX_WIDTH}' height='{BOX_HEIGHT}' rx='7'"

@@ -87,13 +87,18 @@ def _bound(facts: Facts, limit: Limit | None) -> str:
     return f"limit {format_seconds(limit.seconds)} at {limit.percentile}: {verdict}"
 
 
+def ways(on: Assignment) -> str:
+    """Tensor parallelism, and by how many data-parallel groups, where there are several: ``2x4``."""
+    return f"{on.tp}x{on.dp}" if on.dp > 1 else str(on.tp)
+
+
 def _row(task: TaskFact) -> tuple[str, ...]:
     on = task.on
     mode = {"aggregated": " (agg)", "disaggregated": "", "single": "", "hosted": " (api)"}[on.mode]
     return (
         task.name + (" *" if task.asynchronous else ""),
         on.device + mode,
-        str(on.tp),
+        ways(on),
         str(on.pp),
         str(on.batch),
         format_seconds(on.seconds),
@@ -193,7 +198,7 @@ def _page(fact: TaskFact, why_not: str | None) -> Iterator[str]:
     if fact.made_by:
         yield f"  made by      {' > '.join(fact.made_by)}"
     replicas = f"{on.replicas} replica{'s' if on.replicas != 1 else ''}"
-    yield f"  on           {on.device}, {on.mode}, tp={on.tp}, pp={on.pp}, batch={on.batch}, {replicas}"
+    yield f"  on           {on.device}, {on.mode}, tp={on.tp}, pp={on.pp}, dp={on.dp}, batch={on.batch}, {replicas}"
     yield f"  time         {format_seconds(on.seconds)}{_interval(on)}, bound by {on.bottleneck or 'nothing'}"
     yield f"  memory       {format_bytes(on.memory_bytes)} a device"
     yield f"  cost         {format_usd(on.usd_per_request)} a request"

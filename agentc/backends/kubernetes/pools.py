@@ -80,7 +80,7 @@ def _pool(
 ) -> EnginePool:
     op, on, spec = members[0]
     shape = spec.shape.data
-    spans = on.tp * on.pp > device.scale_up_size
+    spans = on.devices > device.scale_up_size
     notes = [
         "spans hosts: give its replicas to a multi-host controller such as LeaderWorkerSet" if spans else "",
         f"expects a checkpoint that is quantized to {spec.precision.data}" if spec.precision.data in QUANTIZED else "",

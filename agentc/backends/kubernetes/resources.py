@@ -11,7 +11,7 @@ SIDE_CHANNEL_PORT = 5600
 
 
 def deployment(pool: EnginePool) -> dict[str, Any]:
-    """``apps/v1`` Deployment: the pool's replicas, each holding tp x pp devices of the planned class."""
+    """``apps/v1`` Deployment: the pool's replicas, each holding tp x pp x dp devices of the planned class."""
     labels = {"app.kubernetes.io/name": pool.slug, "app.kubernetes.io/managed-by": "agentc", "agentc/role": pool.role}
     return {
         "apiVersion": "apps/v1",
@@ -39,7 +39,7 @@ def service(pool: EnginePool) -> dict[str, Any]:
 
 
 def _pod(pool: EnginePool) -> dict[str, Any]:
-    devices = pool.on.tp * pool.on.pp
+    devices = pool.on.devices
     resource = pool.engine.resource
     limits = {resource: str(devices)} if resource is not None else {"cpu": str(max(pool.device.cores, 1))}
     container: dict[str, Any] = {
@@ -77,7 +77,9 @@ def arguments(pool: EnginePool) -> list[str]:
     args = [*SERVED[pool.kind], "--tensor-parallel-size", str(on.tp)]
     if on.pp > 1:
         args += ["--pipeline-parallel-size", str(on.pp)]
-    args += ["--max-num-seqs", str(on.batch)]
+    if on.dp > 1:
+        args += ["--data-parallel-size", str(on.dp), "--enable-expert-parallel"]
+    args += ["--max-num-seqs", str(-(-on.batch // on.dp))]
     if pool.memory_share is not None:
         args += ["--gpu-memory-utilization", f"{pool.memory_share:.2f}"]
     if pool.precision == "fp8":

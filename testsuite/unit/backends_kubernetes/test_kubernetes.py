@@ -47,6 +47,14 @@ def test_arguments_are_those_of_the_plan() -> None:
     json.loads(args[args.index("--kv-transfer-config") + 1])
 
 
+def test_groups_share_experts_and_split_the_batch() -> None:
+    pool = engine_pools(placed_sample())[1]
+    args = arguments(replace(pool, on=replace(pool.on, dp=4, batch=30)))
+    assert args[args.index("--data-parallel-size") + 1] == "4"
+    assert "--enable-expert-parallel" in args
+    assert args[args.index("--max-num-seqs") + 1] == "8"
+
+
 @pytest.mark.parametrize(("kv", "told"), [("fp8", ["fp8"]), ("bf16", ["bfloat16"]), (None, [])])
 def test_a_stated_cache_precision_is_told(kv: str | None, told: list[str]) -> None:
     args = arguments(replace(engine_pools(placed_sample())[0], kv_precision=kv))

@@ -58,7 +58,7 @@ def test_what_does_not_fit_is_left_out():
 def made(rows: list[tuple[float, float]], devices: int = 1, batch: int = 1) -> Rates:
     """(latency, device seconds) as replicas of ``devices``."""
     size = len(rows)
-    grid = Grid(np.full(size, float(devices)), np.ones(size), np.full(size, float(batch)))
+    grid = Grid(np.full(size, float(devices)), np.ones(size), np.full(size, float(batch)), np.ones(size))
     return Rates(grid, np.array([s for s, _ in rows]), np.array([d / devices for _, d in rows]))
 
 

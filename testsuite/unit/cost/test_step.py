@@ -76,7 +76,7 @@ def test_rows_and_plans_are_priced_alike(model: str, precision: str, tp: int):
     kv = "fp8" if precision != "bf16" and not shape.sliding_window else "bf16"
     env = environment({"input_tokens": Quantity(1024), "context_tokens": Quantity(1500)})
     shards = kv_shards(shape)
-    machine_ = decoder.machine(shape, device, precision, tp, min(tp, shards))
+    machine_ = decoder.machine(shape, device, precision, tp, 1, min(tp, shards))
     seen = positions(rows, 1500.0)
     mine = step.seconds(load(rows, 16.0, 16.0, 16 * seen, 16 * seen, 0.0), machine(rows), figures)
     asked = evaluate(demand.decode(shape, precision, kv), env, 16, model=shape)
