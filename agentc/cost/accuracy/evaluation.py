@@ -11,6 +11,7 @@ from agentc.cost.accuracy.measurement import FOLDS, Measurement
 from agentc.cost.accuracy.reader import Reading, read
 from agentc.cost.accuracy.rules import believed
 from agentc.cost.curves import Curves, active
+from agentc.cost.curves import shipped as shipped_curves
 from agentc.support.diagnostics import Diagnostic, Refused, Span
 
 
@@ -51,7 +52,8 @@ def of_tables(tables: Sequence[tuple[str, Sequence[str]]]) -> Evaluation:
     kept, left_out = believed(reading.measurements)
     if not kept:
         raise Refused(*reading.problems[:20], _empty([name for name, _ in tables]))
-    seen = frozenset(m.group for m in store.shipped_measurements())
+    own = active() is not shipped_curves()
+    seen = frozenset[str]() if own else frozenset(m.group for m in store.shipped_measurements())
     values = _honest(kept, seen)
     return Evaluation(
         _scored(kept, values), left_out=reading.left_out + left_out, problems=tuple(reading.problems),
@@ -61,10 +63,8 @@ def of_tables(tables: Sequence[tuple[str, Sequence[str]]]) -> Evaluation:
 
 def _honest(rows: Sequence[Measurement], seen: frozenset[str]) -> list[float]:
     """Predictions that never come from a fit that saw the row's group, unless the user's own calibration is in use."""
-    from agentc.cost.curves import shipped as shipped_curves
-
     values = [float(value) for value in predictions(rows, active())]
-    if active() is not shipped_curves():
+    if not seen:
         return values
     apart = held_out(rows, store.folds())
     return [float(apart[i]) if m.group in seen else values[i] for i, m in enumerate(rows)]
