@@ -19,7 +19,7 @@ from agentc.cost.roofline import estimate
 from agentc.plan import demand
 from agentc.plan.quantity import Quantity
 from benchmarks.paper.facts import LONGEST_INPUT, MODELS, PRECISIONS, SLAS
-from benchmarks.paper.settings import Setting, devices
+from benchmarks.paper.settings import Setting, devices, priced_as
 from benchmarks.paper.tco import kv_bytes
 
 REPLICAS = (1, 2, 4, 8)
@@ -64,6 +64,7 @@ def prefill_seconds(setting: Setting, device: str, model: str, precision: str, t
         tp=tp,
         kv_shards=kv_shards(shape),
         resident_env=resident_environment(stated),
+        model=priced_as(setting, model),
     )
     return float(found.seconds) if found.fits else None
 

@@ -11,7 +11,7 @@ from agentc.cost.roofline import estimate
 from agentc.plan import demand
 from agentc.plan.quantity import Quantity
 from benchmarks.paper.facts import MODELS, PRECISIONS
-from benchmarks.paper.settings import Setting, devices
+from benchmarks.paper.settings import Setting, devices, priced_as
 
 WAYS = (1, 2, 4, 8, 16, 32, 64)
 INPUT, OUTPUT = 4096, 512
@@ -53,6 +53,7 @@ def sweep(setting: Setting, device: str, model: str, precision: str, phase: str)
         tp=np.array(ways, dtype=float),
         kv_shards=kv_shards(shape),
         resident_env=resident_environment(stated),
+        model=priced_as(setting, model),
     )
     fits, steps, network = (_list(part, len(ways)) for part in (found.fits, found.step_seconds, found.parts["network"]))
     kept = [i for i in range(len(ways)) if fits[i]]

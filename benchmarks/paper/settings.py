@@ -7,6 +7,7 @@ from functools import cache
 from agentc import catalog
 from agentc.catalog.devices import operating_usd_per_hour
 from agentc.plan.fleet import Device, Financing, Link
+from agentc.plan.models import ModelShape
 from agentc.plan.money import annuity_usd_per_hour, owned_usd_per_hour
 from benchmarks.paper.facts import DEVICES
 
@@ -61,6 +62,12 @@ SETTINGS = (
 def devices(figures: str, curves: str) -> Mapping[str, Device]:
     """The six devices by the paper's names."""
     return {title: _device(name, figures, curves) for name, title in DEVICES.items()}
+
+
+def priced_as(setting: Setting, model: str) -> ModelShape | None:
+    """What a cost estimate is told of a model: with calibrated curves its decoder is priced by the step model; with one
+    share of peak for all devices, by one roof."""
+    return catalog.model(model) if setting.curves == "calibrated" else None
 
 
 def _device(name: str, figures: str, curves: str) -> Device:

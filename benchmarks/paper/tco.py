@@ -14,7 +14,7 @@ from agentc.plan import demand
 from agentc.plan.fleet import Stock
 from agentc.plan.quantity import Quantity
 from benchmarks.paper.facts import BASELINE, DEVICES, MODELS, PRECISIONS, SHAPES, SLAS, Sla
-from benchmarks.paper.settings import Setting, devices, hours, network
+from benchmarks.paper.settings import Setting, devices, hours, network, priced_as
 
 
 def _halves(most: int) -> tuple[int, ...]:
@@ -92,13 +92,13 @@ def grid(model: str, phase: str) -> Grid:
 
 
 @cache
-def asked(model: str, precision: str, shape: tuple[int, int], phase: str) -> Demand:
+def asked(setting: Setting, model: str, precision: str, shape: tuple[int, int], phase: str) -> Demand:
     """Work and memory of a phase over its grid. The cache is kept in the precision of the weights."""
     make = demand.prefill if phase == "prefill" else demand.decode
     stated = {"input_tokens": Quantity(shape[0]), "output_tokens": Quantity(shape[1])}
     tried = grid(model, phase)
-    work = make(catalog.model(model), precision, precision)
-    return evaluate(work, environment(stated), tried.batch, tried.pp, resident_environment(stated))
+    work, own = make(catalog.model(model), precision, precision), resident_environment(stated)
+    return evaluate(work, environment(stated), tried.batch, tried.pp, own, priced_as(setting, model))
 
 
 def kv_bytes(model: str, precision: str, tokens: int) -> float:
@@ -110,7 +110,7 @@ def kv_bytes(model: str, precision: str, tokens: int) -> float:
 def pool(setting: Setting, device: str, model: str, precision: str, shape: tuple[int, int], phase: str) -> Rates:
     """The configurations worth having of a phase on a device, with its KV cache over the network."""
     found = rates(
-        asked(model, precision, shape, phase),
+        asked(setting, model, precision, shape, phase),
         grid(model, phase),
         devices(setting.figures, setting.curves)[device],
         phase=phase,

@@ -99,7 +99,7 @@ def test_settings_change_what_they_name():
 def test_the_cache_is_the_papers_formula():
     """2 x 80 layers x 8,192 x (8 / 64) x tokens x 2 bytes."""
     assert kv_bytes("llama-3-70b", "bf16", 1000) == 2 * 80 * 8192 * (8 / 64) * 1000 * 2
-    work = asked("llama-3-70b", "fp8", SHAPES[1], "prefill")
+    work = asked(PAPER, "llama-3-70b", "fp8", SHAPES[1], "prefill")
     assert np.asarray(work.kv)[0] == kv_bytes("llama-3-70b", "fp8", 4096)
 
 
