@@ -61,6 +61,7 @@ WHISPER = {
     "decoder_ffn_dim": 5120,
     "vocab_size": 51866,
     "max_source_positions": 1500,
+    "num_mel_bins": 128,
 }
 BERT = {
     "model_type": "bert",
@@ -80,7 +81,7 @@ def test_rows_are_whole(name: str):
     assert shape.source and shape.parameters > 1e6
     assert not shape.experts or 0 < shape.experts_per_token <= shape.experts and shape.expert_intermediate
     assert shape.kind not in ("stt", "tts") or shape.frames_per_second
-    assert shape.kind not in ("diffusion", "vision") or shape.latent_tokens
+    assert shape.kind not in ("diffusion", "vision") or shape.latent_tokens or shape.unet_channels
 
 
 def test_holds_every_kind():
