@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 from typing import ClassVar
 
+from xdsl.dialects.builtin import ModuleOp
 from xdsl.utils.exceptions import ArgSpecParseError, DiagnosticException, ParseError
 from xdsl.xdsl_opt_main import xDSLOptMain
 
@@ -31,6 +32,10 @@ class AgentcOptMain(xDSLOptMain):
         super().register_all_passes()
         for name, factory in AGENTC_UNIVERSE.all_passes.items():
             self.available_passes.setdefault(name, factory)
+
+    def output_resulting_program(self, prog: ModuleOp) -> str:
+        """The program with one final newline, so that the IR of a build comes back byte by byte."""
+        return super().output_resulting_program(prog).rstrip("\n") + "\n"
 
 
 def main(args: Sequence[str] | None = None) -> int:

@@ -91,7 +91,7 @@ def test_ir_of_a_build_round_trips(phase: str, builds: Path) -> None:
     code = "import sys; from agentc.cli.opt import main; sys.exit(main(sys.argv[1:]))"
     done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == path.read_text().strip()
+    assert done.stdout == path.read_text()
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name in INPUTS])
