@@ -9,7 +9,7 @@ from agentc.catalog.config.layers import dense_layers, kinds_of_layers
 from agentc.plan.models import ModelShape
 
 HIDDEN = ("hidden_size", "d_model", "n_embd", "dim")
-HEADS = ("num_attention_heads", "n_head", "n_heads")
+HEADS = ("num_attention_heads", "n_head", "n_heads", "num_heads")
 LAYERS = ("num_hidden_layers", "num_layers", "n_layer", "n_layers")
 INNER = ("intermediate_size", "ffn_hidden_size", "n_inner", "ffn_dim", "hidden_dim")
 EXPERTS = ("num_local_experts", "n_routed_experts", "num_experts", "moe_num_experts")
@@ -186,7 +186,7 @@ def _shared(fields: Fields, family: str, width: int) -> dict[str, int]:
     """Shared experts: how many, or how wide all of them are together."""
     together = fields.count(*SHARED_INNER, default=0)
     if not together:
-        default = 1 if family in ("llama4", "llama4_text") else 0
+        default = 1 if family in families.ONE_SHARED else 0
         return {"shared_experts": fields.count(*SHARED, default=default)}
     if together % width == 0:
         return {"shared_experts": together // width}

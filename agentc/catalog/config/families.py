@@ -33,6 +33,9 @@ VISION = frozenset("clip clip_vision_model dinov2 siglip siglip2 siglip_vision_m
 EXPERTS_ONLY = frozenset("deepseek_v3 deepseek_v32 glm_moe_dsa gpt_oss kimi_k2 kimi_k25".split())
 """Families whose published 4-bit checkpoints (MXFP4, NVFP4) quantize the routed experts only."""
 
+ONE_SHARED = frozenset("hunyuan_v1_moe llama4 llama4_text".split())
+"""Families with a shared expert that the file does not state."""
+
 ALTERNATING = {"gemma2": 2, "gemma3_text": 6, "gemma3": 6, "cohere2": 4, "gpt_oss": 2}
 """Every n-th layer sees the whole context, where the file does not say."""
 

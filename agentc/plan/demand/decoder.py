@@ -53,6 +53,7 @@ def prefill(shape: ModelShape, precision: str, kv_precision: str | None = None) 
     j-th token sees c + j tokens, n c + n (n + 1) / 2 pairs in all (a sliding window cuts each to the window), 2 FLOP
     per pair and element for the scores and again for the values. The head runs on the last token only.
     Memory: weights once (of the experts, those touched), the cached prefix, the new KV entries, activations.
+    Latent attention is not absorbed here: the cached prefix is expanded to keys and values once more.
     ``network_bytes`` is the KV cache that a decode elsewhere needs.
     """
     return add(prefill_parts(shape, precision, kv_precision).values())
@@ -87,7 +88,11 @@ def prefill_parts(shape: ModelShape, precision: str, kv_precision: str | None = 
         network_bytes=cache,
         activation_bytes=_transient(shape, precision, n * BATCH),
     )
-    parts = {"trunk": add((trunk, _head(shape, precision, BATCH), attention))}
+    works = (trunk, _head(shape, precision, BATCH), attention)
+    if shape.kv_lora_rank:
+        expansion = BATCH * (INPUT - n) * _expansion(shape)
+        works = (*works, Work(flops={dense_precision(shape, precision): expansion}))
+    parts = {"trunk": add(works)}
     return parts | _expert_parts(shape, precision, n * BATCH, ONE)
 
 
@@ -229,6 +234,12 @@ def _head_elements(shape: ModelShape, absorbed: bool) -> float:
     if shape.kv_lora_rank and absorbed:
         return shape.heads * (2 * shape.kv_lora_rank + shape.qk_rope_head_dim)
     return shape.heads * (shape.head_dim + shape.qk_rope_head_dim + value_dim(shape))
+
+
+def _expansion(shape: ModelShape) -> float:
+    """FLOP that make keys and values of one compressed entry, all layers."""
+    layers, heads = shape.layers - shape.linear_layers, shape.heads * (shape.head_dim + value_dim(shape))
+    return 2.0 * layers * shape.kv_lora_rank * heads
 
 
 def _linear_attention(shape: ModelShape, chunk: int = 0) -> float:

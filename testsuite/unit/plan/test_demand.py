@@ -77,6 +77,7 @@ def test_prefill_counts_every_matrix_product(shape: ModelShape):
         for position in range(4 + 1, 11 + 1):
             expected += linear_flops(shape, layer) + attention_flops(shape, layer, position, absorbed=False)
             expected += merge_flops(shape, layer)
+        expected += 4 * product(1, 2 * shape.heads * shape.head_dim, shape.kv_lora_rank)  # of the cached prefix
     assert flops(demand.prefill(shape, "bf16")) == pytest.approx(3 * expected)
 
 
