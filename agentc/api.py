@@ -311,8 +311,8 @@ def model(name: str) -> "ModelShape":
     if name.endswith(".json") or Path(name).is_dir():
         try:
             return catalog.model_from_config(name)
-        except ValueError as problem:
-            raise Refused(Diagnostic("bad-model-config", str(problem))) from problem
+        except catalog.ConfigError as problem:
+            raise Refused(Diagnostic("bad-model-config", str(problem), problem.span, help=problem.help)) from problem
     return _known(lambda: catalog.model(name), "unknown-model")
 
 
