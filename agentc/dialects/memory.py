@@ -30,6 +30,7 @@ from xdsl.traits import (
     MemoryWriteEffect,
     SymbolOpInterface,
 )
+from xdsl.utils.exceptions import VerifyException
 
 from agentc.dialects.agent_values import quantities
 from agentc.dialects.interfaces import HasWork, symbol_of
@@ -63,6 +64,8 @@ class SpecOp(IRDLOperation):
     embed = opt_prop_def(SymbolRefAttr)
     """The embedding model that makes vectors of documents and of textual queries."""
     options = opt_prop_def(DictionaryAttr)
+    """`index` of a vector store: `ivf` with `nlist` and `nprobe`, or `hnsw` with `m` and `ef`; without it a search
+    reads all."""
 
     irdl_options = (ParsePropInAttrDict(),)
     traits = traits_def(SymbolOpInterface())
@@ -91,6 +94,10 @@ class SpecOp(IRDLOperation):
             }
         )
 
+    def verify_(self) -> None:
+        """The index, if one is stated, is known and whole."""
+        _index_work(self)
+
 
 def memory_of(op: Operation) -> SpecOp | None:
     """The ``memory.spec`` that an op names, or ``None`` where the module has none of that name."""
@@ -99,7 +106,32 @@ def memory_of(op: Operation) -> SpecOp | None:
 
 
 def _search_work(op: Operation) -> Work:
-    return demand.vector_lookup()
+    spec = memory_of(op)
+    return demand.vector_lookup() if spec is None else _index_work(spec)
+
+
+def _index_work(spec: SpecOp) -> Work:
+    """An exact search, or that of the index which the store's options state.
+
+    Raises:
+        VerifyException: they state none that is known, or one without its figures.
+    """
+    options: Mapping[str, Attribute] = spec.options.data if spec.options is not None else {}
+    figures = {name: item.value.data for name, item in options.items() if isinstance(item, IntegerAttr)}
+    try:
+        match options.get("index"):
+            case None:
+                return demand.vector_lookup()
+            case StringAttr(data="ivf"):
+                return demand.list_lookup(figures["nlist"], figures["nprobe"])
+            case StringAttr(data="hnsw"):
+                return demand.graph_lookup(figures["m"], figures["ef"], float(max(spec.documents.value.data, 1)))
+            case index:
+                raise VerifyException(f"there is no index {index}; `ivf` and `hnsw` are known")
+    except KeyError as missing:
+        raise VerifyException(f"its index lacks {missing}") from None
+    except ValueError as problem:
+        raise VerifyException(str(problem)) from None
 
 
 def _search_shape(op: Operation) -> Mapping[str, Quantity]:

@@ -30,9 +30,14 @@ def model_table(models: Iterable[ModelShape]) -> str:
     )
 
 
+_KINDLESS = {"diffusion": ("full_attention_every", "four_bit")}
+"""Kind -> fields with a default that say nothing of it; ``conditioning`` says nothing of the others."""
+
+
 def model_page(model: ModelShape) -> str:
     """The whole shape of a model, with where it is from."""
-    stated = [(f.name, getattr(model, f.name)) for f in fields(model) if f.name not in ("name", "kind", "source")]
+    told = {"name", "kind", "source", *_KINDLESS.get(model.kind, ("conditioning",))}
+    stated = [(f.name, getattr(model, f.name)) for f in fields(model) if f.name not in told]
     lines = [f"{model.name}: {model.kind}, {format_figure(parameters(model) / 1e9)} B parameters"]
     lines += [
         f"  {name:<24} {value:g}" if isinstance(value, float) else f"  {name:<24} {value}"

@@ -55,6 +55,8 @@ class MemoryFacts:
     documents: int = 0
     dimension: int = 0
     assumed: tuple[str, ...] = ()
+    index: Mapping[str, str | int] = field(default_factory=dict[str, str | int])
+    """`kind` and parameters of the index of a vector memory; empty: an exact search."""
 
 
 @dataclass
@@ -187,6 +189,7 @@ def _memory(memory: "Memory", path: Path, source: Source, known: Entities, found
     if memory.path and not is_there(source.directory / memory.path):
         message = f"there are no documents at `{memory.path}`"
         found.error("unreadable-file", message, source.span((*path, "path")))
+    index = _index(memory, path, source, found)
     if memory.kind != "vector":
         return MemoryFacts(memory.kind, memory.documents or 0)
     assumed: list[str] = []
@@ -199,7 +202,24 @@ def _memory(memory: "Memory", path: Path, source: Source, known: Entities, found
     if not documents:
         documents = defaults.MEMORY_DOCUMENTS
         assumed.append("documents")
-    return MemoryFacts("vector", documents, dimension, tuple(assumed))
+    return MemoryFacts("vector", documents, dimension, tuple(assumed), index)
+
+
+def _index(memory: "Memory", path: Path, source: Source, found: Diagnostics) -> dict[str, str | int]:
+    """The index of a vector memory: its kind and what it takes."""
+    if memory.index is None:
+        return {}
+    where = source.span((*path, "index"))
+    if memory.kind != "vector":
+        found.error("wrong-value", f"a memory of kind `{memory.kind}` has no `index`", where)
+        return {}
+    if (lists := memory.index.ivf) is None:
+        graph = memory.index.hnsw
+        return {"index": "hnsw", "m": graph.m, "ef": graph.ef} if graph else {}
+    if lists.nprobe > lists.nlist:
+        found.error("wrong-value", f"a query cannot read {lists.nprobe} of {lists.nlist} lists", where)
+        return {}
+    return {"index": "ivf", "nlist": lists.nlist, "nprobe": lists.nprobe}
 
 
 def _embedding(memory: "Memory", path: Path, source: Source, known: Entities, found: Diagnostics) -> int:

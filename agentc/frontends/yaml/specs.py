@@ -127,6 +127,7 @@ class Specs:
             dimension=facts.dimension,
             path=rebased(unit, stated.path) if stated.path else None,
             embed=self.symbols.of(unit, "models", stated.embed) if stated.embed else None,
+            options=_dictionary(facts.index),
         )
         op.attributes.update({"agent.source": source_attr(unit, ("memories", name)), **assumed_attr(facts.assumed)})
         return op

@@ -73,7 +73,14 @@ def unet_pass(shape: ModelShape, precision: str) -> Work:
     A block at level l acts on N / 4^l positions: 2 x weights FLOP each; a transformer block of C channels adds
     4 C FLOP for each pair of positions and for each pair of position and text token.
     """
-    return add(_block_work(block, precision) for block in unet_blocks(shape))
+    return add((*(_block_work(block, precision) for block in unet_blocks(shape)), _held(shape, precision)))
+
+
+def _held(shape: ModelShape, precision: str) -> Work:
+    """What is in memory at the widest place: all that is kept for the way up, and both sides of a convolution."""
+    kept = sum((shape.unet_resnets + 1) * channels / 4**level for level, channels in enumerate(shape.unet_channels))
+    elements = kept + 3 * shape.unet_channels[0]
+    return Work(activation_bytes=BATCH * PIXELS * (elements / LATENT_PIXELS * width(activation_precision(precision))))
 
 
 def _block_work(block: Block, precision: str) -> Work:

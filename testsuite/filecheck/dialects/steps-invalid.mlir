@@ -27,3 +27,18 @@
 
 "test.op"() {w = #agent.work<{cpu_core_seconds = "2 *"}>} : () -> ()
 // CHECK: expected
+
+// -----
+
+memory.spec @facts kind "vector" documents 10 dimension 4 {options = {index = "ivf", nlist = 2 : i64}}
+// CHECK: its index lacks 'nprobe'
+
+// -----
+
+memory.spec @facts kind "vector" documents 10 dimension 4 {options = {index = "ivf", nlist = 2 : i64, nprobe = 3 : i64}}
+// CHECK: 3 of 2 lists cannot be probed
+
+// -----
+
+memory.spec @facts kind "vector" documents 10 dimension 4 {options = {index = "tree"}}
+// CHECK: there is no index "tree"; `ivf` and `hnsw` are known

@@ -10,6 +10,7 @@ from agentc.frontends.yaml.rules.base import (
     Amount,
     Count,
     Figure,
+    LinkCount,
     Matching,
     Name,
     Part,
@@ -188,6 +189,30 @@ class Tool(OneOf):
     returns: TypeName = Field(default="any", description="type of the answer")
 
 
+class InvertedLists(Part):
+    """An index of lists, each of the vectors nearest to its center."""
+
+    nlist: PositiveCount = Field(description="lists")
+    nprobe: PositiveCount = Field(default=1, description="lists that a query reads")
+
+
+class Graph(Part):
+    """A navigable graph of the vectors."""
+
+    m: LinkCount = Field(default=16, description="links of a vector on a level")
+    ef: PositiveCount = Field(default=64, description="vectors that a query keeps in sight")
+
+
+class Index(OneOf):
+    """How the store that serves a memory finds vectors; without it, by reading all. `agentc run` reads all."""
+
+    CHOICES = ("ivf", "hnsw")
+    WHAT = "an index"
+
+    ivf: InvertedLists | None = None
+    hnsw: Graph | None = None
+
+
 MemoryKind = Literal["vector", "keyvalue", "log"]
 
 
@@ -199,6 +224,7 @@ class Memory(Part):
     embed: Name | None = Field(default=None, description="the embedding model of documents and queries")
     dimension: PositiveCount | None = Field(default=None, description="of the vectors; the model's if not stated")
     documents: PositiveCount | None = Field(default=None, description="how many there are; counted under `path`")
+    index: Index | None = Field(default=None, description="of a `vector` memory; an exact search where none is stated")
 
 
 class Input(Part):
