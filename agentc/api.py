@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from agentc.catalog.devices import Entry
     from agentc.cost.accuracy.evaluation import Evaluation
-    from agentc.cost.phases import PhaseWork
+    from agentc.cost.phases import Draft, PhaseWork
     from agentc.dialects.agent import GraphOp
     from agentc.pipelines.runner import Compilation
     from agentc.plan.fleet import Device
@@ -317,12 +317,21 @@ def model(name: str) -> "ModelShape":
 
 
 def work(
-    shape: "ModelShape", phase: str, sizes: Mapping[str, float], precision: str, kv_precision: str | None = None
+    shape: "ModelShape",
+    phase: str,
+    sizes: Mapping[str, float],
+    precision: str,
+    kv_precision: str | None = None,
+    *,
+    chunk_tokens: int = 0,
+    draft: "Draft | None" = None,
 ) -> "PhaseWork":
     """What one step of a ``phase`` of a model asks of a machine.
 
+    A prefill may be in chunks of ``chunk_tokens``; a decode may verify what a smaller model drafts.
+
     Raises:
-        Refused: ``wrong-model-kind``: such a model has no such phase.
+        Refused: ``wrong-model-kind``: such a model has no such phase, or drafts nothing.
         ValueError: A precision is unknown.
     """
     from agentc.cost.phases import phase_work, phases
@@ -332,7 +341,10 @@ def work(
         listed = " or ".join(f"`{each}`" for each in known) or "none: it is hosted"
         message = f"`{shape.name}` is a model of kind `{shape.kind}` and has no phase `{phase}`"
         raise Refused(Diagnostic("wrong-model-kind", message, help=f"its phases: {listed}"))
-    return phase_work(shape, phase, sizes, precision, kv_precision)
+    if draft is not None and draft.model.kind != "decoder":
+        message = f"`{draft.model.name}` is a model of kind `{draft.model.kind}` and drafts nothing"
+        raise Refused(Diagnostic("wrong-model-kind", message))
+    return phase_work(shape, phase, sizes, precision, kv_precision, chunk_tokens=chunk_tokens, draft=draft)
 
 
 def schema(what: str) -> dict[str, Any]:

@@ -41,6 +41,19 @@ def models(ctx: click.Context, format_: str) -> None:
 @click.option(
     "--documents", metavar="N", type=FIGURE, help="Texts of a request, for embedding and rerank.  [default: 1]"
 )
+@click.option("--chunk", metavar="N", type=click.IntRange(1, 10**9), help="Of a prefill: tokens that a step takes.")
+@click.option("--draft", metavar="MODEL", help="Of a decode: the model that proposes tokens, for MODEL to verify.")
+@click.option(
+    "--drafted", metavar="N", type=click.IntRange(1, 1000), default=4, show_default=True, help="Tokens of it."
+)
+@click.option(
+    "--acceptance",
+    metavar="P",
+    type=Figure(0, 1),
+    default=0.7,
+    show_default=True,
+    help="Probability that a drafted token is taken.",
+)
 @click.option("--audio-seconds", metavar="N", type=FIGURE, help="Heard or spoken.  [default: 10]")
 @click.option("--pixels", metavar="N", type=FIGURE, help="Of one image.  [default: 1048576]")
 @click.option("--steps", metavar="N", type=FIGURE, help="Passes of a diffusion.  [default: 28]")
@@ -48,13 +61,23 @@ def models(ctx: click.Context, format_: str) -> None:
 @click.option("--kv-precision", type=click.Choice(PRECISIONS), help="Of the KV cache.  [default: beside such weights]")
 @FORMAT
 def show(
-    model: str, work: str | None, format_: str, precision: str, kv_precision: str | None, **sizes: float | None
+    model: str,
+    work: str | None,
+    format_: str,
+    precision: str,
+    kv_precision: str | None,
+    chunk: int | None,
+    draft: str | None,
+    drafted: int,
+    acceptance: float,
+    **sizes: float | None,
 ) -> None:
     """Show MODEL: a name of the catalog, or the path of a `config.json` or of its folder.
 
     With --work, FLOP, bytes, memory and communication of one step of the whole batch.
     """
     from agentc import api
+    from agentc.cost.phases import Draft
     from agentc.report.listing import model_page, work_page
 
     shape = api.model(model)
@@ -62,7 +85,8 @@ def show(
         click.echo(_json(_facts(shape)) if format_ == "json" else model_page(shape), nl=False)
         return
     stated = {SIZES.get(name, name): value for name, value in sizes.items() if value is not None}
-    asked = api.work(shape, work, stated, precision, kv_precision)
+    helper = Draft(api.model(draft), drafted, acceptance) if draft is not None else None
+    asked = api.work(shape, work, stated, precision, kv_precision, chunk_tokens=chunk or 0, draft=helper)
     click.echo(_json(asdict(asked)) if format_ == "json" else work_page(asked), nl=False)
 
 

@@ -22,6 +22,15 @@ RUNS: Mapping[ModelKind, Callable[[ModelShape, str], Work]] = {
 
 
 @dataclass(frozen=True)
+class Draft:
+    """Speculative decoding: ``model`` proposes ``tokens``, each accepted with probability ``acceptance``."""
+
+    model: ModelShape
+    tokens: int
+    acceptance: float
+
+
+@dataclass(frozen=True)
 class PhaseWork:
     """One phase of a model at given sizes. Figures are those of one step of the whole batch."""
 
@@ -44,19 +53,25 @@ def phases(shape: ModelShape) -> tuple[str, ...]:
 
 
 def phase_work(
-    shape: ModelShape, phase: str, sizes: Mapping[str, float], precision: str, kv_precision: str | None = None
+    shape: ModelShape,
+    phase: str,
+    sizes: Mapping[str, float],
+    precision: str,
+    kv_precision: str | None = None,
+    *,
+    chunk_tokens: int = 0,
+    draft: Draft | None = None,
 ) -> PhaseWork:
     """The work of ``phase``, one of ``phases(shape)``; sizes that are not given take their defaults.
 
+    A prefill may be in chunks of ``chunk_tokens``, a decode may verify a ``draft``.
+
     Raises:
-        ValueError: The precision is unknown.
+        ValueError: The precision is unknown, or the draft is none.
     """
     cache = kv_precision or demand.activation_precision(precision)
     demand.width(cache)
-    if phase == "run":
-        work = RUNS[shape.kind](shape, precision)
-    else:
-        work = (demand.prefill if phase == "prefill" else demand.decode)(shape, precision, cache)
+    work = _work(shape, phase, precision, cache, chunk_tokens, draft)
     env = environment({name: Quantity(value) for name, value in sizes.items()}, model=shape)
     figures = evaluate(work, env, env["batch"])
     bytes_, flops = float(figures.bytes_), float(sum(map(float, figures.flops.values())))
@@ -70,6 +85,18 @@ def phase_work(
         network_bytes=float(work.network_bytes.evaluate(env)),
         intensity=flops / bytes_ if bytes_ else 0.0,
     )
+
+
+def _work(shape: ModelShape, phase: str, precision: str, cache: str, chunk_tokens: int, draft: Draft | None) -> Work:
+    if phase == "run":
+        return RUNS[shape.kind](shape, precision)
+    if phase == "prefill":
+        if chunk_tokens:
+            return demand.chunked_prefill(shape, precision, chunk_tokens, cache)
+        return demand.prefill(shape, precision, cache)
+    if draft is None:
+        return demand.decode(shape, precision, cache)
+    return demand.speculate(shape, draft.model, precision, draft.tokens, draft.acceptance, cache)
 
 
 def _symbols(work: Work) -> frozenset[str]:

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,3 +64,38 @@ def test_the_list_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models", "--format", "json"]) == 0
     rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
     assert rows["deepseek-v3"]["parameters"] == pytest.approx(671e9, rel=0.03)
+
+
+def shown(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
+    assert main(["models", "show", "llama-3.1-70b", *arguments, "--format", "json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_a_prefill_in_chunks(capsys: pytest.CaptureFixture[str]) -> None:
+    whole = shown(capsys, "--work", "prefill", "--tokens", "4096")
+    chunk = shown(capsys, "--work", "prefill", "--tokens", "4096", "--chunk", "512")
+    assert chunk["demand"]["repeats"] == 8 * whole["demand"]["repeats"]
+    assert chunk["demand"]["kv"] == whole["demand"]["kv"]
+
+
+def test_a_decode_that_verifies_a_draft(capsys: pytest.CaptureFixture[str]) -> None:
+    alone = shown(capsys, "--work", "decode")
+    helped = shown(capsys, "--work", "decode", "--draft", "llama-3.2-1b", "--drafted", "3", "--acceptance", "0.5")
+    assert helped["demand"]["repeats"] == pytest.approx(alone["demand"]["repeats"] / 1.875)
+    assert helped["demand"]["weights"] > alone["demand"]["weights"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_", "message"),
+    [
+        (("--draft", "whisper-tiny"), 1, "`whisper-tiny` is a model of kind `stt` and drafts nothing"),
+        (("--draft", "llama-3.2-1b", "--acceptance", "nan"), 2, "no finite number"),
+        (("--draft", "llama-3.2-1b", "--acceptance", "1.1"), 2, "1.1"),
+        (("--draft", "nobody"), 1, "the catalog has no model `nobody`"),
+    ],
+)
+def test_drafts_that_are_refused(
+    arguments: tuple[str, ...], exit_: int, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["models", "show", "llama-3.1-70b", "--work", "decode", *arguments]) == exit_
+    assert message in capsys.readouterr().err
