@@ -12,10 +12,10 @@ from agentc.plan.models import ModelShape
 _HINT = re.compile(r"\(.*?\)|^.*/")
 """What stands in parentheses, and the owner of a repository."""
 _VARIANT = re.compile(
-    r"[-_ ](hf|chat|base|instruct|it|fp8|nvfp4|fp4|mxfp4|int8|int4|bf16|fp16|awq|gptq|kv|bnb|4bit|0528|0324|v0[0-9.]*)"
-    r"(?![a-z0-9])"
+    r"[-_ ](hf|chat|base|instruct|it|fp8|nvfp4|fp4|mxfp4|int8|int4|bf16|fp16|awq|gptq|kv|bnb|4bit|0528|0324|v0[0-9.]*"
+    r"|99(?:\.9)?)(?![a-z0-9])"
 )
-"""Tuning and storage, which no shape depends on, and revisions."""
+"""Tuning and storage, which no shape depends on, revisions, and the accuracy that MLPerf asks for."""
 _BETWEEN = re.compile(r"[^a-z0-9]|(?<![a-z])v(?=\d)|^meta(?=.?llama)")
 
 

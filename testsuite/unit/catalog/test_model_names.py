@@ -8,6 +8,9 @@ from agentc.catalog.models import plain
 from agentc.catalog.names import UnknownName
 
 WRITTEN = {
+    "llama2-70b-99.9": "llama-2-70b",
+    "gptj-99": "gpt-j-6b",
+    "llama1_30b (one layer)": "llama-30b",
     "meta-llama/Meta-Llama-3-8B": "llama-3-8b",
     "meta-llama/Llama-3.1-8B-Instruct": "llama-3.1-8b",
     "LLaMA v3.1 405B": "llama-3.1-405b",
