@@ -5,11 +5,11 @@
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from agentc.support.diagnostics import Diagnostic, Diagnostics, Refused, Span, did_you_mean
+from agentc.support.record import record
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
@@ -30,7 +30,7 @@ DEFAULT_FLEET = "mixed-2026"
 """The shipped fleet that is taken where none is named."""
 
 
-@dataclass(frozen=True)
+@record
 class Build:
     """What a compilation made."""
 
@@ -358,7 +358,7 @@ def schema(what: str) -> dict[str, Any]:
     return agent_schema()
 
 
-@dataclass(frozen=True)
+@record
 class _Loaded:
     """A definition as IR of the phase `agent`."""
 

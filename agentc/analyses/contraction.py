@@ -1,7 +1,7 @@
 """Groups as one: the tasks of a sharded step are decided together, so that the solver sees one task for each group."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from agentc.plan.graph import TaskGraph
 from agentc.plan.placement import (
@@ -12,9 +12,10 @@ from agentc.plan.placement import (
     PlacementSolution,
     PlacementTask,
 )
+from agentc.support.record import record
 
 
-@dataclass(frozen=True)
+@record
 class Contraction:
     """A smaller problem with the same answers, and the way back."""
 

@@ -1,7 +1,5 @@
 """``critical_path``: the chain of tasks that an answer waits for, from the placed IR."""
 
-from dataclasses import dataclass
-
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation, SSAValue
 
@@ -11,9 +9,10 @@ from agentc.analyses.task_graph import entry_graph
 from agentc.dialects.agent import GraphOp
 from agentc.dialects.kv import TransferOp as CacheTransferOp
 from agentc.dialects.place import TransferOp, assignment, hop
+from agentc.support.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class CriticalPath:
     """The longest chain of synchronous tasks and its expected seconds, transfers included."""
 

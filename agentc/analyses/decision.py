@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 
 from agentc.analyses.contraction import Contraction
@@ -22,11 +22,12 @@ from agentc.plan.placement import (
     PoolPlan,
 )
 from agentc.solve.evaluate import Evaluation, evaluate
+from agentc.support.record import record
 
 SECONDS_PER_HOUR = 3600.0
 
 
-@dataclass(frozen=True)
+@record
 class Decision:
     """A solved problem."""
 

@@ -1,7 +1,5 @@
 """``kernels``: the tensor kernels of a module and where each runs."""
 
-from dataclasses import dataclass
-
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation
@@ -9,9 +7,10 @@ from xdsl.ir import Operation
 from agentc.dialects.agent import GraphOp
 from agentc.dialects.compute import FusedOp, KernelOp
 from agentc.dialects.place import assignment
+from agentc.support.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class KernelUse:
     """One kernel: its symbol, and the device classes that run it (none before placement), sorted."""
 

@@ -1,7 +1,5 @@
 """``kv_footprint``: what the KV caches of an agent take, by model."""
 
-from dataclasses import dataclass
-
 from xdsl.dialects.builtin import ModuleOp
 
 from agentc.analyses.flow import Flow
@@ -11,9 +9,10 @@ from agentc.dialects.agent import GraphOp
 from agentc.dialects.model import model_shape, spec_of
 from agentc.plan.demand import kv_bytes, kv_bytes_per_token
 from agentc.plan.formula import constant
+from agentc.support.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class KvFootprint:
     """KV cache of one model. Its elements are as wide as the model's activations."""
 

@@ -1,7 +1,7 @@
 """``placement_problem``: what the solver is asked about a module, with the reasons of the cost model."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import cast
 
 from xdsl.context import Context
@@ -21,11 +21,12 @@ from agentc.plan.graph import TaskGraph
 from agentc.plan.placement import Objective, Option, PlacementEdge, PlacementProblem, PlacementTask
 from agentc.solve.baselines import restrict
 from agentc.support.diagnostics import Diagnostic, Refused
+from agentc.support.record import record
 
 MEMO = "placement-problem"
 
 
-@dataclass(frozen=True)
+@record
 class Posed:
     """A placement problem with what it was made from."""
 

@@ -10,10 +10,11 @@ What is left is solved exactly, so that the answer and its proof are those of th
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeAlias
 
 from agentc.plan.placement import Option, PlacementProblem, PlacementSolution, PlacementTask
+from agentc.support.record import record
 
 FEW = 600
 """Options in all up to which a problem is solved as it is."""
@@ -48,7 +49,7 @@ def _proven(answer: PlacementSolution, bound: float) -> PlacementSolution:
     return replace(answer, status="feasible" if gap > 1e-6 else "optimal", bound=bound, gap=gap)
 
 
-@dataclass(frozen=True)
+@record
 class Shortened:
     """An answer, and the short problem in which to look for alternatives to it."""
 

@@ -1,13 +1,12 @@
 """How often an op is expected to run: branch probability x loop trips x map width."""
 
-from dataclasses import dataclass
-
 from xdsl.ir import Block, Operation
 
 from agentc.dialects.agent import BranchOp, GraphOp, LoopOp, MapOp
+from agentc.support.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Visits:
     """Expected runs per run of the block they are counted against."""
 

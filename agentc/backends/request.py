@@ -1,13 +1,15 @@
 """What a backend is given."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from xdsl.dialects.builtin import ModuleOp
 
+from agentc.support.record import record
 
-@dataclass(frozen=True)
+
+@record
 class Request:
     """One build to write."""
 

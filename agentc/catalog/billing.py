@@ -1,7 +1,7 @@
 """What an hour of one device of a fleet file costs, and what it draws."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agentc.catalog.devices import Entry
@@ -9,6 +9,7 @@ from agentc.catalog.power import measured_power
 from agentc.catalog.sources import Rent, chosen
 from agentc.plan.fleet import Device, Financing, Power
 from agentc.plan.money import annuity_usd_per_hour, capital, owed_share, power_usd_per_hour
+from agentc.support.record import record
 
 if TYPE_CHECKING:
     from agentc.catalog.fleet_file import FleetFile, OwnedEntry, SiteEntry, StockEntry
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from agentc.support.yaml_source import Document
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Bill:
     """One device, per hour."""
 
@@ -27,7 +28,7 @@ class Bill:
     """Bought, so that its power is paid apart; the power of a rented device is in its rent."""
 
 
-@dataclass(frozen=True)
+@record
 class Billing:
     """A fleet file's terms; every problem with an entry goes to ``found``."""
 

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
 from typing import Any, Final
@@ -11,6 +10,7 @@ from agentc.catalog.data_files import table
 from agentc.catalog.names import UnknownName
 from agentc.catalog.sources import Rent, Source, chosen, figures, rent_of, source, sourced, told
 from agentc.plan.fleet import Device, Link
+from agentc.support.record import record
 
 PROFILES: Final = ("datasheet", "paper")
 
@@ -18,7 +18,7 @@ _MAKERS = re.compile(r"\b(nvidia|amd|intel|habana|google|aws)\b|\(r\)|\(tm\)", r
 _BETWEEN = re.compile(r"[^a-z0-9.]+")
 
 
-@dataclass(frozen=True)
+@record
 class Entry:
     """A device class with all that the catalog knows of it and where that is from."""
 

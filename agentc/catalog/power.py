@@ -1,17 +1,17 @@
 """What a device family draws when idle and when busy, as shares of thermal design power."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from agentc.catalog.data_files import table
 from agentc.plan.fleet import Device, Power
+from agentc.support.record import record
 
 BOUND_BY = ("memory", "compute", "other")
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class PowerCurve:
     """Power of one device over its thermal design power: idle + (busy - idle) x busy share of time, and its host's."""
 

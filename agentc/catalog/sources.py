@@ -1,16 +1,16 @@
 """What an hour of a device costs in a cloud, by terms and provider; and where a figure of the catalog was read."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
 from agentc.catalog.data_files import table
+from agentc.support.record import record
 
 RentKind: TypeAlias = Literal["on-demand", "reserved", "spot"]
 RENT_KINDS: Final = ("on-demand", "reserved", "spot")
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Source:
     """Where a figure was read, and the month that it is of."""
 
@@ -20,7 +20,7 @@ class Source:
     """The figure was inferred: no published one was read."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Rent:
     """An hour of one device."""
 

@@ -10,14 +10,15 @@ import math
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 from typing import Any, Final
 
+from agentc.support.record import record
 from agentc.support.yaml_text import table
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Quantity:
     """One fitted figure: what is believed before any row is seen."""
 
@@ -73,7 +74,7 @@ DEFAULT_ENGINES: Final[Mapping[str, str]] = {"NVIDIA": "vllm", "AMD": "vllm", "I
 """The engine whose figures a plan takes on a vendor's devices: what agentc deploys there."""
 
 
-@dataclass(frozen=True)
+@record
 class Target:
     """To what a figure applies. Unknown names take the base."""
 
@@ -89,7 +90,7 @@ class Target:
             yield "/".join(words[word] for word in scope.split("/"))
 
 
-@dataclass(frozen=True)
+@record
 class Curves:
     """All figures of one calibration."""
 

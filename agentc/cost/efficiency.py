@@ -1,15 +1,16 @@
 """How much of a device's peak a phase reaches, with the origin of each figure."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from typing import Any, Literal
 
+from agentc.support.record import record
 from agentc.support.yaml_text import table
 
 Phase = Literal["prefill", "decode", "other"]
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Efficiency:
     """Shares of peak, each in (0, 1], and fixed times."""
 

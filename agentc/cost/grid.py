@@ -1,10 +1,10 @@
 """The configurations that are tried: tensor x pipeline x data parallelism x batch."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from agentc.plan.fleet import Device, Stock
 from agentc.plan.models import ModelShape
+from agentc.support.record import record
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,7 +26,7 @@ COARSE_BATCHES = (1, 8, 32, 128)
 COARSE_UNITS = 200
 
 
-@dataclass(frozen=True)
+@record
 class Grid:
     """Configurations as arrays of one length, whole numbers as floats."""
 

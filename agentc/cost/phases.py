@@ -1,7 +1,6 @@
 """What one phase of a model asks of a machine, in figures: the page that ``agentc models show --work`` prints."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from agentc.cost.environment import environment
 from agentc.cost.roofline import Demand, evaluate
@@ -9,6 +8,7 @@ from agentc.plan import demand
 from agentc.plan.models import ModelKind, ModelShape
 from agentc.plan.quantity import Quantity
 from agentc.plan.work import Work
+from agentc.support.record import record
 
 RUNS: Mapping[ModelKind, Callable[[ModelShape, str], Work]] = {
     "stt": demand.transcribe,
@@ -21,7 +21,7 @@ RUNS: Mapping[ModelKind, Callable[[ModelShape, str], Work]] = {
 """Kinds of model whose calls are not split into phases -> their work."""
 
 
-@dataclass(frozen=True)
+@record
 class Draft:
     """Speculative decoding: ``model`` proposes ``tokens``, each accepted with probability ``acceptance``."""
 
@@ -30,7 +30,7 @@ class Draft:
     acceptance: float
 
 
-@dataclass(frozen=True)
+@record
 class PhaseWork:
     """One phase of a model at given sizes. Figures are those of one step of the whole batch."""
 

@@ -5,13 +5,14 @@ tried for prefill and for decode, each at full load; a pair has as many replicas
 each other, so that a request costs the device seconds of both. No headroom for queues: ``agentc.cost.options`` has it.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from agentc.cost.grid import Grid
 from agentc.cost.network import TAIL_SHARE
 from agentc.cost.roofline import Demand, price
 from agentc.plan.fleet import Device, Link
+from agentc.support.record import record
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     Array: TypeAlias = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@record
 class Rates:
     """Configurations of one phase on one device class that fit its memory, as arrays."""
 

@@ -5,7 +5,7 @@ parallelism's all-reduces and pipeline parallelism's hand-overs; launch is a fix
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from agentc.cost import decoder, step
@@ -15,6 +15,7 @@ from agentc.cost.efficiency import efficiency, mixed
 from agentc.plan.fleet import Device
 from agentc.plan.models import ModelShape
 from agentc.plan.work import Work
+from agentc.support.record import record
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,7 +30,7 @@ DISK_BYTES_PER_SECOND = 2e9
 BOTTLENECKS = ("compute", "memory", "cpu", "network", "static")
 
 
-@dataclass(frozen=True)
+@record
 class Demand:
     """Work in figures. What flows is that of one step of a micro-batch; what resides is that of the whole batch."""
 
@@ -59,7 +60,7 @@ class Demand:
     """What the work is of: a decoder is priced by the step model."""
 
 
-@dataclass(frozen=True)
+@record
 class Estimate:
     """What ``Demand`` takes on a device. Floats, or arrays where batch or parallelism were arrays."""
 

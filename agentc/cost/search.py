@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 from agentc.cost.arithmetic import compute_precision, widening
@@ -24,6 +24,7 @@ from agentc.plan import money
 from agentc.plan.demand.shape import weights_bytes
 from agentc.plan.fleet import Device, Stock
 from agentc.plan.placement import Mode, Option, Pool
+from agentc.support.record import record
 
 
 def search(unit: Unit, setting: Setting) -> Found:
@@ -40,7 +41,7 @@ def search(unit: Unit, setting: Setting) -> Found:
 _Rows: TypeAlias = "tuple[tuple[tuple[Option, ...], Pool], ...]"
 
 
-@dataclass(frozen=True)
+@record
 class _OnDevice:
     rows: _Rows = ()
     why: str = ""

@@ -1,7 +1,7 @@
 """Ways of serving a unit of work on a device class, as arrays over the configurations that are tried."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from agentc.cost import queueing
@@ -13,6 +13,7 @@ from agentc.cost.units import Unit
 from agentc.plan.fleet import Device, Fleet
 from agentc.plan.graph import Limit
 from agentc.plan.placement import SHARED, Mode
+from agentc.support.record import record
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,7 +25,7 @@ CHUNK_TOKENS = 512
 """Prompt tokens that an aggregated engine mixes into one decode step (Sarathi-Serve, arXiv 2403.02310, section 4)."""
 
 
-@dataclass(frozen=True)
+@record
 class Setting:
     """What all units of a graph share."""
 
@@ -43,7 +44,7 @@ class Setting:
     """Whether to keep also what is too late, or takes more devices than are at hand."""
 
 
-@dataclass(frozen=True)
+@record
 class Candidates:
     """Configurations of one unit on one device, as arrays."""
 

@@ -14,10 +14,10 @@ All figures are floats or arrays of one shape. ``Rates`` holds the fitted shares
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from agentc.cost.curves import QUANTITIES, Curves, Target
+from agentc.support.record import record
 
 SHARPNESS = 2.5
 """Exponent that joins compute and memory: 1 adds them, infinity takes the larger."""
@@ -27,7 +27,7 @@ STAGE_SECONDS = 20e-6
 """A hand-over between pipeline stages, apart from its bytes."""
 
 
-@dataclass(frozen=True)
+@record
 class Load:
     """What one step asks of a whole replica. FLOP and bytes before they are split over devices."""
 
@@ -60,7 +60,7 @@ class Load:
     sequences: Any
 
 
-@dataclass(frozen=True)
+@record
 class Machine:
     """The replica: peak rates of one device, and how the work is split."""
 

@@ -1,12 +1,12 @@
 """Options of all tasks, and why some devices have none."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from agentc.plan.placement import Option, Pool
+from agentc.support.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Rejected:
     """A device class that has no option for a task, and why: a sentence with figures."""
 
@@ -15,7 +15,7 @@ class Rejected:
     why: str
 
 
-@dataclass(frozen=True)
+@record
 class OptionTable:
     """What ``options`` found."""
 
@@ -29,7 +29,7 @@ class OptionTable:
     """By device class: whether every estimate on it rests on measured figures."""
 
 
-@dataclass(frozen=True)
+@record
 class Found:
     """Options of one unit. A row is one configuration: an option for each of its tasks."""
 

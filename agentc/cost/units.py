@@ -1,13 +1,14 @@
 """What is placed together: a task of its own, or the tasks of one group priced as one."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from typing import Literal
 
 from agentc.plan.demand.algebra import add
 from agentc.plan.graph import PlacementRule, Task, TaskGraph
 from agentc.plan.models import ModelShape
 from agentc.plan.work import Work
+from agentc.support.record import record
 
 Role = Literal["prefill", "decode", "model", "kernel", "cpu", "hosted"]
 
@@ -15,7 +16,7 @@ SMALL: frozenset[str] = frozenset(("embedding", "rerank", "stt", "tts"))
 """Kinds of model that may share a device."""
 
 
-@dataclass(frozen=True)
+@record
 class Unit:
     """Tasks that share every decision, in the order of the graph."""
 

@@ -20,6 +20,7 @@ from agentc.dialects.agent_values import quantities
 from agentc.dialects.model import spec_of
 from agentc.dialects.provenance import carried
 from agentc.plan.quantity import Quantity
+from agentc.support.record import record
 
 
 def is_mixture(op: llm.PrefillOp | llm.DecodeOp) -> bool:
@@ -27,7 +28,7 @@ def is_mixture(op: llm.PrefillOp | llm.DecodeOp) -> bool:
     return spec_of(op).shape.data.experts > 0
 
 
-@dataclass(frozen=True)
+@record
 class Step:
     """The parts behind the gate, which prefill and decode share."""
 

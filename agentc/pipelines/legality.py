@@ -1,7 +1,7 @@
 """What may stand in the IR at each phase, as a table; checked at each boundary."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation
@@ -12,6 +12,7 @@ from agentc.dialects.agent import GraphOp
 from agentc.dialects.model import hosted_of, spec_of
 from agentc.dialects.provenance import span
 from agentc.support.diagnostics import Diagnostic, Diagnostics
+from agentc.support.record import record
 
 UPSTREAM = frozenset({"affine", "arith", "func", "linalg", "math", "memref", "scf", "tensor"})
 """Dialects that kernels are written in."""
@@ -26,7 +27,7 @@ WHOLE = frozenset({"agent.call", "llm.call", "tool.invoke"})
 """What inlining and splitting leave nothing of, but for calls of hosted models."""
 
 
-@dataclass(frozen=True)
+@record
 class Legal:
     """The rules of one phase."""
 

@@ -1,9 +1,9 @@
 """The phases of the road: what the IR holds at each, and where the compiler can stop and dump."""
 
-from dataclasses import dataclass
+from agentc.support.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Phase:
     """A stage of the IR with its one sentence."""
 

@@ -1,11 +1,11 @@
 """The whole compiler on one page: each phase, its passes in order, and why they stand in this order."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from xdsl.passes import ModulePass
 
 from agentc.passes import PASSES
+from agentc.support.record import record
 from agentc.support.registry import load
 
 UPSTREAM_PASSES: dict[str, str] = {
@@ -15,7 +15,7 @@ UPSTREAM_PASSES: dict[str, str] = {
 """xDSL's own passes that the pipeline takes as they are."""
 
 
-@dataclass(frozen=True)
+@record
 class Step:
     """A pass of the pipeline. ``options`` names the settings of a compilation that it takes, as in ``Settings``."""
 
@@ -54,7 +54,7 @@ STANDARD: Mapping[str, tuple[Step, ...]] = {
 """Phase -> the passes that make it out of the phase before."""
 
 
-@dataclass(frozen=True)
+@record
 class Settings:
     """What a compilation may choose."""
 

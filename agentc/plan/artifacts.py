@@ -1,9 +1,9 @@
 """What a backend wrote: one record per file, listed in the manifest."""
 
-from dataclasses import dataclass
+from agentc.support.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Artifact:
     """A file of the build. ``path`` is relative to the folder that the backend was given, with ``/``."""
 

@@ -2,13 +2,15 @@
 runtime implements it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, Literal, TypeAlias
+
+from agentc.support.record import record
 
 Gives: TypeAlias = Literal["text", "record", "list", "flag", "number", "documents", "any"]
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Builtin:
     """One function."""
 

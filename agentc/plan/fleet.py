@@ -1,13 +1,15 @@
 """Devices, links and fleets as the planner sees them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, TypeAlias
+
+from agentc.support.record import record
 
 DeviceKind: TypeAlias = Literal["gpu", "accelerator", "cpu", "hosted"]
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Link:
     """A way for bytes to travel: between devices of a host (scale-up) or between hosts (scale-out)."""
 
@@ -18,7 +20,7 @@ class Link:
     source: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Device:
     """One class of device. Rates are dense (no structured sparsity) peak rates."""
 
@@ -55,7 +57,7 @@ class Device:
         return (self.name, self.of) if self.of else (self.name,)
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Power:
     """What one device draws at the meter, its part of the host and the site's PUE included."""
 
@@ -68,7 +70,7 @@ class Power:
     kg_co2_per_kwh: float = 0.4
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Stock:
     """How many of a device class the fleet holds and what one costs."""
 
@@ -87,7 +89,7 @@ class Stock:
     """``bought``, ``owned, 50% paid off``, ``rent: spot, Nebius``; empty where nobody said."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Financing:
     """How an owned device's price becomes dollars per hour (paper, section 5: 4 years at 8 %)."""
 
@@ -100,7 +102,7 @@ class Financing:
     kg_co2_per_kwh: float = 0.4
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Fleet:
     """What may be used: stocks in the order of the file, and the links between hosts."""
 

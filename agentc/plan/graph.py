@@ -1,7 +1,7 @@
 """The task graph: what the passes leave of an agent for the cost model, the solver and the simulator."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, TypeAlias
 
 from agentc.plan.fleet import DeviceKind
@@ -9,11 +9,12 @@ from agentc.plan.formula import ZERO, Formula
 from agentc.plan.models import ModelShape
 from agentc.plan.quantity import Quantity
 from agentc.plan.work import Work
+from agentc.support.record import record
 
 Metric: TypeAlias = Literal["ttft", "tbt", "end_to_end"]
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Limit:
     """A bound of the service-level agreement, at a percentile.
 
@@ -26,7 +27,7 @@ class Limit:
     usd_per_ms: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Load:
     """How many requests arrive; ``concurrency`` where the user stated users in flight instead of a rate."""
 
@@ -35,7 +36,7 @@ class Load:
     assumed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class PlacementRule:
     """The user's own word on where a task may go; names are device classes."""
 
@@ -44,7 +45,7 @@ class PlacementRule:
     pin: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Hosted:
     """A model behind somebody else's API: its prices, and how fast it answers."""
 
@@ -59,7 +60,7 @@ class Hosted:
     """Tokens, in and out; 0: no limit is known."""
 
 
-@dataclass(frozen=True)
+@record
 class Task:
     """One operator that can be placed."""
 
@@ -90,7 +91,7 @@ class Task:
     """Set where no device of the fleet runs it but an API; its ``static_seconds`` are the API's."""
 
 
-@dataclass(frozen=True)
+@record
 class TaskEdge:
     """Data that flows from one task to another."""
 
@@ -103,7 +104,7 @@ class TaskEdge:
     """True where the consumer starts on the first part (KV cache layer by layer, token streams)."""
 
 
-@dataclass(frozen=True)
+@record
 class TaskGraph:
     """An agent as tasks in topological order, edges, service-level agreement and load."""
 

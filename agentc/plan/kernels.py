@@ -7,8 +7,10 @@ one 64-bit size for each name in ``sizes``.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
+
+from agentc.support.record import record
 
 PREFIX = "agentc_"
 """Before the name of every machine function, so that a kernel named ``exp`` does not hide the C library's."""
@@ -17,7 +19,7 @@ Dim = str | int
 """A size: a name that is the same wherever it stands in a kernel, or a number."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Parameter:
     """A tensor or scalar that a machine function takes."""
 
@@ -28,7 +30,7 @@ class Parameter:
     """``None`` for a scalar that is passed by value."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Phase:
     """One machine function of a kernel. Phases run one after the other."""
 
@@ -40,7 +42,7 @@ class Phase:
     """Size of the range that may be cut at will, by two last scalars ``low`` and ``high``; ``None``: whole only."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class KernelAbi:
     """All that a caller has to know of a kernel."""
 

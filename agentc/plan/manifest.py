@@ -1,13 +1,15 @@
 """``manifest.yaml``: what a build decided and every file of it, by checksum. Schema 1."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from typing import Any
+
+from agentc.support.record import record
 
 SCHEMA = 1
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class ManifestFile:
     """One file of the build, ``path`` relative to its root with ``/``."""
 
@@ -20,7 +22,7 @@ class ManifestFile:
     note: str = ""
 
 
-@dataclass(frozen=True)
+@record
 class Manifest:
     """The build as data. Money in dollars, times in milliseconds, as in ``explain-placement``'s JSON."""
 

@@ -1,12 +1,13 @@
 """Models by architecture: the shape that work formulas and code generation need."""
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from agentc.support.record import record
 
 ModelKind: TypeAlias = Literal["decoder", "stt", "tts", "embedding", "rerank", "diffusion", "vision", "hosted"]
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class ModelShape:
     """The architecture of a model. Token-wise fields are zero where a kind has no use for them."""
 

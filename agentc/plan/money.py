@@ -1,9 +1,9 @@
 """From prices and power to dollars, joules and grams of carbon dioxide (arXiv 2507.19635, section 5, and beyond)."""
 
 import math
-from dataclasses import dataclass
 
 from agentc.plan.fleet import Device, Financing, Power, Stock
+from agentc.support.record import record
 
 HOURS_PER_YEAR = 8766.0
 """365.25 days."""
@@ -37,7 +37,7 @@ def owed_share(years: float, interest: float, months_paid: float) -> float:
     return math.expm1((paid - months) * growth) / math.expm1(-months * growth)
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Capital:
     """A device's price as hourly rates: what is still to be paid, and what is paid already."""
 

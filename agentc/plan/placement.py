@@ -2,8 +2,10 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, TypeAlias
+
+from agentc.support.record import record
 
 Mode: TypeAlias = Literal["single", "disaggregated", "aggregated", "hosted"]
 Objective: TypeAlias = Literal["cost", "latency", "energy", "carbon"]
@@ -14,7 +16,7 @@ Status: TypeAlias = Literal["optimal", "feasible", "infeasible"]
 Verdict: TypeAlias = Literal["dearer", "slower", "infeasible", "equal"]
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Pool:
     """Identical replicas of one engine configuration, shared by all tasks whose options name it."""
 
@@ -35,7 +37,7 @@ class Pool:
     others."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Option:
     """One way to run one task."""
 
@@ -78,7 +80,7 @@ class Option:
     once, by the largest; empty: the task's own."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Hop:
     """What it takes to carry one edge between two places."""
 
@@ -88,7 +90,7 @@ class Hop:
     bytes_: float = 0.0
 
 
-@dataclass(frozen=True)
+@record
 class PlacementTask:
     """A task and the ways to run it."""
 
@@ -98,7 +100,7 @@ class PlacementTask:
     asynchronous: bool = False
 
 
-@dataclass(frozen=True)
+@record
 class PlacementEdge:
     """``hops[(a, b)]`` is the transfer from place ``a`` to place ``b``; a missing pair cannot be chosen."""
 
@@ -108,7 +110,7 @@ class PlacementEdge:
     asynchronous: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Deadline:
     """A bound on a metric.
 
@@ -123,7 +125,7 @@ class Deadline:
     """Soft with this price per request; ``None``: hard."""
 
 
-@dataclass(frozen=True)
+@record
 class PlacementProblem:
     """Everything that a placement depends on."""
 
@@ -140,7 +142,7 @@ class PlacementProblem:
     objective: Objective = "cost"
 
 
-@dataclass(frozen=True)
+@record
 class PlacementSolution:
     """An answer with its proof. ``choice`` and the figures are empty or zero where infeasible."""
 
@@ -163,7 +165,7 @@ class PlacementSolution:
     """Infeasible: a minimal set of demands that cannot hold together, each a sentence."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Alternative:
     """A device class that a task was not put on, and why."""
 
@@ -179,7 +181,7 @@ class Alternative:
     usd_per_request: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Assignment:
     """Where a task was put and what it comes to there."""
 
@@ -213,7 +215,7 @@ class Assignment:
         return self.tp * self.pp * self.dp
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Baseline:
     """What a simpler fleet would cost under the same demands; ``None`` where it cannot keep them."""
 
@@ -222,7 +224,7 @@ class Baseline:
     devices: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class PoolPlan:
     """One pool as planned."""
 
@@ -242,7 +244,7 @@ class PoolPlan:
     """What is paid off of its devices; not in ``usd_per_hour``."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class PlanSummary:
     """The placement of a graph as a whole. Latencies are ``None`` where the graph has nothing of the kind."""
 

@@ -1,12 +1,13 @@
 """An expected figure of a request: a mean and, where known, percentiles."""
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from agentc.support.record import record
 
 Percentile: TypeAlias = Literal["mean", "p50", "p90", "p95", "p99"]
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Quantity:
     """A figure with a distribution, for example the output tokens of a call.
 

@@ -1,12 +1,13 @@
 """What a task asks of a machine: one row per resource, each a formula of the request and of the batch."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from agentc.plan.formula import ZERO, Formula, constant
+from agentc.support.record import record
 
 
-@dataclass(frozen=True)
+@record
 class Work:
     """Demand of one step of a task, over the resource dimensions of arXiv 2507.19635, section 2.5.
 

@@ -1,6 +1,6 @@
 """The facts of a placement, read from the placed IR alone: schema 1 of ``explain-placement --format json``."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import cast
 
 from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr, UnitAttr
@@ -13,11 +13,12 @@ from agentc.dialects.kv import TransferOp as CacheTransferOp
 from agentc.dialects.place import FleetOp, PlanOp, TransferOp, alternatives, assignment, hop
 from agentc.plan.graph import Limit, Load
 from agentc.plan.placement import Alternative, Assignment, Hop, PlanSummary
+from agentc.support.record import record
 
 SCHEMA = 1
 
 
-@dataclass(frozen=True)
+@record
 class TaskFact:
     """One placed task."""
 
@@ -34,7 +35,7 @@ class TaskFact:
     """Tasks whose values it takes."""
 
 
-@dataclass(frozen=True)
+@record
 class TransferFact:
     """Bytes that move between two places."""
 
@@ -45,7 +46,7 @@ class TransferFact:
     seconds: float
 
 
-@dataclass(frozen=True)
+@record
 class Facts:
     """Everything that a report says."""
 

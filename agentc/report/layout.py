@@ -1,7 +1,9 @@
 """Where the boxes of a picture go: layers by longest path from the top, and lanes for edges that pass layers by."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from agentc.support.record import record
 
 Edge = tuple[str, str]
 Lane = tuple[str, str, int]
@@ -10,7 +12,7 @@ Lane = tuple[str, str, int]
 SWEEPS = 4
 
 
-@dataclass(frozen=True)
+@record
 class Layout:
     """Centers, in units of a box's width; layers count from 0."""
 

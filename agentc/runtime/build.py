@@ -1,7 +1,6 @@
 """A build directory, opened: its manifest checked, its files verified, its IR parsed."""
 
 import hashlib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,6 +13,7 @@ from agentc.dialects import DIALECTS
 from agentc.plan.layout import MANIFEST, MODELS, PLACED
 from agentc.plan.manifest import Manifest, ManifestFile
 from agentc.support.diagnostics import Diagnostic, Diagnostics, Refused, Span
+from agentc.support.record import record
 from agentc.support.registry import loader
 
 UPSTREAM = ("affine", "arith", "bufferization", "func", "gpu", "linalg", "llvm", "math", "memref", "scf", "tensor")
@@ -24,7 +24,7 @@ _BEYOND_THE_PARSER = (ArithmeticError, AssertionError, AttributeError, LookupErr
 """What xDSL's parser raises on text that nobody printed: numbers out of range, attributes of another kind."""
 
 
-@dataclass(frozen=True)
+@record
 class Build:
     """A build on disk."""
 

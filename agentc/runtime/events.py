@@ -1,13 +1,14 @@
 """What a run tells while it goes: steps that begin and end, words as they come, answers when they are there."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
+
+from agentc.support.record import record
 
 EventKind: TypeAlias = Literal["start", "token", "end", "outputs", "warning"]
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Event:
     """One thing that happened."""
 

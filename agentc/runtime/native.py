@@ -7,7 +7,6 @@ import ctypes
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentc.plan.kernels import PREFIX, Dim, KernelAbi, Parameter, Phase
+from agentc.support.record import record
 
 Array: TypeAlias = NDArray[Any]
 DTYPES: Mapping[str, str] = {
@@ -42,7 +42,7 @@ class KernelCallError(ValueError):
     """The arrays of a call are not what the kernel takes; the text says which and why."""
 
 
-@dataclass(frozen=True)
+@record
 class _Entry:
     """A phase with its machine function."""
 

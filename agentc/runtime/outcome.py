@@ -2,18 +2,18 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
 from agentc.runtime.events import Event, Listener
 from agentc.runtime.trace import Trace
 from agentc.support.diagnostics import Diagnostic, Refused
+from agentc.support.record import record
 
 SCHEMA = 1
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Outcome:
     """The answers of a run as plain data, and its trace."""
 

@@ -5,7 +5,7 @@ import hashlib
 import os
 import threading
 from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -32,11 +32,12 @@ from agentc.runtime.resources import KeptCaches, Resources
 from agentc.runtime.tools.toolbox import Toolbox
 from agentc.runtime.trace import Trace
 from agentc.support.diagnostics import Diagnostic, Refused
+from agentc.support.record import record
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Result:
     """What a run gave."""
 

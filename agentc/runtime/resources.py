@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +13,7 @@ from agentc.runtime.engines.base import Cache, Engines
 from agentc.runtime.kernels import Kernels
 from agentc.runtime.memory.stores import Stores
 from agentc.runtime.tools.toolbox import Toolbox
+from agentc.support.record import record
 
 if TYPE_CHECKING:
     from agentc.runtime.build import Build
@@ -36,7 +37,7 @@ class KeptCaches:
             return self._kept.get(key)
 
 
-@dataclass(frozen=True)
+@record
 class Resources:
     """Everything beside the request."""
 

@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Generic, TypeAlias, TypeVar
 
 from agentc.solve.presolve import Reduced, least_hop
 from agentc.solve.tables import Bound, Tables
+from agentc.support.record import record
 
 T = TypeVar("T", bound=Hashable)
 
@@ -39,7 +39,7 @@ class Unions(Generic[T]):
             self._above[second] = first
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Limit:
     """A hard deadline that adds up, of some members."""
 
@@ -49,7 +49,7 @@ class Limit:
     """Seconds for the members, less the least that the transfers between them take."""
 
 
-@dataclass(frozen=True)
+@record
 class Kind:
     """Bundles with the same options, sets and limits."""
 

@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from agentc.solve.evaluate import over, replicas_for
 from agentc.solve.milp import DemandKey
 from agentc.solve.presolve import everything, least_hop
 from agentc.solve.tables import NO_POOL, Bound, Tables
+from agentc.support.record import record
 
 Kind: TypeAlias = Literal["task", "link", "together", "deadline", "stock", "memory"]
 
@@ -19,7 +19,7 @@ SHOWN = 8
 """Sentences about tasks before the rest is counted."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Demand:
     """One demand of a conflict."""
 
@@ -31,7 +31,7 @@ class Demand:
     sentence: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Relaxation:
     """One demand that, changed alone from ``current`` to ``needed``, makes the problem feasible."""
 
@@ -55,7 +55,7 @@ class Relaxation:
         return f"{self.change} would do"
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Conflict:
     """Demands that cannot hold together, and the smallest change of each that would help alone."""
 

@@ -6,10 +6,10 @@ with no solver. The MILP's figures are checked against it, and brute force is no
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from agentc.plan.placement import Deadline, Hop, Objective, Option, PlacementEdge, PlacementProblem
+from agentc.support.record import record
 
 TOLERANCE = 1e-9
 """Relative slack of every comparison with a limit, so that sums of decimal fractions meet a limit exactly."""
@@ -19,7 +19,7 @@ SECONDS_PER_HOUR = 3600.0
 ViolationKind: TypeAlias = Literal["choice", "link", "together", "deadline", "stock", "memory"]
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Violation:
     """One demand that a choice breaks: ``value`` is over ``limit`` (seconds, devices, bytes)."""
 
@@ -30,7 +30,7 @@ class Violation:
     limit: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Evaluation:
     """All figures of one choice. Money and time are meaningful only where every task has an option."""
 

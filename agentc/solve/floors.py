@@ -5,17 +5,17 @@ Rent is at least the part of a replica that work takes, and at least one replica
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from agentc.plan.placement import Objective
 from agentc.solve.presolve import Reduced, pool_users
 from agentc.solve.tables import NO_POOL, Tables
+from agentc.support.record import record
 
 SLACK = 1e-8
 """Relative; more than the rounding of any sum here."""
 
 
-@dataclass(frozen=True)
+@record
 class Floors:
     """Lower bounds of the objective over all choices from what is left."""
 

@@ -7,7 +7,6 @@ counted, and clocked only as a guard, so that the same problem gives the same ch
 import math
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from agentc.plan.placement import Objective
 from agentc.solve.floors import Floors, floors, lower
@@ -15,6 +14,7 @@ from agentc.solve.milp import share
 from agentc.solve.presolve import Reduced
 from agentc.solve.state import Moves, Score, State
 from agentc.solve.tables import NO_POOL, Tables
+from agentc.support.record import record
 
 PASSES = 12
 """Sweeps over all tasks; few problems improve for so long."""
@@ -48,7 +48,7 @@ def heuristic(
     return min(starts, key=lambda state: state.score())
 
 
-@dataclass(frozen=True)
+@record
 class Known:
     """What holds for every choice from what is left; worth keeping while that stays the same."""
 

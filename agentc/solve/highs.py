@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from agentc.support.record import record
+
 if TYPE_CHECKING:
     import highspy
 
@@ -17,7 +19,7 @@ Outcome: TypeAlias = Literal["optimal", "limit", "infeasible"]
 INF = math.inf
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Result:
     """``values`` is empty where no solution was found; ``bound`` is proven from below."""
 

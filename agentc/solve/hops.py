@@ -7,14 +7,16 @@ NIC at either end, a site) and only the rest (the same machine, a direct link) n
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeAlias
+
+from agentc.support.record import record
 
 Pair: TypeAlias = tuple[str, str]
 Quantity: TypeAlias = Mapping[Pair, float]
 
 
-@dataclass(frozen=True)
+@record
 class Split:
     """``h[a, b] = row[a] + column[b] + rest.get((a, b), 0)`` for every pair that has a hop."""
 

@@ -15,6 +15,7 @@ from agentc.solve.highs import INF, Program
 from agentc.solve.hops import Split, missing, split, underestimate
 from agentc.solve.presolve import Reduced, longest_possible
 from agentc.solve.tables import NO_POOL, Bound, Link, Tables
+from agentc.support.record import record
 
 Terms: TypeAlias = list[tuple[int, float]]
 DemandKind: TypeAlias = Literal["task", "link", "together", "deadline", "stock", "memory"]
@@ -33,7 +34,7 @@ MAX_PAIRS = 60_000
 """More pair variables than this make the program too large; transfers are then bounded from below only."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Shape:
     """What goes into the program."""
 

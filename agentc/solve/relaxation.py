@@ -20,6 +20,7 @@ from agentc.solve.highs import INF, Program
 from agentc.solve.milp import COST_SCALE, LARGE_LOAD
 from agentc.solve.presolve import Reduced
 from agentc.solve.tables import NO_POOL, Bound, Cell, Tables
+from agentc.support.record import record
 
 WHOLE = 300
 """Up to so many columns of a part, tasks are counted in whole numbers; beyond, parts of tasks are rounded."""
@@ -50,7 +51,7 @@ NEAR = 0.005
 """Relative gap of the choice at which it is near."""
 
 
-@dataclass(frozen=True)
+@record
 class Relaxed:
     """What the relaxation found."""
 
@@ -64,7 +65,7 @@ class Relaxed:
     """Pool -> what the relaxation counts, which parts of tasks may share."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Prices:
     """What is paid: $/hour, or joules per request."""
 
@@ -148,7 +149,7 @@ def devices_held(tables: Tables, replicas: Mapping[int, int]) -> dict[str, int]:
     return held
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class _Way:
     """An option of a slot, as far as it matters here."""
 

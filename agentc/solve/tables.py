@@ -6,17 +6,18 @@ work of an option is in replicas of its pool.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 
 from agentc.plan.placement import Deadline, Option, PlacementEdge, PlacementProblem
 from agentc.solve.carbon import weighed
 from agentc.solve.evaluate import SECONDS_PER_HOUR, TOLERANCE, replicas_for
+from agentc.support.record import record
 
 NO_POOL = -1
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Cell:
     """One option of one task."""
 
@@ -33,7 +34,7 @@ class Cell:
     """Per request."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Carry:
     """One transfer of one edge."""
 
@@ -45,7 +46,7 @@ class Carry:
     """$/hour."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Link:
     """One edge; ``carries`` has the pairs of places that can be chosen."""
 
@@ -57,7 +58,7 @@ class Link:
     """Visits of the edge's end where the edge is on the end-to-end path, else zero."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Bound:
     """One deadline; ``links`` are the edges between its ``tasks``."""
 
@@ -78,7 +79,7 @@ class Bound:
         return math.isfinite(self.limit)
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class PoolRow:
     """One pool; ``usd`` is the rent of one replica per hour, ``devices`` what it holds."""
 
@@ -98,7 +99,7 @@ class PoolRow:
         return replicas_for(load) * self.devices <= self.stock
 
 
-@dataclass(frozen=True)
+@record
 class Tables:
     """``cells[t][o]`` is option ``o`` of task ``t``, in the problem's order."""
 

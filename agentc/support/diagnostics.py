@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
+from agentc.support.record import record
+
 
 @dataclass(frozen=True, order=True)
 class Span:
@@ -53,7 +55,7 @@ class Severity(Enum):
     NOTE = "note"
 
 
-@dataclass(frozen=True)
+@record
 class Label:
     """A secondary place and what it has to do with the problem: ``first defined here``."""
 
@@ -61,7 +63,7 @@ class Label:
     text: str
 
 
-@dataclass(frozen=True)
+@record
 class Diagnostic:
     """One problem.
 

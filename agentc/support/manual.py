@@ -5,16 +5,17 @@ to say which input the example is (``agent.yaml`` where nothing is said).
 """
 
 import re
-from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+
+from agentc.support.record import record
 
 _FENCE = re.compile(
     r"^```yaml\n# raises: (?P<slug>[a-z0-9-]+)\n(?:# file: (?P<file>\S+)\n)?(?P<text>.*?)^```$", re.M | re.S
 )
 
 
-@dataclass(frozen=True)
+@record
 class Example:
     """An input that raises a diagnostic."""
 

@@ -5,17 +5,18 @@ the data tells them apart.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin
 
 from pydantic import BaseModel, RootModel, Tag
 from pydantic.fields import FieldInfo
 
+from agentc.support.record import record
+
 Loc = tuple[str | int, ...]
 
 
-@dataclass(frozen=True)
+@record
 class Walk:
     """Where a location leads."""
 

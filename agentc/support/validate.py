@@ -4,12 +4,12 @@ A model's validator names its own diagnostic by raising ``PydanticCustomError("m
 a ``help`` in the context becomes the diagnostic's help.
 """
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from agentc.support.diagnostics import Diagnostic, Diagnostics, Refused, did_you_mean, suggest
+from agentc.support.record import record
 from agentc.support.schema_walk import walk
 from agentc.support.yaml_source import Document
 
@@ -55,7 +55,7 @@ def validate(model: type[M], document: Document, path: Path = (), context: Any =
         raise Refused(*found) from problem
 
 
-@dataclass(frozen=True)
+@record
 class _Problem:
     """An error of pydantic with its place in the document instead of in the schema."""
 

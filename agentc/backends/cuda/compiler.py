@@ -6,15 +6,16 @@ import os
 import shutil
 import subprocess
 import tempfile
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+from agentc.support.record import record
 
 INCLUDE = Path(__file__).parent / "include"
 HEADERS = ("agentc_cuda.cuh", "agentc_host.h")
 
 
-@dataclass(frozen=True)
+@record
 class Compiled:
     """What a compiler gave for one architecture; ``problem`` says why where it gave nothing."""
 

@@ -1,7 +1,5 @@
 """A lowered kernel as one CUDA C++ file: a ``__global__`` function or two per phase, and a launcher for the host."""
 
-from dataclasses import dataclass
-
 from xdsl.dialects import arith, func, memref, scf
 from xdsl.dialects.builtin import IntegerAttr, MemRefType, ModuleOp
 from xdsl.ir import SSAValue
@@ -10,6 +8,7 @@ from agentc.analyses.kernel_abi import kernel_abi, parameters, sizes
 from agentc.backends.cuda.device import DeviceBody, ends_with, inner_loops, touched
 from agentc.backends.cuda.scalars import C_TYPES
 from agentc.plan.kernels import PREFIX, Dim, KernelAbi, Parameter, Phase, c_name
+from agentc.support.record import record
 
 WARP_ROW = 4096
 """Rows up to this many elements are a warp's work, longer ones a block's."""
@@ -18,7 +17,7 @@ SERIAL_THREADS = 1024
 MAX_BLOCKS = 1 << 20
 
 
-@dataclass(frozen=True)
+@record
 class Piece:
     """One phase in C++."""
 

@@ -3,10 +3,12 @@
 Facts of vLLM 0.33.0's KV transfer: its documentation of NixlConnector, MoRIIOConnector and the Gaudi plug-in.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from agentc.support.record import record
 
 
-@dataclass(frozen=True)
+@record
 class Engine:
     """A build of vLLM for one vendor."""
 

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from xdsl.dialects.builtin import ModuleOp, SymbolRefAttr
 from xdsl.ir import Operation
@@ -13,6 +12,7 @@ from agentc.dialects.model import SpecOp, spec_of
 from agentc.dialects.place import FleetOp, assignment
 from agentc.plan.fleet import Device
 from agentc.plan.placement import SHARED, Assignment
+from agentc.support.record import record
 
 SERVED = {"decoder": (), "stt": (), "embedding": ("--runner", "pooling"), "rerank": ("--runner", "pooling")}
 """Kinds of model that vLLM serves, and the arguments that say so."""
@@ -21,7 +21,7 @@ QUANTIZED = ("int8", "int4", "fp4")
 """Precisions that vLLM takes from the checkpoint; fp8 it makes itself from a bf16 one."""
 
 
-@dataclass(frozen=True)
+@record
 class EnginePool:
     """Replicas of one engine configuration."""
 

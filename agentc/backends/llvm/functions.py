@@ -10,10 +10,11 @@ results too. Nothing here is reassociated: the reductions of the argument depend
 # pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from llvmlite import ir
+
+from agentc.support.record import record
 
 FLAGS = ("contract",)
 EXP_F32 = (1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1)
@@ -27,7 +28,7 @@ TANH_F32 = (-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.3331442203
 LOG2_E = 1.44269504088896340736
 
 
-@dataclass(frozen=True)
+@record
 class ExpShape:
     """What differs between the precisions of exp."""
 

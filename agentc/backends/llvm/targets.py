@@ -6,15 +6,15 @@
 
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 
 from llvmlite import binding
 
 from agentc.support.diagnostics import Diagnostic, Refused, did_you_mean
+from agentc.support.record import record
 
 
-@dataclass(frozen=True)
+@record
 class Target:
     """What LLVM is told of a processor."""
 

@@ -2,10 +2,10 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, cast
 
 from agentc.plan.models import ModelShape
+from agentc.support.record import record
 
 SUPPORTED_DECODERS: Final = ("llama", "mistral", "mixtral", "qwen2", "qwen2_moe", "qwen3", "qwen3_moe")
 """``model_type`` values whose arithmetic the decoder reproduces. Others would run and answer wrongly."""
@@ -13,7 +13,7 @@ SUPPORTED_DECODERS: Final = ("llama", "mistral", "mixtral", "qwen2", "qwen2_moe"
 Json: TypeAlias = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class DecoderConfig:
     """A decoder-only language model of the Llama family."""
 
@@ -45,7 +45,7 @@ class DecoderConfig:
     max_tokens: int = 4096
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class EncoderConfig:
     """A BERT encoder."""
 

@@ -9,7 +9,6 @@ a shared prefix is computed once, and the two can run in different places.
     -> logits [batch, kept, vocab], present.L.key, present.L.value [batch, kv_heads, total, head_dim]
 """
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -20,11 +19,12 @@ from agentc.backends.onnx.experts import dense, mixture
 from agentc.backends.onnx.graph import Graph, WeightFile
 from agentc.backends.onnx.layers import dimension, linear, parameter, scalar
 from agentc.backends.onnx.weights import Weights
+from agentc.support.record import record
 
 Phase: TypeAlias = Literal["prefill", "decode"]
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class _Positions:
     """Values that all layers share: rotary tables ``[batch, tokens, head_dim / 2]`` and who may see whom."""
 

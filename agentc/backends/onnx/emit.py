@@ -3,7 +3,6 @@
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -23,13 +22,14 @@ from agentc.backends.onnx.weights import Checkpoint, Seeded, Weights, read_json
 from agentc.plan.artifacts import Artifact
 from agentc.plan.models import ModelShape
 from agentc.support.diagnostics import Diagnostic, Refused
+from agentc.support.record import record
 
 Role: TypeAlias = Literal["decoder", "embedding", "rerank"]
 
 WEIGHTS_FILE = "weights.bin"
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class _Source:
     """All that a folder is written from."""
 

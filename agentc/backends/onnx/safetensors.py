@@ -8,12 +8,13 @@ import json
 import math
 import struct
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
 
 import numpy as np
 import numpy.typing as npt
+
+from agentc.support.record import record
 
 MAX_HEADER_BYTES: Final = 100_000_000
 """The limit that the reference implementation sets."""
@@ -36,7 +37,7 @@ _DTYPES: Final = {
 """Little-endian NumPy types; BF16 has none and is widened by hand."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Entry:
     """Where a tensor lies: bytes ``begin`` to ``end`` of the file."""
 

@@ -1,11 +1,11 @@
 """Fields of a ``config.json`` under their several names, checked as they are read."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, NoReturn, cast
 
 from agentc.catalog.config.file import ConfigFile
 from agentc.support.diagnostics import did_you_mean
+from agentc.support.record import record
 
 LIMIT = 100_000_000
 """What no count of an architecture comes near: the largest vocabulary is 300 times less."""
@@ -15,7 +15,7 @@ SLIMMEST, WIDEST = 1 / 32, 32
 """Width of all heads over that of a token: published models are within 0.5 to 8."""
 
 
-@dataclass(frozen=True)
+@record
 class Fields:
     """What a file states. Every reader fails with the name, the place and the value of what is wrong."""
 

@@ -3,11 +3,11 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
 from agentc.support.diagnostics import Span
+from agentc.support.record import record
 
 MAX_BYTES = 10_000_000
 """No published file has more than 100 kB; some with a label for each class come near 1 MB."""
@@ -24,7 +24,7 @@ class ConfigError(ValueError):
         self.help = help
 
 
-@dataclass(frozen=True)
+@record
 class ConfigFile:
     """The content of a file, or of a mapping, and how to speak of it."""
 

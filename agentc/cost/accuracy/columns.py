@@ -1,9 +1,9 @@
 """What the columns of published measurements say, in the words of their files."""
 
 import re
-from dataclasses import dataclass
 
 from agentc.cost.accuracy.measurement import Metric, Mode, Pool
+from agentc.support.record import record
 
 _ENGINES = (
     ("tensorrt-llm", "trtllm"),
@@ -33,7 +33,7 @@ _UNITS = {"ms": 1e-3, "s": 1.0, "us": 1e-6, "tok/s": 1.0, "tokens/s": 1.0, "tok/
 _POOL = re.compile(r"(\d+)x\(tp(\d+),dp(\d+),ep(\d+)\)")
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Meaning:
     """What a ``metric`` cell stands for."""
 

@@ -1,7 +1,6 @@
 """Every measurement predicted by a fit that did not see its group."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from agentc import catalog
@@ -11,6 +10,7 @@ from agentc.cost.accuracy.measurement import FOLDS, Measurement
 from agentc.cost.accuracy.rows import rows_of, target
 from agentc.cost.curves import QUANTITIES, Curves
 from agentc.cost.step import Rates
+from agentc.support.record import record
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Array: TypeAlias = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@record
 class Validated:
     """Curves of all rows, and those of each fold, which saw the other folds only."""
 

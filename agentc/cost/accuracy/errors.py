@@ -3,13 +3,13 @@
 import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from agentc import catalog
 from agentc.cost.accuracy.measurement import Measurement
+from agentc.support.record import record
 
 
-@dataclass(frozen=True)
+@record
 class Error:
     """Absolute percentage errors of some rows."""
 
@@ -24,7 +24,7 @@ class Error:
     """Share of rows within the predicted p10-p90 interval; 0 where none was predicted."""
 
 
-@dataclass(frozen=True)
+@record
 class Scored:
     """A measurement and what was predicted for it."""
 

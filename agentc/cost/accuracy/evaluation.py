@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from agentc.cost.accuracy import store
 from agentc.cost.accuracy.crossval import held_out, predictions
@@ -13,9 +13,10 @@ from agentc.cost.accuracy.rules import believed
 from agentc.cost.curves import Curves, active
 from agentc.cost.curves import shipped as shipped_curves
 from agentc.support.diagnostics import Diagnostic, Refused, Span
+from agentc.support.record import record
 
 
-@dataclass(frozen=True)
+@record
 class Evaluation:
     """Predictions beside measurements."""
 

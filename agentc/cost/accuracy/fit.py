@@ -15,6 +15,7 @@ from agentc.cost.accuracy.measurement import Measurement
 from agentc.cost.accuracy.rows import Rows, rows_of, target
 from agentc.cost.curves import QUANTITIES, Curves, Target
 from agentc.cost.step import Rates
+from agentc.support.record import record
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,7 +52,7 @@ class Space:
         return self.places[quantity, key]
 
 
-@dataclass(frozen=True)
+@record
 class Design:
     """Rows, and for each quantity the parameters whose sum is its logarithm in each row."""
 

@@ -10,12 +10,13 @@ offline   batches as large as the memory holds: C o / (o step(C) + C prompts).
 disaggregated   prefill workers as a queue of their own, decode workers without interference.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from agentc.cost import step as stepping
 from agentc.cost.accuracy.rows import Rows, causal, load, machine, positions
 from agentc.cost.step import Load, Rates
+from agentc.support.record import record
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,7 +36,7 @@ LEAST_FREE = 0.03
 """Memory left for KV cache where the weights are stated to leave less: the row ran, so something was."""
 
 
-@dataclass(frozen=True)
+@record
 class _Run:
     rows: Rows
     rates: Rates
@@ -105,7 +106,7 @@ def _where(condition: Any, yes: Any, no: Any) -> Any:
     return choose(condition, yes, no)
 
 
-@dataclass(frozen=True)
+@record
 class _Times:
     first: Any
     token: Any

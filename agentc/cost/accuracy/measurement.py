@@ -1,8 +1,9 @@
 """One measured figure of a model that is served on devices."""
 
 import hashlib
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from agentc.support.record import record
 
 Mode: TypeAlias = Literal["closed", "static", "offline", "disaggregated"]
 """``closed``: ``concurrency`` clients, each of which sends its next request when the last is answered. ``static``: one
@@ -16,7 +17,7 @@ FOLDS = 5
 """Parts into which the groups are split for cross-validation."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Pool:
     """Equal workers of a disaggregated deployment."""
 
@@ -31,7 +32,7 @@ class Pool:
         return self.workers * self.tp * self.dp
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Measurement:
     """A row: where it is from, what was run, and what came out in SI units."""
 

@@ -5,7 +5,7 @@ are priced by the same formulas as a plan. Only what is not linear keeps its own
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -20,6 +20,7 @@ from agentc.plan.demand.shape import dense_precision, full_layers, layer_paramet
 from agentc.plan.fleet import Device
 from agentc.plan.models import ModelShape
 from agentc.plan.work import Work
+from agentc.support.record import record
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,7 +36,7 @@ DRAWN = 0.9
 WORDS = ("family", "vendor", "engine", "dense", "expert", "stored_dense", "stored_expert")
 
 
-@dataclass(frozen=True)
+@record
 class Constants:
     """Coefficients of one model at one precision on one device."""
 
@@ -81,7 +82,7 @@ class Constants:
     memory: float
 
 
-@dataclass(frozen=True)
+@record
 class Rows:
     """All rows as arrays."""
 
@@ -272,7 +273,7 @@ def _constants(shape: ModelShape, device: Device, precision: str, dense: str, ru
     )
 
 
-@dataclass(frozen=True)
+@record
 class _Sample:
     """A work formula at one point, one sequence."""
 

@@ -5,7 +5,7 @@ and ``keepdims`` cost nothing, as they only change that.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from xdsl.builder import Builder
 from xdsl.dialects import arith, func, tensor
@@ -38,6 +38,7 @@ from agentc.frontends.kernels.scalars import (
     table_for,
 )
 from agentc.plan.kernels import Dim, Parameter
+from agentc.support.record import record
 
 Body = Callable[[Builder, Sequence[SSAValue]], SSAValue]
 
@@ -46,7 +47,7 @@ class ShapeError(ValueError):
     """Operands whose sizes or types do not go together; the text names them."""
 
 
-@dataclass(frozen=True)
+@record
 class Tensor:
     """A value of the kernel: a tensor, or a scalar if ``scalar``."""
 

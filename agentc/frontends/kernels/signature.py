@@ -2,17 +2,17 @@
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from agentc.frontends.kernels.scalars import ELEMENTS
 from agentc.frontends.kernels.source import KernelSource, number_of
 from agentc.plan.kernels import Dim, Parameter
 from agentc.support.diagnostics import Diagnostics, did_you_mean
+from agentc.support.record import record
 
 ELEMENT_NAMES = tuple(name for name in ELEMENTS if name != "i1")
 
 
-@dataclass(frozen=True)
+@record
 class Signature:
     """What a kernel takes and gives."""
 

@@ -5,9 +5,10 @@ Rules of each part (``rules/``), then names and order (``scopes``, ``resolve``, 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from agentc.support.record import record
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from agentc.support.yaml_source import Document
 
 
-@dataclass(frozen=True)
+@record
 class Definition:
     """A definition that keeps every rule. ``warnings`` are what is worth a second look."""
 

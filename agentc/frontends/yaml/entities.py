@@ -16,6 +16,7 @@ from agentc.frontends.yaml.read import Source
 from agentc.plan.models import ModelShape
 from agentc.plan.quantity import Quantity
 from agentc.support.diagnostics import Diagnostics, did_you_mean
+from agentc.support.record import record
 
 if TYPE_CHECKING:
     from agentc.frontends.yaml.rules.base import Distribution
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 _DOCUMENT_FILES = frozenset((".md", ".txt", ".rst", ".html", ".json", ".jsonl", ".csv"))
 
 
-@dataclass(frozen=True)
+@record
 class ModelFacts:
     """A model that calls name."""
 
@@ -36,7 +37,7 @@ class ModelFacts:
     assumed: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@record
 class ToolFacts:
     """A tool that nodes name."""
 
@@ -47,7 +48,7 @@ class ToolFacts:
     """``None``: nothing is known of its parameters."""
 
 
-@dataclass(frozen=True)
+@record
 class MemoryFacts:
     """A memory that nodes name."""
 

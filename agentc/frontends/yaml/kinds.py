@@ -2,14 +2,15 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from agentc.support.record import record
 
 if TYPE_CHECKING:
     from xdsl.ir import Attribute
 
 
-@dataclass(frozen=True)
+@record
 class Kind:
     """The kind of a value. ``fields``: those of a record, where they are known."""
 

@@ -1,18 +1,18 @@
 """Python files that a definition names, read and never run."""
 
 import ast
-from dataclasses import dataclass
 from pathlib import Path
 
 from agentc.frontends.yaml.kinds import ANY, BOOL, DOCUMENTS, NUMBER, RECORD, TEXT, Kind, list_of
 from agentc.support.diagnostics import Diagnostics, Span, did_you_mean
+from agentc.support.record import record
 
 MAX_BYTES = 10_000_000
 
 _ANNOTATIONS = {"str": TEXT, "float": NUMBER, "int": NUMBER, "bool": BOOL, "dict": RECORD, "Mapping": RECORD}
 
 
-@dataclass(frozen=True)
+@record
 class Signature:
     """Parameters of a Python function."""
 

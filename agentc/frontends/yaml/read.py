@@ -4,12 +4,12 @@ Where a part breaks the schema, it is reported and a harmless stand-in takes its
 the whole (references, cycles, probabilities) still run. Nothing is compiled from a file with errors.
 """
 
-from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any, cast
 
 from agentc.frontends.yaml.document import Overlay, Path, replaced, without
 from agentc.support.diagnostics import Diagnostics, Span
+from agentc.support.record import record
 from agentc.support.schema_walk import walk
 from agentc.support.validate import diagnose
 from agentc.support.yaml_source import Document
@@ -34,7 +34,7 @@ _REQUIRED: dict[str, Any] = {"agentc": "v1", "name": "unnamed", "nodes": {}}
 _MAX_ROUNDS = 4
 
 
-@dataclass(frozen=True)
+@record
 class Source:
     """A definition with the places of its parts."""
 

@@ -18,6 +18,7 @@ from agentc.frontends.yaml.resolve import Target, callee_of
 from agentc.frontends.yaml.scopes import Item, Scope
 from agentc.frontends.yaml.templates import literal_length
 from agentc.plan.quantity import Quantity
+from agentc.support.record import record
 
 if TYPE_CHECKING:
     from agentc.frontends.yaml.rules.base import Distribution
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 Figures = dict[str, Quantity]
 
 
-@dataclass(frozen=True)
+@record
 class Size:
     """How much a value is. ``tokens`` are those of one document, where it is documents."""
 

@@ -1,12 +1,12 @@
 """Service-level agreement and load as plan data."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from agentc.frontends import defaults
 from agentc.plan.graph import Limit, Load, Metric
 from agentc.support.diagnostics import Diagnostic, Refused
+from agentc.support.record import record
 
 if TYPE_CHECKING:
     from agentc.frontends.yaml.rules.file import Definition
@@ -47,7 +47,7 @@ def load(spec: "Definition") -> Load:
     return Load(users / latency, users, assumed=True)
 
 
-@dataclass(frozen=True)
+@record
 class Terms:
     """Bounds and load by themselves, for a source that is no definition."""
 

@@ -4,11 +4,10 @@ Symbols: h hidden, q query heads x head size, kv KV heads x head size, i interme
 E experts, k experts per token.
 """
 
-from dataclasses import dataclass
-
 from agentc.plan.demand.precision import activation_precision, width
 from agentc.plan.formula import Formula, minimum
 from agentc.plan.models import ModelShape
+from agentc.support.record import record
 
 
 def value_dim(shape: ModelShape) -> int:
@@ -57,7 +56,7 @@ def moe_layers(shape: ModelShape) -> int:
     return shape.layers - shape.dense_layers if shape.experts else 0
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class LayerParameters:
     """Parameters that a decoder's token passes, without the embedding table. Sums over all layers."""
 

@@ -6,7 +6,6 @@ where the channels change); a transformer block is self attention, cross attenti
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from agentc.plan.demand.algebra import add
 from agentc.plan.demand.decoder import BATCH, INPUT
@@ -15,13 +14,14 @@ from agentc.plan.demand.precision import activation_precision, width
 from agentc.plan.formula import constant
 from agentc.plan.models import ModelShape
 from agentc.plan.work import Work
+from agentc.support.record import record
 
 LATENT_PIXELS = 64.0
 """Pixels of an image per position of its latent: the autoencoder halves each side three times."""
 LATENT_CHANNELS = 4
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Block:
     """One block at ``level``: the picture has ``4 ** level`` fewer positions than the latent."""
 

@@ -1,7 +1,7 @@
 """What the handlers ask of whatever runs a model, so that local, served and test engines are one to them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,9 +10,10 @@ import numpy.typing as npt
 from agentc.plan.models import ModelShape
 from agentc.runtime.models.audio import Audio
 from agentc.runtime.models.fields import Field
+from agentc.support.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Prompt:
     """What a language model is to read."""
 
@@ -25,7 +26,7 @@ class Prompt:
         return f"{self.system}\n\n{self.user}" if self.system else self.user
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Ask:
     """How a language model is to answer. Options that are ``None`` are left to the engine."""
 
@@ -37,7 +38,7 @@ class Ask:
     seed: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Reply:
     """An answer."""
 
@@ -46,7 +47,7 @@ class Reply:
     output_tokens: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Cache:
     """A prompt that was read: the value of `!kv.cache`. Engines that keep no cache read it when they answer."""
 

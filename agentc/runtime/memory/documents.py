@@ -3,11 +3,12 @@
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Final, cast
 
 from agentc.support.diagnostics import Diagnostic, Refused
+from agentc.support.record import record
 
 TEXTS: Final = frozenset({".txt", ".md", ".markdown", ".rst", ".adoc", ".html", ".csv", ".tsv", ".yaml", ".yml"})
 """Suffixes that are read as text; `.json` and `.jsonl` hold documents as records."""
@@ -15,7 +16,7 @@ PASSAGE_CHARACTERS: Final = 1000
 """About 250 tokens: what an embedding model of 256 or 512 tokens reads as a whole."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Passage:
     """A piece of a document that is found as one."""
 

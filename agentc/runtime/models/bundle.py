@@ -1,14 +1,14 @@
 """A model's folder in a build: ``model.json`` says what the graphs beside it are."""
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 from agentc.support.diagnostics import Diagnostic, Refused
+from agentc.support.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Bundle:
     """What ``model.json`` holds."""
 

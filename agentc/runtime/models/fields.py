@@ -2,14 +2,15 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal, TypeAlias, cast, get_args
+
+from agentc.support.record import record
 
 FieldKind: TypeAlias = Literal["text", "bool", "number", "enum"]
 FieldValue: TypeAlias = str | bool | int | float
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Field:
     """One field; ``choices`` only where the kind is ``enum``."""
 

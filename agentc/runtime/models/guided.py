@@ -7,7 +7,6 @@ log-probability as a whole; numbers and texts are said token by token among thos
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
@@ -16,6 +15,7 @@ import numpy as np
 from agentc.runtime.models.fields import Field, FieldValue
 from agentc.runtime.models.llm import Decoder, KvCache
 from agentc.runtime.models.sampling import GREEDY, Choice, Mask, Sampler
+from agentc.support.record import record
 
 _NUMBER: Final = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
 _NUMBER_BEGUN: Final = re.compile(r"-?|-?(0|[1-9]\d*)(\.\d*)?")
@@ -23,7 +23,7 @@ _NUMBER_CHARACTERS: Final = 15
 """Decimal digits that a double always keeps."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Filled:
     """A structured answer: its values, the same as JSON text, and the tokens that the JSON took."""
 

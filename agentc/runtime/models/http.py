@@ -4,7 +4,6 @@ import json
 import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from http.client import HTTPException, HTTPMessage, HTTPResponse
 from typing import IO, Any, cast
 from urllib.error import HTTPError, URLError
@@ -12,6 +11,7 @@ from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from agentc.support.diagnostics import Diagnostic, Refused
+from agentc.support.record import record
 
 _RETRIED = frozenset({429, 500, 502, 503, 504})
 """Statuses that may pass: overload and gateways."""
@@ -27,7 +27,7 @@ class _NoRedirect(HTTPRedirectHandler):
         return None
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Endpoint:
     """Where requests go. ``timeout`` (seconds) is for each wait on the network, ``deadline`` for a whole answer."""
 
@@ -116,7 +116,7 @@ class Endpoint:
         return self.refused("endpoint-error", why, *([said] if said else []))
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Answering:
     """An answer that is coming."""
 

@@ -1,7 +1,6 @@
 """A language model on ONNX Runtime: prefill, decode and generation over an immutable KV cache."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -13,12 +12,13 @@ from agentc.runtime.models.sampling import GREEDY, Logits, Mask, Sampler, log_so
 from agentc.runtime.models.session import Array, Session, Tensor, tensor
 from agentc.runtime.models.tokenizer import TextStream, open_tokenizer
 from agentc.support.diagnostics import Diagnostic, Refused
+from agentc.support.record import record
 
 _CHUNK = 512
 """Tokens of one prefill step: bounds the memory of attention scores, whatever the length of the prompt."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class KvCache:
     """Keys and values of ``tokens`` and the logits after them. Never changed, so that many answers may start here."""
 
@@ -31,7 +31,7 @@ class KvCache:
     """Tokens that came from another cache instead of being computed."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Answer:
     """What ``generate`` gives."""
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from agentc.runtime.models.fields import Field, FieldValue, check_answer, object_schema
 from agentc.runtime.models.http import Answering, Endpoint, clean, parse_json
 from agentc.runtime.models.sse import TooMuch, events
+from agentc.support.record import record
 
 Message: TypeAlias = dict[str, str]
 """``{"role": "system" | "user" | "assistant", "content": text}``."""
@@ -27,7 +28,7 @@ class Chat:
     output_tokens: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Request:
     """What to ask. Options that are ``None`` are left to the server."""
 

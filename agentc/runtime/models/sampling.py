@@ -6,11 +6,13 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from agentc.support.record import record
+
 Logits: TypeAlias = npt.NDArray[Any]
 Mask: TypeAlias = npt.NDArray[np.bool_]
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Sampler:
     """A temperature of 0 takes the likeliest token. ``top_p`` keeps the smallest set of that probability
     (nucleus sampling, arXiv 1904.09751). The same seed gives the same answer."""

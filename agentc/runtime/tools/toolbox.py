@@ -1,7 +1,6 @@
 """The tools of a program: finding one and checking its arguments is apart from running it, as in the IR."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,12 +11,13 @@ from agentc.runtime.attributes import plain_attribute, plain_attributes
 from agentc.runtime.tools.python import PythonFiles, arguments_refused
 from agentc.runtime.values import Mistyped, as_flag, as_text, convert, shown
 from agentc.support.diagnostics import Diagnostic, Refused
+from agentc.support.record import record
 
 TIMEOUT_SECONDS: Final = 60.0
 """How long a tool may take where its `tool.spec` carries no `timeout_seconds`."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Handle:
     """A tool that was found, with its arguments checked: the value of `!tool.handle`."""
 

@@ -1,7 +1,6 @@
 """What all parts of a definition share: strictness, names, figures."""
 
 import re
-from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal, cast
 
 from pydantic import (
@@ -15,6 +14,8 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from agentc.support.record import record
 
 PERCENTILES: Final = ("p50", "p90", "p95", "p99")
 
@@ -38,7 +39,7 @@ def _whole(value: Any) -> Any:
 NAME: Final = r"^[A-Za-z_][A-Za-z0-9_-]*$"
 
 
-@dataclass(frozen=True)
+@record
 class Matching:
     """Text that matches a pattern as a whole; ``what`` says in words what it should be."""
 
