@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from agentc.plan.placement import Alternative, PlacementProblem, PlacementSolution, Verdict
-from agentc.solve import presolve
+from agentc.solve import parts, presolve
 from agentc.solve.carbon import weighed
 from agentc.solve.demands import sla_name
 from agentc.solve.evaluate import Violation, evaluate
@@ -92,10 +92,12 @@ def alternatives(problem: PlacementProblem, solution: PlacementSolution) -> Mapp
         if o not in left.alive[t]:
             left.alive[t] = sorted([*left.alive[t], o])
     forced = [f for t in range(tables.size) for f in _elsewhere(tables, left, picked, t)]
+    apart = _parts(tables, left, plan) if tables.size <= EXACT_TASKS else {}
     for each in forced:
-        _search(each, plan, left)
+        if not _decide(each, plan, left, apart):
+            _search(each, plan, left)
     if tables.size <= EXACT_TASKS:
-        _prove(tables, left, plan, [f for f in forced if f.options])
+        _prove(tables, left, plan, [f for f in forced if f.options and f.gap > 0])
     planned = evaluate(problem, solution.choice).usd_per_hour
     told: dict[str, list[Alternative]] = {tables.name(t): [] for t in range(tables.size)}
     for each in forced:
@@ -116,6 +118,36 @@ def _elsewhere(tables: Tables, left: Reduced, picked: list[int], t: int) -> list
         for device in devices
         if device != here
     ]
+
+
+def _parts(tables: Tables, left: Reduced, plan: State) -> Mapping[int, parts.Part]:
+    """Task -> its part, where the plan is what its parts decide each by itself; else nothing."""
+    whole = parts.decide(tables, left)
+    if whole.state is None or plan.score().beats(whole.state.score()) or whole.state.score().beats(plan.score()):
+        return {}
+    return {t: part for part in parts.parts(tables, left, whole.scarce) for t in part.tasks}
+
+
+def _decide(forced: _Forced, plan: State, left: Reduced, apart: Mapping[int, parts.Part]) -> bool:
+    """Decide the part of the task anew, with the task there. False where that does not tell what the whole takes."""
+    part = apart.get(forced.task)
+    if part is None or not forced.options:
+        return False
+    narrowed = Reduced([forced.options if t == forced.task else row for t, row in enumerate(left.alive)])
+    found = parts.cheapest(plan.tables, narrowed, part)
+    if found is None:
+        return False
+    if not found.choices:
+        forced.bound = math.inf
+        return False
+    state = State(plan.tables, plan.picked, plan.objective)
+    state.apply(found.choices[0])
+    parts.choose(state, found.choices[1:])
+    if state.score().violation > 0:
+        return False
+    forced.offer(state.score(), {}, state)
+    forced.bound = forced.value
+    return True
 
 
 def _search(forced: _Forced, plan: State, left: Reduced) -> None:

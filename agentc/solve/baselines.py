@@ -9,7 +9,9 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from agentc.plan.placement import Baseline, Option, PlacementProblem, PlacementSolution
-from agentc.solve.solver import solve
+from agentc.solve.presolve import Reduced
+from agentc.solve.solver import solve_among
+from agentc.solve.tables import Tables, tabulate
 
 TIME_LIMIT = 10.0
 """Seconds for one baseline."""
@@ -34,24 +36,24 @@ def restrict(problem: PlacementProblem, allowed: Callable[[Option], bool]) -> Pl
     return replace(problem, tasks=tasks, together=tuple(group for group in problem.together if group <= left))
 
 
-def on_one_class(problem: PlacementProblem, device: str, keep: Collection[str] = ()) -> PlacementSolution | None:
+def on_one_class(tables: Tables, device: str, keep: Collection[str] = ()) -> PlacementSolution | None:
     """The best placement on ``device`` and what is in ``keep``; ``None`` where there is none."""
-    return _solved(problem, lambda o: o.pool is None or o.device == device or o.device in keep)
+    return _solved(tables, lambda o: o.pool is None or o.device == device or o.device in keep)
 
 
-def disaggregated(problem: PlacementProblem, device: str, keep: Collection[str] = ()) -> PlacementSolution | None:
+def disaggregated(tables: Tables, device: str, keep: Collection[str] = ()) -> PlacementSolution | None:
     """As ``on_one_class``, and prefill and decode each have pools of their own."""
     return _solved(
-        problem, lambda o: (o.pool is None or o.device == device or o.device in keep) and o.mode != "aggregated"
+        tables, lambda o: (o.pool is None or o.device == device or o.device in keep) and o.mode != "aggregated"
     )
 
 
-def _solved(problem: PlacementProblem, allowed: Callable[[Option], bool]) -> PlacementSolution | None:
-    restricted = restrict(problem, allowed)
-    if any(not task.options for task in restricted.tasks) or not problem.tasks:
+def _solved(tables: Tables, allowed: Callable[[Option], bool]) -> PlacementSolution | None:
+    rows = [[o for o, cell in enumerate(row) if allowed(cell.option)] for row in tables.cells]
+    if not rows or not all(rows):
         return None
     # Why a baseline does not fit is nobody's question, so a conflict is not looked for.
-    answer = solve(restricted, time_limit=TIME_LIMIT, gap=GAP, reasons=False)
+    answer = solve_among(tables, Reduced(rows), time_limit=TIME_LIMIT, gap=GAP, reasons=False)
     return None if answer.status == "infeasible" else answer
 
 
@@ -61,11 +63,12 @@ def baselines(problem: PlacementProblem, *, keep: Collection[str] = ()) -> tuple
     ``keep`` names device classes that every baseline may use beside the one (CPU nodes). A baseline
     that cannot keep the demands has ``usd_per_hour`` ``None``. Ties go to the class that comes first.
     """
-    single = _single(problem, keep)
+    tables = tabulate(problem)
+    single = _single(tables, keep)
     best = min(single.items(), key=_usd, default=None)
     worst = max(single.items(), key=_usd, default=None)
     if any(o.mode in ("aggregated", "disaggregated") for task in problem.tasks for o in task.options):
-        apart = min(_apart(problem, single, keep).items(), key=_usd, default=None)
+        apart = min(_apart(tables, single, keep).items(), key=_usd, default=None)
     else:
         apart = best
     return (
@@ -79,18 +82,17 @@ def _usd(priced: tuple[str, PlacementSolution]) -> float:
     return priced[1].usd_per_hour
 
 
-def _single(problem: PlacementProblem, keep: Collection[str]) -> dict[str, PlacementSolution]:
-    answers = {device: on_one_class(problem, device, keep) for device in classes(problem, keep)}
+def _single(tables: Tables, keep: Collection[str]) -> dict[str, PlacementSolution]:
+    answers = {device: on_one_class(tables, device, keep) for device in classes(tables.problem, keep)}
     return {device: answer for device, answer in answers.items() if answer is not None}
 
 
-def _apart(
-    problem: PlacementProblem, single: dict[str, PlacementSolution], keep: Collection[str]
-) -> dict[str, PlacementSolution]:
+def _apart(tables: Tables, single: dict[str, PlacementSolution], keep: Collection[str]) -> dict[str, PlacementSolution]:
     """The classes disaggregated, in order; without those that cannot be the cheapest.
 
     Disaggregated a class costs no less than with all its options, and the same where its answer has no aggregated one.
     """
+    problem = tables.problem
     mode = {(task.name, option.name): option.mode for task in problem.tasks for option in task.options}
     found: dict[str, PlacementSolution] = {}
     least = float("inf")
@@ -98,7 +100,7 @@ def _apart(
         if problem.objective == "cost" and answer.usd_per_hour > least:
             break
         if any(mode[chosen] == "aggregated" for chosen in answer.choice.items()):
-            answer = disaggregated(problem, device, keep)
+            answer = disaggregated(tables, device, keep)
         if answer is not None:
             found[device] = answer
             least = min(least, answer.usd_per_hour)

@@ -40,9 +40,9 @@ def reduce(tables: Tables) -> Reduced:
     return left
 
 
-def possible(tables: Tables) -> Reduced:
-    """Drop options that no choice for the other tasks can make feasible."""
-    left = everything(tables)
+def possible(tables: Tables, among: Reduced | None = None) -> Reduced:
+    """Drop options that no choice for the other tasks can make feasible; of all options, or ``among`` some."""
+    left = everything(tables) if among is None else Reduced([list(row) for row in among.alive])
     _drop_unfit(tables, left)
     for _ in range(ROUNDS):
         before = len(left.reasons)
@@ -58,8 +58,9 @@ def possible(tables: Tables) -> Reduced:
 
 
 def _drop_unfit(tables: Tables, left: Reduced) -> None:
-    for t, row in enumerate(tables.cells):
-        for o, cell in enumerate(row):
+    for t, row in enumerate(left.alive):
+        for o in list(row):
+            cell = tables.cells[t][o]
             if cell.pool == NO_POOL:
                 continue
             pool = tables.pools[cell.pool]

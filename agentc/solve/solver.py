@@ -1,6 +1,7 @@
 """``solve``: presolve, a first choice by heuristic, the proof by MILP, and the figures by the evaluator.
 
-The road: drop what cannot or need not be chosen; find a good choice; give both to HiGHS. What HiGHS
+The road: drop what cannot or need not be chosen; where the rest falls apart, decide each part by itself and be done
+(see ``parts``); else find a good choice and give it to HiGHS. What HiGHS
 answers is evaluated in plain arithmetic. Where rounding made the two differ the choice is cut off and
 HiGHS runs again, so that the reported figures, and the proof, are the evaluator's. Large problems go by a
 relaxation first, which leaves out what seldom binds: where its choice keeps everything, that is the answer.
@@ -12,7 +13,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from agentc.plan.placement import Objective, PlacementProblem, PlacementSolution
-from agentc.solve import presolve
+from agentc.solve import parts, presolve
 from agentc.solve.carbon import weighed
 from agentc.solve.evaluate import evaluate
 from agentc.solve.heuristic import hasten, heuristic, improve
@@ -96,14 +97,24 @@ def solve(
     ``cost``, and break ties else.
     Raises ValueError for a problem that breaks the contract of its types.
     """
-    started = time.perf_counter()
-    problem = weighed(problem)
-    tables = tabulate(problem)
-    left = presolve.possible(tables)
+    tables = tabulate(weighed(problem))
+    return solve_among(tables, presolve.everything(tables), time_limit=time_limit, gap=gap, reasons=reasons)
+
+
+def solve_among(
+    tables: Tables, among: Reduced, *, time_limit: float = 60.0, gap: float = 1e-6, reasons: bool = True
+) -> PlacementSolution:
+    """As ``solve``, with the options that are ``among`` some; reasons are those of the whole problem."""
+    started, problem = time.perf_counter(), tables.problem
+    left = presolve.possible(tables, among)
     if any(not row for row in left.alive):
         return _infeasible(problem, started, proven=True, reasons=reasons)
-    bound = _plain_bound(tables, left, problem.objective)
-    search = _Search(tables, left, problem.objective, None, bound, gap, started + time_limit, time_limit)
+    whole = parts.decide(tables, left)
+    bound = max(whole.bound, _plain_bound(tables, left, problem.objective))
+    search = _Search(tables, left, problem.objective, whole.state, bound, gap, started + time_limit, time_limit)
+    if whole.state is not None:
+        search.bound = math.inf
+        return _answer(search, started)
     if problem.objective != "latency" and tables.size >= LAZY_TASKS:
         _relax(search, RELAXED_SHARE)
     proven = search.bound == math.inf or search.closed() or _seek(search)
@@ -111,7 +122,7 @@ def solve(
         return _infeasible(problem, started, proven=proven, reasons=reasons)
     if problem.objective != "cost" and tables.size <= POLISH_TASKS:
         _least_cost(search)
-    _polish(search)
+    _polish(search, among)
     return _answer(search, started)
 
 
@@ -296,12 +307,12 @@ def _least_cost(search: _Search) -> None:
         model.exclude(picked)
 
 
-def _polish(search: _Search) -> None:
+def _polish(search: _Search, among: Reduced) -> None:
     """Break ties: the shorter end-to-end time, then the option that was named first."""
     state = search.best
     if state is None or search.tables.size > POLISH_TASKS:
         return
-    left = presolve.possible(search.tables)
+    left = presolve.possible(search.tables, among)
     if search.objective == "cost":
         improve(state, left, passes=3)
     for t, row in enumerate(left.alive):

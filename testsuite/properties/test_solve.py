@@ -4,13 +4,14 @@ import math
 from dataclasses import replace
 from random import Random
 from typing import TypeVar
+from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agentc.plan.placement import Deadline, Hop, Option, PlacementEdge, PlacementProblem, PlacementTask, Pool
-from agentc.solve import Demand, alternatives, brute_force, evaluate, explain, solve
+from agentc.solve import Demand, alternatives, brute_force, evaluate, explain, parts, solve
 from agentc.solve.floors import floors
 from agentc.solve.heuristic import heuristic
 from agentc.solve.milp import Shape, build, typical_cost
@@ -129,6 +130,17 @@ def test_milp_equals_brute_force(problem: PlacementProblem):
     assert answer.objective == pytest.approx(best[1].objective(problem.objective), rel=2e-6)
     assert figures.cost == pytest.approx(best[1].cost, rel=2e-6)
     assert answer.bound <= answer.objective
+
+
+@settings(QUICK, max_examples=250)
+@given(problems())
+def test_the_road_without_parts_equals_brute_force(problem: PlacementProblem):
+    with patch.object(parts, "CHOICES", 0):
+        best, answer = brute_force(problem), solve(problem, reasons=False)
+    assert answer.status == ("infeasible" if best is None else "optimal")
+    if best is not None:
+        assert evaluate(problem, answer.choice).feasible
+        assert answer.objective == pytest.approx(best[1].objective(problem.objective), rel=2e-6)
 
 
 @settings(QUICK, max_examples=150)

@@ -9,6 +9,7 @@ import pytest
 from agentc.plan.placement import Deadline, Objective, Option, PlacementProblem, PlacementSolution, PlacementTask, Pool
 from agentc.solve import baselines
 from agentc.solve.baselines import classes, disaggregated, on_one_class
+from agentc.solve.tables import Tables, tabulate
 
 KEEP = ("cpu",)
 
@@ -44,11 +45,12 @@ def option(mode: Any, device: str, rng: random.Random) -> Option:
     )
 
 
-Solved = Callable[[PlacementProblem, str, tuple[str, ...]], PlacementSolution | None]
+Solved = Callable[[Tables, str, tuple[str, ...]], PlacementSolution | None]
 
 
 def prices(asked: PlacementProblem, solved: Solved) -> list[tuple[str, float]]:
-    answers = [(device, solved(asked, device, KEEP)) for device in classes(asked, KEEP)]
+    tables = tabulate(asked)
+    answers = [(device, solved(tables, device, KEEP)) for device in classes(asked, KEEP)]
     return [(device, answer.usd_per_hour) for device, answer in answers if answer is not None]
 
 
