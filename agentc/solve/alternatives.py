@@ -92,7 +92,7 @@ def alternatives(problem: PlacementProblem, solution: PlacementSolution) -> Mapp
         if o not in left.alive[t]:
             left.alive[t] = sorted([*left.alive[t], o])
     forced = [f for t in range(tables.size) for f in _elsewhere(tables, left, picked, t)]
-    apart = _parts(tables, left, plan) if tables.size <= EXACT_TASKS else {}
+    apart = _parts(tables, left, plan) if tables.size <= EXACT_TASKS else dict[int, parts.Part]()
     for each in forced:
         if not _decide(each, plan, left, apart):
             _search(each, plan, left)
