@@ -1,0 +1,78 @@
+"""Data classes whose methods are compiled late mean what they mean without; eager ones are the oracle."""
+
+import dataclasses
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import FrozenInstanceError, field, make_dataclass
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agentc.support.deferred_methods import defer_dataclass_methods
+
+EARLY = sys.version_info < (3, 13)
+pytestmark = pytest.mark.skipif(not EARLY, reason="Python compiles the methods of a class in one go")
+
+
+@pytest.fixture(name="deferred")
+def _deferred(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(dataclasses, "_create_fn", vars(dataclasses)["_create_fn"])
+    defer_dataclass_methods()
+    yield
+
+
+def _classes(deferred: bool, **options: Any) -> tuple[Any, Any]:
+    """A class of two fields and one that inherits it with a third, the way ``deferred`` says."""
+    with pytest.MonkeyPatch.context() as patch:
+        if deferred:
+            patch.setattr(dataclasses, "_create_fn", vars(dataclasses)["_create_fn"])
+            defer_dataclass_methods()
+        base = make_dataclass("Base", [("a", int), ("b", str, field(default=""))], **options)
+        return base, make_dataclass("Heir", [("c", list[int], field(default_factory=list[int]))], bases=(base,))
+
+
+@given(
+    slots=st.booleans(),
+    order=st.booleans(),
+    left=st.tuples(st.integers(0, 1), st.sampled_from("xy")),
+    right=st.tuples(st.integers(0, 1), st.sampled_from("xy")),
+)
+def test_equality_order_and_text(slots: bool, order: bool, left: tuple[int, str], right: tuple[int, str]) -> None:
+    late, eager = (_classes(way, slots=slots, order=order) for way in (True, False))
+    for ours, theirs in zip(late, eager, strict=True):
+        for _ in range(2):  # the first call compiles, the second comes straight to the method
+            assert (ours(*left) == ours(*right)) == (theirs(*left) == theirs(*right))
+            assert repr(ours(*left)) == repr(theirs(*left))
+            assert not order or (ours(*left) < ours(*right)) == (theirs(*left) < theirs(*right))
+    assert late[0](*left) != late[1](*left)
+
+
+def test_a_frozen_class_stays_frozen_and_hashable(deferred: None) -> None:
+    row: Any = make_dataclass("Row", ["a"], frozen=True)
+    assert hash(row(1)) == hash(row(1))
+    with pytest.raises(FrozenInstanceError):
+        row(1).a = 2
+
+
+def test_a_method_is_compiled_once_and_for_heirs_too(deferred: None) -> None:
+    base: Any = make_dataclass("Base", ["a"])
+    heir: Any = type("Heir", (base,), {})
+    late = base.__init__
+    assert heir(1).a == 1
+    assert base.__init__ is not late
+    assert base.__init__.__qualname__ == late.__qualname__
+    assert heir(a=2) == heir(2)
+
+
+def test_a_wrong_call_says_which_argument(deferred: None) -> None:
+    row: Any = make_dataclass("Row", ["a"])
+    with pytest.raises(TypeError, match=r"missing 1 required positional argument: 'a'"):
+        row()
+
+
+def test_a_library_leaves_data_classes_alone() -> None:
+    code = "import dataclasses; made = dataclasses._create_fn; import agentc.api; assert dataclasses._create_fn is made"
+    subprocess.run([sys.executable, "-c", code], check=True)
