@@ -4,17 +4,17 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
-from pydantic import Field, RootModel
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from agentc.catalog.data_files import table
 from agentc.catalog.devices import Entry, entry_of
 from agentc.catalog.months import Month
-from agentc.catalog.schema import Count, Precision, Row
 from agentc.catalog.sources import figures, sourced
 from agentc.support.diagnostics import Diagnostics, did_you_mean
 from agentc.support.validate import validate
 from agentc.support.yaml_source import load_yaml
 
+Precision = Literal["fp32", "tf32", "bf16", "fp16", "fp8", "int8", "fp4"]
 Tflops = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
 Gigabytes = Annotated[float, Field(gt=0, le=1e5, allow_inf_nan=False)]
 Rate = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
@@ -29,6 +29,12 @@ ORDER = ("fp32", "tf32", "bf16", "fp8", "fp4")
 
 RIDGE = (0.5, 10_000.0)
 """FLOP a byte between which the fastest rate over bandwidth must lie: beyond, one of them is in another unit."""
+
+
+class Row(BaseModel):
+    """A row of a table: no unknown fields, no coercion of text to numbers."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
 
 class SourceRow(Row):
@@ -74,7 +80,7 @@ class DeviceRow(Row):
     aliases: list[str] = []
     target: str = ""
     tflops: Annotated[dict[Precision, Tflops], Field(min_length=1)]
-    cores: Count = 0
+    cores: Annotated[int, Field(ge=0)] = 0
     memory_gb: Gigabytes
     bandwidth_gbs: Rate
     watts: Watts

@@ -58,7 +58,7 @@ def device(name: str, profile: str = "datasheet") -> Device:
 def entry(name: str, profile: str = "datasheet") -> Entry:
     """The device class ``name`` with its prices and sources. Raises UnknownName."""
     known = device_names(profile)
-    canonical = _aliases().get(plain(name), name)
+    canonical = name if name in known else _aliases().get(plain(name), name)
     if canonical not in known:
         raise UnknownName(name, "device", (*known, *(a for a, target in _aliases().items() if target in known)))
     return _entry(canonical, profile)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from types import MappingProxyType
+from typing import Any
 
 from agentc.catalog.data_files import table
 from agentc.catalog.names import UnknownName
@@ -53,13 +54,13 @@ def _names() -> Mapping[str, str]:
     """Plain name -> name in the table; a name before another's alias."""
     rows = table("models")
     found = {plain(alias): name for name, row in rows.items() for alias in row.get("aliases", ())}
-    return MappingProxyType(found | {plain(name): name for name in reversed(rows)})
+    return MappingProxyType(found | {plain(name): name for name in reversed(list(rows))})
 
 
 @cache
 def _shape(name: str) -> ModelShape:
-    from agentc.catalog.schema import ModelRow
-
-    row = ModelRow.model_validate(table("models")[name])
-    fields = row.model_dump(exclude={"billions", "aliases", "estimated"})
-    return ModelShape(name=name, parameters=row.billions * 1e9, **fields)
+    row = table("models")[name]
+    fields: dict[str, Any] = {"kind": "decoder"}
+    for key in row.keys() - {"billions", "aliases", "estimated"}:
+        fields[key] = tuple(row[key]) if isinstance(row[key], list) else row[key]
+    return ModelShape(name=name, parameters=row["billions"] * 1e9, **fields)

@@ -1,5 +1,6 @@
 """How much of a device's peak a phase reaches, with the origin of each figure."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from typing import Any, Literal
@@ -49,7 +50,7 @@ def mixed(compute: Efficiency, memory: Efficiency) -> Efficiency:
     return replace(compute, memory=memory.memory, calibrated=compute.calibrated and memory.calibrated)
 
 
-def _table() -> dict[str, Any]:
+def _table() -> Mapping[str, Any]:
     return table("agentc.cost", "efficiency")
 
 

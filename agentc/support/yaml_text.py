@@ -4,7 +4,8 @@ For the package's own tables and for what agentc writes; what a user wrote goes 
 which knows places.
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -13,6 +14,9 @@ import yaml
 
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+_KEY = re.compile(r"^([\w./-]+):(?=\s)", re.MULTILINE)
+"""Where a row starts: a plain key at the line's start."""
 
 
 def load(text: str) -> Any:
@@ -30,6 +34,30 @@ def dump(documents: Iterable[Any]) -> str:
 
 
 @cache
-def table(package: str, name: str) -> dict[str, Any]:
-    """``data/<name>.yaml`` of a package of agentc. Shared: do not change it."""
-    return load(resources.files(package).joinpath("data", f"{name}.yaml").read_text(encoding="utf-8"))
+def table(package: str, name: str) -> Mapping[str, Any]:
+    """The rows of ``data/<name>.yaml`` of a package of agentc, by name. Shared: do not change them."""
+    return Rows(resources.files(package).joinpath("data", f"{name}.yaml").read_text(encoding="utf-8"))
+
+
+class Rows(Mapping[str, Any]):
+    """A mapping written in block style, each of whose values is read when it is first asked for.
+
+    A command needs a few rows of a table of hundreds. Rows share no anchors.
+    """
+
+    def __init__(self, text: str) -> None:
+        starts = list(_KEY.finditer(text))
+        ends = [*(start.start() for start in starts[1:]), len(text)]
+        self._texts = {start[1]: text[start.start() : end] for start, end in zip(starts, ends, strict=True)}
+        self._values: dict[str, Any] = {}
+
+    def __getitem__(self, key: str) -> Any:
+        if key not in self._values:
+            self._values |= load(self._texts[key])
+        return self._values[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._texts)
+
+    def __len__(self) -> int:
+        return len(self._texts)

@@ -1,7 +1,6 @@
 """What operator times say before any serving row is seen: shares of peak of matrix products."""
 
 import math
-from typing import Any
 
 from agentc.cost.curves import QUANTITIES, Curves
 from agentc.support.yaml_text import table
@@ -12,7 +11,7 @@ WEIGHT_ONLY = math.log(0.475 / 0.758)
 
 def believed() -> Curves:
     """Priors from ``data/efficiency.yaml``: its measured rows, and the assumed rows of CPUs, which no row corrects."""
-    data: dict[str, Any] = table("agentc.cost", "efficiency")
+    data = table("agentc.cost", "efficiency")
     deviations: dict[str, dict[str, float]] = {name: {} for name in QUANTITIES}
     for row in data["rows"]:
         family, phase, precision = str(row["family"]), str(row["phase"]), str(row["precision"])

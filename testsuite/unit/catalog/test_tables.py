@@ -1,18 +1,19 @@
-"""The schema of the catalog's own tables: strict, so that a wrong row fails when it is first read."""
+"""Every row of the catalog's own tables keeps its schema: strict, since what reads them trusts them."""
 
-from typing import Annotated, Literal
+from importlib import resources
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+import pytest
+import yaml
+from pydantic import Field
+
+from agentc.catalog.data_files import table
+from agentc.catalog.device_file import Precision, Row
+from agentc.catalog.models import model
+from agentc.plan.models import ModelShape
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0)]
-Precision = Literal["fp32", "tf32", "bf16", "fp16", "fp8", "int8", "fp4"]
-
-
-class Row(BaseModel):
-    """A row of a table: no unknown fields, no coercion of text to numbers."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
 
 class PaperRow(Row):
@@ -77,3 +78,27 @@ class ModelRow(Row):
     cross_dim: Count = 0
     billions: Positive
     source: str
+
+
+def whole(name: str) -> dict[str, Any]:
+    """A table, read at once by PyYAML."""
+    text = resources.files("agentc.catalog").joinpath("data", f"{name}.yaml").read_text(encoding="utf-8")
+    return yaml.safe_load(text)
+
+
+@pytest.mark.parametrize("name", whole("models"))
+def test_a_model_is_what_its_row_says(name: str) -> None:
+    row = ModelRow.model_validate(whole("models")[name])
+    fields = row.model_dump(exclude={"billions", "aliases", "estimated"})
+    expected = ModelShape(name=name, parameters=row.billions * 1e9, **fields)
+    assert repr(model(name)) == repr(expected)
+
+
+@pytest.mark.parametrize("name", whole("paper"))
+def test_rows_of_the_paper_profile(name: str) -> None:
+    PaperRow.model_validate(whole("paper")[name] or {})
+
+
+@pytest.mark.parametrize("name", ["models", "devices", "paper", "power", "sources"])
+def test_a_table_read_by_rows_is_the_table(name: str) -> None:
+    assert dict(table(name)) == whole(name)
