@@ -4,7 +4,6 @@ Refused, each with its place: duplicate keys, custom tags, alias bombs and cycle
 text that is not UTF-8, and inputs over ``MAX_BYTES``.
 """
 
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -18,7 +17,7 @@ from agentc.support.yaml_text import LOADER
 MAX_BYTES = 10_000_000
 
 _parse = cast(Callable[..., Iterator[yaml.Event]], yaml.parse)  # pyright: ignore[reportUnknownMemberType]
-_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufeff\uff00-\ufffd\U00010000-\U0010ffff]")
+_UNPRINTABLE = yaml.reader.Reader.NON_PRINTABLE
 
 
 class Document:

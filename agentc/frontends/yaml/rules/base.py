@@ -14,6 +14,7 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from typing_extensions import TypeAliasType
 
 from agentc.support.record import record
 
@@ -134,6 +135,7 @@ class Distribution(Part):
         return {name: value for name, value in found.items() if value is not None}
 
 
-Figure = Annotated[
-    Amount | Distribution, Field(description="a number, or a distribution such as `{mean: 160, p95: 400}`")
-]
+Figure = TypeAliasType(
+    "Figure",
+    Annotated[Amount | Distribution, Field(description="a number, or a distribution such as `{mean: 160, p95: 400}`")],
+)

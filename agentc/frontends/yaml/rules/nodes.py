@@ -4,6 +4,7 @@ from typing import Annotated, Any, Final, Literal, cast
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 from pydantic_core import PydanticCustomError
+from typing_extensions import TypeAliasType
 
 from agentc.frontends.yaml.rules.base import (
     Figure,
@@ -19,10 +20,13 @@ from agentc.frontends.yaml.rules.base import (
 from agentc.frontends.yaml.rules.parts import OneOf
 from agentc.support.diagnostics import did_you_mean, suggest
 
-Inputs = Annotated[
-    Ref | Annotated[list[Ref], Field(max_length=1000)] | dict[Name, Ref],
-    Field(description="what the node reads: one reference, a list, or names for templates and arguments"),
-]
+Inputs = TypeAliasType(
+    "Inputs",
+    Annotated[
+        Ref | Annotated[list[Ref], Field(max_length=1000)] | dict[Name, Ref],
+        Field(description="what the node reads: one reference, a list, or names for templates and arguments"),
+    ],
+)
 
 
 class Placement(Part):
@@ -40,12 +44,15 @@ class When(Part):
     probability: Share | None = Field(default=None, description="how often it holds")
 
 
+Flag = TypeAliasType("Flag", Ref | When)
+
+
 class Common(Part):
     """What every node may have."""
 
     in_: Inputs = Field(default=[], alias="in")
-    when: Ref | When | None = Field(default=None, description="run only if this flag holds")
-    unless: Ref | When | None = Field(default=None, description="run only if this flag does not hold")
+    when: Flag | None = Field(default=None, description="run only if this flag holds")
+    unless: Flag | None = Field(default=None, description="run only if this flag does not hold")
     async_: bool = Field(default=False, alias="async", description="nothing waits for the node")
     placement: Placement | None = None
     description: str | None = None
