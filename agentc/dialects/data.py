@@ -7,8 +7,8 @@ are left out, so that text stays short and old files keep parsing when a field i
 import dataclasses
 import types
 import typing
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Iterable, Mapping
+from functools import cache, partial
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from xdsl.dialects.builtin import (
@@ -62,6 +62,47 @@ def to_attr(value: object) -> Attribute:
             return DictionaryAttr({name: to_attr(item) for name, item in _stated(value)})
         case _:
             raise TypeError(f"no attribute form for {type(value).__name__}")
+
+
+def print_value(printer: Printer, value: object) -> None:
+    """Print what ``to_attr(value)`` prints, without making its attributes: a fleet has a thousand.
+
+    Raises:
+        TypeError: a value that has no attribute form.
+    """
+    match value:
+        case None:
+            printer.print_string("unit")
+        case bool():
+            printer.print_string("true" if value else "false")
+        case int():
+            printer.print_string(f"{value} : i64")
+        case float():
+            printer.print_float(value, f64)
+            printer.print_string(" : f64")
+        case str() | Formula():
+            printer.print_string_literal(str(value))
+        case tuple() | list():
+            with printer.in_square_brackets():
+                printer.print_list(cast(tuple[object, ...], value), partial(print_value, printer))
+        case Mapping():
+            _print_entries(printer, cast(Mapping[str, object], value).items())
+        case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            _print_entries(printer, _stated(value))
+        case _:
+            raise TypeError(f"no attribute form for {type(value).__name__}")
+
+
+def _print_entries(printer: Printer, entries: Iterable[tuple[str, object]]) -> None:
+    def entry(named: tuple[str, object]) -> None:
+        name, value = named
+        printer.print_identifier_or_string_literal(name)
+        if value is not None:
+            printer.print_string(" = ")
+            print_value(printer, value)
+
+    with printer.in_braces():
+        printer.print_list(entries, entry)
 
 
 def from_attr(kind: Any, attr: Attribute) -> Any:
@@ -163,7 +204,7 @@ class PlainData(Data[T], Generic[T]):
 
     def print_parameter(self, printer: Printer) -> None:
         with printer.in_angle_brackets():
-            printer.print_attribute(to_attr(self.data))
+            print_value(printer, self.data)
 
     def __hash__(self) -> int:
         return hash((self.name, repr(self.data)))

@@ -131,7 +131,18 @@ def context() -> AgentcContext:
 
 
 class _Printer(Printer):
-    """Writes texts without special characters as a whole, where xDSL's own goes byte by byte."""
+    """Writes to a buffer, and texts without special characters as a whole, where xDSL's own goes byte by byte."""
+
+    def __init__(self, out: StringIO) -> None:
+        super().__init__(out)
+        self._write = out.write
+
+    def print_string(self, text: str, *, indent: int | None = None) -> None:
+        if "\n" in text:
+            super().print_string(text, indent=indent)
+        else:
+            self._current_column += len(text)
+            self._write(text)
 
     def print_bytes_literal(self, bytestring: bytes) -> None:
         if _PLAIN.fullmatch(bytestring):
