@@ -16,7 +16,7 @@ from agentc.backends.onnx.config import (
     encoder_from_checkpoint,
     encoder_from_shape,
 )
-from agentc.backends.onnx.graph import WeightFile
+from agentc.backends.onnx.graph import WeightFile, check
 from agentc.backends.onnx.stand_in import decoder_shapes, encoder_shapes
 from agentc.backends.onnx.weights import Checkpoint, Seeded, Weights, read_json
 from agentc.plan.artifacts import Artifact
@@ -105,6 +105,8 @@ def _write(name: str, source: _Source, role: Role, out: Path) -> list[Artifact]:
             graphs = {_STEMS[head]: encoder.build(source.config, source.weights, head, file)}
     for stem, graph in graphs.items():
         graph.write(out / f"{stem}.onnx")
+        if source.checkpoint:  # shapes that no test has seen
+            check(out / f"{stem}.onnx")
     _write_facts(name, source, role, out)
     note = "seeded stand-in weights: the answers mean nothing" if not source.checkpoint else ""
     files = [*((f"{stem}.onnx", "onnx") for stem in graphs), (WEIGHTS_FILE, "weights"), ("model.json", "metadata")]

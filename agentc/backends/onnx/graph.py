@@ -117,12 +117,16 @@ class Graph:
         return helper.make_graph(self._nodes, self._name, self._inputs, self._outputs, initializers)
 
     def write(self, path: Path) -> None:
-        """Write the model and have ONNX's checker and strict shape inference pass over it.
-
-        Raises:
-            onnx.checker.ValidationError, onnx.shape_inference.InferenceError: the graph is wrong, which is a bug here.
-        """
+        """Write the model."""
         opset = [helper.make_opsetid("", OPSET)]
         model = helper.make_model(self.proto(), opset_imports=opset, ir_version=IR_VERSION, producer_name="agentc")
         path.write_bytes(model.SerializeToString(deterministic=True))
-        onnx.checker.check_model(path, full_check=True)  # pyright: ignore[reportUnknownMemberType]
+
+
+def check(path: Path) -> None:
+    """Have ONNX's checker and strict shape inference pass over a model.
+
+    Raises:
+        onnx.checker.ValidationError, onnx.shape_inference.InferenceError: the graph is wrong, which is a bug here.
+    """
+    onnx.checker.check_model(path, full_check=True)  # pyright: ignore[reportUnknownMemberType]

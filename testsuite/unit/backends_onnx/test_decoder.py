@@ -12,7 +12,7 @@ from onnx_reference import decoder_logits
 
 from agentc.backends.onnx.config import DecoderConfig, rotary_frequencies
 from agentc.backends.onnx.decoder import build
-from agentc.backends.onnx.graph import WeightFile
+from agentc.backends.onnx.graph import WeightFile, check
 from agentc.backends.onnx.stand_in import decoder_shapes
 from agentc.backends.onnx.weights import Seeded
 
@@ -58,6 +58,7 @@ class Graphs:
         self.sessions = {}
         for phase, graph in graphs.items():
             graph.write(folder / f"{phase}.onnx")
+            check(folder / f"{phase}.onnx")
             self.sessions[phase] = ort.InferenceSession(
                 str(folder / f"{phase}.onnx"), providers=["CPUExecutionProvider"]
             )

@@ -11,7 +11,7 @@ from onnx_reference import embedding, pair_score
 
 from agentc.backends.onnx.config import EncoderConfig, encoder_from_checkpoint
 from agentc.backends.onnx.encoder import Head, build
-from agentc.backends.onnx.graph import WeightFile
+from agentc.backends.onnx.graph import WeightFile, check
 from agentc.backends.onnx.stand_in import encoder_shapes
 from agentc.backends.onnx.weights import Checkpoint, Seeded, Weights, locate, read_json
 
@@ -22,6 +22,7 @@ ROWS = [[3, 14, 15, 9, 26], [5, 35], [8, 9, 7, 9, 3, 2, 3, 8]]
 def _session(config: EncoderConfig, weights: Weights, head: Head, folder: Path) -> Any:
     with (folder / "weights.bin").open("wb") as data:
         build(config, weights, head, WeightFile(data, "weights.bin")).write(folder / "model.onnx")
+    check(folder / "model.onnx")
     return ort.InferenceSession(str(folder / "model.onnx"), providers=["CPUExecutionProvider"])
 
 

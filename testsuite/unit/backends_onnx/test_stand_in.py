@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from agentc.backends.onnx import emit_model
 from agentc.backends.onnx.config import decoder_from_shape, encoder_from_shape
+from agentc.backends.onnx.graph import check
 from agentc.backends.onnx.stand_in import BYTE_VOCAB, decoder_shapes, encoder_shapes, stand_in
 from agentc.catalog import models
 from agentc.plan.models import ModelShape
@@ -98,6 +99,8 @@ def test_every_model_of_the_catalog_has_graphs_that_run(name: str, tmp_path: Pat
     shape = CATALOG[name]
     role: Any = shape.kind
     emit_model(shape, tmp_path, role=role)
+    for path in tmp_path.glob("*.onnx"):
+        check(path)
     if role == "decoder":
         assert len(Decoder(tmp_path).generate("hello", 3).tokens) <= 3
     elif role == "embedding":
