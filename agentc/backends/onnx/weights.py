@@ -129,12 +129,19 @@ def _shards(folder: Path, index: Mapping[str, Any]) -> dict[str, SafeTensors]:
     return owner
 
 
+def splitmix64(seed: int, count: int) -> npt.NDArray[np.uint64]:
+    """The first ``count`` numbers of the generator SplitMix64 (Steele, Lea and Flood, OOPSLA 2014)."""
+    bits = np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(seed % 2**64)
+    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return bits ^ (bits >> np.uint64(31))
+
+
 class Seeded(Mapping[str, npt.NDArray[Any]]):
     """Random weights for a table of shapes; each depends on the seed, its name and its shape alone.
 
     Matrices are uniform with variance 1 / fan-in, vectors of norms are one and biases zero, so that
-    activations keep their scale through the layers. Only the raw bits of PCG64 are used, which NumPy
-    promises never to change (the stream of its distributions it does not).
+    activations keep their scale through the layers. The bits are SplitMix64's, the same everywhere.
     """
 
     def __init__(self, shapes: Mapping[str, tuple[int, ...]], seed: int = 0) -> None:
@@ -146,7 +153,7 @@ class Seeded(Mapping[str, npt.NDArray[Any]]):
         if len(shape) == 1:
             fill = 0.0 if name.endswith("bias") else 1.0
             return np.full(shape, fill, np.float32)
-        bits = np.random.PCG64([self._seed, zlib.crc32(name.encode())]).random_raw(math.prod(shape))
+        bits = splitmix64((self._seed << 32) + zlib.crc32(name.encode()), math.prod(shape))
         unit = (bits >> np.uint64(40)).astype(np.float32) * np.float32(2.0**-24)
         spread = np.float32(2.0 * math.sqrt(3.0 / shape[-1]))
         return ((unit - np.float32(0.5)) * spread).reshape(shape)
