@@ -309,9 +309,11 @@ def model(name: str) -> "ModelShape":
     from agentc import catalog
 
     if name.endswith(".json") or Path(name).is_dir():
+        from agentc.catalog.config import ConfigError, model_from_config
+
         try:
-            return catalog.model_from_config(name)
-        except catalog.ConfigError as problem:
+            return model_from_config(name)
+        except ConfigError as problem:
             raise Refused(Diagnostic("bad-model-config", str(problem), problem.span, help=problem.help)) from problem
     return _known(lambda: catalog.model(name), "unknown-model")
 

@@ -1,6 +1,5 @@
 """Devices, models and fleets by name: YAML data with a source per row, under a strict schema, read when asked for."""
 
-from agentc.catalog.config import ConfigError, model_from_config
 from agentc.catalog.devices import PROFILES, device, device_names, devices
 from agentc.catalog.devices import entry as device_entry
 from agentc.catalog.fleets import fleet_names, fleet_schema, load_fleet
@@ -8,7 +7,6 @@ from agentc.catalog.models import model, models
 from agentc.catalog.names import UnknownName
 
 __all__ = [
-    "ConfigError",
     "PROFILES",
     "UnknownName",
     "device",
@@ -19,6 +17,5 @@ __all__ = [
     "fleet_schema",
     "load_fleet",
     "model",
-    "model_from_config",
     "models",
 ]

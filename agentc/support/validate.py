@@ -10,7 +10,6 @@ from pydantic import BaseModel, ValidationError
 
 from agentc.support.diagnostics import Diagnostic, Diagnostics, Refused, did_you_mean, suggest
 from agentc.support.record import record
-from agentc.support.schema_walk import walk
 from agentc.support.yaml_source import Document
 
 if TYPE_CHECKING:
@@ -86,6 +85,8 @@ def diagnose(error: ValidationError, model: type[BaseModel], document: Document,
 
 
 def _resolve(error: "ErrorDetails", model: type[BaseModel], document: Document, base: Path) -> _Problem:
+    from agentc.support.schema_walk import walk
+
     kind, loc = error["type"], error["loc"]
     found = walk(model, loc, lambda path: document.has(base + path))
     fields = walk(model, loc[:-1], lambda path: document.has(base + path)).fields

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from agentc import catalog
+from agentc.catalog.config import model_from_config
 from agentc.plan import demand
 from agentc.plan.demand.unet import unet_parameters, unet_pass
 from agentc.plan.models import ModelShape
@@ -105,7 +106,7 @@ def _model(family: str, options: dict[str, Any], device: str = "cpu") -> tuple[A
     torch.manual_seed(0)
     with torch.device(device):
         model = getattr(transformers, f"{family}ForCausalLM")(config).eval()
-    return torch, model, catalog.model_from_config(config.to_dict())
+    return torch, model, model_from_config(config.to_dict())
 
 
 def _counted(torch: Any, step: Any) -> tuple[float, Any]:
@@ -220,7 +221,7 @@ def test_encoders_of_text() -> None:
         config = getattr(transformers, f"{family}Config")(**sizes, intermediate_size=200)
         config._attn_implementation = "eager"
         model = getattr(transformers, f"{family}Model")(config, add_pooling_layer=False).eval()
-        shape = catalog.model_from_config(config.to_dict())
+        shape = model_from_config(config.to_dict())
         counted, _ = _counted(torch, lambda model=model: model(torch.randint(1, 80, (6, 21))))
         work = (
             demand.embed(shape, "fp32").flops["fp32"].evaluate({"batch": 2.0, "documents": 3.0, "input_tokens": 21.0})
@@ -236,7 +237,7 @@ def test_encoder_of_images() -> None:
     config._attn_implementation = "eager"
     model = transformers.CLIPVisionModel(config).eval()
     counted, _ = _counted(torch, lambda: model(torch.zeros(1, 3, 256, 256)))
-    shape = catalog.model_from_config(config.to_dict())
+    shape = model_from_config(config.to_dict())
     work = demand.vision(shape, "fp32").flops["fp32"].evaluate({"batch": 1.0, "pixels": 256.0**2})
     projected = 32 * 32 * 2.0 * 3 * 8 * 8 * 64
     assert work + projected == pytest.approx(counted, rel=0.003)
@@ -258,7 +259,7 @@ def test_recognizer_of_speech() -> None:
             past = model(encoder_outputs=heard, decoder_input_ids=token, past_key_values=past).past_key_values
 
     counted, _ = _counted(torch, speak)
-    shape = catalog.model_from_config(config.to_dict())
+    shape = model_from_config(config.to_dict())
     env = {"batch": 1.0, "audio_seconds": 12.0, "output_tokens": float(steps)}
     whole = sum(f.evaluate(env) for f in demand.unroll(demand.transcribe(shape, "fp32")).flops.values())
     assert whole == pytest.approx(counted, rel=0.005)

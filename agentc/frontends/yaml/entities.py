@@ -110,8 +110,10 @@ def _shape(name: str, stated: "Model", path: Path, source: Source, found: Diagno
     if stated.shape is not None:
         return _stated_shape(name, stated.shape, (*path, "shape"), source, found)
     if stated.config is not None:
+        from agentc.catalog.config import model_from_config
+
         try:
-            return catalog.model_from_config(source.directory / stated.config, name)
+            return model_from_config(source.directory / stated.config, name)
         except (ValueError, OSError) as problem:
             message = str(getattr(problem, "strerror", None) or problem).replace(f"{source.directory}/", "")
             found.error("bad-model-config", message, source.span((*path, "config")))

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, cast
 from agentc.frontends.yaml.document import Overlay, Path, replaced, without
 from agentc.support.diagnostics import Diagnostics, Span
 from agentc.support.record import record
-from agentc.support.schema_walk import walk
 from agentc.support.validate import diagnose
 from agentc.support.yaml_source import Document
 
@@ -75,6 +74,7 @@ def read(document: Document, directory: FilePath, found: Diagnostics) -> Source 
 def _mended(problem: "ValidationError", document: Overlay, holes: set[Path]) -> Any:
     """The data with each offending part dropped or replaced; replaced parts are added to ``holes``."""
     from agentc.frontends.yaml.rules.file import Definition
+    from agentc.support.schema_walk import walk
 
     data = document.data
     for error in problem.errors(include_url=False, include_context=False, include_input=False):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentc import api, catalog
-from agentc.catalog.config import ConfigError
+from agentc.catalog.config import ConfigError, model_from_config
 from agentc.support.diagnostics import Refused
 
 LLAMA: dict[str, Any] = {
@@ -90,7 +90,7 @@ VIT: dict[str, Any] = {
 
 
 def read(config: dict[str, Any]) -> Any:
-    return catalog.model_from_config(config)
+    return model_from_config(config)
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_the_line_of_what_is_wrong(tmp_path: Path):
     path.write_text(json.dumps(whole, indent=1))
     line = path.read_text().splitlines().index('  "hidden_size": "x",') + 1
     with pytest.raises(ConfigError, match=f"config.json:{line} is `x`"):
-        catalog.model_from_config(path)
+        model_from_config(path)
     with pytest.raises(Refused) as caught:
         api.model(str(path))
     [told] = caught.value.diagnostics
@@ -235,7 +235,7 @@ def test_files_that_are_no_config(tmp_path: Path, content: bytes, message: str):
     path = tmp_path / "config.json"
     path.write_bytes(content)
     with pytest.raises(ConfigError, match="config.json") as caught:
-        catalog.model_from_config(path)
+        model_from_config(path)
     assert message in str(caught.value)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from agentc import catalog
+from agentc.catalog.config import model_from_config
 from agentc.plan import demand
 
 LLAMA = {
@@ -107,7 +108,7 @@ def test_unknown_models_suggest():
     ],
 )
 def test_a_config_gives_the_catalogs_shape(config: dict[str, object], name: str):
-    found, known = catalog.model_from_config(config), catalog.model(name)
+    found, known = model_from_config(config), catalog.model(name)
     for field in known.__slots__:
         if field not in ("name", "source", "parameters", "max_tokens"):
             assert getattr(found, field) == getattr(known, field), field
@@ -116,13 +117,13 @@ def test_a_config_gives_the_catalogs_shape(config: dict[str, object], name: str)
 
 def test_reads_a_file_a_directory_and_the_text_part(tmp_path: Path):
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "gemma3", "text_config": LLAMA}))
-    assert catalog.model_from_config(tmp_path).layers == 32
-    assert catalog.model_from_config(tmp_path / "config.json", "mine").name == "mine"
+    assert model_from_config(tmp_path).layers == 32
+    assert model_from_config(tmp_path / "config.json", "mine").name == "mine"
 
 
 def test_a_cross_encoder_reranks():
     config = {**BERT, "architectures": ["BertForSequenceClassification"]}
-    assert catalog.model_from_config(config).kind == "rerank"
+    assert model_from_config(config).kind == "rerank"
 
 
 @pytest.mark.parametrize(
@@ -138,7 +139,7 @@ def test_a_cross_encoder_reranks():
 )
 def test_contradictions_are_told(change: dict[str, object], message: str):
     with pytest.raises(ValueError, match="config.json") as caught:
-        catalog.model_from_config({**LLAMA, **change})
+        model_from_config({**LLAMA, **change})
     assert message in str(caught.value)
 
 
@@ -147,6 +148,6 @@ def test_files_that_are_no_config(tmp_path: Path, text: str):
     path = tmp_path / "config.json"
     path.write_text(text)
     with pytest.raises(ValueError, match="config.json"):
-        catalog.model_from_config(path)
+        model_from_config(path)
     with pytest.raises(ValueError, match="cannot read"):
-        catalog.model_from_config(tmp_path / "none.json")
+        model_from_config(tmp_path / "none.json")
