@@ -10,7 +10,7 @@ import math
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final
 
@@ -90,7 +90,7 @@ class Target:
             yield "/".join(words[word] for word in scope.split("/"))
 
 
-@record
+@dataclass(frozen=True, eq=False)
 class Curves:
     """All figures of one calibration."""
 

@@ -1,10 +1,11 @@
 """The configurations that are tried: tensor x pipeline x data parallelism x batch."""
 
+from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, TypeAlias
 
 from agentc.plan.fleet import Device, Stock
 from agentc.plan.models import ModelShape
-from agentc.support.record import record
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,7 +27,7 @@ COARSE_BATCHES = (1, 8, 32, 128)
 COARSE_UNITS = 200
 
 
-@record
+@dataclass(frozen=True, eq=False)
 class Grid:
     """Configurations as arrays of one length, whole numbers as floats."""
 
@@ -55,26 +56,40 @@ def model_grid(
     A replica is not larger than ``MAX_DEVICES`` (twice or four times that where ``resident_bytes`` of weights call for
     it) and the stock. ``coarse`` keeps every second batch or so, and stages only where the weights need them.
     """
-    import numpy as np
-
     device, limit = stock.device, MAX_DEVICES
     while resident_bytes > 0.8 * limit * stock.device.memory_bytes and limit < 4 * MAX_DEVICES:
         limit *= 2
     stages = (1,) if coarse and limit == MAX_DEVICES else _stages(model, device)
     kept = tuple(b for b in batches if not coarse or b in COARSE_BATCHES or len(batches) < 6)
     limit = limit if stock.count is None else min(limit, stock.count)
+    return _product(stages, _groups(model, device), _ways(model, device), kept, limit, device.scale_up_size)
+
+
+@cache
+def _product(
+    stages: tuple[int, ...],
+    groups: tuple[int, ...],
+    ways: tuple[int, ...],
+    batches: tuple[int, ...],
+    limit: int,
+    domain: int,
+) -> Grid:
+    """One grid for all devices that allow the same: figures that no device changes are worked out once for it."""
+    import numpy as np
+
     rows = [
         (tp, pp, batch, dp)
         for pp in stages
-        for dp in (_groups(model, device) if pp == 1 else (1,))
-        for tp in _ways(model, device)
-        for batch in kept
-        if tp * pp * dp <= limit and batch >= max(pp, dp) and tp * dp <= max(device.scale_up_size, tp)
+        for dp in (groups if pp == 1 else (1,))
+        for tp in ways
+        for batch in batches
+        if tp * pp * dp <= limit and batch >= max(pp, dp) and tp * dp <= max(domain, tp)
     ]
     table = np.array(rows or [], dtype=np.float64).reshape(-1, 4)
     return Grid(*table.T)
 
 
+@cache
 def single_grid(batches: tuple[int, ...] = (1,)) -> Grid:
     """One device, one request at a time unless ``batches`` says otherwise."""
     import numpy as np

@@ -1,7 +1,8 @@
 """Ways of serving a unit of work on a device class, as arrays over the configurations that are tried."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import field, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from agentc.cost import queueing
@@ -42,6 +43,8 @@ class Setting:
     """Whether there are several small units that may share a device."""
     lenient: bool = False
     """Whether to keep also what is too late, or takes more devices than are at hand."""
+    mixed: "dict[tuple[Unit, Unit, str], _Mixed]" = field(default_factory=dict[tuple[Unit, Unit, str], "_Mixed"])
+    """Steps of a prefill and its decode on a device class, worked out for one and used for the other."""
 
 
 @record
@@ -70,19 +73,20 @@ class _Priced:
         self.unit, self.device, self.grid = unit, device, grid
         self.shards = kv_shards(unit.model) if unit.model else 0
 
-    def demand(self, percentile: str = "mean", task: int | None = None, batch: Any = None) -> Demand:
-        head, grid = self.unit.head, self.grid
-        work = self.unit.work if task is None else self.unit.tasks[task].work
-        shape = head.shape if task is None else self.unit.tasks[task].shape
-        env, resident = environment(shape, percentile, self.unit.model), resident_environment(shape, self.unit.model)
-        return evaluate(work, env, grid.batch if batch is None else batch, grid.pp, resident, self.unit.model)
+    def demand(self, percentile: str = "mean", task: int | None = None) -> Demand:
+        return _demand(self.unit, self.grid, percentile, task)
+
+    def prompt(self, percentile: str = "mean") -> Demand:
+        """One prompt at a time."""
+        return _demand(self.unit, self.grid, percentile, prompt=True)
 
     def added(self, percentile: str = "mean") -> "Array":
         """What the unit, a prefill of one prompt, adds to a decode step."""
-        prompt, device, grid = self.demand(percentile, batch=self.grid.pp * 1.0), self.device, self.grid
-        precision = self.unit.head.precision
+        device, grid, precision = self.device, self.grid, self.unit.head.precision
         return wide(
-            added_seconds(prompt, device, precision=precision, tp=grid.tp, dp=grid.dp, kv_shards=self.shards),
+            added_seconds(
+                self.prompt(percentile), device, precision=precision, tp=grid.tp, dp=grid.dp, kv_shards=self.shards
+            ),
             len(grid.tp),
         )
 
@@ -110,6 +114,15 @@ class _Priced:
             return np.ones((1, size))
         times = np.stack([wide(self.price(self.demand(task=i)).seconds, size) for i in range(count)])
         return times / np.maximum(times.sum(axis=0), 1e-300)
+
+
+@lru_cache(1024)
+def _demand(unit: Unit, grid: Grid, percentile: str, task: int | None = None, prompt: bool = False) -> Demand:
+    """The figures of a unit, or of one of its tasks, over a grid: those of all devices that try the same grid."""
+    told = unit.head if task is None else unit.tasks[task]
+    work = unit.work if task is None else told.work
+    env, resident = environment(told.shape, percentile, unit.model), resident_environment(told.shape, unit.model)
+    return evaluate(work, env, grid.pp if prompt else grid.batch, grid.pp, resident, unit.model)
 
 
 def alone(unit: Unit, device: Device, grid: Grid, mode: Mode, pool: str, setting: Setting) -> Candidates:
@@ -169,21 +182,64 @@ def _metrics(unit: Unit, priced: _Priced, busy: "Array", setting: Setting) -> di
 def aggregated(unit: Unit, other: Unit, device: Device, grid: Grid, pool: str, setting: Setting) -> Candidates:
     """One half of a call whose prefill and decode share a pool with continuous batching and chunked prefill.
 
-    With b requests in flight and o output tokens each, b / o requests end in a step and as many prompts enter. A step
-    is the decode of b tokens and its share of prompts; weights are read once for both. The slowest step carries a
-    whole chunk: it is what time between tokens is held against. Prefill keeps the replica for what a mixed step
-    takes longer.
+    The slowest step carries a whole chunk: it is what time between tokens is held against. Prefill keeps the replica
+    for what a mixed step takes longer.
     """
     import numpy as np
 
     first, second = (unit, other) if unit.role == "prefill" else (other, unit)
+    key = (first, second, device.name)
+    if key not in setting.mixed:
+        setting.mixed[key] = _mix(_Priced(first, device, grid), _Priced(second, device, grid), setting)
+    mixed = setting.mixed[key]
+    turn = mixed.outputs * mixed.step / grid.batch
+    busy_prefill = mixed.outputs * np.maximum(mixed.step - mixed.step_alone, 0.0) / grid.batch
+    if unit.role == "decode":
+        busy, seconds = turn - busy_prefill, mixed.outputs * mixed.step
+        metrics = {"ttft": mixed.ttft_step, "tbt": mixed.tbt_step}
+    else:
+        arrivals = setting.arrivals_per_second * unit.head.visits
+        wait = np.asarray(queueing.wait_seconds(turn, turn, arrivals, setting.share))
+        tail = queueing.wait_seconds(turn, turn, arrivals, setting.share, _percentile(setting, "ttft"))
+        busy, chunks = busy_prefill, np.maximum(np.ceil(mixed.new_tokens / CHUNK_TOKENS), 1)
+        seconds = chunks * np.maximum(mixed.step, mixed.ttft_step) + wait
+        metrics = {"ttft": mixed.ttft_steps * mixed.ttft_step + tail}
+    return Candidates(
+        grid, "aggregated", pool, seconds, busy, metrics, mixed.alone, _Priced(unit, device, grid).shares()
+    )
+
+
+@record
+class _Mixed:
+    """Steps of a pool that decodes and takes in prompts, over a grid."""
+
+    alone: Estimate
+    """Steps without prompts, with room for one."""
+    step_alone: "Array"
+    step: "Array"
+    """With the prompts that enter in the mean."""
+    outputs: "Array"
+    """Tokens of an answer."""
+    new_tokens: float
+    """Tokens of a prompt that no cache holds."""
+    ttft_steps: "Array"
+    """Steps that a prompt takes, at the percentile of the limit."""
+    ttft_step: "Array"
+    tbt_step: "Array"
+    """A step that carries a chunk."""
+
+
+def _mix(prefill: _Priced, decode: _Priced, setting: Setting) -> _Mixed:
+    """With b requests in flight and o output tokens each, b / o requests end in a step and as many prompts enter. A
+    step is the decode of b tokens and its share of prompts; weights are read once for both."""
+    import numpy as np
+
+    device, grid, first = decode.device, decode.grid, prefill.unit
     size = len(grid.tp)
-    prefill, decode = _Priced(first, device, grid), _Priced(second, device, grid)
-    ones = np.ones(size)
-    mean, prompt = decode.demand(), prefill.demand(batch=grid.pp * ones)
-    figures = rates(second.model, device, second.head.precision) if second.model else None
+    mean, prompt = decode.demand(), prefill.prompt()
+    figures = rates(decode.unit.model, device, decode.unit.head.precision) if decode.unit.model else None
     share_of_prompt = figures.interference if figures else 1.0
-    outputs = np.maximum(mean.repeats, 1.0) * ones
+    outputs = np.maximum(mean.repeats, 1.0) * np.ones(size)
     tokens = environment(first.head.shape, "mean", first.model)
     new = max(tokens["input_tokens"] - tokens["cached_tokens"], 1.0)
     rate = grid.batch / grid.pp / outputs
@@ -193,21 +249,7 @@ def aggregated(unit: Unit, other: Unit, device: Device, grid: Grid, pool: str, s
     outs = {p: _chunk_steps(prefill, decode, rate, new, p) for p in {_percentile(setting, m) for m in ("ttft", "tbt")}}
     ttft_steps, ttft_step = outs[_percentile(setting, "ttft")]
     tbt_step = outs[_percentile(setting, "tbt")][1]
-    busy_total = outputs * step / grid.batch
-    busy_prefill = outputs * np.maximum(step - step_alone, 0.0) / grid.batch
-    arrivals = setting.arrivals_per_second * unit.head.visits
-    if unit.role == "decode":
-        busy, seconds, share = busy_total - busy_prefill, outputs * step, second
-        metrics = {"ttft": ttft_step, "tbt": tbt_step}
-    else:
-        turn = outputs * step / grid.batch
-        wait = np.asarray(queueing.wait_seconds(turn, busy_total, arrivals, setting.share))
-        tail = queueing.wait_seconds(turn, busy_total, arrivals, setting.share, _percentile(setting, "ttft"))
-        busy, share = busy_prefill, first
-        seconds = np.maximum(np.ceil(new / CHUNK_TOKENS), 1) * np.maximum(step, ttft_step) + wait
-        metrics = {"ttft": ttft_steps * ttft_step + tail}
-    shares = _Priced(share, device, grid).shares()
-    return Candidates(grid, "aggregated", pool, seconds, busy, metrics, plain, shares)
+    return _Mixed(plain, step_alone, step, outputs, new, ttft_steps, ttft_step, tbt_step)
 
 
 def _chunk_steps(

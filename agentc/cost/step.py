@@ -14,6 +14,7 @@ All figures are floats or arrays of one shape. ``Rates`` holds the fitted shares
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from agentc.cost.curves import QUANTITIES, Curves, Target
@@ -97,6 +98,7 @@ class Rates:
         return Rates({**self._values, name: self._values[name] * factor})
 
 
+@lru_cache(4096)
 def rates_of(curves: Curves, target: Target, dense: str, expert: str, weights: str, experts: str) -> Rates:
     """The figures of a target. ``dense`` and ``expert`` are the arithmetic of dense weights and of experts,
     ``weights`` and ``experts`` what they are stored in."""

@@ -1,14 +1,13 @@
 """What is placed together: a task of its own, or the tasks of one group priced as one."""
 
 from collections.abc import Iterable
-from dataclasses import field, fields
+from dataclasses import dataclass, fields
 from typing import Literal
 
 from agentc.plan.demand.algebra import add
 from agentc.plan.graph import PlacementRule, Task, TaskGraph
 from agentc.plan.models import ModelShape
 from agentc.plan.work import Work
-from agentc.support.record import record
 
 Role = Literal["prefill", "decode", "model", "kernel", "cpu", "hosted"]
 
@@ -16,7 +15,7 @@ SMALL: frozenset[str] = frozenset(("embedding", "rerank", "stt", "tts"))
 """Kinds of model that may share a device."""
 
 
-@record
+@dataclass(frozen=True, eq=False)
 class Unit:
     """Tasks that share every decision, in the order of the graph."""
 
@@ -24,7 +23,7 @@ class Unit:
     work: Work
     role: Role
     rule: PlacementRule
-    pair: "Unit | None" = field(default=None, compare=False)
+    pair: "Unit | None" = None
     """Of a prefill its decode, of a decode its prefill."""
 
     @property
