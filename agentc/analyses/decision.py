@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 
-from agentc.analyses.contraction import Contraction
-from agentc.analyses.placement_problem import Posed
-from agentc.analyses.shortlist import Shortened
+from agentc.analyses.contraction import Contraction, contract
+from agentc.analyses.placement_problem import Posed, restricted
+from agentc.analyses.shortlist import Shortened, solve_large
 from agentc.plan.graph import Task
 from agentc.plan.money import grams_co2e, power
 from agentc.plan.placement import (
@@ -25,6 +25,9 @@ from agentc.solve.evaluate import Evaluation, evaluate
 from agentc.support.record import record
 
 SECONDS_PER_HOUR = 3600.0
+
+NOTHING: Mapping[str, frozenset[str]] = {}
+"""No task is bound to some of its options."""
 
 
 @record
@@ -44,6 +47,19 @@ class Decision:
         """Task -> option."""
         choice = self.solution.choice
         return {t.name: next(o for o in t.options if o.name == choice[t.name]) for t in self.problem.tasks}
+
+
+def solved(posed: Posed, allowed: Mapping[str, frozenset[str]] = NOTHING, *, time_limit: float = 60.0) -> Decision:
+    """The answer to the problem that was posed, with only the ``allowed`` options of the tasks that are named there.
+
+    An infeasible one has a solution without a choice; it carries a ``conflict`` where that is not proven.
+    """
+    from agentc.solve import solve
+
+    problem = restricted(posed.problem, allowed)
+    smaller = contract(problem, posed.graph)
+    found = solve_large(smaller.problem, lambda each, gap: solve(each, time_limit=time_limit, gap=gap, reasons=False))
+    return Decision(posed, problem, smaller.expand(found.solution), smaller, found)
 
 
 def assignments(decision: Decision) -> dict[str, Assignment]:

@@ -26,12 +26,9 @@ Allowed = Mapping[str, frozenset[str]]
 def refusal(posed: Posed, allowed: Allowed, graph: GraphOp, *, proven: bool) -> Diagnostic:
     """The diagnostic of a problem without an answer; ``proven``: none exists.
 
-    The demands are looked at once more with the options that they rule out: only these tell by how much one must give.
+    The reasons are those of ``reasons``, with the places of the nodes that they name.
     """
-    because, cure = (UNPROVEN,), None
-    if proven:
-        lenient = pose(posed.graph, posed.fleet, posed.problem.objective, lenient=True)
-        because, cure = homeless(lenient) or _conflict(posed, lenient, allowed)
+    because, cure = reasons(posed, allowed) if proven else ((UNPROVEN,), None)
     told = [op for op, name in task_names(graph).items() if any(f"`{name}`" in text for text in because)]
     places = dict.fromkeys(place for op in told if (place := span(op)) is not None)
     labels = tuple(Label(place, "this node") for place in list(places)[1:4])
@@ -42,6 +39,15 @@ def refusal(posed: Posed, allowed: Allowed, graph: GraphOp, *, proven: bool) -> 
 
 Reasons = tuple[tuple[str, ...], str | None]
 """Sentences on why nothing fits, and one on what would help."""
+
+
+def reasons(posed: Posed, allowed: Allowed) -> Reasons:
+    """Why a problem that has no answer has none, and what would help.
+
+    The demands are looked at once more with the options that they rule out: only these tell by how much one must give.
+    """
+    lenient = pose(posed.graph, posed.fleet, posed.problem.objective, lenient=True)
+    return homeless(lenient) or _conflict(posed, lenient, allowed)
 
 
 def _conflict(posed: Posed, lenient: Posed, allowed: Allowed) -> Reasons:

@@ -12,11 +12,9 @@ from xdsl.rewriter import InsertPoint, Rewriter
 
 from agentc.analyses.assumptions import assumptions
 from agentc.analyses.context import AgentcContext
-from agentc.analyses.contraction import contract
-from agentc.analyses.decision import Decision, assignments, others, summary
+from agentc.analyses.decision import Decision, assignments, others, solved, summary
 from agentc.analyses.names import task_names
-from agentc.analyses.placement_problem import Posed, narrowed, placement_problem, restricted
-from agentc.analyses.shortlist import solve_large
+from agentc.analyses.placement_problem import Posed, narrowed, placement_problem
 from agentc.analyses.task_graph import entry_graph
 from agentc.dialects import expert
 from agentc.dialects.agent import GraphOp
@@ -31,17 +29,12 @@ def decide(posed: Posed, allowed: Mapping[str, frozenset[str]], graph: GraphOp, 
     Raises:
         Refused: ``infeasible-placement``, with the conflict as a proof.
     """
-    from agentc.solve import solve
-
-    problem = restricted(posed.problem, allowed)
-    smaller = contract(problem, posed.graph)
-    found = solve_large(smaller.problem, lambda each, gap: solve(each, time_limit=time_limit, gap=gap, reasons=False))
-    solution = found.solution
-    if solution.status == "infeasible":
+    decision = solved(posed, allowed, time_limit=time_limit)
+    if decision.solution.status == "infeasible":
         from agentc.analyses.refusal import refusal
 
-        raise Refused(refusal(posed, allowed, graph, proven=not solution.conflict))
-    return Decision(posed, problem, smaller.expand(solution), smaller, found)
+        raise Refused(refusal(posed, allowed, graph, proven=not decision.solution.conflict))
+    return decision
 
 
 COMPARED = 120
