@@ -35,7 +35,11 @@ def _leave(status: int) -> NoReturn:
 
 
 def _run(args: list[str]) -> int:
-    from agentc.cli.boundary import guarded
-    from agentc.cli.root import agentc
+    try:
+        from agentc.cli.boundary import guarded
+        from agentc.cli.root import agentc
 
-    return guarded(agentc, args)
+        return guarded(agentc, args)
+    except KeyboardInterrupt:  # before the boundary stood
+        print("interrupted", file=sys.stderr)
+        return 130

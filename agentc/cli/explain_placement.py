@@ -19,22 +19,47 @@ if TYPE_CHECKING:
 @compiling
 @click.option("--task", metavar="T", help="Only this task, in detail.")
 @click.option("--why-not", metavar="DEVICE", help="What speaks against this device.")
+@click.option(
+    "--what-if",
+    "what_if",
+    metavar="K=V",
+    multiple=True,
+    help="Compare with the plan for h100.price=1.2, sla.tbt_ms=30, load=50, h100.count=0, NODE.pin=h100.",
+)
 @click.option("--format", "format_", type=click.Choice(list(RENDERINGS)), default="text", show_default=True)
 @click.option(
     "-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="Write to FILE instead of stdout."
 )
 def explain_placement(source: str, format_: str, output: Path | None, **options: Any) -> None:
-    """Explain the placement of AGENT, which is compiled for it, or of a BUILD directory."""
+    """Explain the placement of AGENT, which is compiled for it, or of a BUILD directory.
+
+    Questions such as --what-if are answered by placing again, and by nothing less.
+    """
     from agentc import api
     from agentc.support.files import write_file
 
-    task, why_not = options.pop("task"), options.pop("why_not")
-    facts = api.facts_of_build(Path(source)) if os.path.isdir(source) else _compiled(source, options)
-    text = api.render(facts, format_, task=task, why_not=why_not)
+    text = _answered(source, format_, options)
+    if text is None:
+        task, why_not = options.pop("task"), options.pop("why_not")
+        facts = api.facts_of_build(Path(source)) if os.path.isdir(source) else _compiled(source, options)
+        text = api.render(facts, format_, task=task, why_not=why_not)
     if output is None:
         click.echo(text, nl=False)
     else:
         write_file(output, text)
+
+
+def _answered(source: str, format_: str, options: dict[str, Any]) -> str | None:
+    """The answer to a question that is more than how the plan is; ``None`` where none was asked."""
+    from agentc import api
+
+    changes = options.pop("what_if")
+    if not changes:
+        return None
+    if options.pop("task") or options.pop("why_not"):
+        raise click.UsageError("--what-if goes with neither --task nor --why-not")
+    options.pop("why_not", None)
+    return api.tell(api.what_if(source, changes, **options), format_)
 
 
 def _compiled(source: str, options: dict[str, Any]) -> "Facts":

@@ -116,3 +116,14 @@ def test_a_reader_that_goes_away_is_no_traceback() -> None:
     done = subprocess.run([sys.executable, "-c", code], stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
     os.close(writer)
     assert (done.stderr, done.returncode) == ("", 1)
+
+
+def test_an_interrupt_before_the_boundary_stands_is_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("agentc.cli.boundary.guarded", interrupted)
+    assert main(["devices"]) == 130
+    assert capsys.readouterr().err == "interrupted\n"
