@@ -38,9 +38,8 @@ HEAD = "# Written by benchmarks/calibrate.py; do not edit. Deviations are logari
 def main(arguments: list[str]) -> None:
     """Fit, cross-validate, write."""
     rows = measurements(Path(arguments[0])) if arguments else list(store.shipped_measurements())
-    fitted = [m for m in rows if m.mode != "disaggregated"]
-    found = crossval.validated(fitted, beliefs.believed(), ORIGIN)
-    scored = scores(fitted, found.folds)
+    found = crossval.validated(rows, beliefs.believed(), ORIGIN)
+    scored = scores(rows, found.folds)
     if arguments:
         write(rows, found, errors.bands(scored))
     for metric, table in errors.tables(scored)["vendor"].items():

@@ -32,19 +32,19 @@ class Quantity:
 
 QUANTITIES: Final[Mapping[str, Quantity]] = {
     "matrix_compute": Quantity(
-        0.6, 0.3, {"precision": 0.05, "family/precision": 0.15}, "share of peak FLOP/s, large dense matrix products"
+        0.6,
+        0.3,
+        {"precision": 0.05, "family/precision": 0.15, "vendor": 0.2, "engine/vendor": 0.35},
+        "share of peak FLOP/s, large dense matrix products",
     ),
     "matrix_memory": Quantity(
         0.75, 0.2, {"precision": 0.05, "family/precision": 0.15}, "share of bandwidth, streaming dense weights"
     ),
-    "expert_compute": Quantity(
-        0.5, 0.3, {"precision": 0.15, "family/precision": 0.15, "engine": 0.15}, "share of peak FLOP/s, routed experts"
-    ),
+    "expert_compute": Quantity(0.5, 0.3, {"precision": 0.15, "engine": 0.15}, "share of peak FLOP/s, routed experts"),
     "expert_memory": Quantity(
-        0.6, 0.3, {"precision": 0.15, "family/precision": 0.15, "engine": 0.15}, "share of bandwidth, routed experts"
+        0.6, 0.3, {"precision": 0.15, "family/precision": 0.1}, "share of bandwidth, routed experts"
     ),
-    "tile_rows": Quantity(32.0, 0.5, {"engine": 0.3}, "rows of padding of a grouped product for an expert"),
-    "routing_spread": Quantity(0.7, 0.3, {}, "distinct experts met, as tokens of uniform independent routing"),
+    "tile_rows": Quantity(16.0, 0.3, {}, "rows of padding of a grouped product for an expert"),
     "kv_memory": Quantity(0.65, 0.3, {"family": 0.12, "engine/family": 0.3}, "share of bandwidth, reading KV cache"),
     "score_compute": Quantity(0.45, 0.3, {"family": 0.2}, "share of 16-bit peak, attention of a prefill"),
     "latent_compute": Quantity(0.5, 0.4, {"family": 0.15}, "share of 16-bit peak, absorbed latent attention"),
@@ -53,7 +53,7 @@ QUANTITIES: Final[Mapping[str, Quantity]] = {
     "routed_seconds": Quantity(25e-6, 0.5, {"engine": 0.3, "family": 0.15}, "more for routing to 8 experts"),
     "latent_seconds": Quantity(25e-6, 0.5, {"engine": 0.3}, "more for latent attention"),
     "index_seconds": Quantity(60e-6, 0.5, {}, "more for the index of sparse attention"),
-    "hop_seconds": Quantity(6e-6, 0.5, {"family": 0.3}, "latency of an all-reduce over two devices"),
+    "hop_seconds": Quantity(6e-6, 0.5, {"family": 0.3, "engine": 0.3}, "latency of an all-reduce over two devices"),
     "link_share": Quantity(0.6, 0.3, {"family": 0.2}, "share of the link's bandwidth that a collective reaches"),
     "step_seconds": Quantity(0.8e-3, 0.7, {"engine": 0.5}, "engine's time between steps"),
     "sequence_seconds": Quantity(15e-6, 0.7, {"engine": 0.5}, "engine's time for a sequence in a step"),
@@ -64,6 +64,7 @@ QUANTITIES: Final[Mapping[str, Quantity]] = {
     "first_steps": Quantity(1.0, 0.5, {"engine": 0.3}, "steps that a prompt waits for on arrival"),
     "burst": Quantity(1.0, 0.3, {"engine": 0.2}, "wait for the prompts of the first burst, as a factor"),
     "queue": Quantity(0.5, 0.5, {"engine": 0.2}, "wait for other prompts: of rho / (1 - rho) prefills"),
+    "handover_seconds": Quantity(60e-3, 0.3, {"engine": 0.2}, "to hand a prompt's cache to a pool of its own"),
     "usable_memory": Quantity(0.98, 0.04, {"engine": 0.03}, "share of stated memory for weights and KV cache"),
     "held_output": Quantity(0.75, 0.2, {"engine": 0.2}, "part of its output that a running sequence holds room for"),
     "steady_share": Quantity(0.85, 0.15, {"engine": 0.2}, "throughput of an offline run over that of its full batches"),

@@ -139,7 +139,7 @@ def parts(load: Load, machine: Machine, rates: Rates, *, prompts: bool = False) 
         "moved": _moved(load, machine, rates, factor),
         "network": network(load, machine, rates) * factor,
         "launch": launches(load, rates) * factor,
-        "engine": rates.step_seconds + rates.sequence_seconds * load.sequences,
+        "engine": rates.step_seconds + rates.sequence_seconds * load.sequences / machine.dp,
     }
 
 

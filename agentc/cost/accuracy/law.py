@@ -7,7 +7,8 @@ closed    C clients, each with one request in flight. b of them decode at a time
           Beyond the memory's capacity clients queue: C / capacity - 1 lives of a request (Little's law).
 static    one batch: prefill of all prompts, then o - 1 steps; as many waves as the memory calls for.
 offline   batches as large as the memory holds: C o / (o step(C) + C prompts).
-disaggregated   prefill workers as a queue of their own, decode workers without interference.
+disaggregated   prefill workers as a queue of their own, which sets the pace where it is the slower of the two (then
+          clients wait for it: Little's law); decode workers without interference; a hand-over of the cache between.
 """
 
 from dataclasses import replace
@@ -44,12 +45,18 @@ class _Run:
     def step(self, batch: Any, context: Any) -> Any:
         """One decode step of ``batch`` sequences, stage after stage."""
         rows, seen = self.rows, positions(self.rows, context)
-        one = load(self._spread(), batch, batch, batch * seen, batch * seen, 0.0)
+        one = load(self.rows, batch, batch, batch * seen, batch * seen, 0.0)
         return stepping.seconds(one, machine(rows), self.rates) + (rows.pp - 1) * stepping.STAGE_SECONDS
 
     def prompt(self, prompts: Any) -> Any:
         """A step that prefills ``prompts``."""
         return stepping.seconds(self._prompts(prompts), machine(self.rows), self.rates, prompts=True)
+
+    def alone(self) -> Any:
+        """A step that prefills one prompt: of data-parallel groups one works, but for the experts."""
+        one, dp = self._prompts(1.0), self.rows.dp
+        whole = replace(one, dense=one.dense * dp, head=one.head * dp, scores=one.scores * dp, moved=one.moved * dp)
+        return stepping.seconds(whole, machine(self.rows), self.rates, prompts=True)
 
     def added(self) -> Any:
         """What one prompt adds to a step."""
@@ -57,10 +64,7 @@ class _Run:
 
     def _prompts(self, prompts: Any) -> Load:
         rows = self.rows
-        return load(self._spread(), rows.inputs * prompts, prompts, 0.0, 0.0, causal(rows, rows.inputs) * prompts)
-
-    def _spread(self) -> Rows:
-        return replace(self.rows, figures={**self.rows.figures, "routing_spread": self.rates.routing_spread})
+        return load(self.rows, rows.inputs * prompts, prompts, 0.0, 0.0, causal(rows, rows.inputs) * prompts)
 
 
 def capacity(rows: Rows, rates: Rates) -> Any:
@@ -122,7 +126,7 @@ def _closed(run: _Run, running: Any, clients: Any, most: Any, context: Any) -> _
     import numpy as np
 
     rates, outputs = run.rates, run.rows.outputs
-    prompt, alone = run.added(), run.prompt(1.0)
+    prompt, alone = run.added(), run.alone()
     decoding, one, token = running, running, running
     for _ in range(ROUNDS):
         one = run.step(decoding, context)
@@ -139,21 +143,25 @@ def _closed(run: _Run, running: Any, clients: Any, most: Any, context: Any) -> _
 def _apart(run: _Run, clients: Any, context: Any) -> _Times:
     """Prefill and decode in pools of their own: ``tp`` and ``dp`` are those of a decode worker.
 
-    Requests come as fast as they are answered, to prefill workers that each take one prompt at a time; the KV cache
-    is one transfer over the link of a device.
+    Requests come as fast as they are answered, but no faster than the prefill workers go, which each take one prompt
+    at a time. The KV cache is one transfer over the scale-out link of a device.
     """
     import numpy as np
 
     rows, rates, outputs = run.rows, run.rates, run.rows.outputs
     figures = {**rows.figures, "tp": rows.first_tp, "dp": rows.first_dp}
     before = _Run(replace(rows, figures=figures), rates)
-    prompt, alone, workers = before.added(), before.prompt(1.0), rows.first_workers
-    token = run.step(np.maximum(clients / rows.last_workers, 1.0), context)
-    life = outputs * token + alone
-    rho = np.minimum(clients * prompt / (workers * life), 0.9)
+    prompt, alone, workers = before.added(), before.alone(), rows.first_workers
+    decoding, token, rate = clients, clients, clients
+    for _ in range(ROUNDS):
+        token = run.step(np.maximum(decoding / rows.last_workers, 1.0), context)
+        rate = np.minimum(clients / (alone + outputs * token), workers / prompt)
+        decoding = np.sqrt(decoding * np.clip(rate * outputs * token, 1.0, clients))
+    rho = np.minimum(rate * prompt / workers, 0.9)
+    behind = np.maximum(clients / rate - outputs * token - alone, 0.0)
     burst = BURST_SHARE * rates.burst * np.maximum(clients / workers - 1, 0.0) / 2 * prompt
-    sent = positions(rows, rows.inputs) * rows.entry / rows.link
-    wait = burst + rates.queue * rho / (1 - rho) * prompt + rates.first_steps * token
+    sent = positions(rows, rows.inputs) * rows.entry / rows.outside + rates.handover_seconds
+    wait = np.maximum(burst, behind) + rates.queue * rho / (1 - rho) * prompt / workers + rates.first_steps * token
     first = rates.first_seconds + alone + wait + sent
     return _Times(first, token, first + (outputs - 1) * token)
 

@@ -15,6 +15,7 @@ from agentc.cost.arithmetic import compute_precision, stored_precision, widening
 from agentc.cost.curves import Target
 from agentc.cost.step import Load, Machine
 from agentc.plan.demand import decode, kv_bytes_per_token, parameters, prefill
+from agentc.plan.demand.decoder import ROUTING_EVENNESS
 from agentc.plan.demand.precision import activation_precision, width
 from agentc.plan.demand.shape import dense_precision, full_layers, layer_parameters, moe_layers
 from agentc.plan.fleet import Device
@@ -78,7 +79,12 @@ class Constants:
     expert_rate: float
     half_rate: float
     bandwidth: float
-    link: float
+    inside: float
+    """Bytes/s between devices of one scale-up domain, one direction."""
+    outside: float
+    """The same beyond it."""
+    domain: float
+    """Devices of a scale-up domain."""
     memory: float
 
 
@@ -110,7 +116,7 @@ def rows_of(measurements: Sequence[Measurement]) -> Rows:
     """
     import numpy as np
 
-    found = [_known(m.model, m.precision, m.device) for m in measurements]
+    found = [_known(m.model, m.precision, m.device, cache_precision(m)) for m in measurements]
     names = [f.name for f in fields(Constants)]
     constants = {name: np.array([getattr(c, name) for c, _ in found], dtype=float) for name in names}
     words: dict[str, list[str]] = {word: [text[word] for _, text in found] for word in WORDS if word != "engine"}
@@ -123,8 +129,7 @@ def load(rows: Rows, tokens: Any, sequences: Any, read: Any, seen: Any, pairs: A
     a decode; ``pairs`` of a prefill's tokens x layers see one another."""
     import numpy as np
 
-    spread = np.minimum(rows.routing_spread, 1.0) if "routing_spread" in rows.figures else 1.0
-    met = 1 - (1 - rows.chosen / rows.experts) ** (np.maximum(tokens, 0) * spread)
+    met = _met(rows, np.maximum(tokens, 0))
     return Load(
         dense=rows.dense * tokens,
         head=rows.side * sequences,
@@ -146,6 +151,15 @@ def load(rows: Rows, tokens: Any, sequences: Any, read: Any, seen: Any, pairs: A
     )
 
 
+def _met(rows: Rows, tokens: Any) -> Any:
+    """Part of the experts that ``tokens`` meet (``plan.demand.decoder.touched_experts``)."""
+    import numpy as np
+
+    share, a = rows.chosen / rows.experts, ROUTING_EVENNESS
+    others = (1 + np.maximum(tokens - 1, 0) * share / a) ** -a
+    return 1 - (1 - share * np.minimum(tokens, 1)) * others
+
+
 def machine(rows: Rows) -> Machine:
     """The replica of each row."""
     import numpy as np
@@ -155,7 +169,7 @@ def machine(rows: Rows) -> Machine:
         expert_rate=rows.expert_rate,
         half_rate=rows.half_rate,
         bandwidth=rows.bandwidth,
-        link=rows.link,
+        link=np.where(rows.tp * rows.dp > rows.domain, rows.outside, rows.inside),
         tp=rows.tp,
         dp=rows.dp,
         kv_ways=np.minimum(rows.tp, rows.kv_heads),
@@ -207,7 +221,7 @@ def _figures(measurements: Sequence[Measurement]) -> "dict[str, Array]":
 
 
 @cache
-def _known(model: str, precision: str, device: str) -> tuple[Constants, dict[str, str]]:
+def _known(model: str, precision: str, device: str, kv: str) -> tuple[Constants, dict[str, str]]:
     shape, machine = catalog.model(model), catalog.device(device)
     formula = "fp4" if precision == "int4" else precision
     runs = compute_precision(machine, "bf16" if precision == "int4" else precision) or "bf16"
@@ -222,16 +236,24 @@ def _known(model: str, precision: str, device: str) -> tuple[Constants, dict[str
         "stored_dense": "int4" if precision == "int4" and dense == "fp4" else stored_precision(machine, dense),
         "stored_expert": "int4" if precision == "int4" else stored_precision(machine, formula),
     }
-    return _constants(shape, machine, formula, dense, (dense_runs, runs, half)), words
+    return _constants(shape, machine, formula, dense, (dense_runs, runs, half), kv), words
 
 
-def cache_precision(shape: ModelShape, precision: str) -> str:
-    """The format of the KV cache in published runs: FP8 beside 8- and 4-bit weights, 16 bit with sliding windows."""
-    return "fp8" if precision in ("fp8", "fp4") and not shape.sliding_window else activation_precision(precision)
+def cache_precision(m: Measurement) -> str:
+    """The format of the KV cache in published runs: FP8 beside 8- and 4-bit weights, but with sliding windows only in
+    TensorRT-LLM, whose checkpoints bring the scales."""
+    narrow = m.precision in ("fp8", "fp4") and (m.engine.startswith("trtllm") or not _windowed(m.model))
+    return "fp8" if narrow else activation_precision("fp4" if m.precision == "int4" else m.precision)
 
 
-def _constants(shape: ModelShape, device: Device, precision: str, dense: str, runs: tuple[str, str, str]) -> Constants:
-    kv = cache_precision(shape, precision)
+@cache
+def _windowed(model: str) -> bool:
+    return bool(catalog.model(model).sliding_window)
+
+
+def _constants(
+    shape: ModelShape, device: Device, precision: str, dense: str, runs: tuple[str, str, str], kv: str
+) -> Constants:
     one, two = (_at(prefill(shape, precision, kv), tokens=n) for n in (1, 2))
     step = _at(decode(shape, precision, kv), tokens=1)
     dense_flops = two.dense - one.dense
@@ -268,7 +290,9 @@ def _constants(shape: ModelShape, device: Device, precision: str, dense: str, ru
         expert_rate=device.flops_per_second[runs[1]],
         half_rate=device.flops_per_second[runs[2]],
         bandwidth=device.bytes_per_second,
-        link=device.scale_up.bytes_per_second,
+        inside=device.scale_up.bytes_per_second,
+        outside=device.scale_out.bytes_per_second,
+        domain=float(max(device.scale_up_size, 8)),
         memory=device.memory_bytes,
     )
 

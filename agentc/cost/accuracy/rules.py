@@ -6,7 +6,8 @@ faster than peak      less time, or more tokens, than peak rates and bandwidth a
 speculative           a series that is a fifth faster than another of the same label in a third of its cells: it ran
                       speculative decoding (multi-token prediction), which the label does not say
 contradicts           a cell that is a fifth faster than another of the same label
-falls with load       time per token that falls by a quarter and more as the concurrency grows
+falls with load       time per token that falls by a quarter and more as the concurrency grows; of disaggregated runs
+                          time to first token, with the same prefill workers: it has the start of the servers in it
 """
 
 from collections import Counter, defaultdict
@@ -41,7 +42,7 @@ def believed(measurements: Sequence[Measurement]) -> tuple[list[Measurement], Co
         else:
             rest.append(m)
     falling = _falling(rest)
-    kept = [m for m in rest if (m.source, m.row) not in falling]
+    kept = [m for m in rest if (m.source, m.row, m.metric) not in falling]
     out["falls with load"] = len(rest) - len(kept)
     return kept, +out
 
@@ -123,19 +124,22 @@ def _contradicting(measurements: Sequence[Measurement]) -> set[tuple[str, int]]:
     return found
 
 
-def _falling(measurements: Sequence[Measurement]) -> set[tuple[str, int]]:
+def _falling(measurements: Sequence[Measurement]) -> set[tuple[str, int, str]]:
     """Of cells that contradict each other those that contradict the most; both where two contradict only each other."""
     series: dict[_Key, list[Measurement]] = defaultdict(list)
     for m in measurements:
+        label = (m.device, m.model, m.precision, m.engine, m.metric, m.isl, m.osl)
         if m.metric == "tpot" and m.mode == "closed":
-            series[m.device, m.model, m.precision, m.engine, m.tp, m.ep, m.dp, m.isl, m.osl].append(m)
-    found: set[tuple[str, int]] = set()
+            series[*label, m.tp, m.ep, m.dp].append(m)
+        elif m.metric == "ttft" and m.mode == "disaggregated":
+            series[*label, m.version, m.prefill].append(m)
+    found: set[tuple[str, int, str]] = set()
     for row in series.values():
         odd = {id(m): _conflicts(m, row) for m in row}
         for m in row:
             rivals = [other for other in row if _conflict(m, other)]
             if rivals and odd[id(m)] >= max(odd[id(other)] for other in rivals):
-                found.add((m.source, m.row))
+                found.add((m.source, m.row, m.metric))
     return found
 
 

@@ -12,6 +12,7 @@ from agentc.cost.accuracy import crossval, errors, evaluation, store
 from agentc.cost.accuracy.columns import engine_of, meaning_of, untangled
 from agentc.cost.accuracy.measurement import FOLDS, Measurement, Pool
 from agentc.cost.accuracy.reader import era, read
+from agentc.cost.accuracy.rows import cache_precision
 from agentc.cost.accuracy.rules import believed
 from agentc.cost.curves import shipped, using
 from agentc.support import yaml_text
@@ -115,6 +116,33 @@ def test_rules_leave_out_what_cannot_be_and_say_so():
     falling += [replace(ONE, row=9, concurrency=64.0, value=0.022), replace(ONE, row=8, concurrency=16.0, value=0.06)]
     kept, out = believed(falling)
     assert [m.row for m in kept] == [2, 3, 5, 9] and out["falls with load"] == 1
+
+
+def test_a_first_token_that_comes_sooner_under_load_had_the_start_of_the_servers_in_it():
+    pools = {"prefill": Pool(1, 4, 1, 1), "decode": Pool(2, 8, 1, 1)}
+    apart = replace(ONE, mode="disaggregated", metric="ttft", **pools)
+    starts = replace(apart, row=3, concurrency=4.0, value=24.0)
+    loads = [replace(apart, row=i, concurrency=2.0**i, value=i / 10) for i in (4, 5, 6)]
+    kept, out = believed([starts, *loads])
+    assert kept == loads and out["falls with load"] == 1
+
+
+def test_the_slower_pool_sets_the_pace():
+    """With one prefill worker and ever more clients: a first token waits for it, time per token does not grow."""
+    apart = replace(ONE, mode="disaggregated", isl=8192, osl=128, prefill=Pool(1, 2, 1, 1), decode=Pool(4, 2, 1, 1))
+    many = [replace(apart, concurrency=c, metric=metric) for c in (400.0, 800.0) for metric in ("ttft", "tpot")]
+    first, token, later, slower = crossval.predictions(many, shipped())
+    assert later > 1.8 * first, "the wait doubles with the clients"
+    assert slower < 1.3 * token
+    ample = replace(apart, prefill=Pool(64, 2, 1, 1), concurrency=400.0, metric="ttft")
+    assert crossval.predictions([ample], shipped())[0] < first / 5
+
+
+def test_the_cache_is_narrow_where_engines_keep_it_so():
+    windowed = replace(ONE, model="llama-4-scout", precision="fp8")
+    formats = {engine: cache_precision(replace(windowed, engine=engine)) for engine in ("vllm", "trtllm")}
+    assert formats == {"vllm": "bf16", "trtllm": "fp8"}
+    assert cache_precision(ONE) == "fp8" and cache_precision(replace(ONE, precision="bf16")) == "bf16"
 
 
 def test_time_grows_with_the_load_and_falls_with_the_devices():

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from agentc import catalog
@@ -62,6 +61,11 @@ def test_fixed_times_count_layers_sequences_and_steps():
     assert found["engine"] == pytest.approx(1e-3 + 4e-5)
 
 
+def test_groups_of_data_parallel_attention_schedule_their_own_sequences():
+    found = step.parts(LOAD, replace(MACHINE, dp=4.0), rates(step_seconds=1e-3, sequence_seconds=1e-5))
+    assert found["engine"] == pytest.approx(1e-3 + 1e-5)
+
+
 @pytest.mark.parametrize("model", ["llama-3.1-70b", "deepseek-v3", "gpt-oss-120b", "qwen3-235b-a22b", "glm-5"])
 @pytest.mark.parametrize("precision", ["bf16", "fp8", "fp4"])
 @pytest.mark.parametrize("tp", [1, 8])
@@ -72,7 +76,6 @@ def test_rows_and_plans_are_priced_alike(model: str, precision: str, tp: int):
         "test", 2, "b200", tp, tp, 1, 1, 1, model, precision, "vllm", "", 1024, 1024, 16, "static", "tpot", 1.0
     )
     rows, figures = rows_of([row]), decoder.rates(shape, device, precision)
-    rows = replace(rows, figures={**rows.figures, "routing_spread": np.array([1.0])})
     kv = "fp8" if precision != "bf16" and not shape.sliding_window else "bf16"
     env = environment({"input_tokens": Quantity(1024), "context_tokens": Quantity(1500)})
     shards = kv_shards(shape)

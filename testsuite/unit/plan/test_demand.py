@@ -1,8 +1,8 @@
 """Work formulas against an independent count: every matrix product of a small model, layer by layer, token by token."""
 
-import itertools
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from agentc import catalog
@@ -109,11 +109,20 @@ def test_a_dense_model_has_a_trunk_only():
     assert list(demand.decode_parts(TINY, "bf16")) == ["trunk"]
 
 
-def test_touched_experts_by_enumeration():
-    """6 experts, 2 a token, 2 tokens: 15 x 15 equally likely choices."""
-    choices = list(itertools.combinations(range(6), 2))
-    mean = sum(len({*a, *b}) for a, b in itertools.product(choices, choices)) / len(choices) ** 2
-    assert demand.touched_experts(ROUTED, constant(2)).evaluate({}) == pytest.approx(mean)
+@pytest.mark.parametrize("tokens", [1, 2, 7, 300])
+def test_touched_experts_by_quadrature(tokens: int):
+    """Popularity of shape one half is the square of a normal variable: the chance to miss an expert, integrated."""
+    share = 2 / 6
+    points = np.linspace(-9, 9, 100_001)
+    weights = np.exp(-(points**2) / 2)
+    missed = (1 - share) * (weights * np.exp(-(tokens - 1) * share * points**2)).sum() / weights.sum()
+    found = demand.touched_experts(ROUTED, constant(tokens)).evaluate({})
+    assert found == pytest.approx(6 * (1 - missed), rel=1e-6)
+
+
+def test_no_token_meets_no_expert_and_one_meets_its_own():
+    assert demand.touched_experts(ROUTED, constant(0)).evaluate({}) == pytest.approx(0)
+    assert demand.touched_experts(ROUTED, constant(1)).evaluate({}) == pytest.approx(2)
 
 
 @pytest.mark.parametrize("name", [n for n, m in catalog.models().items() if m.kind in ("decoder", "embedding", "tts")])
