@@ -14,6 +14,8 @@ from agentc.support.record import record
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
 
+    from agentc.analyses.study.answer import Question
+    from agentc.analyses.study.difference import WhatIf
     from agentc.catalog.devices import Entry
     from agentc.cost.accuracy.evaluation import Evaluation
     from agentc.cost.phases import Draft, PhaseWork
@@ -238,6 +240,78 @@ def render(facts: "Facts", format: str = "text", *, task: str | None = None, why
 
         return text(facts, task=task, why_not=why_not)
     return load(RENDERINGS[format])(facts)
+
+
+@contextmanager
+def question(
+    source: "str | Path | ModuleOp",
+    *,
+    fleet: str | Path | None = None,
+    sla: Sequence[str] | Mapping[str, float] = (),
+    load: float | None = None,
+    objective: "Objective" = "cost",
+    calibration: str | Path | None = None,
+) -> "Generator[Question]":
+    """What ``source`` (as for ``compile``, or a build directory) asks of a fleet, for the answers below.
+
+    A build is asked about on its own fleet, under its own objective, unless another fleet is named. Within the block
+    estimates are made with ``calibration``.
+
+    Raises:
+        Refused: as ``compile``; but a placement that no plan can keep is no refusal.
+    """
+    from agentc.analyses.fleet import fleet as fleet_of
+    from agentc.analyses.study.answer import Question
+    from agentc.analyses.task_graph import task_graph
+    from agentc.catalog import load_fleet
+    from agentc.pipelines.overrides import override
+
+    build = _opened(source)
+    module = build.module if build else compile(source, sla=sla, load=load, stop_after="task").module
+    if build:
+        override(_entry(module), sla, load)
+    known = fleet_of(module) if build and fleet is None else None
+    aim = build.summary.objective if build and build.summary else objective
+    with _estimating_with(calibration):
+        yield Question(task_graph(module), known or load_fleet(fleet or DEFAULT_FLEET), aim)
+
+
+def what_if(source: "str | Path | ModuleOp", changes: Sequence[str], **how: Any) -> "WhatIf":
+    """The plan now beside the plan with ``changes`` such as ``h100.price=1.2``; ``how`` as for ``question``.
+
+    Raises:
+        Refused: ``bad-what-if`` for a change that cannot be read, and as ``question``.
+    """
+    from agentc.analyses.study.difference import what_if as compared
+
+    with question(source, **how) as asked:
+        return compared(asked, changes)
+
+
+def tell(answer: object, format: str = "text") -> str:
+    """An answer to a question as `text`, `json`, or what else its kind has.
+
+    Raises:
+        Refused: ``unknown-name`` for a format that its kind does not have.
+    """
+    from agentc.report.study import RENDERINGS
+    from agentc.support.registry import load
+
+    kind = type(answer).__name__
+    known = [each for of, each in RENDERINGS if of == kind]
+    if format not in known:
+        message = f"this answer has no format `{format}`"
+        raise Refused(Diagnostic("unknown-name", message, help=f"it has {', '.join(known)}"))
+    return load(RENDERINGS[kind, format])(answer)
+
+
+def _opened(source: "str | Path | ModuleOp") -> Build | None:
+    """The build directory ``source``, if it is one."""
+    if not isinstance(source, str | Path) or not Path(source).is_dir():
+        return None
+    from agentc.runtime.build import open_build
+
+    return Build(open_build(Path(source)).module(), "placed", {})
 
 
 def devices(profile: str = "datasheet") -> "list[Device]":
