@@ -77,7 +77,7 @@ def capacity(rows: Rows, rates: Rates) -> Any:
     free = np.maximum(stated - weights, LEAST_FREE * rows.memory * devices)
     held = positions(rows, rows.inputs + rows.outputs * np.minimum(rates.held_output, 1.0))
     copies = rows.tp / np.minimum(rows.tp, rows.kv_heads)
-    return np.maximum(free / (held * rows.entry * copies), 1.0)
+    return np.maximum(free / (held * rows.entry * copies + rows.state), 1.0)
 
 
 def predicted(rows: Rows, rates: Rates) -> "Array":
@@ -160,7 +160,7 @@ def _apart(run: _Run, clients: Any, context: Any) -> _Times:
     rho = np.minimum(rate * prompt / workers, 0.9)
     behind = np.maximum(clients / rate - outputs * token - alone, 0.0)
     burst = BURST_SHARE * rates.burst * np.maximum(clients / workers - 1, 0.0) / 2 * prompt
-    sent = positions(rows, rows.inputs) * rows.entry / rows.outside + rates.handover_seconds
+    sent = (positions(rows, rows.inputs) * rows.entry + rows.state) / rows.outside + rates.handover_seconds
     wait = np.maximum(burst, behind) + rates.queue * rho / (1 - rho) * prompt / workers + rates.first_steps * token
     first = rates.first_seconds + alone + wait + sent
     return _Times(first, token, first + (outputs - 1) * token)

@@ -17,7 +17,14 @@ from agentc.cost.step import Load, Machine
 from agentc.plan.demand import decode, kv_bytes_per_token, parameters, prefill
 from agentc.plan.demand.decoder import ROUTING_EVENNESS
 from agentc.plan.demand.precision import activation_precision, width
-from agentc.plan.demand.shape import dense_precision, full_layers, layer_parameters, moe_layers
+from agentc.plan.demand.shape import (
+    dense_precision,
+    full_layers,
+    layer_parameters,
+    local_layers,
+    moe_layers,
+    state_bytes,
+)
 from agentc.plan.fleet import Device
 from agentc.plan.models import ModelShape
 from agentc.plan.work import Work
@@ -54,6 +61,11 @@ class Constants:
     pair_prefill: float
     """FLOP of a pair of tokens in a layer."""
     pair_decode: float
+    linear_prefill: float
+    """FLOP of a token in all layers of linear attention."""
+    linear_decode: float
+    state: float
+    """Bytes of a sequence's state in all layers of linear attention."""
     entry: float
     """Bytes of a token's KV in a layer."""
     moved: float
@@ -137,9 +149,9 @@ def load(rows: Rows, tokens: Any, sequences: Any, read: Any, seen: Any, pairs: A
         expert=rows.expert * tokens,
         expert_bytes=rows.expert_bytes * met,
         tile=rows.tile * met,
-        scores=rows.pair_prefill * pairs,
-        lookups=rows.pair_decode * seen,
-        kv_bytes=rows.entry * read,
+        scores=rows.pair_prefill * pairs + np.where(np.greater(pairs, 0), rows.linear_prefill * tokens, 0.0),
+        lookups=rows.pair_decode * seen + np.where(np.greater(seen, 0), rows.linear_decode * tokens, 0.0),
+        kv_bytes=rows.entry * read + np.where(np.greater(seen, 0), rows.state * sequences, 0.0),
         moved=rows.moved * tokens + rows.moved_once * sequences,
         reductions=rows.reductions,
         reduced_bytes=rows.reduced * tokens,
@@ -255,7 +267,9 @@ def _constants(
     shape: ModelShape, device: Device, precision: str, dense: str, runs: tuple[str, str, str], kv: str
 ) -> Constants:
     one, two = (_at(prefill(shape, precision, kv), tokens=n) for n in (1, 2))
-    step = _at(decode(shape, precision, kv), tokens=1)
+    step, next_ = (_at(decode(shape, precision, kv), tokens=1, context=n) for n in (1, 2))
+    attending, pairs = shape.layers - shape.linear_layers, two.attention - 2 * one.attention
+    seen = next_.attention - step.attention
     dense_flops = two.dense - one.dense
     parts, wider = layer_parameters(shape), widening(device, dense)
     experts, moe = parts.experts, moe_layers(shape)
@@ -267,9 +281,12 @@ def _constants(
         expert=step.expert,
         expert_bytes=experts * width(precision) * widening(device, precision),
         tile=2.0 * experts,
-        pair_prefill=one.attention / shape.layers,
-        pair_decode=step.attention / shape.layers,
-        entry=kv_bytes_per_token(shape, kv) / shape.layers,
+        pair_prefill=pairs / attending,
+        pair_decode=seen / attending,
+        linear_prefill=one.attention - pairs,
+        linear_decode=step.attention - seen,
+        state=state_bytes(shape),
+        entry=kv_bytes_per_token(shape, kv) / attending,
         moved=two.moved - one.moved,
         moved_once=max(2 * one.moved - two.moved, 0.0),
         reductions=step.reductions,
@@ -277,7 +294,7 @@ def _constants(
         experts=float(max(shape.experts, 1)),
         chosen=float(shape.experts_per_token),
         full=float(full_layers(shape)),
-        local=float(shape.layers - full_layers(shape)),
+        local=float(local_layers(shape)),
         window=float(shape.sliding_window or UNLIMITED),
         layers=float(shape.layers),
         routed=moe * (shape.experts_per_token / 8) ** 0.5,
@@ -310,12 +327,12 @@ class _Sample:
     reduced: float
 
 
-def _at(work: Work, tokens: int) -> _Sample:
+def _at(work: Work, tokens: int, context: int = 1) -> _Sample:
     env = {
         "batch": 1.0,
         "input_tokens": float(tokens),
         "cached_tokens": 0.0,
-        "context_tokens": 1.0,
+        "context_tokens": float(context),
         "output_tokens": 1.0,
     }
     attention, expert = work.attention_flops.evaluate(env), work.expert_flops.evaluate(env)

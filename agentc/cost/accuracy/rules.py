@@ -89,7 +89,7 @@ def _reading_all(rows: Rows) -> Any:
 
     clients = np.maximum(rows.concurrency, 1.0)
     met = 1 - (1 - rows.chosen / rows.experts) ** clients
-    cache = clients * rows.entry * positions(rows, rows.inputs + rows.outputs / 2)
+    cache = clients * (rows.entry * positions(rows, rows.inputs + rows.outputs / 2) + rows.state)
     bytes_ = rows.dense_bytes * rows.dp + rows.expert_bytes * met + cache
     return np.minimum(bytes_, rows.memory * rows.devices) / (rows.bandwidth * rows.devices)
 

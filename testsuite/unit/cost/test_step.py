@@ -66,7 +66,9 @@ def test_groups_of_data_parallel_attention_schedule_their_own_sequences():
     assert found["engine"] == pytest.approx(1e-3 + 1e-5)
 
 
-@pytest.mark.parametrize("model", ["llama-3.1-70b", "deepseek-v3", "gpt-oss-120b", "qwen3-235b-a22b", "glm-5"])
+@pytest.mark.parametrize(
+    "model", ["llama-3.1-70b", "deepseek-v3", "gpt-oss-120b", "qwen3-235b-a22b", "glm-5", "qwen3-next-80b-a3b"]
+)
 @pytest.mark.parametrize("precision", ["bf16", "fp8", "fp4"])
 @pytest.mark.parametrize("tp", [1, 8])
 def test_rows_and_plans_are_priced_alike(model: str, precision: str, tp: int):
