@@ -25,13 +25,23 @@ def kind_of(model: ModelShape) -> str:
     return "moe" if model.experts else "dense"
 
 
+def front_seconds(model: ModelShape | None, device: Device) -> float:
+    """Seconds that a request spends in front of a decoder, on no device: HTTP, tokenizer, scheduler."""
+    if model is None or not is_decoder(model):
+        return 0.0
+    return active().value("first_seconds", _target(device))
+
+
+def _target(device: Device) -> Target:
+    return Target(device.family, device.vendor, DEFAULT_ENGINES.get(device.vendor, ""))
+
+
 def rates(model: ModelShape, device: Device, precision: str, curves: Curves | None = None) -> Rates:
     """The fitted figures of ``model`` on ``device``, with the engine that a plan deploys there."""
     dense = dense_precision(model, precision)
-    target = Target(device.family, device.vendor, DEFAULT_ENGINES.get(device.vendor, ""))
     runs, expert_runs = _runs(device, dense), _runs(device, precision)
     weights, experts = stored_precision(device, dense), stored_precision(device, precision)
-    return step.rates_of(curves or active(), target, runs, expert_runs, weights, experts)
+    return step.rates_of(curves or active(), _target(device), runs, expert_runs, weights, experts)
 
 
 def machine(model: ModelShape, device: Device, precision: str, tp: Any, dp: Any, kv_ways: Any) -> Machine:

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from agentc.cost import queueing
-from agentc.cost.decoder import rates
+from agentc.cost.decoder import front_seconds, rates
 from agentc.cost.environment import environment, resident_environment
 from agentc.cost.grid import Grid, kv_shards
 from agentc.cost.roofline import Demand, Estimate, added_seconds, evaluate, price
@@ -132,7 +132,7 @@ def alone(unit: Unit, device: Device, grid: Grid, mode: Mode, pool: str, setting
     service = wide(mean.seconds, size)
     busy = wide(mean.busy_seconds, size) / grid.batch
     metrics = _metrics(unit, priced, busy, setting)
-    wait = _waiting(unit, service, busy, setting, "mean")
+    wait = _waiting(unit, service, busy, setting, "mean") + _front(unit, device)
     return Candidates(grid, mode, pool, service + wait, busy, metrics, mean, priced.shares())
 
 
@@ -146,7 +146,7 @@ def beside_others(unit: Unit, device: Device, grid: Grid, setting: Setting) -> C
     priced, size = _Priced(unit, device, grid), len(grid.tp)
     mean = priced.at("mean")
     busy = wide(mean.busy_seconds, size) / grid.batch
-    seconds = wide(mean.seconds, size) / (1 - setting.share)
+    seconds = wide(mean.seconds, size) / (1 - setting.share) + _front(unit, device)
     return Candidates(grid, "single", shared_pool(device), seconds, busy, {}, mean, priced.shares(), shared=True)
 
 
@@ -166,13 +166,19 @@ def _waiting(unit: Unit, service: "Array", busy: "Array", setting: Setting, perc
     return np.asarray(queueing.wait_seconds(occupied, busy, arrivals, setting.share, percentile))
 
 
+def _front(unit: Unit, device: Device) -> float:
+    """Seconds of a prefill's request before any device sees it."""
+    return front_seconds(unit.model, device) if unit.role == "prefill" else 0.0
+
+
 def _metrics(unit: Unit, priced: _Priced, busy: "Array", setting: Setting) -> dict[str, "Array"]:
     """What the unit adds to time to first token and time between tokens, at the limits' percentiles."""
     size = len(priced.grid.tp)
     if unit.role == "prefill":
         percentile = _percentile(setting, "ttft")
         service = wide(priced.at(percentile).seconds, size)
-        return {"ttft": service + _waiting(unit, service, busy, setting, percentile)}
+        wait = _waiting(unit, service, busy, setting, percentile) + _front(unit, priced.device)
+        return {"ttft": service + wait}
     if unit.role == "decode":
         first = wide(priced.at(_percentile(setting, "ttft")).step_seconds, size)
         return {"ttft": first, "tbt": wide(priced.at(_percentile(setting, "tbt")).step_seconds, size)}
@@ -199,8 +205,9 @@ def aggregated(unit: Unit, other: Unit, device: Device, grid: Grid, pool: str, s
         metrics = {"ttft": mixed.ttft_step, "tbt": mixed.tbt_step}
     else:
         arrivals = setting.arrivals_per_second * unit.head.visits
-        wait = np.asarray(queueing.wait_seconds(turn, turn, arrivals, setting.share))
-        tail = queueing.wait_seconds(turn, turn, arrivals, setting.share, _percentile(setting, "ttft"))
+        front, percentile = _front(unit, device), _percentile(setting, "ttft")
+        wait = np.asarray(queueing.wait_seconds(turn, turn, arrivals, setting.share)) + front
+        tail = queueing.wait_seconds(turn, turn, arrivals, setting.share, percentile) + front
         busy, chunks = busy_prefill, np.maximum(np.ceil(mixed.new_tokens / CHUNK_TOKENS), 1)
         seconds = chunks * np.maximum(mixed.step, mixed.ttft_step) + wait
         metrics = {"ttft": mixed.ttft_steps * mixed.ttft_step + tail}

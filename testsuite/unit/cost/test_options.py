@@ -5,6 +5,8 @@ from dataclasses import replace
 import pytest
 
 from agentc import catalog, cost
+from agentc.cost.curves import shipped, using
+from agentc.cost.decoder import front_seconds
 from agentc.plan import demand
 from agentc.plan.fleet import Fleet, Stock
 from agentc.plan.graph import Hosted, Limit, Load, PlacementRule, Task, TaskEdge, TaskGraph
@@ -271,6 +273,21 @@ def test_a_hosted_models_limits_bind_all_calls_together(api: Hosted, why: str):
     table = cost.options(asked, fleet("h100"))
     assert bool(table.options["a"]) == (not why)
     assert [row.why for row in table.rejected] == ([f"the load asks {why}"] * 2 if why else [])
+
+
+def test_a_first_token_waits_for_the_front_end_and_no_device_does():
+    """Twice the front end's time: as much later, and not a device more."""
+    asked, known = graph(*call("say")), shipped()
+    slower = replace(known, base={**known.base, "first_seconds": 2 * known.base["first_seconds"]})
+    front = front_seconds(MIND, catalog.device("h100"))
+    before = cost.options(asked, fleet("h100")).options["say.prefill"]
+    with using(slower):
+        after = {option.name: option for option in cost.options(asked, fleet("h100")).options["say.prefill"]}
+    assert 0.002 < front < 0.05
+    for option in before:
+        other = after[option.name]
+        assert other.metrics["ttft"] - option.metrics["ttft"] == pytest.approx(front)
+        assert other.seconds - option.seconds == pytest.approx(front)
 
 
 def test_aggregated_serving_shares_its_time_between_the_halves():
