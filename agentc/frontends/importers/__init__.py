@@ -1,0 +1,113 @@
+"""Agents as users already have them: other tools' files as definitions of ours, without the tool.
+
+Each importer recognizes its format and reads a document into plain data of the YAML form, with the place of each part
+in the user's own file; the rules of the YAML form then check it, and it lowers as any definition does.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+
+from agentc.support.record import record
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from agentc.frontends.importers.frame import Draft, Imported, Options
+    from agentc.support.diagnostics import Diagnostic
+    from agentc.support.yaml_source import Document
+
+
+class Importer(Protocol):
+    """What a module of ``FORMATS`` has."""
+
+    def recognize(self, data: dict[str, Any]) -> bool:
+        """Whether a document with this data is of the format."""
+        ...
+
+    def read(self, draft: "Draft") -> "Imported":
+        """The definition that ``draft.document`` states.
+
+        Raises:
+            Refused: with every problem.
+        """
+        ...
+
+
+@record(slots=True)
+class Format:
+    """A format that agentc reads."""
+
+    title: str
+    module: str
+
+
+FORMATS: Final[dict[str, Format]] = {
+    "agentspec": Format("Open Agent Spec", "agentspec"),
+}
+"""Name -> format, in the order in which a document is asked what it is."""
+
+
+def importer(name: str) -> Importer:
+    """The importer of a format of ``FORMATS``."""
+    from importlib import import_module
+
+    return cast(Importer, import_module(f"agentc.frontends.importers.{FORMATS[name].module}"))
+
+
+def detect(document: "Document") -> str | None:
+    """The format of ``document``; None where it is a definition of ours, or nothing that is known."""
+    data: Any = document.data
+    if not isinstance(data, dict) or "agentc" in data:
+        return None
+    fields = cast("dict[str, Any]", data)
+    return next((name for name in FORMATS if importer(name).recognize(fields)), None)
+
+
+def read(document: "Document", format: str, options: "Options | None" = None) -> "Imported":
+    """``document`` as a definition.
+
+    Raises:
+        Refused: it is not of the format, or cannot be a definition of ours; every problem at its place.
+    """
+    from agentc.frontends.importers.frame import Draft, Options
+    from agentc.frontends.importers.source import Part
+
+    draft = Draft(document, FORMATS[format].title, options or Options())
+    data: Any = document.data
+    if not isinstance(data, dict) or not importer(format).recognize(cast("dict[str, Any]", data)):
+        message = f"`{document.file}` is no {FORMATS[format].title}"
+        raise draft.refuse("import-format", message, Part.of(document))
+    return importer(format).read(draft)
+
+
+def overlay(document: "Document", imported: "Imported") -> "Document":
+    """The definition as a document whose places are those of the user's file."""
+    from agentc.frontends.yaml.document import Overlay
+    from agentc.support.yaml_source import Document
+
+    return Overlay(Document(document.file, document.text, None), imported.definition, imported.places)
+
+
+def options(models: Mapping[str, Any]) -> "Options":
+    """What the user says beside the source."""
+    from agentc.frontends.importers.frame import Options
+
+    return Options(models)
+
+
+def to_yaml(source: "str | Path", format: str, models: Mapping[str, Any]) -> "tuple[str, tuple[Diagnostic, ...]]":
+    """The definition that ``source`` states as a file of ours, and what is worth knowing of it.
+
+    Raises:
+        Refused: the file cannot be read, is of another format, or is refused; or what it states breaks a rule of ours.
+    """
+    from pathlib import Path
+
+    from agentc.frontends import yaml
+    from agentc.frontends.importers.write import text
+    from agentc.support.yaml_source import load_yaml
+
+    document = load_yaml(source)
+    imported = read(document, format, options(models))
+    definition = yaml.define(overlay(document, imported), Path(source).parent)
+    return text(imported, Path(source).name), (*imported.warnings, *definition.warnings)

@@ -1,0 +1,164 @@
+"""Shapes that all agent frameworks share: a model that calls tools until it can answer, a group that takes turns.
+
+Their loops are in no file: the framework runs them. A planner has to see them, since each trip is a model call.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from agentc.frontends.importers import defaults
+from agentc.frontends.importers.frame import Draft, Names, Tree, assume, at, clean
+from agentc.frontends.importers.source import Part
+from agentc.support.record import record
+
+
+@record
+class Use:
+    """Something that an agent may call."""
+
+    kind: str
+    """`tool`, `agent`, or `lookup` (of a memory)."""
+    entry: str
+    """Its name among ours."""
+    part: Part
+    inputs: tuple[str, ...] = ()
+    """Of an agent: what it reads."""
+    name: str = ""
+    """What the model calls it; ``entry`` where nothing is stated."""
+
+    @property
+    def label(self) -> str:
+        """What the model calls it."""
+        return clean(self.name or self.entry, "tool")
+
+    def node(self, argument: str) -> Tree:
+        """The call, as a node of ours."""
+        if self.kind == "lookup":
+            return {"memory": {"lookup": self.entry}, "in": argument}
+        if self.kind == "agent" and self.inputs:
+            return {"agent": self.entry, "in": dict.fromkeys(self.inputs, argument)}
+        return {self.kind: self.entry, **({} if self.kind == "agent" else {"in": argument})}
+
+
+@dataclass
+class Agent:
+    """A model with instructions and things that it may call."""
+
+    part: Part
+    model: str
+    system: str = ""
+    inputs: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Name -> an input of ours."""
+    uses: Sequence[Use] = ()
+    outputs: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Name -> type of a field (`text`, `bool`, `number`) that its answer must have."""
+    llm: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Further fields of its model calls."""
+    trips: int | None = None
+    """Model calls at most, where the source states it."""
+    prompt: str = ""
+    fan: bool = False
+    """Whether it plans all calls at once (ReWOO) rather than one after the other."""
+
+    def graph(self) -> Tree:
+        """`inputs`, `nodes` and `outputs`."""
+        inputs = dict(self.inputs) or {"request": {"type": "text"}}
+        names = Names(inputs)
+        made = self._alone(names, inputs) if not self.uses else self._looping(names, inputs)
+        return {"inputs": inputs, **made}
+
+    def _call(self, reads: Sequence[str]) -> Tree:
+        said = {"system": self.system} if self.system.strip() else {}
+        said |= {"prompt": self.prompt} if self.prompt.strip() else {}
+        return {"llm": self.model, "in": list(reads) if len(reads) > 1 else reads[0], **said, **self.llm}
+
+    def _alone(self, names: Names, inputs: Tree) -> Tree:
+        name = names.new("answer")
+        fields = {"fields": dict(self.outputs)} if self.outputs else {}
+        given = {key: f"{name}.{key}" for key in self.outputs} or {"answer": name}
+        return {"nodes": {name: at(self.part, {**self._call(list(inputs)), **fields})}, "outputs": given}
+
+    def _looping(self, names: Names, inputs: Tree) -> Tree:
+        loop, decide, act = names.new("work"), names.new("decide"), names.new("act")
+        unique = {use.label: use for use in self.uses}
+        asked: Tree = {"more": "bool"} | ({"tool": list(unique)} if len(unique) > 1 else {}) | {"argument": "text"}
+        answers = {clean(f"answer_{key}") if key in asked else key: kind for key, kind in self.outputs.items()}
+        answers = answers or {"answer": "text"}
+        call = {**self._call([*inputs, act]), "fields": {**asked, **answers}}
+        share = 1 - 1 / defaults.TOOL_TRIPS
+        body: Tree = {decide: at(self.part, call), act: self._acting(names, unique, decide)}
+        trips = {
+            "max": self.trips or assume(defaults.MAX_TRIPS, "the source states no bound of its calls"),
+            "expected": assume(
+                min(defaults.TOOL_TRIPS, self.trips or defaults.TOOL_TRIPS),
+                f"{share:.0%} of the model's answers ask for a tool",
+            ),
+        }
+        made = {"loop": {**trips, "while": f"{decide}.more", "nodes": body}}
+        return {
+            "nodes": {loop: at(self.part, made)},
+            "outputs": {
+                key: f"{loop}.{decide}.{answer}" for key, answer in zip(self.outputs or answers, answers, strict=True)
+            },
+        }
+
+    def _acting(self, names: Names, uses: Mapping[str, Use], decide: str) -> Any:
+        argument = f"{decide}.argument"
+        if len(uses) == 1:
+            [use] = uses.values()
+            return at(use.part, {**use.node(argument), "when": f"{decide}.more"})
+        even = 1 / len(uses)
+        cases: Tree = {}
+        for label, use in uses.items():
+            call = at(use.part, use.node(argument))
+            cases[label] = {
+                "probability": assume(even, f"{len(uses)} tools, all alike"),
+                "nodes": {names.new(f"call_{label}"): call},
+            }
+        return at(self.part, {"branch": {"on": f"{decide}.tool", "cases": cases}, "when": f"{decide}.more"})
+
+
+def turns(part: Part, members: Sequence[Use], first: str, inputs: Tree, most: int | None = None) -> Tree:
+    """A group whose members hand over to each other: the graph of a loop in which one of them speaks a trip."""
+    names = Names(inputs)
+    task = next(iter(inputs))
+    start, loop, talk, following, done = (names.new(name) for name in ("first", "turns", "talk", "next", "done"))
+    cases: Tree = {}
+    for use in members:
+        call = at(use.part, use.node(task))
+        even = assume(1 / len(members), f"{len(members)} members, all alike")
+        cases[use.label] = {"probability": even, "nodes": {names.new(f"turn_{use.label}"): call}}
+    why = "whom a member hands over to, and when the group is done, is the models' choice"
+    body: Tree = {
+        talk: at(part, {"branch": {"on": following, "cases": cases}}),
+        following: {"compute": {"builtin": assume("identity", why)}, "in": talk, "returns": "text"},
+        done: {"compute": {"builtin": "is_empty"}, "in": following},
+    }
+    trips = {
+        "max": most or assume(max(defaults.MAX_TRIPS, len(members)), "the source states no bound of its turns"),
+        "expected": assume(min(defaults.HANDOFFS, most or defaults.HANDOFFS), "one hand-over a request"),
+    }
+    loop_node = {"loop": {**trips, "until": done, "start": {following: start}, "nodes": body}}
+    begin = {"compute": {"builtin": "template", "options": {"template": first}}}
+    return {
+        "inputs": inputs,
+        "nodes": {start: at(part, begin), loop: at(part, loop_node)},
+        "outputs": {"answer": f"{loop}.{talk}"},
+    }
+
+
+def sub_agent(draft: Draft, wanted: str, graph: Tree, part: Part, key: Any = None) -> str:
+    """The entry of `agents` for ``graph``."""
+    kept = {name: graph[name] for name in ("description", "inputs", "nodes", "outputs") if name in graph}
+    return draft.entry("agents", wanted, at(part, kept), key)
+
+
+def tool(draft: Draft, wanted: str, part: Part, *, key: Any = None, **stated: Any) -> str:
+    """The entry of `tools` for something whose server the source may not name (`http`, `mcp` or `python` do)."""
+    name = clean(wanted, "tool")
+    where: Tree = {}
+    if not {"http", "mcp", "python"} & stated.keys():
+        where = {"http": assume(f"{defaults.TOOL_URL}/{name}", "the source does not say where the tool is served")}
+    fields = {field: value for field, value in stated.items() if value not in (None, "", {})}
+    return draft.entry("tools", name, at(part, {**where, **fields}), key if key is not None else (name, str(stated)))
