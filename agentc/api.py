@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from agentc.analyses.study.answer import Question
     from agentc.analyses.study.difference import WhatIf
+    from agentc.analyses.study.sensitivity import Sensitivity
     from agentc.catalog.devices import Entry
     from agentc.cost.accuracy.evaluation import Evaluation
     from agentc.cost.phases import Draft, PhaseWork
@@ -286,6 +287,18 @@ def what_if(source: "str | Path | ModuleOp", changes: Sequence[str], **how: Any)
 
     with question(source, **how) as asked:
         return compared(asked, changes)
+
+
+def sensitivity(source: "str | Path | ModuleOp", **how: Any) -> "Sensitivity":
+    """What binds in the cheapest plan and what it costs; at which price, stock or load the choice turns.
+
+    Raises:
+        Refused: ``infeasible-placement``, ``wrong-objective``, and as ``question``.
+    """
+    from agentc.analyses.study.sensitivity import sensitivity as found
+
+    with question(source, **how) as asked:
+        return found(asked)
 
 
 def tell(answer: object, format: str = "text") -> str:

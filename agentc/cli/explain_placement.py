@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     multiple=True,
     help="Compare with the plan for h100.price=1.2, sla.tbt_ms=30, load=50, h100.count=0, NODE.pin=h100.",
 )
+@click.option("--sensitivity", is_flag=True, help="What the limits cost, and at which price or load the plan turns.")
 @click.option("--format", "format_", type=click.Choice(list(RENDERINGS)), default="text", show_default=True)
 @click.option(
     "-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="Write to FILE instead of stdout."
@@ -53,13 +54,16 @@ def _answered(source: str, format_: str, options: dict[str, Any]) -> str | None:
     """The answer to a question that is more than how the plan is; ``None`` where none was asked."""
     from agentc import api
 
-    changes = options.pop("what_if")
-    if not changes:
+    asked = {name: options.pop(name) for name in ("what_if", "sensitivity")}
+    named = [f"--{name.replace('_', '-')}" for name, value in asked.items() if value]
+    if not named:
         return None
-    if options.pop("task") or options.pop("why_not"):
-        raise click.UsageError("--what-if goes with neither --task nor --why-not")
-    options.pop("why_not", None)
-    return api.tell(api.what_if(source, changes, **options), format_)
+    narrowing = [f"--{name.replace('_', '-')}" for name in ("task", "why_not") if options.pop(name)]
+    if len(named + narrowing) > 1:
+        raise click.UsageError(f"{' and '.join(named + narrowing)} do not go together")
+    if asked["sensitivity"]:
+        return api.tell(api.sensitivity(source, **options), format_)
+    return api.tell(api.what_if(source, asked["what_if"], **options), format_)
 
 
 def _compiled(source: str, options: dict[str, Any]) -> "Facts":

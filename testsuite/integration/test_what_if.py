@@ -115,5 +115,5 @@ def test_the_text_keeps_80_columns_and_says_what_moves(here: Path):
 
 def test_questions_that_do_not_go_together_are_wrong_usage(here: Path, capsys: pytest.CaptureFixture[str]):
     assert cli.main(["explain-placement", "agent.yaml", "--what-if", "load=3", "--task", "answer.decode"]) == 2
-    assert "goes with neither" in capsys.readouterr().err
+    assert "do not go together" in capsys.readouterr().err
     assert cli.main(["explain-placement", "agent.yaml", "--what-if", "load=3", "--format", "svg"]) == 1

@@ -112,12 +112,6 @@ def with_limit(question: Question, limit: Limit, seconds: float) -> Question:
     return replace(question, graph=replace(question.graph, limits=limits))
 
 
-def without_limit(question: Question, limit: Limit) -> Question:
-    """The question without one of its limits."""
-    limits = tuple(each for each in question.graph.limits if each != limit)
-    return replace(question, graph=replace(question.graph, limits=limits))
-
-
 def device_name(fleet: Fleet, name: str) -> str:
     """The fleet's class that ``name`` means: its own name, or the catalog's name or alias of it.
 

@@ -52,9 +52,9 @@ def plan(answer: Answer) -> dict[str, Any]:
         "usd_per_hour": None if none else summary.usd_per_hour,
         "usd_per_request": None if none else summary.usd_per_request,
         "penalty_usd_per_hour": answer.penalty_usd_per_hour,
-        "ttft_ms": _ms(summary.ttft_seconds),
-        "tbt_ms": _ms(summary.tbt_seconds),
-        "end_to_end_ms": _ms(summary.end_to_end_seconds),
+        "ttft_ms": milliseconds(summary.ttft_seconds),
+        "tbt_ms": milliseconds(summary.tbt_seconds),
+        "end_to_end_ms": milliseconds(summary.end_to_end_seconds),
         "watts": summary.watts,
         "g_co2e_per_request": summary.grams_per_request,
         "devices": answer.devices,
@@ -68,7 +68,8 @@ def on(assignment: Assignment) -> dict[str, Any]:
     return {name: getattr(assignment, name) for name in names}
 
 
-def _ms(seconds: float | None) -> float | None:
+def milliseconds(seconds: float | None) -> float | None:
+    """With six digits after the point, as all reports have them."""
     return None if seconds is None else round(seconds * 1e3, 6)
 
 
