@@ -43,6 +43,7 @@ class Format:
 
 FORMATS: Final[dict[str, Format]] = {
     "agentspec": Format("Open Agent Spec", "agentspec"),
+    "nat": Format("NeMo Agent Toolkit", "nat"),
 }
 """Name -> format, in the order in which a document is asked what it is."""
 

@@ -58,8 +58,6 @@ class Agent:
     trips: int | None = None
     """Model calls at most, where the source states it."""
     prompt: str = ""
-    fan: bool = False
-    """Whether it plans all calls at once (ReWOO) rather than one after the other."""
 
     def graph(self) -> Tree:
         """`inputs`, `nodes` and `outputs`."""
@@ -146,6 +144,82 @@ def turns(part: Part, members: Sequence[Use], first: str, inputs: Tree, most: in
         "nodes": {start: at(part, begin), loop: at(part, loop_node)},
         "outputs": {"answer": f"{loop}.{talk}"},
     }
+
+
+def keeping(memory: str, part: Part) -> Tree:
+    """The graph of an agent that keeps what it is given."""
+    nodes = {
+        "keep": at(part, {"memory": {"store": memory}, "in": "request"}),
+        "kept": {"compute": {"builtin": "identity"}, "in": "request"},
+    }
+    return {"inputs": {"request": {"type": "text"}}, "nodes": nodes, "outputs": {"answer": "kept"}}
+
+
+def chain(uses: Sequence[Use], part: Part) -> Tree:
+    """The graph of calls one after the other, each of what the one before gave."""
+    names = Names(("request",))
+    value, nodes = "request", dict[str, Any]()
+    for use in uses:
+        name = names.new(use.name or use.entry)
+        nodes[name] = at(use.part, use.node(value))
+        value = name
+    return {"inputs": {"request": at(part, {"type": "text"})}, "nodes": nodes, "outputs": {"answer": value}}
+
+
+def beside(uses: Sequence[Use], part: Part) -> Tree:
+    """The graph of calls side by side, whose answers are put together."""
+    names = Names(("request",))
+    nodes = {names.new(use.name or use.entry): at(use.part, use.node("request")) for use in uses}
+    both = names.new("together")
+    joined = at(part, {"compute": {"builtin": "list"}, "in": list(nodes), "returns": "any"})
+    graph = {"inputs": {"request": at(part, {"type": "text"})}, "nodes": {**nodes, both: joined}}
+    return {**graph, "outputs": {"answer": both}}
+
+
+def routed(llm: Tree, uses: Sequence[Use], part: Part) -> Tree:
+    """The graph of a model that hands a request to one of several."""
+    names = Names(("request",))
+    choose, work = names.new("choose"), names.new("work")
+    labels = {use.label: use for use in uses}
+    cases: Tree = {}
+    for label, use in labels.items():
+        call = {names.new(f"call_{label}"): at(use.part, use.node("request"))}
+        cases[label] = {"probability": assume(1 / len(labels), f"{len(labels)} ways, all alike"), "nodes": call}
+    if len(labels) == 1:
+        [use] = labels.values()
+        inner = at(use.part, use.node("request"))
+    else:
+        inner = at(part, {"branch": {"on": f"{choose}.to", "cases": cases}})
+    fields = {"to": list(labels)} if len(labels) > 1 else {"to": "text"}
+    nodes = {choose: at(part, {**llm, "in": "request", "fields": fields}), work: inner}
+    return {"inputs": {"request": at(part, {"type": "text"})}, "nodes": nodes, "outputs": {"answer": work}}
+
+
+def planned(llm: Tree, uses: Sequence[Use], part: Part) -> Tree:
+    """The graph of a model that plans all calls at once, has them made, and answers with what they gave (ReWOO)."""
+    names = Names(("request",))
+    plan, steps, calls, solve, item = (names.new(name) for name in ("plan", "steps", "calls", "solve", "step"))
+    labels = {use.label: use for use in uses}
+    body: Tree = {}
+    if len(labels) == 1:
+        [use] = labels.values()
+        body[names.new(f"call_{use.label}")] = at(use.part, use.node(item))
+    else:
+        cases: Tree = {}
+        for label, use in labels.items():
+            call = {names.new(f"call_{label}"): at(use.part, use.node(item))}
+            cases[label] = {"probability": assume(1 / len(labels), f"{len(labels)} tools, all alike"), "nodes": call}
+        tool = names.new("tool")
+        options = {"field": "tool"}
+        body[tool] = {"compute": {"builtin": "select", "options": options}, "in": item, "returns": "text"}
+        body[names.new("act")] = at(part, {"branch": {"on": tool, "cases": cases}})
+    nodes = {
+        plan: at(part, {**llm, "in": "request"}),
+        steps: {"compute": {"builtin": "json_parse"}, "in": plan},
+        calls: at(part, {"map": {"over": steps, "as": item, "nodes": body}}),
+        solve: at(part, {**llm, "in": ["request", plan, calls]}),
+    }
+    return {"inputs": {"request": at(part, {"type": "text"})}, "nodes": nodes, "outputs": {"answer": solve}}
 
 
 def sub_agent(draft: Draft, wanted: str, graph: Tree, part: Part, key: Any = None) -> str:

@@ -16,11 +16,12 @@ class Part:
     """A value of a document. Asking it for what it is not gives nothing rather than a failure."""
 
     __slots__ = ("document", "path", "value")
+    value: Any
 
     def __init__(self, document: Document, path: Path = (), value: Any = None) -> None:
         self.document = document
         self.path = path
-        self.value: Any = value
+        self.value = value
 
     @staticmethod
     def of(document: Document) -> "Part":
@@ -114,7 +115,7 @@ class Part:
     def walk(self) -> Iterator["Part"]:
         """It and all within; what aliases share is seen once."""
         seen: set[int] = set()
-        waiting = [self]
+        waiting: list[Part] = [self]
         while waiting:
             part = waiting.pop()
             if id(part.value) in seen and not isinstance(part.value, str | int | float | bool | None):
