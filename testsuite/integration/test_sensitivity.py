@@ -14,9 +14,9 @@ from agentc.plan.graph import Limit
 from agentc.support.diagnostics import Refused
 
 CASES = (
-    question(Limit("tbt", 0.012), Limit("ttft", 0.2), load=6.0),
+    question(Limit("tbt", 0.03), Limit("ttft", 1.0), load=2.0, l4=0.3),
     question(Limit("end_to_end", 10.0), load=30.0, h100=3.0, l4=0.1, counts=3),
-    question(Limit("end_to_end", 2.0), load=8.0, l4=0.4),
+    question(Limit("end_to_end", 10.0), Limit("tbt", 0.1), load=8.0, h100=1.0, l4=0.4),
 )
 VOICE = "examples/voice-agent/agent.yaml"
 
@@ -36,7 +36,7 @@ def test_the_samples_have_something_to_tell():
     assert any(row.looser for one in told for row in one.margins)
     assert any(row.tighter for one in told for row in one.margins)
     assert any(one.shortages for one in told)
-    assert sum(bool(one.turns) for one in told) > 1 and all(one.loads for one in told)
+    assert any(one.turns for one in told) and any(one.loads for one in told)
 
 
 def test_a_looser_limit_saves_what_is_said_and_one_just_short_of_it_nothing(found: Sensitivity):
