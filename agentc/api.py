@@ -90,6 +90,8 @@ def compile(
     out: str | Path | None = None,
     dump_phases: str | Path | None = None,
     calibration: str | Path | None = None,
+    model_map: "str | Path | Mapping[str, Any] | None" = None,
+    assume: bool = False,
 ) -> Build:
     """Compile ``source`` (a YAML definition, ``file.py:name``, ``.mlir``, or a module in phase `agent`).
 
@@ -97,7 +99,8 @@ def compile(
     takes the place of the definition's limits. ``load``: requests per second. ``targets``: backends (default: all).
     ``stop_after``: the last phase (default: `artifacts` where ``out`` is given, else `placed`). ``out``: the build
     directory, written whole or not at all. ``dump_phases``: a directory for the IR of each phase that was reached,
-    also of those before a failure. ``calibration``: curves of ``calibrate`` to estimate with.
+    also of those before a failure. ``calibration``: curves of ``calibrate`` to estimate with. For other tools' files:
+    ``model_map``, a file or mapping of their models to ours; ``assume``, tell nothing of what they never state.
 
     Raises:
         Refused: the definition, the fleet, the limits or the placement is refused; nothing was written.
@@ -110,7 +113,7 @@ def compile(
     last = stop_after or ("artifacts" if out is not None else "placed")
     if last not in NAMES:
         raise Refused(Diagnostic("unknown-name", f"there is no phase `{last}`", help=did_you_mean(last, NAMES)))
-    loaded = _load(source)
+    loaded = _load(source, model_map, assume)
     if last == NAMES[0]:
         return Build(loaded.module, last, {last: loaded.text}, loaded.warnings)
     settings = Settings(str(fleet) if fleet is not None else DEFAULT_FLEET, objective)
@@ -177,7 +180,13 @@ def _table(path: str | Path) -> tuple[str, list[str]]:
         raise Refused(Diagnostic("bad-measurement", f"cannot read `{path}`: {why}", Span(str(path)))) from problem
 
 
-def check(source: "str | Path | ModuleOp", *, fleet: str | Path | None = None) -> list[Diagnostic]:
+def check(
+    source: "str | Path | ModuleOp",
+    *,
+    fleet: str | Path | None = None,
+    model_map: "str | Path | Mapping[str, Any] | None" = None,
+    assume: bool = False,
+) -> list[Diagnostic]:
     """What is wrong with ``source``, warnings too, and with ``fleet``'s file; nothing is placed or written."""
     from agentc.pipelines.runner import Compilation
     from agentc.pipelines.sources import shown_from
@@ -185,7 +194,7 @@ def check(source: "str | Path | ModuleOp", *, fleet: str | Path | None = None) -
 
     found: list[Diagnostic] = []
     try:
-        loaded = _load(source)
+        loaded = _load(source, model_map, assume)
         found += loaded.warnings
         with shown_from(loaded.home):
             _run(Compilation(loaded.module, Settings()), "task", None, every=False)
@@ -457,7 +466,45 @@ class _Loaded:
     warnings: tuple[Diagnostic, ...] = ()
 
 
-def _load(source: "str | Path | ModuleOp") -> _Loaded:
+def import_(
+    source: str | Path, format: str = "auto", model_map: "str | Path | Mapping[str, Any] | None" = None
+) -> tuple[str, tuple[Diagnostic, ...]]:
+    """Another tool's file as a definition: its text, each assumption a comment, and what is worth knowing of it.
+
+    ``format``: a name of ``import_formats``, or `auto`. ``model_map``: a file or mapping of its models to ours.
+
+    Raises:
+        Refused: the file is of no such format, or is refused.
+    """
+    from agentc.frontends import importers
+
+    known = import_formats()
+    if format != "auto" and format not in known:
+        help = did_you_mean(format, known)
+        raise Refused(Diagnostic("unknown-name", f"there is no format `{format}`", help=help))
+    return importers.to_yaml(source, format, _models(model_map))
+
+
+def import_formats() -> dict[str, str]:
+    """The formats that ``import_`` and ``compile`` read: name -> title."""
+    from agentc.frontends import importers
+
+    return {name: each.title for name, each in importers.FORMATS.items()}
+
+
+def _models(model_map: "str | Path | Mapping[str, Any] | None") -> "Mapping[str, Any]":
+    from agentc.frontends.importers.model_map import read_model_map
+
+    if isinstance(model_map, str | Path):
+        return read_model_map(model_map)
+    return model_map or {}
+
+
+def _load(
+    source: "str | Path | ModuleOp",
+    model_map: "str | Path | Mapping[str, Any] | None" = None,
+    assume: bool = False,
+) -> _Loaded:
     """Read the definition; places in the IR become relative to its folder."""
     from agentc.pipelines.sources import folder, make_relative, split
 
@@ -466,7 +513,8 @@ def _load(source: "str | Path | ModuleOp") -> _Loaded:
     from agentc import frontends
 
     found = Diagnostics()
-    module, home = frontends.load(source, found=found), folder(source)
+    models: Mapping[str, Any] = _models(model_map) if model_map else {}
+    module, home = frontends.load(source, found=found, models=models, assume=assume), folder(source)
     make_relative(module, home)
     return _Loaded(module, home, split(source)[0].read_text("utf-8"), found.sorted())
 

@@ -5,6 +5,11 @@ from typing import Any, TypeVar
 
 import click
 
+MODEL_MAP = click.option(
+    "--model-map", metavar="FILE", help="Of another tool's file: its models as ours, `gpt-4o: llama-3.3-70b` a line."
+)
+ASSUME = click.option("--assume", is_flag=True, help="Tell nothing of what another tool's file never states.")
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 OBJECTIVES = ("cost", "latency", "energy", "carbon")
@@ -24,6 +29,8 @@ def compiling(command: F) -> F:
         click.option(
             "--load", "load", metavar="RPS", type=click.FloatRange(min=0, min_open=True), help="Requests per second."
         ),
+        MODEL_MAP,
+        ASSUME,
         click.option("--calibration", metavar="CURVES", help="Estimate with these curves (`agentc calibrate`)."),
         click.option(
             "--objective", type=click.Choice(OBJECTIVES), default="cost", show_default=True, help="What to minimize."

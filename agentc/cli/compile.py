@@ -31,7 +31,8 @@ NAMES = [phase.name for phase in PHASES]
     help="The build directory.  [default: build/NAME]",
 )
 def compile_(agent: str, output: Path | None, stop_after: str | None, **options: Any) -> None:
-    """Compile AGENT (a YAML definition, a Python file as FILE.py:NAME, or .mlir) into a build directory.
+    """Compile AGENT (a YAML definition, a Python file as FILE.py:NAME, .mlir, or a file of another tool such as
+    Open Agent Spec) into a build directory.
 
     The build is written whole or not at all; a failed compile leaves the previous one as it was.
     """
@@ -46,6 +47,8 @@ def compile_(agent: str, output: Path | None, stop_after: str | None, **options:
         load=options["load"],
         objective=options["objective"],
         calibration=options["calibration"],
+        model_map=options["model_map"],
+        assume=options["assume"],
         targets=options["targets"] or None,
         dump_phases=options["dump_phases"],
         stop_after=stop_after,

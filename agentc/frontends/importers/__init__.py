@@ -97,7 +97,7 @@ def options(models: Mapping[str, Any]) -> "Options":
 
 
 def to_yaml(source: "str | Path", format: str, models: Mapping[str, Any]) -> "tuple[str, tuple[Diagnostic, ...]]":
-    """The definition that ``source`` states as a file of ours, and what is worth knowing of it.
+    """The definition that ``source`` states as a file of ours, and what to know of it; ``format`` may be `auto`.
 
     Raises:
         Refused: the file cannot be read, is of another format, or is refused; or what it states breaks a rule of ours.
@@ -106,9 +106,13 @@ def to_yaml(source: "str | Path", format: str, models: Mapping[str, Any]) -> "tu
 
     from agentc.frontends import yaml
     from agentc.frontends.importers.write import text
+    from agentc.support.diagnostics import Diagnostic, Refused
     from agentc.support.yaml_source import load_yaml
 
     document = load_yaml(source)
-    imported = read(document, format, options(models))
+    found = detect(document) if format == "auto" else format
+    if found is None:
+        raise Refused(Diagnostic("import-format", f"`{document.file}` is of no format that is known", document.span()))
+    imported = read(document, found, options(models))
     definition = yaml.define(overlay(document, imported), Path(source).parent)
     return text(imported, Path(source).name), (*imported.warnings, *definition.warnings)

@@ -1,8 +1,8 @@
 """NVIDIA NeMo Agent Toolkit: a workflow file of `llms`, `functions`, `function_groups`, `embedders`, `retrievers`,
 `memory` and one `workflow`.
 
-https://docs.nvidia.com/nemo/agent-toolkit/latest/build-workflows/workflow-configuration.html. `docs/formats/nat.md` says
-what becomes of each type.
+https://docs.nvidia.com/nemo/agent-toolkit/latest/build-workflows/workflow-configuration.html. `docs/formats/nat.md`
+says what becomes of each type.
 """
 
 from collections.abc import Callable
@@ -157,7 +157,7 @@ class _Reader:
         ]
         system = prompts.literal("\n".join(said).strip())
         return {
-            "llm": models.use(self.draft, _model_of(config) or name, config, wanted=name),
+            "llm": models.use(self.draft, _model_of(config) or name, _stated(config), wanted=name),
             **({"system": system} if system else {}),
             **models.sampling(config),
         }
@@ -197,7 +197,7 @@ class _Reader:
         entry: Tree = {"kind": "vector"}
         part = self.whole["embedders"].fields().get(embedder)
         if part is not None:
-            entry["embed"] = models.use(self.draft, _model_of(part) or embedder, part, "embedding", embedder)
+            entry["embed"] = models.use(self.draft, _model_of(part) or embedder, _stated(part), "embedding", embedder)
         return self.draft.entry("memories", name, at(config, entry), name)
 
 
@@ -205,5 +205,11 @@ _LIMITS = ("max_iterations", "max_iter", "max_tool_calls")
 _MODEL_ONLY = frozenset(("chat_completion", "code_generation"))
 
 
+def _stated(config: Part) -> Part:
+    """Where a configuration names its model."""
+    named = (config[key] for key in ("model_name", "azure_deployment", "model"))
+    return next((part for part in named if part.text()), config)
+
+
 def _model_of(config: Part) -> str:
-    return config["model_name"].text() or config["azure_deployment"].text() or config["model"].text()
+    return "" if config.is_text else _stated(config).text()

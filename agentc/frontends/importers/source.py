@@ -30,12 +30,12 @@ class Part:
 
     def __getitem__(self, key: str | int) -> "Part":
         """The value under ``key``, which is empty where there is none."""
-        inner: Any = None
-        if isinstance(self.value, dict):
-            inner = cast("dict[Any, Any]", self.value).get(key)
-        elif isinstance(self.value, list) and isinstance(key, int):
-            rows = cast("list[Any]", self.value)
-            inner = rows[key] if 0 <= key < len(rows) else None
+        rows, inner = _mapping(self.value), None
+        if key in rows:
+            inner = rows[key]
+        elif isinstance(key, int):
+            items = _items(self.value)
+            inner = items[key] if 0 <= key < len(items) else None
         return Part(self.document, (*self.path, key), inner)
 
     def at(self, *keys: str | int) -> "Part":
@@ -50,7 +50,7 @@ class Part:
         return self.value is not None and self.value != "" and self.value != [] and self.value != {}
 
     def __contains__(self, key: str) -> bool:
-        return isinstance(self.value, dict) and key in self.value
+        return key in _mapping(self.value)
 
     @property
     def is_mapping(self) -> bool:
@@ -98,13 +98,12 @@ class Part:
 
     def items(self) -> list["Part"]:
         """The items of a list; none of anything else."""
-        rows = cast("list[Any]", self.value) if isinstance(self.value, list) else []
-        return [Part(self.document, (*self.path, i), row) for i, row in enumerate(rows)]
+        return [Part(self.document, (*self.path, i), row) for i, row in enumerate(_items(self.value))]
 
     def fields(self) -> dict[str, "Part"]:
         """The fields of a mapping; none of anything else."""
-        rows = cast("dict[Any, Any]", self.value) if isinstance(self.value, dict) else {}
-        return {str(key): Part(self.document, (*self.path, key), inner) for key, inner in rows.items()}
+        rows = _mapping(self.value).items()
+        return {str(key): Part(self.document, (*self.path, key), inner) for key, inner in rows}
 
     def texts(self) -> list[str]:
         """The texts of a list, or the one text that stands instead of it."""
@@ -133,3 +132,11 @@ class Part:
     def key_span(self) -> Span:
         """Where its key stands."""
         return self.document.span(self.path, key=True)
+
+
+def _mapping(value: Any) -> dict[Any, Any]:
+    return cast("dict[Any, Any]", value) if isinstance(value, dict) else {}
+
+
+def _items(value: Any) -> list[Any]:
+    return cast("list[Any]", value) if isinstance(value, list) else []
