@@ -75,6 +75,19 @@ class Program:
         """Change a column's bounds for the next runs."""
         self.loaded().changeColBounds(column, lower, upper)
 
+    def close(self, columns: Iterable[int]) -> None:
+        """These columns are zero in the next runs."""
+        for column in columns:
+            self.loaded().changeColBounds(column, 0.0, 0.0)
+
+    def reduced_costs(self) -> Sequence[float]:
+        """Column -> by how much it is too dear, after a run without whole columns that came to its end."""
+        return list(self.loaded().getSolution().col_dual)
+
+    def row_prices(self) -> Sequence[float]:
+        """Row -> what one unit more of its limit would save, after such a run."""
+        return list(self.loaded().getSolution().row_dual)
+
     def make_whole(self, columns: Iterable[int]) -> None:
         """These columns are integer in the next runs."""
         import highspy
@@ -148,7 +161,7 @@ class Program:
         solver = self.loaded()
         solver.setOptionValue("mip_rel_gap", gap)
         solver.setOptionValue("mip_abs_gap", 1e-9)
-        solver.setOptionValue("time_limit", time_limit)
+        solver.setOptionValue("time_limit", solver.getRunTime() + time_limit)  # its clock runs on from run to run
         solver.setOptionValue("objective_target", target)
         solver.run()
         status = solver.getModelStatus()

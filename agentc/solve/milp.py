@@ -14,6 +14,7 @@ from agentc.solve.evaluate import replicas_for
 from agentc.solve.highs import INF, Program
 from agentc.solve.hops import Split, missing, split, underestimate
 from agentc.solve.presolve import Reduced, longest_possible
+from agentc.solve.state import State
 from agentc.solve.tables import NO_POOL, Bound, Link, Tables
 from agentc.support.record import record
 
@@ -40,8 +41,9 @@ class Shape:
 
     path: bool = True
     """End-to-end time."""
-    exact_hops: bool = True
-    """False: transfers cost at least what an additive underestimate says, and the answer is a bound."""
+    exact_hops: bool | frozenset[int] = True
+    """The links whose transfers are exact, or all of them; others take no less time than an additive underestimate
+    says, so that the answer is a bound. A charge is always exact."""
     elastic: bool = False
     """Every demand can be taken away or relaxed; options keep nothing from the stock in their bounds."""
     integer: bool = True
@@ -70,6 +72,8 @@ class Model:
     money: Terms = field(default_factory=list[tuple[int, float]])
     idle: Terms = field(default_factory=list[tuple[int, float]])
     """Joules per request of replicas that are held, busy or not."""
+    path_rows: dict[int, int] = field(default_factory=dict[int, int])
+    """Link -> the row by which its end begins no sooner than it arrives."""
     excess: dict[tuple[str, float], int] = field(default_factory=dict[tuple[str, float], int])
     """(Metric, limit) -> column that relaxes all such hard deadlines, in limits; only where elastic."""
     extra: dict[str, int] = field(default_factory=dict[str, int])
@@ -88,6 +92,12 @@ class Model:
         chosen = {columns[o]: float(o == picked[t]) for t, columns in enumerate(self.x) for o in columns}
         counts = {column: float(replicas.get(self.tables.pools[p].name, 0)) for p, column in self.n.items()}
         return {**chosen, **counts}
+
+    def start_of(self, state: State) -> dict[int, float]:
+        """Column values of a placement."""
+        load = state.totals.load
+        replicas = {self.tables.pools[p].name: replicas_for(load[p]) for p in state.totals.users}
+        return self.start(state.picked, replicas)
 
     def exclude(self, picked: list[int]) -> None:
         """Cut off one choice."""
@@ -285,13 +295,16 @@ def _transfers(model: Model) -> dict[int, Terms]:
     timed = {n for bound in model.tables.bounds if bound.binding for n in bound.links}
     if model.shape.path:
         timed |= {n for n, link in enumerate(model.tables.links) if link.on_path}
-    budget = MAX_PAIRS if model.shape.exact_hops else 0
+    exact = model.shape.exact_hops
+    budget = MAX_PAIRS if exact else 0
     seconds: dict[int, Terms] = {}
     for n, link in enumerate(model.tables.links):
         here, there = model.places[link.src], model.places[link.dst]
         for a, bs in missing(link.carries, list(here), list(there)).items():
             _demand(model, ("link", n), -INF, 1.0, [(here[a], 1.0), *((there[b], 1.0) for b in bs)])
-        budget -= _one_transfer(model, link, seconds.setdefault(n, []), timed=n in timed, budget=budget)
+        free = exact is True or exact is False or n in exact or n in model.tables.charging
+        taken = _one_transfer(model, link, seconds.setdefault(n, []), timed=n in timed, budget=budget if free else 0)
+        budget -= taken
     return seconds
 
 
@@ -344,7 +357,7 @@ def _path(model: Model, hops: dict[int, Terms]) -> None:
         for n in onward:
             link = tables.links[n]
             hop = [(c, -link.weight * value / unit) for c, value in hops[n]]
-            program.row(0.0, INF, [(start[link.dst], 1.0), (start[t], -1.0), *work, *hop])
+            model.path_rows[n] = program.row(0.0, INF, [(start[link.dst], 1.0), (start[t], -1.0), *work, *hop])
         if not onward:
             program.row(0.0, INF, [(model.end, 1.0), (start[t], -1.0), *work])
 

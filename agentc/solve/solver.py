@@ -9,18 +9,17 @@ relaxation first, which leaves out what seldom binds: where its choice keeps eve
 
 import math
 import time
-from collections.abc import Collection
-from dataclasses import dataclass
 
 from agentc.plan.placement import Objective, PlacementProblem, PlacementSolution
-from agentc.solve import parts, presolve
+from agentc.solve import core, parts, presolve
 from agentc.solve.carbon import weighed
 from agentc.solve.evaluate import evaluate
 from agentc.solve.heuristic import hasten, heuristic, improve
 from agentc.solve.milp import Model, Shape, build, share, typical_cost
 from agentc.solve.presolve import Reduced
+from agentc.solve.search import Search, aim, path_can_bind, within
 from agentc.solve.state import Score, State
-from agentc.solve.tables import NO_POOL, Tables, tabulate
+from agentc.solve.tables import Tables, tabulate
 
 CUTS = 20
 """Choices that are cut off for rounding before the proof is left open."""
@@ -40,6 +39,12 @@ REPAIRS = 3
 LAZY_TASKS = 60
 """From so many tasks the end-to-end deadline is first left out: where it is loose, that already is the answer."""
 
+CORE_TASKS = 30
+"""From so many tasks a linear program tells first which options matter."""
+
+CORE_OPTIONS = 60_000
+"""Options in all, above which linear programs take too long."""
+
 EXACT_TASKS = 400
 """Above so many tasks transfers on a binding path are bounded from below only, which keeps the program small."""
 
@@ -49,41 +54,6 @@ the options."""
 
 TIE = 1e-7
 """Relative slack of the first objective while cost is minimized within it."""
-
-
-@dataclass
-class _Search:
-    """The best choice so far and the proven bound of the objective."""
-
-    tables: Tables
-    left: Reduced
-    objective: Objective
-    best: State | None
-    bound: float
-    gap: float
-    deadline: float
-    """On the clock of ``time.perf_counter``."""
-    seconds_given: float = 60.0
-
-    @property
-    def seconds_left(self) -> float:
-        return max(0.0, self.deadline - time.perf_counter())
-
-    @property
-    def value(self) -> float:
-        """The objective of the best feasible choice; infinite where there is none."""
-        return math.inf if self.best is None else self.best.score().objective
-
-    def offer(self, picked: list[int]) -> State:
-        """Weigh a choice; it becomes the best if it is feasible and better."""
-        state = State(self.tables, picked, self.objective)
-        if state.score().violation == 0 and (self.best is None or state.score().beats(self.best.score())):
-            self.best = state
-        return state
-
-    def closed(self) -> bool:
-        """The bound proves the best choice within the gap."""
-        return self.value - self.bound <= self.gap * abs(self.value) if math.isfinite(self.value) else False
 
 
 def solve(
@@ -111,12 +81,12 @@ def solve_among(
         return _infeasible(problem, started, proven=True, reasons=reasons)
     whole = parts.decide(tables, left)
     bound = max(whole.bound, _plain_bound(tables, left, problem.objective))
-    search = _Search(tables, left, problem.objective, whole.state, bound, gap, started + time_limit, time_limit)
+    search = Search(tables, left, problem.objective, whole.state, bound, gap, started + time_limit, time_limit)
     if whole.state is not None:
         search.bound = math.inf
         return _answer(search, started)
-    if problem.objective != "latency" and tables.size >= LAZY_TASKS:
-        _relax(search, RELAXED_SHARE)
+    if problem.objective != "latency" and tables.size >= LAZY_TASKS and not (_has_core(search) and _all_differ(tables)):
+        _relax(search, RELAXED_SHARE, repair=not _has_core(search))
     proven = search.bound == math.inf or search.closed() or _seek(search)
     if search.best is None:
         return _infeasible(problem, started, proven=proven, reasons=reasons)
@@ -126,8 +96,9 @@ def solve_among(
     return _answer(search, started)
 
 
-def _relax(search: _Search, share_of_time: float) -> None:
-    """Bound the cost by a relaxation, and take its choice, made faster where that costs nothing, if it keeps the rest.
+def _relax(search: Search, share_of_time: float, *, repair: bool = True) -> None:
+    """Bound the cost by a relaxation, and take its choice, made faster where that costs nothing, if it keeps the rest;
+    with ``repair`` also where that takes other options.
 
     A bound of infinity says that nothing is feasible.
     """
@@ -142,25 +113,34 @@ def _relax(search: _Search, share_of_time: float) -> None:
     state = search.offer(found.picked)
     state.until = search.deadline
     if state.score().violation > 0:
-        near = _within_pools(tables, left, found.pools)
+        if not repair:
+            return
+        near = within(tables, left, found.pools)
         hasten(state, near)
         improve(state, near, passes=REPAIRS)
-    improve(state, _within_pools(tables, left, state.totals.users.keys()), passes=1)
+    improve(state, within(tables, left, state.totals.users.keys()), passes=1)
     search.offer(state.picked)
 
 
-def _within_pools(tables: Tables, left: Reduced, pools: Collection[int]) -> Reduced:
-    """Only the options in ``pools``, and those that need none; all options of a task that has none of them."""
-    rows: list[list[int]] = []
-    for t, row in enumerate(left.alive):
-        rows.append([o for o in row if (p := tables.cells[t][o].pool) == NO_POOL or p in pools] or row)
-    return Reduced(rows)
+def _all_differ(tables: Tables) -> bool:
+    """Few tasks share their options with others, so that to count them gains little."""
+    return len({id(task.options) for task in tables.problem.tasks}) > tables.size / 2
 
 
-def _seek(search: _Search) -> bool:
+def _has_core(search: Search) -> bool:
+    """Linear programs come first: where tasks are many, and not too many."""
+    options = sum(map(len, search.left.alive))
+    return search.objective == "cost" and search.tables.size >= CORE_TASKS and options <= CORE_OPTIONS
+
+
+def _seek(search: Search) -> bool:
     """The road for what the relaxation has not settled. True where the question is settled now."""
     tables, left = search.tables, search.left
     presolve.drop_dominated(tables, left)
+    if _has_core(search):
+        settled = core.refine(search)
+        if settled or search.best is not None:
+            return settled
     until = time.perf_counter() + HEURISTIC_SHARE * search.seconds_left
     search.offer(heuristic(tables, left, search.objective, until=until).picked)
     return search.closed() or _prove(search)
@@ -184,7 +164,7 @@ def outline(
     if any(not row for row in left.alive):
         return None, math.inf
     bound = _plain_bound(tables, left, problem.objective)
-    search = _Search(tables, left, problem.objective, None, bound, gap, started + time_limit, time_limit)
+    search = Search(tables, left, problem.objective, None, bound, gap, started + time_limit, time_limit)
     _relax(search, OUTLINE_SHARE)
     return (None if search.best is None else _answer(search, started)), search.bound
 
@@ -202,14 +182,14 @@ def _plain_bound(tables: Tables, left: Reduced, objective: Objective) -> float:
     return max((head + own for head, own in zip(heads, least, strict=True)), default=0.0)
 
 
-def _prove(search: _Search) -> bool:
+def _prove(search: Search) -> bool:
     """Run the MILP. True where it settled the question: the best is optimal, or nothing is feasible."""
     tables, left = search.tables, search.left
     if search.objective == "cost":
         unit = search.value if math.isfinite(search.value) and search.value > 0 else typical_cost(tables, left)
         if search.best is not None:
             presolve.drop_costly(tables, left, search.value, search.best.picked)
-        if not _path_can_bind(tables, left):
+        if not path_can_bind(tables, left):
             return _run(search, build(tables, left, Shape(path=False), unit), share_of_time=1.0)
         if tables.size >= LAZY_TASKS and all(bound.usd is None for bound in tables.path_bounds()):
             settled = _run(search, build(tables, left, Shape(path=False), unit), share_of_time=0.4, relaxed=True)
@@ -217,35 +197,17 @@ def _prove(search: _Search) -> bool:
                 return True
         exact = tables.size <= EXACT_TASKS
         return _run(search, build(tables, left, Shape(exact_hops=exact), unit), share_of_time=1.0)
-    needs_path = search.objective == "latency" or _path_can_bind(tables, left)
+    needs_path = search.objective == "latency" or path_can_bind(tables, left)
     model = build(tables, left, Shape(path=needs_path), typical_cost(tables, left))
     return _run(search, model, share_of_time=0.7)
 
 
-def _path_can_bind(tables: Tables, left: Reduced) -> bool:
-    bounds = tables.path_bounds()
-    return bool(bounds) and min(bound.limit for bound in bounds) < presolve.longest_possible(tables, left)
-
-
-def _aim(search: _Search, model: Model) -> float:
-    """Set the program's objective; returns how much of ours one unit of it is."""
-    if search.objective == "latency":
-        model.minimize_latency()
-        return model.time_unit
-    if search.objective == "energy":
-        unit = max(1e-30, search.bound or search.value) if math.isfinite(search.value) else 1.0
-        model.minimize_energy(unit)
-        return unit
-    model.minimize_cost()
-    return model.cost_unit
-
-
-def _run(search: _Search, model: Model, *, share_of_time: float, relaxed: bool = False) -> bool:
+def _run(search: Search, model: Model, *, share_of_time: float, relaxed: bool = False) -> bool:
     """Solve ``model`` until its answer and the evaluator agree.
 
     ``relaxed``: a demand is missing from the program, so an answer that breaks it leaves only its bound.
     """
-    unit = _aim(search, model)
+    unit = aim(search, model)
     until = time.perf_counter() + share_of_time * search.seconds_left
     _warm_start(search, model)
     for _ in range(CUTS):
@@ -272,13 +234,13 @@ def _run(search: _Search, model: Model, *, share_of_time: float, relaxed: bool =
     return False
 
 
-def _warm_start(search: _Search, model: Model) -> None:
+def _warm_start(search: Search, model: Model) -> None:
     if search.best is not None:
         replicas = evaluate(search.tables.problem, search.tables.choice(search.best.picked)).replicas
         model.program.start_from(model.start(search.best.picked, dict(replicas)))
 
 
-def _least_cost(search: _Search) -> None:
+def _least_cost(search: Search) -> None:
     """Among the choices that are best for latency or energy, the cheapest."""
     assert search.best is not None
     tables = search.tables
@@ -307,15 +269,17 @@ def _least_cost(search: _Search) -> None:
         model.exclude(picked)
 
 
-def _polish(search: _Search, among: Reduced) -> None:
+def _polish(search: Search, among: Reduced) -> None:
     """Break ties: the shorter end-to-end time, then the option that was named first."""
     state = search.best
     if state is None or search.tables.size > POLISH_TASKS:
         return
     left = presolve.possible(search.tables, among)
-    if search.objective == "cost":
+    if search.objective == "cost" and search.tables.size <= LAZY_TASKS:
         improve(state, left, passes=3)
     for t, row in enumerate(left.alive):
+        if search.tables.size > LAZY_TASKS and search.seconds_left <= 0:
+            return
         for o in row:
             _prefer_earlier(state, t, o)
 
@@ -333,7 +297,7 @@ def _prefer_earlier(state: State, t: int, o: int) -> None:
         state.apply({t: old})
 
 
-def _answer(search: _Search, started: float) -> PlacementSolution:
+def _answer(search: Search, started: float) -> PlacementSolution:
     assert search.best is not None
     choice = search.tables.choice(search.best.picked)
     figures = evaluate(search.tables.problem, choice)

@@ -58,6 +58,8 @@ class Totals:
     seconds: list[float] = field(default_factory=list[float])
     load: dict[int, float] = field(default_factory=dict[int, float])
     users: dict[int, int] = field(default_factory=dict[int, int])
+    taken: dict[int, float] = field(default_factory=dict[int, float])
+    """Pool whose memory counts -> bytes of it that are taken."""
     crowd: float = 0.0
     """Memory beyond what pools have, each as a part of what it has."""
 
@@ -98,19 +100,32 @@ class State:
             self._count_task(totals, t, o, 1)
         for n in range(len(self.tables.links)):
             self._count_link(totals, n, {}, 1)
-        totals.crowd = self._crowd({})
+        totals.taken = self._taken_in_all()
+        totals.crowd = self._crowd(totals.taken)
         return totals
 
-    def _crowd(self, moves: Moves) -> float:
-        """Memory beyond what pools have after ``moves``, each as a part of what it has."""
-        limits = {pool: self.tables.pools[pool].memory for pool in self.tables.crowded}
-        taken = self._taken(moves).items()
-        return sum((bytes_ - limits[p]) / (limits[p] or 1.0) for p, bytes_ in taken if over(bytes_, limits[p]))
+    def _crowd(self, taken: Mapping[int, float]) -> float:
+        """Memory beyond what pools have, each as a part of what it has."""
+        pools = self.tables.pools
+        return sum((b - m) / (m or 1.0) for p, b in taken.items() if over(b, m := pools[p].memory))
 
     def _taken(self, moves: Moves) -> dict[int, float]:
-        """Pool whose memory counts -> bytes of it that are taken after ``moves``."""
+        """Pool whose memory counts -> bytes of it that are taken after ``moves``, of those where these change it."""
+        tables, change = self.tables, dict[int, float]()
+        touched: dict[tuple[int, str], None] = {}
+        for t, o in moves.items():
+            for cell in (tables.cells[t][self.picked[t]], tables.cells[t][o]):
+                if cell.pool in tables.crowded:
+                    touched[cell.pool, tables.resident(t, cell)] = None
+        for pool, whose in touched:
+            tasks = tables.crowded[pool][whose]
+            more = self._lying(pool, whose, tasks, moves) - self._lying(pool, whose, tasks, {})
+            change[pool] = change.get(pool, self.totals.taken.get(pool, 0.0)) + more
+        return change
+
+    def _taken_in_all(self) -> dict[int, float]:
         return {
-            pool: math.fsum(self._lying(pool, whose, tasks, moves) for whose, tasks in residents.items())
+            pool: math.fsum(self._lying(pool, whose, tasks, {}) for whose, tasks in residents.items())
             for pool, residents in self.tables.crowded.items()
         }
 
@@ -167,7 +182,9 @@ class State:
         for pool in change.load:
             change.load[pool] += now.load.get(pool, 0.0)
             change.users[pool] += now.users.get(pool, 0)
-        change.crowd = self._crowd(moves)
+        if now.taken:
+            change.taken = self._taken(moves)
+            change.crowd = self._crowd(now.taken | change.taken)
         return change
 
     # Time on the longest path.
@@ -180,6 +197,25 @@ class State:
         hops = [self._path_seconds(n, {}) for n in range(len(self.tables.links))]
         self.heads, self.tails = heads_and_tails(self.tables, seconds, hops)
         self.longest = max((h + s for h, s in zip(self.heads, seconds, strict=True)), default=0.0)
+
+    def late_links(self) -> list[int]:
+        """The links on paths that are longer than some hard deadline from end to end allows."""
+        limits = [bound.limit for bound in self.tables.path_bounds() if bound.usd is None]
+        if not limits:
+            return []
+        most, cells = min(limits) * (1 + TOLERANCE), self.tables.cells
+        seconds = [cells[t][o].seconds for t, o in enumerate(self.picked)]
+        return [
+            n
+            for n, link in enumerate(self.tables.links)
+            if link.on_path
+            and self.heads[link.src]
+            + seconds[link.src]
+            + self._path_seconds(n, {})
+            + seconds[link.dst]
+            + self.tails[link.dst]
+            > most
+        ]
 
     def _path_seconds(self, n: int, moves: Moves) -> float:
         carry = self.tables.links[n].carries.get(self._pair(n, moves))
@@ -267,7 +303,7 @@ class State:
             *(Violation("stock", d, n, stock[d]) for d, n in self._held(totals).items() if n > stock.get(d, n)),
             *(
                 Violation("memory", pools[p].name, bytes_, pools[p].memory)
-                for p, bytes_ in self._taken(moves).items()
+                for p, bytes_ in (self.totals.taken | totals.taken).items()
                 if over(bytes_, pools[p].memory)
             ),
         )
@@ -391,6 +427,7 @@ class State:
         totals = self._after(moves)
         totals.load = self.totals.load | totals.load
         totals.users = self.totals.users | totals.users
+        totals.taken = self.totals.taken | totals.taken
         for pool in [pool for pool, users in totals.users.items() if users <= 0]:
             del totals.users[pool], totals.load[pool]
         self.totals = totals

@@ -169,11 +169,15 @@ class Tables:
         return tuple(tuple(numbers) for numbers in found)
 
     @cached_property
+    def charging(self) -> frozenset[int]:
+        """The links that charge for some of their hops."""
+        return frozenset(n for n, link in enumerate(self.links) if any(carry.usd for carry in link.carries.values()))
+
+    @cached_property
     def priced(self) -> tuple[tuple[int, ...], ...]:
         """Task -> the links at it that charge for some of their hops."""
-        charging = {n for n, link in enumerate(self.links) if any(carry.usd for carry in link.carries.values())}
         both = zip(self.arriving, self.leaving, strict=True)
-        return tuple(tuple(n for n in (*before, *after) if n in charging) for before, after in both)
+        return tuple(tuple(n for n in (*before, *after) if n in self.charging) for before, after in both)
 
     @property
     def size(self) -> int:

@@ -1,6 +1,8 @@
 """The solver against brute force, and laws that hold for every placement problem."""
 
+import importlib
 import math
+from contextlib import ExitStack
 from dataclasses import replace
 from random import Random
 from typing import TypeVar
@@ -11,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agentc.plan.placement import Deadline, Hop, Option, PlacementEdge, PlacementProblem, PlacementTask, Pool
-from agentc.solve import Demand, alternatives, brute_force, evaluate, explain, parts, solve
+from agentc.solve import Demand, alternatives, brute_force, dive, evaluate, explain, parts, solve
 from agentc.solve.floors import floors
 from agentc.solve.heuristic import heuristic
 from agentc.solve.milp import Shape, build, typical_cost
@@ -20,6 +22,8 @@ from agentc.solve.state import State
 from agentc.solve.tables import tabulate
 
 T = TypeVar("T")
+
+solver, linear = (importlib.import_module(f"agentc.solve.{name}") for name in ("solver", "core"))
 
 DEVICES = ("a", "b", "c")
 PLACES = (*DEVICES, "hosted")
@@ -141,6 +145,30 @@ def test_the_road_without_parts_equals_brute_force(problem: PlacementProblem):
     if best is not None:
         assert evaluate(problem, answer.choice).feasible
         assert answer.objective == pytest.approx(best[1].objective(problem.objective), rel=2e-6)
+
+
+@settings(QUICK, max_examples=150)
+@given(problems(), st.booleans())
+def test_the_road_by_linear_programs_equals_brute_force(problem: PlacementProblem, few: bool):
+    """As for problems of many tasks: linear program, first placement (by one program, or a dive and a pace), windows of
+    two tasks, and the proof."""
+    problem = replace(problem, objective="cost")
+    with ExitStack() as stack:
+        for module, name, value in (
+            (parts, "CHOICES", 0),
+            (solver, "CORE_TASKS", 0),
+            (linear, "FEW", 100 if few else 0),
+            (linear, "LONE", 0),
+            (dive, "WINDOW", 2),
+            (dive, "FREE", 0),
+        ):
+            stack.enter_context(patch.object(module, name, value))
+        best, answer = brute_force(problem), solve(problem, reasons=False)
+    assert answer.status == ("infeasible" if best is None else "optimal")
+    if best is not None:
+        assert evaluate(problem, answer.choice).feasible
+        assert answer.objective == pytest.approx(best[1].objective(problem.objective), rel=2e-6)
+        assert answer.bound <= answer.objective
 
 
 @settings(QUICK, max_examples=150)

@@ -1,0 +1,257 @@
+"""Coupled problems of many tasks: a linear program tells which options matter, and a program of these is solved.
+
+A deadline that binds joins all tasks, so that neither parts nor counts of equal tasks help. Three things do:
+
+* Few transfers lie on a path that is long enough to bind. Only theirs are written exactly, as pairs of places; the
+  linear program's prices tell which, and placements that come too late add theirs.
+* The reduced costs of the linear program say by how much each option is too dear. The options that are nearly worth
+  it make a small program, whose answer is a good placement.
+* With that known, an option that is dearer than the distance between placement and bound is in no better one: it is
+  dropped for good, and what is left is proven.
+"""
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from agentc.solve.dive import Dives, parts_of
+from agentc.solve.highs import Result
+from agentc.solve.milp import Model, Shape, build, typical_cost
+from agentc.solve.pace import pace
+from agentc.solve.presolve import Reduced, heads_and_tails
+from agentc.solve.search import Search, path_can_bind, within
+from agentc.solve.state import State
+from agentc.solve.tables import Link
+
+PROGRAM_SHARE = 0.4
+"""Of the time limit, for linear programs: what they do not settle by then is too large for them."""
+
+ROUNDS = 8
+"""Linear programs, and whole ones of one kind, that add transfers."""
+
+COUNT_SHARE, CHOOSE_SHARE = 0.15, 0.35
+"""Of the time that is left, for the replicas and for the options of the first placement."""
+
+FEW = 400
+"""Up to so many tasks the first placement is of one program, else most tasks keep what the linear one takes whole."""
+
+LONE = 60
+"""Above so many tasks the first placement is made better before it is proven."""
+
+POLISH_SHARE, MANY_SHARE = 0.4, 0.8
+"""Of the time that is left, for that; of many tasks little else can be proven than what the linear program says."""
+
+MATTER = 5
+"""Options of each task on average that make the small program."""
+
+ROUGH = 5e-3
+"""Relative gap at which replicas are counted: what the tasks add by being whole is more."""
+
+MORE = 1
+"""Replicas of each pool beyond what parts of tasks take: whole tasks pack worse."""
+
+NEAR = 5e-4
+"""Relative gap at which the first placement is good enough."""
+
+PRICE = 1e-9
+"""Of a row, above which it counts."""
+
+
+def refine(search: Search) -> bool:
+    """Bound the cost, find a placement, and prove it; as far as the time goes. True where the question is settled."""
+    return _Core(search).run()
+
+
+@dataclass
+class _Core:
+    search: Search
+    exact: frozenset[int] = frozenset()
+    """Links whose transfers are written exactly."""
+    last: tuple[frozenset[int], Model] | None = None
+    """The last linear program, and the links that are exact in it."""
+    most: dict[int, int] = field(default_factory=dict[int, int])
+    """Pool -> replicas that it may have in a first placement; of none where nothing is known."""
+    floor: float = -math.inf
+    """What the linear program proves, in $/hour."""
+    beyond: list[dict[int, float]] = field(default_factory=list[dict[int, float]])
+    """Task -> option -> its reduced cost in $/hour."""
+
+    def run(self) -> bool:
+        """See ``refine``."""
+        search = self.search
+        found = self._bound()
+        if found is None:
+            return search.bound == math.inf
+        dives = Dives(search, self._exactly, self._offer)
+        self.most = {pool: count + MORE for pool, count in self._count(self._matter(found)).items()}
+        if search.tables.size <= FEW:
+            self._place(found)
+        if search.best is None and self.most:
+            dives.dive(self._linear, {pool: count - MORE for pool, count in self.most.items()})
+        if search.best is None:
+            self._offer(pace(search.tables, search.left))
+        if not search.closed() and search.best is not None and search.tables.size > LONE:
+            self.most = {}
+            share = POLISH_SHARE if search.tables.size <= FEW else MANY_SHARE
+            dives.polish(time.perf_counter() + share * search.seconds_left, search.closed)
+        if search.closed():
+            return True
+        if search.best is not None:
+            self._drop()
+        return self._prove()
+
+    def _build(self, *, integer: bool) -> Model:
+        model = build(self.search.tables, self.search.left, self._shape(self.exact, integer=integer), self._unit())
+        model.minimize_cost()
+        return model
+
+    def _linear(self) -> Model:
+        """The linear program; the last one again where the same transfers are exact."""
+        if self.last is None or self.last[0] != self.exact:
+            self.last = self.exact, self._build(integer=False)
+        return self.last[1]
+
+    def _exactly(self, rows: Reduced) -> Model:
+        """The program of some options, with all transfers between them."""
+        model = build(self.search.tables, rows, self._shape(True, integer=True), self._unit())
+        upper = model.program.upper
+        for pool, column in model.n.items():
+            upper[column] = min(upper[column], self.most.get(pool, upper[column]))
+        model.minimize_cost()
+        return model
+
+    def _unit(self) -> float:
+        """A typical bill."""
+        search = self.search
+        known = search.value if math.isfinite(search.value) else 0.0
+        return known or typical_cost(search.tables, search.left)
+
+    def _shape(self, exact: bool | frozenset[int], *, integer: bool) -> Shape:
+        return Shape(path=path_can_bind(self.search.tables, self.search.left), exact_hops=exact, integer=integer)
+
+    def _bound(self) -> Sequence[Mapping[int, float]] | None:
+        """The linear program with all transfers that matter to it: task -> option -> how much of it is taken; ``None``
+        where there is no answer."""
+        search = self.search
+        until = time.perf_counter() + PROGRAM_SHARE * search.seconds_left
+        model, values = self._linear(), list[dict[int, float]]()
+        for _ in range(ROUNDS):
+            model = self._linear()
+            result = model.program.run(time_limit=max(0.01, until - time.perf_counter()))
+            if result.outcome == "infeasible":
+                search.bound = math.inf
+            if result.outcome != "optimal":
+                return None
+            self.floor = result.bound * model.cost_unit
+            search.bound = max(search.bound, min(search.value, self.floor))
+            values = parts_of(model, result.values)
+            prices = model.program.row_prices()
+            matter = {n for n, row in model.path_rows.items() if abs(prices[row]) > PRICE} | self._late(values)
+            if matter <= self.exact:
+                break
+            self.exact |= matter
+        costs = model.program.reduced_costs()
+        self.beyond = [{o: costs[c] * model.cost_unit for o, c in row.items()} for row in model.x]
+        return values
+
+    def _late(self, values: Sequence[Mapping[int, float]]) -> set[int]:
+        """The links on paths that are too long if each transfer takes what parts of tasks would on average."""
+        tables, limits = self.search.tables, [bound.limit for bound in self.search.tables.path_bounds()]
+        cells = tables.cells
+        seconds = [math.fsum(part * cells[t][o].seconds for o, part in row.items()) for t, row in enumerate(values)]
+        there: list[dict[str, float]] = [{} for _ in values]
+        for t, row in enumerate(values):
+            for o, part in row.items():
+                if part > 0:
+                    there[t][cells[t][o].place] = there[t].get(cells[t][o].place, 0.0) + part
+        hops = [_average(link, there[link.src], there[link.dst]) if link.on_path else 0.0 for link in tables.links]
+        heads, tails = heads_and_tails(tables, seconds, hops)
+        return {
+            n
+            for n, (link, hop) in enumerate(zip(tables.links, hops, strict=True))
+            if link.on_path
+            and heads[link.src] + seconds[link.src] + hop + seconds[link.dst] + tails[link.dst] > min(limits, default=0)
+        }
+
+    def _place(self, values: Sequence[Mapping[int, float]]) -> None:
+        """A placement by the options that the linear program nearly takes, or by the pools that it takes whole."""
+        search = self.search
+        rows = within(search.tables, search.left, self.most) if self.most else self._matter(values)
+        model = self._exactly(rows)
+        seconds = max(0.01, CHOOSE_SHARE * search.seconds_left)
+        result = model.program.run(time_limit=seconds, gap=max(search.gap / 2, NEAR))
+        if result.values:
+            self._offer(model.decode(result.values))
+
+    def _count(self, rows: Reduced) -> dict[int, int]:
+        """Shared pool -> whole replicas, with parts of tasks; nothing where there are none, or no answer."""
+        search = self.search
+        model = build(search.tables, rows, self._shape(self.exact, integer=False), self._unit())
+        if not model.n:
+            return {}
+        model.program.make_whole(model.n.values())
+        model.minimize_cost()
+        result = model.program.run(time_limit=max(0.01, COUNT_SHARE * search.seconds_left), gap=ROUGH)
+        counts = {pool: round(result.values[column]) for pool, column in model.n.items() if result.values}
+        return {pool: count for pool, count in counts.items() if count > 0}
+
+    def _matter(self, values: Sequence[Mapping[int, float]]) -> Reduced:
+        """What the linear program takes, and the options that are least too dear for it."""
+        costs = sorted(cost for row in self.beyond for cost in row.values())
+        most = costs[min(len(costs), MATTER * len(self.beyond)) - 1]
+        rows = zip(self.beyond, values, strict=True)
+        return Reduced([[o for o, cost in row.items() if cost <= most or taken[o] > 0] for row, taken in rows])
+
+    def _offer(self, picked: list[int]) -> State:
+        """Weigh a choice; the links by which it is late are exact from now on."""
+        state = self.search.offer(picked)
+        if state.score().violation > 0:
+            self.exact |= frozenset(state.late_links())
+        return state
+
+    def _drop(self) -> None:
+        """Drop options that cost more, beyond the bound of all, than the best placement does."""
+        search = self.search
+        assert search.best is not None
+        most = (search.value - self.floor) * (1 + 1e-6) + 1e-9 * abs(search.value)
+        for t, row in enumerate(search.left.alive):
+            keep, beyond = search.best.picked[t], self.beyond[t]
+            search.left.alive[t] = [o for o in row if o == keep or beyond[o] <= most]
+
+    def _prove(self) -> bool:
+        """Programs of what is left, until one's answer keeps all demands. True where it is settled."""
+        search, refused = self.search, list[list[int]]()
+        for _ in range(ROUNDS):
+            before, model = self.exact, self._build(integer=True)
+            for picked in refused:
+                model.exclude(picked)
+            if search.best is not None:
+                model.program.start_from(model.start_of(search.best))
+            result = model.program.run(time_limit=max(0.01, search.seconds_left), gap=search.gap / 2)
+            self._note(result, model.cost_unit)
+            if result.outcome == "infeasible" or search.closed():
+                return True
+            if not result.values or result.outcome == "limit":
+                return False
+            picked = model.decode(result.values)
+            self._offer(picked)
+            if search.closed():
+                return True
+            if self.exact == before:
+                refused.append(picked)  # by rounding only
+        return False
+
+    def _note(self, result: Result, unit: float) -> None:
+        """What a program of what is left proves: the options that are gone are in no better placement."""
+        search = self.search
+        bound = math.inf if result.outcome == "infeasible" else result.bound * unit
+        search.bound = max(search.bound, bound if search.best is None else min(search.value, bound))
+
+
+def _average(link: Link, here: Mapping[str, float], there: Mapping[str, float]) -> float:
+    """Seconds on the path, by the parts of both ends."""
+    carries = link.carries
+    return math.fsum(
+        here[a] * there[b] * carry.path_seconds for a in here for b in there if (carry := carries.get((a, b)))
+    )
