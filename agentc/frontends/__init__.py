@@ -47,14 +47,34 @@ def load(
 
         definition = _define(load_yaml(source), Path(source).parent, overrides, told, models or {}, assume)
     elif ".py" in text:
-        from agentc.frontends import python, yaml
+        from agentc.frontends import yaml
 
-        definition = python.load(text, overrides=overrides)
+        definition = _python(text, overrides, told, models or {}, assume)
     else:
         help = "name a `.yaml`, `.json` or `.mlir` file, or `file.py:agent`"
         raise Refused(Diagnostic("unknown-source", f"`{text}` is no source that agentc reads", help=help))
     told.extend(definition.warnings)
     return yaml.lower(definition)
+
+
+def _python(
+    source: str,
+    overrides: Mapping[str, object] | None,
+    found: "Diagnostics",
+    models: Mapping[str, Any],
+    assume: bool,
+) -> "Definition":
+    """The checked definition of ``file.py:name``: an agent that the file builds, or a graph of LangGraph in it."""
+    from agentc.frontends import importers, python, yaml
+    from agentc.frontends.importers import langgraph
+
+    head, _, name = source.partition(".py:")
+    path = Path(f"{head.removesuffix('.py')}.py")
+    if not langgraph.recognized(path):
+        return python.load(source, overrides=overrides)
+    document, imported = langgraph.load(path, name, importers.options(models))
+    found.extend(imported.warnings if assume else (*imported.warnings, *imported.told(document)))
+    return yaml.define(importers.overlay(document, imported), path.parent, overrides=overrides)
 
 
 def _define(
