@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
 
     from agentc.analyses.study.answer import Question
-    from agentc.analyses.study.difference import WhatIf
-    from agentc.analyses.study.sensitivity import Sensitivity
     from agentc.catalog.devices import Entry
     from agentc.cost.accuracy.evaluation import Evaluation
     from agentc.cost.phases import Draft, PhaseWork
@@ -252,23 +250,22 @@ def render(facts: "Facts", format: str = "text", *, task: str | None = None, why
     return load(RENDERINGS[format])(facts)
 
 
-@contextmanager
-def question(
+def ask(
     source: "str | Path | ModuleOp",
+    about: "Callable[[Question], T]",
     *,
     fleet: str | Path | None = None,
     sla: Sequence[str] | Mapping[str, float] = (),
     load: float | None = None,
     objective: "Objective" = "cost",
     calibration: str | Path | None = None,
-) -> "Generator[Question]":
-    """What ``source`` (as for ``compile``, or a build directory) asks of a fleet, for the answers below.
+) -> T:
+    """What ``about`` (of ``agentc.analyses.study``) answers for ``source``: a definition, or a build directory.
 
-    A build is asked about on its own fleet, under its own objective, unless another fleet is named. Within the block
-    estimates are made with ``calibration``.
+    A build is asked about on its own fleet and under its own objective, unless another fleet is named.
 
     Raises:
-        Refused: as ``compile``; but a placement that no plan can keep is no refusal.
+        Refused: as ``compile``, though a placement that no plan can keep is no refusal; and as ``about``.
     """
     from agentc.analyses.fleet import fleet as fleet_of
     from agentc.analyses.study.answer import Question
@@ -283,48 +280,7 @@ def question(
     known = fleet_of(module) if build and fleet is None else None
     aim = build.summary.objective if build and build.summary else objective
     with _estimating_with(calibration):
-        yield Question(task_graph(module), known or load_fleet(fleet or DEFAULT_FLEET), aim)
-
-
-def what_if(source: "str | Path | ModuleOp", changes: Sequence[str], **how: Any) -> "WhatIf":
-    """The plan now beside the plan with ``changes`` such as ``h100.price=1.2``; ``how`` as for ``question``.
-
-    Raises:
-        Refused: ``bad-what-if`` for a change that cannot be read, and as ``question``.
-    """
-    from agentc.analyses.study.difference import what_if as compared
-
-    with question(source, **how) as asked:
-        return compared(asked, changes)
-
-
-def sensitivity(source: "str | Path | ModuleOp", **how: Any) -> "Sensitivity":
-    """What binds in the cheapest plan and what it costs; at which price, stock or load the choice turns.
-
-    Raises:
-        Refused: ``infeasible-placement``, ``wrong-objective``, and as ``question``.
-    """
-    from agentc.analyses.study.sensitivity import sensitivity as found
-
-    with question(source, **how) as asked:
-        return found(asked)
-
-
-def tell(answer: object, format: str = "text") -> str:
-    """An answer to a question as `text`, `json`, or what else its kind has.
-
-    Raises:
-        Refused: ``unknown-name`` for a format that its kind does not have.
-    """
-    from agentc.report.study import RENDERINGS
-    from agentc.support.registry import load
-
-    kind = type(answer).__name__
-    known = [each for of, each in RENDERINGS if of == kind]
-    if format not in known:
-        message = f"this answer has no format `{format}`"
-        raise Refused(Diagnostic("unknown-name", message, help=f"it has {', '.join(known)}"))
-    return load(RENDERINGS[kind, format])(answer)
+        return about(Question(task_graph(module), known or load_fleet(fleet or DEFAULT_FLEET), aim))
 
 
 def _opened(source: "str | Path | ModuleOp") -> Build | None:

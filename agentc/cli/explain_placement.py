@@ -52,8 +52,6 @@ def explain_placement(source: str, format_: str, output: Path | None, **options:
 
 def _answered(source: str, format_: str, options: dict[str, Any]) -> str | None:
     """The answer to a question that is more than how the plan is; ``None`` where none was asked."""
-    from agentc import api
-
     asked = {name: options.pop(name) for name in ("what_if", "sensitivity")}
     named = [f"--{name.replace('_', '-')}" for name, value in asked.items() if value]
     if not named:
@@ -61,9 +59,13 @@ def _answered(source: str, format_: str, options: dict[str, Any]) -> str | None:
     narrowing = [f"--{name.replace('_', '-')}" for name in ("task", "why_not") if options.pop(name)]
     if len(named + narrowing) > 1:
         raise click.UsageError(f"{' and '.join(named + narrowing)} do not go together")
+    from agentc import api
+    from agentc.analyses.study import difference, sensitivity
+    from agentc.report.study import tell
+
     if asked["sensitivity"]:
-        return api.tell(api.sensitivity(source, **options), format_)
-    return api.tell(api.what_if(source, asked["what_if"], **options), format_)
+        return tell(api.ask(source, sensitivity.sensitivity, **options), format_)
+    return tell(api.ask(source, lambda each: difference.what_if(each, asked["what_if"]), **options), format_)
 
 
 def _compiled(source: str, options: dict[str, Any]) -> "Facts":

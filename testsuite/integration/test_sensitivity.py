@@ -6,11 +6,12 @@ from dataclasses import replace
 import pytest
 from study_sample import question
 
-from agentc import api, cli
+from agentc import cli
 from agentc.analyses.study.answer import Answer, Question, answer
 from agentc.analyses.study.edits import with_count, with_limit, with_load, with_price
 from agentc.analyses.study.sensitivity import Sensitivity, devices_of, sensitivity
 from agentc.plan.graph import Limit
+from agentc.report.study import tell
 from agentc.support.diagnostics import Refused
 
 CASES = (
@@ -123,7 +124,7 @@ def test_text_and_json_tell_the_same(capsys: pytest.CaptureFixture[str]):
     import json
 
     told = sensitivity(CASES[0])
-    text, data = api.tell(told), json.loads(api.tell(told, "json"))
+    text, data = tell(told), json.loads(tell(told, "json"))
     assert max(map(len, text.splitlines())) <= 80
     assert f"{data['plans_compared']} plans were compared" in text
     for row in data["prices"]:

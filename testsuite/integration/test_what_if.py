@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from agentc import api, cli
+from agentc.analyses.study.difference import what_if
+from agentc.report.study import tell
 
 AGENT = """\
 agentc: v1
@@ -44,8 +46,12 @@ def planned(agent: str = AGENT, fleet: str = FLEET, **how: Any) -> dict[str, Any
     return json.loads(api.render(build.facts(), "json"))
 
 
+def told(source: str, *changes: str, fleet: str | None = "fleet.yaml", format: str = "json") -> str:
+    return tell(api.ask(source, lambda question: what_if(question, changes), fleet=fleet), format)
+
+
 def asked(*changes: str) -> dict[str, Any]:
-    return json.loads(api.tell(api.what_if("agent.yaml", changes, fleet="fleet.yaml"), "json"))
+    return json.loads(told("agent.yaml", *changes))
 
 
 @pytest.mark.parametrize(
@@ -62,26 +68,25 @@ def asked(*changes: str) -> dict[str, Any]:
 def test_the_plan_is_that_of_files_with_the_change(
     here: Path, change: str, agent: tuple[str, str], fleet: tuple[str, str]
 ):
-    told, before, after = asked(change), planned(), planned(AGENT.replace(*agent), FLEET.replace(*fleet))
+    found, before, after = asked(change), planned(), planned(AGENT.replace(*agent), FLEET.replace(*fleet))
     for side, plan in (("before", before), ("after", after)):
-        assert told[side]["usd_per_hour"] == pytest.approx(plan["cost"]["usd_per_hour"])
-        assert told[side]["tbt_ms"] == pytest.approx(plan["latency"]["tbt_ms"])
+        assert found[side]["usd_per_hour"] == pytest.approx(plan["cost"]["usd_per_hour"])
+        assert found[side]["tbt_ms"] == pytest.approx(plan["latency"]["tbt_ms"])
         held: dict[str, int] = {}
         for pool in plan["pools"]:
             held[pool["device"]] = held.get(pool["device"], 0) + pool["devices"]
-        assert told[side]["devices"] == held
-    cost = told["change"]["usd_per_hour"]
+        assert found[side]["devices"] == held
+    cost = found["change"]["usd_per_hour"]
     assert cost == pytest.approx(after["cost"]["usd_per_hour"] - before["cost"]["usd_per_hour"])
     where = [{task["name"]: task["device"] for task in plan["tasks"]} for plan in (before, after)]
     elsewhere = {name for name, device in where[0].items() if where[1][name] != device}
-    assert elsewhere <= {move["task"] for move in told["moves"]}
-    assert told["stay"] + len(told["moves"]) == len(before["tasks"])
+    assert elsewhere <= {move["task"] for move in found["moves"]}
+    assert found["stay"] + len(found["moves"]) == len(before["tasks"])
 
 
 def test_a_build_is_asked_on_its_own_fleet(here: Path):
     api.compile("agent.yaml", fleet="fleet.yaml", out="build", targets=["kubernetes"])
-    told = json.loads(api.tell(api.what_if("build", ["l4.count=0"]), "json"))
-    assert told == asked("l4.count=0")
+    assert json.loads(told("build", "l4.count=0", fleet=None)) == asked("l4.count=0")
 
 
 def test_where_no_plan_is_left_the_reasons_are_told_and_that_is_an_answer(
@@ -93,21 +98,21 @@ def test_where_no_plan_is_left_the_reasons_are_told_and_that_is_an_answer(
     assert "then: no plan keeps all demands" in text
     assert "`sla.tbt_ms` allows 0.01 ms" in text
     assert cli.main([*arguments, "--format", "json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["after"]["status"] == "infeasible" and told["after"]["usd_per_hour"] is None
-    assert told["after"]["conflict"] and told["moves"] == []
+    found = json.loads(capsys.readouterr().out)
+    assert found["after"]["status"] == "infeasible" and found["after"]["usd_per_hour"] is None
+    assert found["after"]["conflict"] and found["moves"] == []
 
 
 def test_an_agent_that_has_no_plan_can_be_asked_what_would_give_it_one(here: Path):
     (here / "fleet.yaml").write_text(FLEET.replace("8", "0", 1).replace("l4: {count: 8", "l4: {count: 1"))
     (here / "agent.yaml").write_text(AGENT.replace("second: 2", "second: 40"))
-    told = asked("h100.count=8")
-    assert told["before"]["status"] == "infeasible"
-    assert told["after"]["status"] == "optimal"
+    found = asked("h100.count=8")
+    assert found["before"]["status"] == "infeasible"
+    assert found["after"]["status"] == "optimal"
 
 
 def test_the_text_keeps_80_columns_and_says_what_moves(here: Path):
-    text = api.tell(api.what_if("agent.yaml", ["h100.price=9"], fleet="fleet.yaml"))
+    text = told("agent.yaml", "h100.price=9", format="text")
     assert max(map(len, text.splitlines())) <= 80
     assert "h100-sxm.price: 2 -> 9" in text
     assert "answer.decode" in text.split("task", 1)[1]
