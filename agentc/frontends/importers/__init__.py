@@ -44,6 +44,7 @@ class Format:
 FORMATS: Final[dict[str, Format]] = {
     "agentspec": Format("Open Agent Spec", "agentspec"),
     "nat": Format("NeMo Agent Toolkit", "nat"),
+    "haystack": Format("Haystack", "haystack"),
 }
 """Name -> format, in the order in which a document is asked what it is."""
 
@@ -109,10 +110,17 @@ def to_yaml(source: "str | Path", format: str, models: Mapping[str, Any]) -> "tu
     from agentc.support.diagnostics import Diagnostic, Refused
     from agentc.support.yaml_source import load_yaml
 
-    document = load_yaml(source)
-    found = detect(document) if format == "auto" else format
-    if found is None:
-        raise Refused(Diagnostic("import-format", f"`{document.file}` is of no format that is known", document.span()))
-    imported = read(document, found, options(models))
+    head, python, name = str(source).partition(".py")
+    if format == "langgraph" or (format == "auto" and python):
+        from agentc.frontends.importers import langgraph
+
+        document, imported = langgraph.load(Path(head + python), name.removeprefix(":"), options(models))
+    else:
+        document = load_yaml(source)
+        found = detect(document) if format == "auto" else format
+        if found is None:
+            message = f"`{document.file}` is of no format that is known"
+            raise Refused(Diagnostic("import-format", message, document.span()))
+        imported = read(document, found, options(models))
     definition = yaml.define(overlay(document, imported), Path(source).parent)
     return text(imported, Path(source).name), (*imported.warnings, *definition.warnings)

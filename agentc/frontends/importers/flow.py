@@ -49,6 +49,8 @@ class Step:
     """Of a fan-out: what each entry gives."""
     named: bool = False
     """Whether its inputs go by name."""
+    takes: tuple[tuple[str, ...], ...] = ()
+    """Types that the inputs may have, one tuple an input; what may be of another type is passed on as `any`."""
     needs: Mapping[str, str] = field(default_factory=dict[str, str])
     """Inputs that must be there: name -> text that stands in where nothing is read."""
 

@@ -159,6 +159,11 @@ class Nest:
             if len(set(reads)) > 1:
                 merged = self._merge(step, name, reads, scope)
                 step.reads = [*(read for read in step.reads if read.name != name), Read(merged, (), name)]
+        for i, (read, kinds) in enumerate(zip(list(step.reads), step.takes, strict=False)):
+            if self._kind(read, scope) not in (*kinds, "any"):
+                node: Tree = {"compute": {"builtin": "identity"}, "returns": "any"}
+                passed = self._between(step, read.name or "input", Read(read.step, read.field), node, scope)
+                step.reads[i] = Read(passed.step, (), read.name)
         given = {read.name for read in step.reads}
         for wanted, text in step.needs.items():
             if wanted not in given:
@@ -296,11 +301,19 @@ class Nest:
 
     def _is_list(self, read: Read, scope: Scope) -> bool:
         """Whether a fan-out can run over a value as it is."""
+        return self._kind(read, scope).startswith(("list", "documents"))
+
+    def _kind(self, read: Read, scope: Scope) -> str:
+        """The type of what is read; `?` where it depends on what runs."""
         if read.step == INPUT:
-            return len(read.field) == 1 and self.kinds.get(read.field[0], "any").startswith(("list", "documents"))
-        made = self._steps.get(read.step)
-        lists = made is not None and not read.field and made.gives.startswith(("list", "documents"))
-        return lists and self._scope.get(read.step) is scope
+            return self.kinds.get(read.field[0], "text") if len(read.field) == 1 else "?"
+        made, there = self._steps.get(read.step), self._scope.get(read.step)
+        if self._body.get(read.step) in scope.around():
+            return "any"
+        if made is None or there is None or read.field:
+            return "?"
+        between = [each for each in there.around() if each not in scope.around()]
+        return made.gives if made.gives and all(each.kind == "loop" for each in between) else "?"
 
     def _fan(self, step: Step, over: Read, body: Scope, scope: Scope) -> Any:
         item = self._items[step.id]

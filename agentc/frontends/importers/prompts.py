@@ -11,10 +11,22 @@ JINJA = re.compile(r"\{\{-?\s*(?P<name>[A-Za-z_#][\w.#\-]*)\s*(?:\|[^{}]*)?-?\}\
 STATEMENT = re.compile(r"\{%.*?%\}|\{#(?!\w).*?#\}", re.S)
 """``{% … %}`` and comments of Jinja: what they do is not known to a planner."""
 
+_FOR = re.compile(r"\{%-?\s*for\s+[\w, ]+\s+in\s+(?P<name>[A-Za-z_]\w*)[^%]*%\}.*?\{%-?\s*endfor\s*-?%\}", re.S)
+
 DOLLAR = re.compile(r"\$\{(?P<name>[A-Za-z_][\w.]*)\}")
 BRACE = re.compile(r"\{(?P<name>[A-Za-z_][\w]*)\??\}")
 POWER = re.compile(r"\{(?P<name>[A-Za-z_][\w.]*)\}")
 """``{Local.Name}`` of declarative workflows."""
+
+
+def plain(text: str) -> str:
+    """A Jinja template without statements: a loop over a value becomes the value."""
+    shorter = text
+    for _ in range(5):
+        text, shorter = shorter, _FOR.sub(lambda match: "{{ " + match["name"] + " }}", shorter)
+        if shorter == text:
+            break
+    return STATEMENT.sub("", shorter)
 
 
 def translate(text: str, pattern: re.Pattern[str], place: Callable[[str], str | None]) -> str:
