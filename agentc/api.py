@@ -259,10 +259,12 @@ def ask(
     load: float | None = None,
     objective: "Objective" = "cost",
     calibration: str | Path | None = None,
+    **reading: Any,
 ) -> T:
     """What ``about`` (of ``agentc.analyses.study``) answers for ``source``: a definition, or a build directory.
 
-    A build is asked about on its own fleet and under its own objective, unless another fleet is named.
+    A build is asked about on its own fleet and under its own objective, unless another fleet is named. ``reading``:
+    what else ``compile`` takes to read a definition.
 
     Raises:
         Refused: as ``compile``, though a placement that no plan can keep is no refusal; and as ``about``.
@@ -274,7 +276,7 @@ def ask(
     from agentc.pipelines.overrides import override
 
     build = _opened(source)
-    module = build.module if build else compile(source, sla=sla, load=load, stop_after="task").module
+    module = build.module if build else compile(source, sla=sla, load=load, stop_after="task", **reading).module
     if build:
         override(_entry(module), sla, load)
     known = fleet_of(module) if build and fleet is None else None
@@ -445,7 +447,7 @@ def import_formats() -> dict[str, str]:
     """The formats that ``import_`` and ``compile`` read: name -> title."""
     from agentc.frontends import importers
 
-    return {name: each.title for name, each in importers.FORMATS.items()}
+    return {**{name: each.title for name, each in importers.FORMATS.items()}, "langgraph": importers.LANGGRAPH}
 
 
 def _models(model_map: "str | Path | Mapping[str, Any] | None") -> "Mapping[str, Any]":

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from langgraph_sample import CORRECTIVE, FAN_OUT, SUPERVISOR, TOOLS
 
+from agentc.cli import main
 from agentc.frontends import yaml
 from agentc.frontends.importers import langgraph, overlay, write
 from agentc.frontends.importers.langgraph.graph import END, START, Graph, graphs
@@ -162,3 +163,12 @@ def test_any_change_of_a_program_is_read_or_refused(name: str, seed: int) -> Non
         yaml.lower(yaml.define(overlay(document, imported), Path()))
     except Refused as refused:
         assert all(problem.span for problem in refused.diagnostics)
+
+
+def test_the_command_line_takes_a_program_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    program, made = tmp_path / "team.py", tmp_path / "agent.yaml"
+    program.write_text(SUPERVISOR)
+    assert main(["import", "langgraph", f"{program}:graph", "-o", str(made)]) == 0
+    assert main(["check", str(made)]) == 0
+    assert main(["compile", str(program), "--assume", "--stop-after", "task", "-o", str(tmp_path / "build")]) == 0
+    assert "llm.prefill" in capsys.readouterr().out

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agentc.frontends.importers import LANGGRAPH
 from agentc.frontends.importers.langgraph.module import Module
 from agentc.support.diagnostics import Diagnostic, Refused, shortened
 
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from agentc.frontends.importers.frame import Imported, Options
     from agentc.support.yaml_source import Document
 
-TITLE = "LangGraph"
 MAX_BYTES = 5_000_000
 
 _IMPORTS = re.compile(r"^\s*(from\s+langgraph[\w.]*\s+import|import\s+langgraph)\b", re.MULTILINE)
@@ -47,7 +47,7 @@ def read(text: str, file: str, name: str = "", options: "Options | None" = None)
     from agentc.frontends.importers.langgraph.graph import graphs
 
     module = Module(text, file)
-    draft = Draft(module.document, TITLE, options or Options())
+    draft = Draft(module.document, LANGGRAPH, options or Options())
     title, graph = definition(module, draft, graphs(module), name)
     return module.document, draft.finish(title, graph)
 
