@@ -275,23 +275,18 @@ def ask(
     from agentc.catalog import load_fleet
     from agentc.pipelines.overrides import override
 
-    build = _opened(source)
-    module = build.module if build else compile(source, sla=sla, load=load, stop_after="task", **reading).module
-    if build:
-        override(_entry(module), sla, load)
-    known = fleet_of(module) if build and fleet is None else None
-    aim = build.summary.objective if build and build.summary else objective
+    if isinstance(source, str | Path) and Path(source).is_dir():
+        from agentc.runtime.build import open_build
+
+        build = Build(open_build(Path(source)).module(), "placed", {})
+        override(_entry(build.module), sla, load)
+    else:
+        build = compile(source, sla=sla, load=load, stop_after="task", **reading)
+    objective = build.summary.objective if build.summary else objective
+    known = load_fleet(fleet or DEFAULT_FLEET) if fleet or not build.summary else fleet_of(build.module)
+    assert known is not None, "a placed module has a fleet"
     with _estimating_with(calibration):
-        return about(Question(task_graph(module), known or load_fleet(fleet or DEFAULT_FLEET), aim))
-
-
-def _opened(source: "str | Path | ModuleOp") -> Build | None:
-    """The build directory ``source``, if it is one."""
-    if not isinstance(source, str | Path) or not Path(source).is_dir():
-        return None
-    from agentc.runtime.build import open_build
-
-    return Build(open_build(Path(source)).module(), "placed", {})
+        return about(Question(task_graph(build.module), known, objective))
 
 
 def devices(profile: str = "datasheet") -> "list[Device]":
