@@ -264,10 +264,8 @@ def ask(
     """What ``about`` (of ``agentc.analyses.study``) answers for ``source``: a definition, or a build directory.
 
     A build is asked about on its own fleet and under its own objective, unless another fleet is named. ``reading``:
-    what else ``compile`` takes to read a definition.
-
-    Raises:
-        Refused: as ``compile``, though a placement that no plan can keep is no refusal; and as ``about``.
+    what else ``compile`` takes to read a definition. Raises Refused as ``compile`` and ``about`` do; a definition that
+    no plan can keep is no refusal.
     """
     from agentc.analyses.fleet import fleet as fleet_of
     from agentc.analyses.study.answer import Question
@@ -283,10 +281,9 @@ def ask(
     else:
         build = compile(source, sla=sla, load=load, stop_after="task", **reading)
     objective = build.summary.objective if build.summary else objective
-    known = load_fleet(fleet or DEFAULT_FLEET) if fleet or not build.summary else fleet_of(build.module)
-    assert known is not None, "a placed module has a fleet"
+    own = fleet_of(build.module) if build.summary and not fleet else None
     with _estimating_with(calibration):
-        return about(Question(task_graph(build.module), known, objective))
+        return about(Question(task_graph(build.module), own or load_fleet(fleet or DEFAULT_FLEET), objective))
 
 
 def devices(profile: str = "datasheet") -> "list[Device]":

@@ -103,7 +103,7 @@ def test_the_choice_turns_at_the_load_that_is_told_and_not_much_before(found: Se
         there: Answer = answer(with_load(found.base.question, row.at)[0], reasons=False)
         assert devices_of(there) != devices_of(found.base)
         assert there.usd_per_hour == (None if row.usd_per_hour is None else pytest.approx(row.usd_per_hour))
-        short = row.at + 0.03 * (row.now - row.at)
+        short = row.at * (0.985 if row.at > row.now else 1.015)
         assert devices_of(answer(with_load(found.base.question, short)[0])) == devices_of(found.base)
 
 
