@@ -48,6 +48,9 @@ FORMATS: Final[dict[str, Format]] = {
 }
 """Name -> format, in the order in which a document is asked what it is."""
 
+LANGGRAPH: Final = "LangGraph"
+"""The format that is code: `langgraph.load` reads it."""
+
 
 def importer(name: str) -> Importer:
     """The importer of a format of ``FORMATS``."""
