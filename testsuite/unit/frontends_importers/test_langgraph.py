@@ -170,5 +170,5 @@ def test_the_command_line_takes_a_program_as_it_is(tmp_path: Path, capsys: pytes
     program.write_text(SUPERVISOR)
     assert main(["import", "langgraph", f"{program}:graph", "-o", str(made)]) == 0
     assert main(["check", str(made)]) == 0
-    assert main(["compile", str(program), "--assume", "--stop-after", "task", "-o", str(tmp_path / "build")]) == 0
-    assert "llm.prefill" in capsys.readouterr().out
+    assert main(["compile", str(program), "--assume", "--stop-after", "agent"]) == 0
+    assert "llm.call" in capsys.readouterr().out
