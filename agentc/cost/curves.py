@@ -46,6 +46,7 @@ QUANTITIES: Final[Mapping[str, Quantity]] = {
     ),
     "tile_rows": Quantity(16.0, 0.3, {}, "rows of padding of a grouped product for an expert"),
     "kv_memory": Quantity(0.65, 0.3, {"family": 0.12, "engine/family": 0.3}, "share of bandwidth, reading KV cache"),
+    "group_growth": Quantity(0.1, 0.5, {"engine": 0.7}, "time to read KV cache, as a power of the heads that share it"),
     "score_compute": Quantity(0.45, 0.3, {"family": 0.2}, "share of 16-bit peak, attention of a prefill"),
     "latent_compute": Quantity(0.5, 0.4, {"family": 0.15}, "share of 16-bit peak, absorbed latent attention"),
     "activation_memory": Quantity(0.7, 0.3, {"family": 0.1}, "share of bandwidth, activations"),
@@ -53,10 +54,14 @@ QUANTITIES: Final[Mapping[str, Quantity]] = {
     "routed_seconds": Quantity(25e-6, 0.5, {"engine": 0.3, "family": 0.15}, "more for routing to 8 experts"),
     "latent_seconds": Quantity(25e-6, 0.5, {"engine": 0.3}, "more for latent attention"),
     "index_seconds": Quantity(60e-6, 0.5, {}, "more for the index of sparse attention"),
-    "hop_seconds": Quantity(6e-6, 0.5, {"family": 0.3, "engine": 0.3}, "latency of an all-reduce over two devices"),
-    "link_share": Quantity(0.6, 0.3, {"family": 0.2}, "share of the link's bandwidth that a collective reaches"),
-    "step_seconds": Quantity(0.8e-3, 0.7, {"engine": 0.5}, "engine's time between steps"),
-    "sequence_seconds": Quantity(15e-6, 0.7, {"engine": 0.5}, "engine's time for a sequence in a step"),
+    "hop_seconds": Quantity(
+        10e-6, 0.5, {"family": 0.2, "engine/vendor": 0.6}, "latency of an all-reduce over two devices"
+    ),
+    "link_share": Quantity(
+        0.6, 0.3, {"family": 0.2, "engine": 0.3}, "share of the link's bandwidth, large collectives"
+    ),
+    "step_seconds": Quantity(0.8e-3, 0.7, {"engine": 0.7}, "engine's time between steps"),
+    "sequence_seconds": Quantity(10e-6, 0.7, {"engine": 0.7}, "engine's time for a sequence in a step"),
     "step_factor": Quantity(1.0, 0.05, {"engine/family": 0.25}, "what is left of a step, as a factor"),
     "prompt_factor": Quantity(1.0, 0.05, {"engine/family": 0.25}, "what is left of a prefill, as a factor"),
     "interference": Quantity(1.0, 0.2, {"engine": 0.2}, "part of a prefill that decodes beside it wait for"),

@@ -44,6 +44,11 @@ def rates(model: ModelShape, device: Device, precision: str, curves: Curves | No
     return step.rates_of(curves or active(), _target(device), runs, expert_runs, weights, experts)
 
 
+def query_group(model: ModelShape) -> float:
+    """Query heads that share a head of the cache: all share a latent one, whose lookups are FLOP, not reads."""
+    return 1.0 if model.kv_lora_rank else model.heads / max(model.kv_heads, 1)
+
+
 def machine(model: ModelShape, device: Device, precision: str, tp: Any, dp: Any, kv_ways: Any) -> Machine:
     """A replica of ``dp`` groups of ``tp`` devices. Beyond the scale-up domain the scale-out link sets the pace."""
     import numpy as np
@@ -59,6 +64,7 @@ def machine(model: ModelShape, device: Device, precision: str, tp: Any, dp: Any,
         dp=np.asarray(dp, dtype=float),
         kv_ways=kv_ways,
         latent=1.0 if model.kv_lora_rank else 0.0,
+        group=query_group(model),
     )
 
 

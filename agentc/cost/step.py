@@ -79,6 +79,8 @@ class Machine:
     kv_ways: Any
     latent: Any
     """1 where attention is latent, else 0."""
+    group: Any = 1.0
+    """Query heads that share a head of the cache."""
 
 
 class Rates:
@@ -170,7 +172,8 @@ def _factor(rates: Rates, prompts: bool) -> Any:
 
 
 def _cache(load: Load, machine: Machine, rates: Rates, factor: Any) -> Any:
-    return load.kv_bytes / machine.dp / machine.kv_ways / (machine.bandwidth * _share(rates.kv_memory / factor))
+    read = load.kv_bytes / machine.dp / machine.kv_ways * machine.group**rates.group_growth
+    return read / (machine.bandwidth * _share(rates.kv_memory / factor))
 
 
 def _scores(load: Load, machine: Machine, rates: Rates, factor: Any) -> Any:

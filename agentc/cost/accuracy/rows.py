@@ -13,6 +13,7 @@ from agentc import catalog
 from agentc.cost.accuracy.measurement import Measurement
 from agentc.cost.arithmetic import compute_precision, stored_precision, widening
 from agentc.cost.curves import Target
+from agentc.cost.decoder import query_group
 from agentc.cost.step import Load, Machine
 from agentc.plan.demand import decode, kv_bytes_per_token, parameters, prefill
 from agentc.plan.demand.decoder import ROUTING_EVENNESS
@@ -85,6 +86,7 @@ class Constants:
     latent: float
     indexed: float
     kv_heads: float
+    group: float
     resident: float
     trunk_resident: float
     dense_rate: float
@@ -186,6 +188,7 @@ def machine(rows: Rows) -> Machine:
         dp=rows.dp,
         kv_ways=np.minimum(rows.tp, rows.kv_heads),
         latent=rows.latent,
+        group=rows.group,
     )
 
 
@@ -300,6 +303,7 @@ def _constants(
         routed=moe * (shape.experts_per_token / 8) ** 0.5,
         latent=float(shape.layers if shape.kv_lora_rank else 0),
         indexed=float(shape.layers if shape.index_heads else 0),
+        group=query_group(shape),
         kv_heads=1.0 if shape.kv_lora_rank else float(max(shape.kv_heads, 1)),
         resident=trunk + experts * width(precision) * widening(device, precision),
         trunk_resident=trunk,

@@ -61,6 +61,12 @@ def test_fixed_times_count_layers_sequences_and_steps():
     assert found["engine"] == pytest.approx(1e-3 + 4e-5)
 
 
+def test_heads_that_share_a_head_of_the_cache_read_it_more_than_once():
+    read = replace(LOAD, dense=0.0, dense_bytes=0.0, kv_bytes=1e9)
+    found = step.parts(read, replace(MACHINE, group=8.0), rates(kv_memory=0.5, group_growth=1 / 3))
+    assert found["cache"] == pytest.approx(2 * 1e9 / 0.5e12)
+
+
 def test_groups_of_data_parallel_attention_schedule_their_own_sequences():
     found = step.parts(LOAD, replace(MACHINE, dp=4.0), rates(step_seconds=1e-3, sequence_seconds=1e-5))
     assert found["engine"] == pytest.approx(1e-3 + 1e-5)
