@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from agentc.frontends.builder import Agent as Agent
+    from agentc.frontends.importers.langgraph.live import from_langgraph as from_langgraph
     from agentc.frontends.kernels.annotations import f32 as f32
     from agentc.frontends.kernels.annotations import f64 as f64
     from agentc.frontends.kernels.annotations import i8 as i8
@@ -15,6 +16,7 @@ __version__ = "0.1.0"
 
 _LAZY = {
     "Agent": "agentc.frontends.builder",
+    "from_langgraph": "agentc.frontends.importers.langgraph.live",
     **dict.fromkeys(("kernel", "f32", "f64", "i8", "i32", "i64"), "agentc.frontends.kernels.annotations"),
 }
 """Name -> module that defines it; imported when it is first asked for."""

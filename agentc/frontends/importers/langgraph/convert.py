@@ -84,10 +84,12 @@ class _Flow:
 
     def build(self) -> None:
         """Fill the flow."""
-        spread = self._spread()
+        spread, part = self._spread(), self.module.part(self.source.place)
+        self.flow.add(Step(START, "begin", {}, part, gives=""))
+        self.last[START] = START
         for node in self.source.nodes.values():
             self._node(node, spread)
-        self.flow.add(Step(END, "end", {}, self.module.part(self.source.place), gives=""))
+        self.flow.add(Step(END, "end", {}, part, gives=""))
         self.first[END] = END
         self._decide()
         for source, target in self.source.edges:
@@ -232,14 +234,10 @@ class _Flow:
                 step.node["fields"] = {**fields, **({ARGUMENT: "text"} if use.tools else {}), ANSWER: "text"}
 
     def _edge(self, source: str, target: str) -> None:
-        if source == START or target not in self.first:
-            if target not in self.first:
-                self._unknown(target)
-            return
-        if source not in self.last:
-            self._unknown(source)
-            return
-        self.flow.connect(self.last[source], self.first[target])
+        if source in self.last and target in self.first:
+            self.flow.connect(self.last[source], self.first[target])
+        else:
+            self._unknown(target if source in self.last else source)
 
     def _unknown(self, name: str) -> None:
         message = f"the graph `{self.source.name}` has an edge of `{name}`, and no such node in this file"
@@ -250,12 +248,9 @@ class _Flow:
         targets = {label: target for label, target in router.targets.items() if target in self.first}
         if not router.sure:
             targets = self._guess(router, part)
-        if source == START:
-            last = self._start(part)
-        elif source in self.last:
-            last = self.last[source]
-        else:
+        if source not in self.last:
             return
+        last = self.last[source]
         if router.fans_out or len(set(targets.values())) < 2:
             for target in targets.values():
                 self.flow.connect(last, self.first[target])
@@ -279,11 +274,6 @@ class _Flow:
         number = sum(key.startswith(f"\0route\0{source}") for key in self.flow.steps)
         node = {} if answered else dict(_CHOICE)
         return self.flow.add(Step(f"\0route\0{source}\0{number}", name, node, part, gives="" if answered else "text"))
-
-    def _start(self, part: Part) -> str:
-        """A step before all others, for a router at the entry."""
-        step = self.flow.steps.get(START) or self.flow.add(Step(START, "begin", dict(OPAQUE), part, [Read(INPUT)]))
-        return step.id
 
     def _guess(self, router: Router, part: Part) -> dict[str, str]:
         """The targets of a router that the file does not state: the nodes that nothing else leads to, and the end."""
@@ -310,8 +300,8 @@ class _Flow:
             reads = [self._read_of(self.flow.steps[maker], step) for maker in makers if maker != step.id]
             reads += [Read(INPUT, (), REQUEST)] if step.id in begins or not reads else []
             if step.over is not None:
-                sender = self.last.get(step.over.step[1:])
-                step.over = Read(sender) if sender else Read(INPUT, (), REQUEST)
+                sender = self.last.get(step.over.step[1:], START)
+                step.over = Read(INPUT, (), REQUEST) if sender == START else Read(sender)
                 for inner in step.body.steps.values() if step.body else ():
                     inner.reads = inner.reads or [Read(step.id, (), REQUEST)]
             elif step.node:
@@ -368,26 +358,33 @@ def definition(module: Module, draft: Draft, found: list[Graph], name: str) -> t
     Raises:
         Refused: ``import-no-agent``: there is none, or several and no ``name`` to choose.
     """
-    held = {known: graph.name for graph in found for known in (graph.name, *graph.compiled)}
-    importer = Importer(module, draft, {graph.name: graph for graph in found}, Reader(module, held))
-    chosen = _chosen(module, draft, found, held, importer.reader, name)
+    return definition_of(module, draft, found, _chosen(module, draft, found, name), name)
+
+
+def definition_of(module: Module, draft: Draft, found: list[Graph], chosen: Graph, name: str) -> tuple[str, Tree]:
+    """The name and the graph of the definition that ``chosen`` is, called ``name`` or what the file calls it."""
+    importer = Importer(module, draft, {graph.name: graph for graph in found}, Reader(module, _held(found)))
     return clean(name or (chosen.compiled or [chosen.name])[0].removeprefix("self."), "agent"), importer.graph(chosen)
 
 
-def _chosen(module: Module, draft: Draft, found: list[Graph], held: dict[str, str], reader: Reader, name: str) -> Graph:
-    part = module.part(module.tree)
+def _held(found: list[Graph]) -> dict[str, str]:
+    """Name of a variable or function -> the graph that it holds or makes."""
+    return {known: graph.name for graph in found for known in (graph.name, *graph.compiled)}
+
+
+def _chosen(module: Module, draft: Draft, found: list[Graph], name: str) -> Graph:
+    part, held = module.part(module.tree), _held(found)
     by_name = {graph.name: graph for graph in found}
-    known = [*held]
     if not found:
         raise draft.refuse("import-no-agent", "the file builds no graph of LangGraph", part)
     if name:
         owner = held.get(name) or held.get(f"self.{name}")
         if owner is None:
-            raise draft.refuse("import-no-agent", f"the file has no graph `{name}`", part, f"it has {', '.join(known)}")
+            raise draft.refuse("import-no-agent", f"the file has no graph `{name}`", part, f"it has {', '.join(held)}")
         return by_name[owner]
-    inner = {
-        use.name for g in found for n in g.nodes.values() for use in reader.runs(n.runs, n.scope) if use.kind == "graph"
-    }
+    reader = Reader(module, held)
+    uses = [use for graph in found for node in graph.nodes.values() for use in reader.runs(node.runs, node.scope)]
+    inner = {use.name for use in uses if use.kind == "graph"}
     outer = [graph for graph in found if graph.name not in inner]
     if len(outer) != 1:
         names = ", ".join((graph.compiled or [graph.name])[0] for graph in outer or found)

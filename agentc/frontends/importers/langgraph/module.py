@@ -77,9 +77,13 @@ class Module:
         """All nodes of the tree, in the order of the source."""
         return iter(self._around)
 
-    def bound(self, scope: Scope) -> dict[str, Meaning]:
-        """The names that ``scope`` binds itself, each with what it was bound to last."""
-        return self._bound.get(scope, {})
+    def function(self, name: str, line: int) -> Function | None:
+        """The function ``name`` that begins at ``line``, its decorators counted."""
+        for node in self._around:
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == name:
+                if line in (node.lineno, *(each.lineno for each in node.decorator_list)):
+                    return node
+        return None
 
     def meaning(self, node: ast.expr, scope: Scope) -> tuple[Meaning, Scope]:
         """What ``node`` stands for, names followed to what they were assigned, and the scope it stands in."""
