@@ -45,6 +45,9 @@ FORMATS: Final[dict[str, Format]] = {
     "agentspec": Format("Open Agent Spec", "agentspec"),
     "nat": Format("NeMo Agent Toolkit", "nat"),
     "haystack": Format("Haystack", "haystack"),
+    "dify": Format("Dify", "dify"),
+    "docker-agent": Format("docker agent", "docker_agent"),
+    "adk": Format("Google ADK config", "adk"),
 }
 """Name -> format, in the order in which a document is asked what it is."""
 

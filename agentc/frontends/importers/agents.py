@@ -18,7 +18,7 @@ class Use:
     """Something that an agent may call."""
 
     kind: str
-    """`tool`, `agent`, or `lookup` (of a memory)."""
+    """`tool`, `agent`, or `lookup` or `load` of a memory."""
     entry: str
     """Its name among ours."""
     part: Part
@@ -34,8 +34,8 @@ class Use:
 
     def node(self, argument: str) -> Tree:
         """The call, as a node of ours."""
-        if self.kind == "lookup":
-            return {"memory": {"lookup": self.entry}, "in": argument}
+        if self.kind in ("lookup", "load"):
+            return {"memory": {self.kind: self.entry}, "in": argument}
         if self.kind == "agent" and self.inputs:
             return {"agent": self.entry, "in": dict.fromkeys(self.inputs, argument)}
         return {self.kind: self.entry, **({} if self.kind == "agent" else {"in": argument})}

@@ -1,7 +1,7 @@
 """Haystack 2 pipelines: `components` of Python classes, and `connections` between their sockets.
 
-https://docs.haystack.deepset.ai/docs/serialization. The class names say what a component does; `docs/formats/haystack.md`
-has the table.
+https://docs.haystack.deepset.ai/docs/serialization. The class names say what a component does;
+`docs/formats/haystack.md` has the table.
 """
 
 import re

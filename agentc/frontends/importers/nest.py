@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from agentc.frontends.importers import defaults
 from agentc.frontends.importers.flow import INPUT, OTHERWISE, Flow, Read, Routes, Step
@@ -72,7 +72,7 @@ class Nest:
             if step.output and step.id in self._body:
                 self._want(step.output, self._body[step.id])
         given = {name: self._given(name, reads) for name, reads in outputs.items()}
-        for scope, name, make in self._holders:
+        for scope, name, make in reversed(self._holders):
             scope.nodes[name] = make()
         return {"nodes": self._root.nodes, "outputs": {name: ref for name, ref in given.items() if ref}}
 
@@ -413,7 +413,7 @@ def _place(scope: Scope, name: str) -> int:
 
 def _gives(node: Any) -> bool:
     """Whether a node of ours has a value."""
-    plain: Any = bare(node)
-    if not isinstance(plain, dict):
+    plain = cast("Tree | None", bare(node))
+    if plain is None:
         return False
     return "observe" not in plain and not (isinstance(plain.get("memory"), dict) and "store" in plain["memory"])
