@@ -47,6 +47,8 @@ FORMATS: Final[dict[str, Format]] = {
     "haystack": Format("Haystack", "haystack"),
     "dify": Format("Dify", "dify"),
     "docker-agent": Format("docker agent", "docker_agent"),
+    "promptflow": Format("promptflow", "promptflow"),
+    "ms-agent-framework": Format("Microsoft Agent Framework", "ms_agent_framework"),
     "adk": Format("Google ADK config", "adk"),
 }
 """Name -> format, in the order in which a document is asked what it is."""
