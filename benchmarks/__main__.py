@@ -13,7 +13,7 @@ def main(names: list[str]) -> int:
     status = 0
     for script in scripts:
         print(f"== {script.stem}", flush=True)
-        status = status or subprocess.run([sys.executable, str(script)], check=False).returncode
+        status = status or subprocess.run([sys.executable, "-m", f"benchmarks.{script.stem}"], check=False).returncode
     return status
 
 

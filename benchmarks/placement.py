@@ -1,103 +1,124 @@
-"""How long placement takes: ``python benchmarks/placement.py [NAME ...]`` prints one row per problem.
+"""How well and how fast agents are placed: ``python -m benchmarks.placement [NAME ...] [--mix DIR]``.
 
-The problems are generated agents: layered graphs whose tasks run on some of the device classes, faster
-ones being dearer, with transfers by the slower network interface of both ends and nothing inside a class.
-Pools are shared by all tasks on a class. ``-deadline`` problems bind: the limit is 35 % of the way
-from the fastest placement's time to that of the cheapest. Every row is a fresh process, so that memory is its own.
+One row per problem (see ``placing.problems``): status, gap and bill of the solver, and beside it what others make of
+the same problem: brute force where there are few choices, the cheapest option of each task (greedy), and OR-tools
+CP-SAT on the same model where it is installed. ``-deadline`` problems bind: the limit is 35 % of the way from the
+fastest placement's time to that of the cheapest. Every row is a fresh process, so that its memory is its own.
+``--mix`` names a folder with problems of Mélange (``*.in.json``).
 """
 
-import random
+import argparse
 import resource
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
-from agentc.plan.placement import Deadline, Hop, Option, PlacementEdge, PlacementProblem, PlacementTask, Pool
-from agentc.solve import alternatives, solve
+from agentc.plan.placement import Deadline, PlacementProblem
+from agentc.solve import baselines, brute_force, solve
+from benchmarks.placing.problems import README, fleet, mix, priced, read_mix, shared
+from benchmarks.placing.rivals import constraints, greedy
 
-PROBLEMS = {
-    "12x10": (12, 10, True, False),
-    "50x20": (50, 20, False, False),
-    "50x20-deadline": (50, 20, True, False),
-    "200x20-deadline": (200, 20, True, False),
-    "200x20-private-deadline": (200, 20, True, True),
-    "1000x20": (1000, 20, False, False),
-    "1000x20-deadline": (1000, 20, True, False),
-}
-"""Name -> tasks, device classes, binding deadline, a pool for each task instead of one for each class."""
+BRUTE = 100_000
+"""Choices that brute force goes through."""
 
+RIVAL_TASKS = 200
+"""Tasks up to which CP-SAT is given the problem."""
 
-def generate(tasks: int, classes: int, *, seed: int = 0, private: bool = False) -> PlacementProblem:
-    """A problem without a deadline."""
-    rng = random.Random(seed)
-    names = [f"class{d:02}" for d in range(classes)]
-    speed = {name: rng.uniform(0.5, 8) for name in names}
-    price = {name: speed[name] ** 0.9 * rng.uniform(0.7, 1.4) for name in names}
-    nic = {name: rng.choice([2e9, 5e9, 12.5e9, 50e9]) for name in names}
-    pools: dict[str, Pool] = {}
-    rows: list[PlacementTask] = []
-    for t in range(tasks):
-        work = rng.lognormvariate(0, 1) * 0.01
-        options: list[Option] = []
-        for d, name in enumerate(names):
-            if d and rng.random() < 0.25:
-                continue
-            pool = f"{name}/{t}" if private else name
-            pools.setdefault(pool, Pool(pool, name, 1, price[name], capacity=0.8))
-            seconds = work / (speed[name] * rng.choice([0.3, 1, 1, 2]))
-            options.append(Option(name, pool, name, name, "single", seconds=seconds, busy_seconds=seconds))
-        rows.append(PlacementTask(f"task{t:04}", tuple(options)))
-    edges = [
-        PlacementEdge(f"task{u:04}", f"task{t:04}", _hops(names, nic, rng.lognormvariate(0, 1) * 2e6))
-        for t in range(1, tasks)
-        for u in sorted({rng.randrange(max(0, t - 12), t) for _ in range(rng.choice([1, 1, 2]))})
-    ]
-    return PlacementProblem(tuple(rows), tuple(edges), pools, requests_per_second=20.0)
+SECONDS = 30.0
+"""For the solver and for CP-SAT, on each problem."""
+
+LONG = {"priced-1000x20": 120.0, "1000x20-deadline": 120.0, "fleet-50x200": 300.0, "fleet-50x200-deadline": 300.0}
+"""Problems that get more of them."""
+
+ROUGH = {"fleet-50x200": 0.02, "fleet-50x200-deadline": 0.02, "1000x20": 1e-3, "1000x20-deadline": 1e-3}
+"""Relative gaps that are asked for; of the others 0.1 % with a deadline, else none."""
 
 
-def _hops(names: list[str], nic: dict[str, float], bytes_: float) -> dict[tuple[str, str], Hop]:
-    stay = Hop(0.0)
-    wire = {speed: Hop(20e-6 + bytes_ / speed, bytes_=bytes_) for speed in set(nic.values())}
-    return {(a, b): stay if a == b else wire[min(nic[a], nic[b])] for a in names for b in names}
-
-
-def problem(name: str) -> PlacementProblem:
-    """The problem of ``PROBLEMS`` that is called ``name``."""
-    tasks, classes, deadline, private = PROBLEMS[name]
-    free = generate(tasks, classes, private=private)
-    if not deadline:
-        return free
+def _bound(free: PlacementProblem) -> PlacementProblem:
+    """With a deadline that binds."""
     slow = solve(free, time_limit=5, gap=1e-2).end_to_end_seconds
     fast = solve(replace(free, objective="latency"), time_limit=5, gap=1e-2).end_to_end_seconds
     return replace(free, deadlines=(Deadline("end_to_end", fast + 0.35 * (slow - fast)),))
 
 
-def measure(name: str) -> str:
+def _fleet(limit: float | None) -> PlacementProblem:
+    """10,000 tasks, 100,000 devices, 8 regions; ``limit`` in seconds."""
+    made = fleet(50, 200, regions=8, devices=100_000)
+    return made if limit is None else replace(made, deadlines=(Deadline("end_to_end", limit),))
+
+
+PROBLEMS: Mapping[str, Callable[[], PlacementProblem]] = {
+    "4x4": lambda: shared(4, 4),
+    "8x4-deadline": lambda: _bound(shared(8, 4)),
+    "12x10": lambda: _bound(shared(12, 10)),
+    "50x20": lambda: shared(50, 20),
+    "50x20-deadline": lambda: _bound(shared(50, 20)),
+    "200x20-deadline": lambda: _bound(shared(200, 20)),
+    "200x20-private-deadline": lambda: _bound(shared(200, 20, private=True)),
+    "1000x20": lambda: shared(1000, 20),
+    "1000x20-deadline": lambda: _bound(shared(1000, 20)),
+    "priced-50x20": lambda: priced(50, 20),
+    "priced-200x12": lambda: priced(200, 12),
+    "priced-200x20": lambda: priced(200, 20),
+    "priced-1000x20": lambda: priced(1000, 20),
+    "mix-readme": lambda: mix(README),
+    "fleet-50x200": lambda: _fleet(None),
+    "fleet-50x200-deadline": lambda: _fleet(3.0),
+}
+
+
+def measure(name: str, given: PlacementProblem) -> str:
     """Solve one problem; its row of the table."""
-    given = problem(name)
+    asked = ROUGH.get(name, 1e-3 if given.deadlines else 1e-6)
     started = time.perf_counter()
-    answer = solve(given, time_limit=30)
+    answer = solve(given, time_limit=LONG.get(name, SECONDS), gap=asked, reasons=False)
     took = time.perf_counter() - started
-    others = 0.0
-    if len(given.tasks) <= 12:
-        started = time.perf_counter()
-        alternatives(given, answer)
-        others = time.perf_counter() - started
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return f"{name:26}{answer.status:10}{took:8.2f}{answer.gap:12.2e}{memory:10.0f}{others:14.3f}"
+    figures = f"{name:26}{answer.status:11}{took:8.2f}{answer.gap:10.2%}{answer.objective:12.4f}{memory:8.0f}"
+    return figures + "".join(f"{cell:>20}" for cell in _others(given))
 
 
-def main(names: list[str]) -> None:
+def _others(given: PlacementProblem) -> tuple[str, str, str, str]:
+    """What brute force, greedy, CP-SAT and the best single class make of it: bills, and seconds where it is slow."""
+    choices = 1
+    for task in given.tasks:
+        choices = min(choices * len(task.options), BRUTE + 1)
+    best = brute_force(given) if choices <= BRUTE else None
+    plain = greedy(given)
+    rival = constraints(given, SECONDS) if len(given.tasks) <= RIVAL_TASKS else "-"
+    small = len(given.tasks) <= 60 and len(given.stock) == 0
+    single = baselines(given)[0].usd_per_hour if small else None
+    return (
+        "-" if best is None else f"{best[1].cost:.4f}",
+        "late or too large" if plain is None else f"{plain:.4f}",
+        rival,
+        "-" if single is None else f"{single:.4f}",
+    )
+
+
+def main(arguments: list[str]) -> None:
     """Print the table."""
-    print(f"{'problem':26}{'status':10}{'seconds':>8}{'gap':>12}{'MiB':>10}{'alternatives':>14}", flush=True)
-    for name in names or list(PROBLEMS):
-        row = subprocess.run([sys.executable, __file__, "--row", name], check=True, capture_output=True, text=True)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--mix", type=Path)
+    parser.add_argument("--row", help=argparse.SUPPRESS)
+    given = parser.parse_args(arguments)
+    files = {path.name: path for path in sorted(given.mix.glob("*.in.json"))} if given.mix else {}
+    if given.row:
+        asked = read_mix(files[given.row]) if given.row in files else PROBLEMS[given.row]()
+        print(measure(given.row.removesuffix(".in.json"), asked))
+        return
+    print(f"{'problem':26}{'status':11}{'seconds':>8}{'gap':>10}{'$/h':>12}{'MiB':>8}", end="")
+    print("".join(f"{head:>20}" for head in ("brute force", "greedy", "CP-SAT", "best single class")), flush=True)
+    for name in given.names or [*PROBLEMS, *files]:
+        again = [sys.executable, "-m", "benchmarks.placement", "--row", name]
+        again += ["--mix", str(given.mix)] if given.mix else []
+        row = subprocess.run(again, check=True, capture_output=True, text=True)
         print(row.stdout, end="", flush=True)
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--row"]:
-        print(measure(sys.argv[2]))
-    else:
-        main(sys.argv[1:])
+    main(sys.argv[1:])

@@ -1,0 +1,1 @@
+"""Problems for the placement benchmark, and rivals of the solver."""
