@@ -65,8 +65,8 @@ QUANTITIES: Final[Mapping[str, Quantity]] = {
     "step_factor": Quantity(1.0, 0.05, {"engine/family": 0.25}, "what is left of a step, as a factor"),
     "prompt_factor": Quantity(1.0, 0.05, {"engine/family": 0.25}, "what is left of a prefill, as a factor"),
     "interference": Quantity(1.0, 0.2, {"engine": 0.2}, "part of a prefill that decodes beside it wait for"),
-    "first_seconds": Quantity(25e-3, 0.7, {"engine": 0.4}, "front end and tokenizer, to a first token"),
-    "first_steps": Quantity(1.0, 0.5, {"engine": 0.3}, "steps that a prompt waits for on arrival"),
+    "first_seconds": Quantity(25e-3, 0.7, {"engine": 0.4, "release": 0.4}, "front end and tokenizer, to a first token"),
+    "first_steps": Quantity(1.0, 0.5, {"engine": 0.3, "release": 0.5}, "steps that a prompt waits for on arrival"),
     "burst": Quantity(1.0, 0.3, {"engine": 0.2}, "wait for the prompts of the first burst, as a factor"),
     "queue": Quantity(0.5, 0.5, {"engine": 0.2}, "wait for other prompts: of rho / (1 - rho) prefills"),
     "handover_seconds": Quantity(60e-3, 0.3, {"engine": 0.2}, "to hand a prompt's cache to a pool of its own"),
@@ -87,12 +87,15 @@ class Target:
     family: str = ""
     vendor: str = ""
     engine: str = ""
+    release: str = ""
+    """The engine's release where it is one that starts answers unlike those after it."""
 
     def keys(self, scope: str, precision: str) -> Iterator[str]:
         """The names that a deviation of ``scope`` may have, the nearest first."""
         families = lineage(self.family) if "family" in scope else (self.family,)
         for family in families:
-            words = {"family": family, "vendor": self.vendor, "engine": self.engine, "precision": precision}
+            words = {"family": family, "vendor": self.vendor, "engine": self.engine, "release": self.release}
+            words["precision"] = precision
             yield "/".join(words[word] for word in scope.split("/"))
 
 

@@ -42,7 +42,7 @@ HARNESS_SHAPES = frozenset(((1024.0, 1024.0), (1024.0, 8192.0), (8192.0, 1024.0)
 """Shapes whose lengths InferenceX draws from 0.8 to 1.0 of the label."""
 DRAWN = 0.9
 """Mean of these lengths over the label."""
-WORDS = ("family", "vendor", "engine", "dense", "expert", "stored_dense", "stored_expert")
+WORDS = ("family", "vendor", "engine", "release", "dense", "expert", "stored_dense", "stored_expert")
 
 
 @record
@@ -133,8 +133,11 @@ def rows_of(measurements: Sequence[Measurement]) -> Rows:
     found = [_known(m.model, m.precision, m.device, cache_precision(m)) for m in measurements]
     names = [f.name for f in fields(Constants)]
     constants = {name: np.array([getattr(c, name) for c, _ in found], dtype=float) for name in names}
-    words: dict[str, list[str]] = {word: [text[word] for _, text in found] for word in WORDS if word != "engine"}
+    words: dict[str, list[str]] = {
+        word: [text[word] for _, text in found] for word in WORDS if word not in ("engine", "release")
+    }
     words["engine"] = [m.engine for m in measurements]
+    words["release"] = [release(m) for m in measurements]
     return Rows(measurements, constants, _figures(measurements), words)
 
 
@@ -210,7 +213,13 @@ def causal(rows: Rows, tokens: Any) -> Any:
 
 def target(rows: Rows, index: int) -> Target:
     """To whom the figures of a row apply."""
-    return Target(rows.words["family"][index], rows.words["vendor"][index], rows.words["engine"][index])
+    return Target(*(rows.words[word][index] for word in ("family", "vendor", "engine", "release")))
+
+
+def release(m: Measurement) -> str:
+    """``trtllm-1.0.0rc`` for the release candidates of TensorRT-LLM 1.0, the first on PyTorch; else nothing."""
+    first = m.engine == "trtllm" and m.version.startswith("1.0.0rc")
+    return "trtllm-1.0.0rc" if first else ""
 
 
 def _figures(measurements: Sequence[Measurement]) -> "dict[str, Array]":

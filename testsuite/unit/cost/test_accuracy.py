@@ -12,7 +12,7 @@ from agentc.cost.accuracy import crossval, errors, evaluation, store
 from agentc.cost.accuracy.columns import engine_of, meaning_of, untangled
 from agentc.cost.accuracy.measurement import FOLDS, Measurement, Pool
 from agentc.cost.accuracy.reader import era, read
-from agentc.cost.accuracy.rows import cache_precision
+from agentc.cost.accuracy.rows import cache_precision, release
 from agentc.cost.accuracy.rules import believed
 from agentc.cost.curves import shipped, using
 from agentc.support import yaml_text
@@ -98,6 +98,14 @@ def test_engines_have_the_year_of_their_software():
     assert era(*engine_of("TensorRT-LLM 0.12.0"), "v0.12.0 (2024-08)") == "trtllm-2024"
     assert era(*engine_of("sglang 0.5.9"), "2026-02-01") == "sglang"
     assert meaning_of("average_power") is None
+
+
+def test_release_candidates_start_answers_in_their_own_way():
+    candidate = replace(ONE, engine="trtllm", version="1.0.0rc3", metric="ttft", precision="bf16")
+    assert release(candidate) == "trtllm-1.0.0rc" and release(replace(candidate, version="1.2.0rc6")) == ""
+    few = [replace(m, concurrency=1.0) for m in (candidate, replace(candidate, version="1.0.0"))]
+    found = crossval.predictions(few, shipped())
+    assert found[0] > 1.2 * found[1], "measured: a tenth of a second more"
 
 
 def test_rules_leave_out_what_cannot_be_and_say_so():
