@@ -46,6 +46,7 @@ FORMATS: Final[dict[str, Format]] = {
     "nat": Format("NeMo Agent Toolkit", "nat"),
     "haystack": Format("Haystack", "haystack"),
     "dify": Format("Dify", "dify"),
+    "flowise": Format("Flowise", "flowise"),
     "docker-agent": Format("docker agent", "docker_agent"),
     "promptflow": Format("promptflow", "promptflow"),
     "ms-agent-framework": Format("Microsoft Agent Framework", "ms_agent_framework"),

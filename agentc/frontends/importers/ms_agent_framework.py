@@ -20,6 +20,8 @@ _AGENTS = ("Prompt", "GptComponentMetadata", "Agent")
 _ENDS = ("EndWorkflow", "EndConversation", "EndDialog", "CancelAllDialogs")
 _FIELDS = {"boolean": "bool", "number": "number", "integer": "number"}
 _TYPES = {"integer": "number", "number": "number", "boolean": "bool", "object": "record", "array": "list<any>"}
+_FLAG = re.compile("(?:[iI]s|[nN]eeds|[hH]as)[A-Z]")
+"""Names of variables that hold a flag."""
 MESSAGE = "message"
 
 
@@ -341,7 +343,7 @@ class _Workflow:
         for inner in self.whole.walk():
             if inner.is_text:
                 for name in pattern.findall(inner.text())[:100]:
-                    fields[name] = "bool" if name.startswith(("Is", "Needs", "Has", "is", "has")) else "text"
+                    fields[name] = "bool" if _FLAG.match(name) else "text"
         if fields:
             step.node["fields"] = fields
         else:
