@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agentc.solve.dive import Dives, parts_of
+from agentc.solve.heuristic import heuristic
 from agentc.solve.highs import Result
 from agentc.solve.milp import Model, Shape, build, typical_cost
 from agentc.solve.pace import pace
@@ -32,6 +33,9 @@ ROUNDS = 8
 
 COUNT_SHARE, CHOOSE_SHARE = 0.15, 0.35
 """Of the time that is left, for the replicas and for the options of the first placement."""
+
+SEARCH_SHARE = 0.1
+"""Of the time that is left, for local search where nothing else has led to a placement in shared pools."""
 
 FEW = 400
 """Up to so many tasks the first placement is of one program, else most tasks keep what the linear one takes whole."""
@@ -72,6 +76,8 @@ class _Core:
     """The last linear program, and the links that are exact in it."""
     most: dict[int, int] = field(default_factory=dict[int, int])
     """Pool -> replicas that it may have in a first placement; of none where nothing is known."""
+    shared: bool = False
+    """Some pools have several tasks to choose them."""
     floor: float = -math.inf
     """What the linear program proves, in $/hour."""
     beyond: list[dict[int, float]] = field(default_factory=list[dict[int, float]])
@@ -91,6 +97,9 @@ class _Core:
             dives.dive(self._linear, {pool: count - MORE for pool, count in self.most.items()})
         if search.best is None:
             self._offer(pace(search.tables, search.left))
+            if self.shared:
+                until = time.perf_counter() + SEARCH_SHARE * search.seconds_left
+                self._offer(heuristic(search.tables, search.left, "cost", until=until).picked)
         if not search.closed() and search.best is not None and search.tables.size > LONE:
             self.most = {}
             share = POLISH_SHARE if search.tables.size <= FEW else MANY_SHARE
@@ -188,7 +197,8 @@ class _Core:
         """Shared pool -> whole replicas, with parts of tasks; nothing where there are none, or no answer."""
         search = self.search
         model = build(search.tables, rows, self._shape(self.exact, integer=False), self._unit())
-        if not model.n:
+        self.shared = bool(model.n)
+        if not self.shared:
             return {}
         model.program.make_whole(model.n.values())
         model.minimize_cost()
@@ -206,8 +216,7 @@ class _Core:
     def _offer(self, picked: list[int]) -> State:
         """Weigh a choice; the links by which it is late are exact from now on."""
         state = self.search.offer(picked)
-        if state.score().violation > 0:
-            self.exact |= frozenset(state.late_links())
+        self.exact |= frozenset(state.late_links())
         return state
 
     def _drop(self) -> None:

@@ -7,7 +7,7 @@ evaluator; a choice that breaks a demand by the program's rounding is cut off, a
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from agentc.plan.placement import Objective, PlacementProblem, PlacementSolution
@@ -15,7 +15,7 @@ from agentc.solve import presolve
 from agentc.solve.evaluate import Evaluation, evaluate
 from agentc.solve.highs import INF
 from agentc.solve.milp import Model, Shape, Terms, build, typical_cost
-from agentc.solve.tables import tabulate
+from agentc.solve.tables import Tables, tabulate
 from agentc.support.record import record
 
 CUTS = 20
@@ -58,6 +58,8 @@ class _Caps:
     rows: dict[Objective, int] = field(default_factory=dict[Objective, int])
     empty: bool = False
     """Some task has no option that could be chosen."""
+    known: PlacementSolution | None = None
+    """An answer for the first objective, where only what is as good matters."""
 
     def __post_init__(self) -> None:
         drawn = [each for each in self.objectives if each in ("energy", "carbon")]
@@ -67,6 +69,9 @@ class _Caps:
         if self.empty:
             return
         presolve.drop_dominated(tables, left)
+        if self.known is not None and self.objectives[0] == "cost":
+            usd = evaluate(self.problem, self.known.choice).cost
+            presolve.drop_costly(tables, left, usd, numbers(tables, self.known.choice))
         timed = "latency" in self.objectives or bool(tables.path_bounds())
         self.model = build(tables, left, Shape(path=timed), typical_cost(tables, left))
         for each in self.objectives:
@@ -85,6 +90,10 @@ class _Caps:
             terms = model.joules(unit)
         self.units[objective], self.terms[objective] = unit, terms
         self.rows[objective] = model.program.row(-INF, INF, terms)
+
+    def picked(self, solution: PlacementSolution) -> list[int]:
+        """The numbers of a solution's options."""
+        return numbers(self.model.tables, solution.choice)
 
     def least(self, objective: Objective, **caps: float) -> _Found | None:
         """The choice with the least of ``objective`` that keeps all demands and ``caps``, by the evaluator's word."""
@@ -125,21 +134,38 @@ class _Caps:
         )
 
 
+def numbers(tables: Tables, choice: Mapping[str, str]) -> list[int]:
+    """The numbers of the options that are chosen."""
+    rows = zip(tables.problem.tasks, tables.cells, strict=True)
+    return [next(o for o, cell in enumerate(row) if cell.option.name == choice[task.name]) for task, row in rows]
+
+
 def _capped(caps: dict[str, float]) -> Sequence[tuple[Objective, float]]:
     return [(each, caps[each]) for each in ("cost", "latency", "energy", "carbon") if each in caps]
 
 
 def in_order(
-    problem: PlacementProblem, objectives: Sequence[Objective], *, time_limit: float = 60.0, gap: float = 1e-6
-) -> PlacementSolution | None:
-    """The best placement for the first objective, among these for the second, and so on; ``None`` where there is none.
+    problem: PlacementProblem, best: PlacementSolution, then: Sequence[Objective], *, time_limit: float = 60.0
+) -> PlacementSolution:
+    """Among the placements that are as good as ``best``, which answers ``problem``, the best for the objectives that
+    come ``then``, one after the other. Its proof is that of ``best``, and so is the answer where time is up.
 
     Raises:
-        ValueError: Energy and carbon are both asked for; the program holds one of them.
+        ValueError: An objective comes twice, or energy and carbon both do; the program holds one of them.
     """
+    objectives = (problem.objective, *then)
     _check(objectives)
-    caps = _Caps(problem, tuple(objectives), gap, time.perf_counter() + time_limit)
-    return None if caps.empty else _in_order(caps, caps.objectives, {})
+    figures = evaluate(problem, best.choice)
+    caps = _Caps(problem, objectives, best.gap + SLACK, time.perf_counter() + time_limit, known=best)
+    found = _Found(caps.picked(best), figures, best.bound)
+    limits: dict[str, float] = {problem.objective: figures.objective(problem.objective)}
+    for objective in then:
+        better = caps.least(objective, **limits)
+        if better is None:
+            break
+        found, limits[objective] = better, better.figures.objective(objective)
+    answer = caps.solution(found, 0.0)
+    return replace(answer, status=best.status, bound=best.bound, gap=best.gap, solve_seconds=best.solve_seconds)
 
 
 def _in_order(caps: _Caps, objectives: Sequence[Objective], given: dict[str, float]) -> PlacementSolution | None:

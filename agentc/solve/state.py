@@ -199,8 +199,8 @@ class State:
         self.longest = max((h + s for h, s in zip(self.heads, seconds, strict=True)), default=0.0)
 
     def late_links(self) -> list[int]:
-        """The links on paths that are longer than some hard deadline from end to end allows."""
-        limits = [bound.limit for bound in self.tables.path_bounds() if bound.usd is None]
+        """The links on paths that are longer than some deadline from end to end."""
+        limits = [bound.limit for bound in self.tables.path_bounds()]
         if not limits:
             return []
         most, cells = min(limits) * (1 + TOLERANCE), self.tables.cells
