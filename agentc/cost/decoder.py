@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from agentc.cost import step
 from agentc.cost.arithmetic import compute_precision, stored_precision, widening
 from agentc.cost.curves import DEFAULT_ENGINES, Curves, Target, active
+from agentc.cost.hardware import Figures, Hardware, peaks
 from agentc.cost.step import Load, Machine, Rates
 from agentc.plan.demand.precision import activation_precision, width
 from agentc.plan.demand.shape import dense_precision, layer_parameters, moe_layers
@@ -44,22 +45,40 @@ def rates(model: ModelShape, device: Device, precision: str, curves: Curves | No
     return step.rates_of(curves or active(), _target(device), runs, expert_runs, weights, experts)
 
 
+def hardware(model: ModelShape, device: Device, precision: str) -> Figures:
+    """What a step of ``model`` depends on of ``device``: fitted figures, peak rates, links.
+
+    Raises:
+        ValueError: The device has no rate for the arithmetic.
+    """
+    flops, dense = device.flops_per_second, dense_precision(model, precision)
+    return {
+        **rates(model, device, precision).values,
+        **peaks(device),
+        "dense_rate": flops[_runs(device, dense)],
+        "expert_rate": flops[_runs(device, precision)],
+        "half_rate": flops[_runs(device, activation_precision(precision))],
+        "dense_widening": widening(device, dense),
+        "widening": widening(device, precision),
+    }
+
+
 def query_group(model: ModelShape) -> float:
     """Query heads that share a head of the cache: all share a latent one, whose lookups are FLOP, not reads."""
     return 1.0 if model.kv_lora_rank else model.heads / max(model.kv_heads, 1)
 
 
-def machine(model: ModelShape, device: Device, precision: str, tp: Any, dp: Any, kv_ways: Any) -> Machine:
+def machine(model: ModelShape, hardware: Hardware, tp: Any, dp: Any, kv_ways: Any) -> Machine:
     """A replica of ``dp`` groups of ``tp`` devices. Beyond the scale-up domain the scale-out link sets the pace."""
     import numpy as np
 
-    flops, inside = device.flops_per_second, np.less_equal(np.asarray(tp) * dp, device.scale_up_size)
+    inside = np.less_equal(np.asarray(tp) * dp, hardware.domain)
     return Machine(
-        dense_rate=flops[_runs(device, dense_precision(model, precision))],
-        expert_rate=flops[_runs(device, precision)],
-        half_rate=flops[_runs(device, activation_precision(precision))],
-        bandwidth=device.bytes_per_second,
-        link=np.where(inside, device.scale_up.bytes_per_second, device.scale_out.bytes_per_second),
+        dense_rate=hardware.dense_rate,
+        expert_rate=hardware.expert_rate,
+        half_rate=hardware.half_rate,
+        bandwidth=hardware.bandwidth,
+        link=np.where(inside, hardware.inside_rate, hardware.outside_rate),
         tp=np.asarray(tp, dtype=float),
         dp=np.asarray(dp, dtype=float),
         kv_ways=kv_ways,
@@ -69,18 +88,18 @@ def machine(model: ModelShape, device: Device, precision: str, tp: Any, dp: Any,
 
 
 def memory(
-    demand: "Demand", model: ModelShape, device: Device, precision: str, tp: Any, pp: Any, dp: Any, kv_ways: Any
+    demand: "Demand", model: ModelShape, hardware: Hardware, precision: str, tp: Any, pp: Any, dp: Any, kv_ways: Any
 ) -> Any:
     """Bytes on the fullest device: dense weights over ``tp``, routed experts over ``tp x dp``, both over the stages;
     the cache of a group's part of the batch over ``kv_ways``; activations over all."""
     import numpy as np
 
     experts = np.minimum(layer_parameters(model).experts * width(precision), demand.weights)
-    weights = (demand.weights - experts + experts / dp) * widening(device, precision) / (tp * pp)
+    weights = (demand.weights - experts + experts / dp) * hardware.widening / (tp * pp)
     return weights + demand.kv / (kv_ways * pp * dp) + demand.activations / (tp * dp)
 
 
-def load(demand: "Demand", model: ModelShape, device: Device, precision: str, phase: str) -> Load:
+def load(demand: "Demand", model: ModelShape, hardware: Hardware, precision: str, phase: str) -> Load:
     """The step of a demand. A part of a model (its experts, its trunk) has the launches of that part."""
     dense, native = dense_precision(model, precision), activation_precision(precision)
     dense_flops = demand.flops.get(dense, 0.0)
@@ -90,9 +109,9 @@ def load(demand: "Demand", model: ModelShape, device: Device, precision: str, ph
     return Load(
         dense=_positive(dense_flops),
         head=_positive(head),
-        dense_bytes=_positive(demand.weights_traffic - demand.expert_traffic) * widening(device, dense),
+        dense_bytes=_positive(demand.weights_traffic - demand.expert_traffic) * hardware.dense_widening,
         expert=demand.expert,
-        expert_bytes=demand.expert_traffic * widening(device, precision),
+        expert_bytes=demand.expert_traffic * hardware.widening,
         tile=2.0 * demand.expert_traffic / width(precision),
         scores=demand.attention if phase == "prefill" else 0.0,
         lookups=0.0 if phase == "prefill" else demand.attention,

@@ -8,65 +8,88 @@ kept. Comparing single options would not be safe: a pool may be paid for by anot
 counts are left as they are.
 """
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
-from agentc.plan.placement import Option, Pool
+from agentc.cost.offers import FIGURES, Offer
 
-ALL = frozenset(("busy", "usd", "seconds", "joules", "ttft", "tbt"))
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Array: TypeAlias = NDArray[np.float64]
+    Index: TypeAlias = NDArray[np.intp]
+    Mask: TypeAlias = NDArray[np.bool_]
+
+_Member: TypeAlias = tuple[int, int]
+"""An offer, and the place on its bench of a device class."""
 
 
-def needed_pools(
-    options: Sequence[Sequence[Option]], pools: Mapping[str, Pool], counted: frozenset[str] = ALL
-) -> set[str]:
-    """The names of the pools to keep, given the distinct option tuples of all tasks.
+def needed(offers: Sequence[Offer], share: float, counted: Collection[str] = FIGURES) -> list["Mask"]:
+    """Which configurations of each offer to keep.
 
-    ``counted`` names the figures that an objective or a constraint may count; the others only break ties.
+    ``counted`` names those of ``FIGURES`` that an objective or a constraint may count; the others only break ties.
+    ``share`` of a replica's time may be busy.
     """
-    serves: dict[str, list[tuple[int, Option]]] = {}
-    for index, row in enumerate(options):
-        for option in row:
-            if option.pool is not None:
-                serves.setdefault(option.pool, []).append((index, option))
-    classes: dict[tuple[object, ...], list[str]] = {}
-    counted_memory = {name for name in serves if math.isfinite(pools[name].memory_bytes)}
-    for name, rows in serves.items():
-        if name in counted_memory:
-            continue
-        kind = (pools[name].device, tuple((index, option.place) for index, option in rows))
-        classes.setdefault(kind, []).append(name)
-    return counted_memory | {name for group in classes.values() for name in _frontier(group, serves, pools, counted)}
+    kept = [offer.kept.copy() for offer in offers]
+    members: dict[str, list[_Member]] = {}
+    for index, offer in enumerate(offers):
+        if not offer.found.shared:
+            for place, pool in enumerate(offer.found.pools):
+                members.setdefault(pool, []).append((index, place))
+    figures = [offer.figures(share) for offer in offers]
+    for served in members.values():
+        _prune(served, offers, figures, kept, counted)
+    return kept
 
 
-def _frontier(
-    group: list[str],
-    serves: Mapping[str, list[tuple[int, Option]]],
-    pools: Mapping[str, Pool],
-    counted: frozenset[str],
-) -> list[str]:
-    """The pools of a group (which serve the same tasks from the same places) that no other makes needless.
-
-    Where two are equal the first in order stays.
-    """
+def _prune(
+    served: Sequence[_Member],
+    offers: Sequence[Offer],
+    figures: Sequence["Array"],
+    kept: Sequence["Mask"],
+    counted: Collection[str],
+) -> None:
+    """Take those pools of one name on one device class out of ``kept`` that another makes needless."""
     import numpy as np
 
-    if len(group) == 1:
-        return group
-    table = np.array([_figures(pools[name], serves[name], counted) for name in group])
-    ties = [_figures(pools[name], serves[name], ALL) for name in group]
-    kept: list[int] = []
-    for i in sorted(range(len(group)), key=lambda i: (tuple(table[i]), ties[i], i)):
-        if not kept or not bool((table[kept] <= table[i]).all(axis=1).any()):
-            kept.append(i)
-    return [group[i] for i in sorted(kept)]
+    offer, place = offers[served[0][0]], served[0][1]
+    rows = [offers[index].on(place) for index, place in served]
+    devices = offer.found.bench.grid.devices[rows[0]]
+    rent = np.stack([devices, devices * offer.found.bench.stocks[place].usd_per_hour], axis=1)
+    there = np.stack([kept[index][mine] for (index, _), mine in zip(served, rows, strict=True)])
+    for users, group in _alike(there):
+        mine = [figures[served[user][0]][rows[user]][group] for user in users]
+        table, columns = np.concatenate([rent[group], *mine], axis=1), [True, True]
+        columns += [name in counted for _ in range((table.shape[1] - 2) // len(FIGURES)) for name in FIGURES]
+        needless = group[~_frontier(table[:, columns], table)]
+        for user in users:
+            kept[served[user][0]][rows[user].start + needless] = False
 
 
-def _figures(pool: Pool, rows: list[tuple[int, Option]], counted: frozenset[str]) -> list[float]:
-    """What an objective or a constraint may count, less being better."""
-    figures = [float(pool.devices), pool.usd_per_hour]
-    for _, option in rows:
-        figures += [option.busy_seconds / pool.capacity, option.usd]
-        figures += [option.seconds] if "seconds" in counted else []
-        figures += [option.joules] if "joules" in counted else []
-        figures += [option.metrics.get(metric, 0.0) for metric in ("ttft", "tbt") if metric in counted]
-    return figures
+def _alike(there: "Mask") -> list[tuple[list[int], "Index"]]:
+    """The users of each pool of ``there`` (users, pools), with all pools that have the same; two or more of them."""
+    import numpy as np
+
+    if (there == there[0]).all():
+        groups = {0: there[0].nonzero()[0]}
+    else:
+        kinds: dict[bytes, list[int]] = {}
+        for pool, users in enumerate(there.T):
+            kinds.setdefault(users.tobytes(), []).append(pool)
+        groups = {pools[0]: np.array(pools) for pools in kinds.values()}
+    return [(there[:, pools[0]].nonzero()[0].tolist(), pools) for pools in groups.values() if len(pools) > 1]
+
+
+def _frontier(table: "Array", ties: "Array") -> "Mask":
+    """Which rows no other makes needless: one that is nowhere larger, and smaller somewhere or the first of equals
+    (by ``ties``, then in order)."""
+    import numpy as np
+
+    covers: Mask = np.all(table[:, None, :] <= table[None, :, :], axis=2)
+    equal = covers & covers.T
+    needless: Mask = np.any(covers & ~equal, axis=0)
+    np.fill_diagonal(equal, val=False)
+    for i, j in zip(*equal.nonzero(), strict=True):
+        needless[j] |= (tuple(ties[i]), i) < (tuple(ties[j]), j)
+    return ~needless

@@ -1,5 +1,6 @@
 """The configurations that are tried: tensor x pipeline x data parallelism x batch."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, TypeAlias
@@ -43,6 +44,19 @@ class Grid:
     def devices(self) -> "Array":
         """Devices of one replica."""
         return self.tp * self.pp * self.dp
+
+    def __len__(self) -> int:
+        return len(self.tp)
+
+
+def joined(grids: Sequence[Grid]) -> Grid:
+    """The configurations of several grids, one grid after the other."""
+    import numpy as np
+
+    if len(grids) == 1:
+        return grids[0]
+    rows = [np.concatenate(column) for column in zip(*((g.tp, g.pp, g.batch, g.dp) for g in grids), strict=True)]
+    return Grid(*rows)
 
 
 def model_grid(

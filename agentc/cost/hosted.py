@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from agentc.cost.environment import environment
 from agentc.cost.network import HOSTED
-from agentc.cost.table import Found
+from agentc.cost.offers import Found
 from agentc.cost.units import Unit
 from agentc.plan.graph import Hosted, Task
 from agentc.plan.placement import Option
@@ -19,7 +19,7 @@ def hosted(unit: Unit, limits: Limits) -> Found:
     if model in limits:
         return Found((), (), ((HOSTED, limits[model]),), {}, len(unit.tasks))
     rows = tuple(_option(task) for task in unit.tasks)
-    return Found((rows,), (), (), {}, len(unit.tasks))
+    return Found((), (rows,), (), {}, len(unit.tasks))
 
 
 def over_limits(units: Iterable[Unit], requests_per_second: float) -> Limits:

@@ -1,24 +1,29 @@
 """All options of a task graph on a fleet."""
 
-import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from agentc.cost import queueing
-from agentc.cost.dominance import needed_pools
+from agentc.cost.dominance import needed
 from agentc.cost.grid import COARSE_UNITS
 from agentc.cost.hosted import hosted, over_limits
+from agentc.cost.offers import Found, Offer, Row, rows_of
 from agentc.cost.search import search
 from agentc.cost.serving import Setting
-from agentc.cost.table import Found, OptionTable, Rejected
+from agentc.cost.table import OptionTable, Rejected
 from agentc.cost.units import Unit, units_of
 from agentc.plan.fleet import Fleet
 from agentc.plan.graph import Limit, PlacementRule, TaskGraph
 from agentc.plan.placement import Objective, Option, Pool
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Mask: TypeAlias = NDArray[np.bool_]
+
 _Key: TypeAlias = tuple[object, object]
-_Row: TypeAlias = tuple[Option, ...]
 
 
 def options(graph: TaskGraph, fleet: Fleet, objective: Objective = "cost", *, lenient: bool = False) -> OptionTable:
@@ -37,13 +42,11 @@ def options(graph: TaskGraph, fleet: Fleet, objective: Objective = "cost", *, le
         if _key(unit) not in found:
             found[_key(unit)] = hosted(unit, limits) if unit.role == "hosted" else search(_canonical(unit), setting)
     found = {key: _matched(result, found.get(_swapped(key))) for key, result in found.items()}
-    lonely = _lonely(found.values())
-    found = {key: _without(result, lonely) for key, result in found.items()} if lonely else found
-    pools = {pool.name: pool for result in found.values() for pool in result.pools}
-    columns = [column for result in found.values() for column in _columns(result)]
-    keep = needed_pools(columns, pools, _counted(graph, objective, lenient))
-    pruned = {key: _only(result, keep) for key, result in found.items()}
-    return _table(units, pruned, {name: pool for name, pool in pools.items() if name in keep})
+    found = _packed(found)
+    every = [offer for result in found.values() for offer in result.offers]
+    masks = iter(needed(every, setting.share, _counted(graph, objective, lenient)))
+    pruned = {key: _masked(result, masks) for key, result in found.items()}
+    return _table(units, pruned, setting)
 
 
 def _setting(graph: TaskGraph, fleet: Fleet, units: tuple[Unit, ...], lenient: bool) -> Setting:
@@ -51,6 +54,8 @@ def _setting(graph: TaskGraph, fleet: Fleet, units: tuple[Unit, ...], lenient: b
     rate, limits = graph.load.requests_per_second, _tightest(graph.limits)
     named = _pool_namer(units)
     small = {named(unit) if unit.model else "kernels" for unit in units if unit.small}
+    if lenient:
+        fleet = replace(fleet, stocks=tuple(replace(stock, count=None) for stock in fleet.stocks))
     return Setting(fleet, rate, limits, _share(graph), named, coarse, packs=len(small) > 1, lenient=lenient)
 
 
@@ -63,22 +68,39 @@ def _swapped(key: _Key) -> _Key:
 
 
 def _matched(found: Found, partner: Found | None) -> Found:
-    """``found`` with only those aggregated rows that its other half has too."""
-    rows = _shared(found.rows, partner.rows if partner else ())
-    return replace(found, rows=rows, rejected=(*found.rejected, *_bereft(found, rows, partner)))
+    """``found`` with only those aggregated configurations that its other half has too."""
+    theirs = [offer for offer in partner.offers if _is_aggregated(offer)] if partner else []
+    offers = tuple(offer.only(_served(offer, theirs)) if _is_aggregated(offer) else offer for offer in found.offers)
+    matched = replace(found, offers=offers)
+    return replace(matched, rejected=(*found.rejected, *_bereft(found, matched, partner)))
 
 
-def _bereft(found: Found, rows: tuple[_Row, ...], partner: Found | None) -> list[tuple[str, str]]:
+def _is_aggregated(offer: Offer) -> bool:
+    return offer.found.mode == "aggregated"
+
+
+def _served(offer: Offer, theirs: Sequence[Offer]) -> Any:
+    """Which configurations the other half of a call has too."""
+    import numpy as np
+
+    other = theirs[0] if theirs else None
+    if other is None or other.found.pools[0].rsplit("/", 1)[0] != offer.found.pools[0].rsplit("/", 1)[0]:
+        return np.zeros(len(offer.kept), dtype=bool)
+    if other.found.bench is offer.found.bench:
+        return other.kept
+    places = {pool: place for place, pool in enumerate(other.found.pools)}
+    mask = np.zeros(len(offer.kept), dtype=bool)
+    for place, pool in enumerate(offer.found.pools):
+        if pool in places:
+            mask[offer.on(place)] = other.kept[other.on(places[pool])]
+    return mask
+
+
+def _bereft(found: Found, matched: Found, partner: Found | None) -> list[tuple[str, str]]:
     """The device classes that only had aggregated rows, none of which the other half has."""
-    theirs = dict(partner.rejected) if partner else {}
-    lost = dict.fromkeys(row[0].device for row in found.rows)
+    theirs, left = dict(partner.rejected) if partner else {}, matched.devices()
     reason = "only aggregated serving is fast enough there, and no configuration serves both halves of the call in time"
-    return [(name, theirs.get(name, reason)) for name in lost if name not in {row[0].device for row in rows}]
-
-
-def _shared(rows: tuple[_Row, ...], theirs: tuple[_Row, ...]) -> tuple[_Row, ...]:
-    names = {row[0].name for row in theirs}
-    return tuple(row for row in rows if row[0].mode != "aggregated" or row[0].name in names)
+    return [(name, theirs.get(name, reason)) for name in found.devices() if name not in left]
 
 
 def _counted(graph: TaskGraph, objective: Objective, lenient: bool) -> frozenset[str]:
@@ -92,27 +114,32 @@ def _counted(graph: TaskGraph, objective: Objective, lenient: bool) -> frozenset
     return frozenset(counted | metrics | aims.get(objective, set[str]()))
 
 
-def _table(units: Iterable[Unit], found: Mapping[_Key, Found], pools: Mapping[str, Pool]) -> OptionTable:
+def _table(units: Iterable[Unit], found: Mapping[_Key, Found], setting: Setting) -> OptionTable:
     by_task: dict[str, tuple[Option, ...]] = {}
     rejected: list[Rejected] = []
     together: list[frozenset[tuple[str, str]]] = []
-    columns = {key: _columns(result) for key, result in found.items()}
+    pools: dict[str, Pool] = {}
+    rows: dict[_Key, tuple[Row, ...]] = {}
+    for key, result in found.items():
+        rows[key], made = rows_of(result, setting)
+        pools |= {name: pool for name, pool in made.items() if name not in pools}
+    columns = {key: _columns(rows[key], result.tasks) for key, result in found.items()}
     calibrated: dict[str, bool] = {}
     for unit in units:
         result = found[_key(unit)]
         for task, column in zip(unit.tasks, columns[_key(unit)], strict=True):
             by_task[task.name] = column
             rejected += [Rejected(task.name, device, why) for device, why in result.rejected]
-        together += _together(unit, result)
+        together += _together(unit, rows[_key(unit)])
         for device, measured in result.calibrated.items():
             calibrated[device] = calibrated.get(device, True) and measured
     return OptionTable(by_task, pools, tuple(rejected), tuple(together), calibrated)
 
 
-def _together(unit: Unit, found: Found) -> list[frozenset[tuple[str, str]]]:
+def _together(unit: Unit, rows: Iterable[Row]) -> list[frozenset[tuple[str, str]]]:
     """The tasks of a group take the same option; so do both halves of an aggregated call (stated by its prefill)."""
     sets: list[frozenset[tuple[str, str]]] = []
-    for row in found.rows:
+    for row in rows:
         name, tasks = row[0].name, unit.tasks
         if row[0].mode == "aggregated" and unit.pair:
             if unit.role != "prefill":
@@ -123,30 +150,37 @@ def _together(unit: Unit, found: Found) -> list[frozenset[tuple[str, str]]]:
     return sets
 
 
-def _columns(found: Found) -> list[tuple[Option, ...]]:
+def _columns(rows: Sequence[Row], tasks: int) -> list[tuple[Option, ...]]:
     """The options of each task of a unit."""
-    return [tuple(column) for column in zip(*found.rows, strict=True)] if found.rows else [()] * found.tasks
+    return [tuple(column) for column in zip(*rows, strict=True)] if rows else [()] * tasks
 
 
-def _lonely(found: Iterable[Found]) -> set[str]:
-    """The shared pools that only one model, or only kernels, could use: a pool of their own serves them as well."""
+def _packed(found: Mapping[_Key, Found]) -> dict[_Key, Found]:
+    """``found`` without the shared pools that only one model, or only kernels, could use: a pool of their own serves
+    them as well."""
     users: dict[str, set[str]] = {}
-    for result in found:
-        shared = {pool.name for pool in result.pools if math.isfinite(pool.memory_bytes)}
-        for row in result.rows:
-            if row[0].pool in shared:
-                users.setdefault(row[0].pool, set()).add(row[0].resident)
-    return {pool for pool, names in users.items() if len(names) == 1}
+    for result in found.values():
+        for offer in result.offers:
+            for place, pool in enumerate(offer.found.pools if offer.found.shared else ()):
+                if offer.kept[offer.on(place)].any():
+                    users.setdefault(pool, set()).add(offer.resident)
+    lonely = {pool for pool, names in users.items() if len(names) == 1}
+    return {key: _without(result, lonely) for key, result in found.items()} if lonely else dict(found)
 
 
-def _without(found: Found, pools: set[str]) -> Found:
-    rows = tuple(row for row in found.rows if row[0].pool not in pools)
-    return replace(found, rows=rows, pools=tuple(pool for pool in found.pools if pool.name not in pools))
+def _without(found: Found, pools: Collection[str]) -> Found:
+    return replace(found, offers=tuple(_apart(offer, pools) for offer in found.offers))
 
 
-def _only(found: Found, pools: set[str]) -> Found:
-    rows = tuple(row for row in found.rows if row[0].pool is None or row[0].pool in pools)
-    return replace(found, rows=rows)
+def _apart(offer: Offer, pools: Collection[str]) -> Offer:
+    import numpy as np
+
+    lost = [place for place, pool in enumerate(offer.found.pools) if pool in pools]
+    return offer.only(~np.isin(offer.found.bench.at, lost)) if lost else offer
+
+
+def _masked(found: Found, masks: Iterator["Mask"]) -> Found:
+    return replace(found, offers=tuple(offer.only(next(masks)) for offer in found.offers))
 
 
 def _tightest(limits: Iterable[Limit]) -> dict[str, Limit]:

@@ -5,13 +5,13 @@ parallelism's all-reduces and pipeline parallelism's hand-overs; launch is a fix
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from agentc.cost import decoder, step
 from agentc.cost.arithmetic import compute_precision, stored_precision, widening
 from agentc.cost.curves import active
-from agentc.cost.efficiency import efficiency, mixed
+from agentc.cost.efficiency import Efficiency, efficiency, mixed
+from agentc.cost.hardware import Figures, Hardware, peaks
 from agentc.plan.fleet import Device
 from agentc.plan.models import ModelShape
 from agentc.plan.work import Work
@@ -58,6 +58,21 @@ class Demand:
     """Of a micro-batch."""
     model: ModelShape | None = None
     """What the work is of: a decoder is priced by the step model."""
+
+
+@record
+class Timing:
+    """What ``Demand`` takes, floats or arrays: an ``Estimate`` without the trust that a device's figures deserve."""
+
+    seconds: Any
+    step_seconds: Any
+    busy_seconds: Any
+    bottleneck: Any
+    """Index into ``BOTTLENECKS``."""
+    memory_bytes: Any
+    """Per device."""
+    parts: Mapping[str, Any]
+    fits: Any
 
 
 @record
@@ -160,25 +175,84 @@ def price(
     dp: "int | Array" = 1,
     kv_shards: int = 0,
 ) -> Estimate:
-    """``estimate`` of figures that are there already. Only a decoder's work is split over ``dp`` groups."""
-    runs = compute_precision(device, precision)
-    if runs is None:
-        raise ValueError(f"`{device.name}` has no rate for {precision} or anything wider")
-    if demand.model is not None and decoder.is_decoder(demand.model) and phase in ("prefill", "decode"):
-        return _decoder(demand, demand.model, device, phase, precision, runs, tp, pp, dp, kv_shards)
-    stored = efficiency(device.family, phase, stored_precision(device, precision))
-    share = mixed(efficiency(device.family, phase, runs), stored)
+    """``estimate`` of figures that are there already. Only a decoder's work is split over ``dp`` groups.
+
+    Raises:
+        ValueError: The device has no rate for the arithmetic.
+    """
+    import numpy as np
+
+    figures = Hardware(hardware(demand, device, phase, precision))
+    found = timed(demand, figures, phase=phase, precision=precision, tp=tp, pp=pp, dp=dp, kv_shards=kv_shards)
+    scalar = np.ndim(found.step_seconds) == 0 and np.ndim(found.memory_bytes) == 0
+    calibrated, band = trust(demand.model, device, phase, precision)
+    return Estimate(
+        seconds=_plain(found.seconds, scalar),
+        step_seconds=_plain(found.step_seconds, scalar),
+        busy_seconds=_plain(found.busy_seconds, scalar),
+        bottleneck=BOTTLENECKS[int(found.bottleneck)] if scalar else found.bottleneck,
+        memory_bytes_per_device=_plain(found.memory_bytes, scalar),
+        parts={name: _plain(part, scalar) for name, part in found.parts.items()},
+        fits=bool(found.fits) if scalar else found.fits,
+        precision=_runs(device, precision),
+        calibrated=calibrated,
+        band=band,
+    )
+
+
+def hardware(demand: Demand, device: Device, phase: str, precision: str) -> Figures:
+    """What ``demand`` depends on of ``device``.
+
+    Raises:
+        ValueError: The device has no rate for the arithmetic.
+    """
+    _runs(device, precision)
+    if (model := _stepped(demand.model, phase)) is not None:
+        return decoder.hardware(model, device, precision)
+    share = _share(device, phase, precision)
+    return {
+        **peaks(device),
+        **{f"rate {each}": _reached(device, phase, each) for each in demand.flops},
+        "memory_rate": device.bytes_per_second * share.memory,
+        "overhead_seconds": share.overhead_seconds,
+        "collective": share.collective,
+        "widening": widening(device, precision),
+    }
+
+
+def trust(model: ModelShape | None, device: Device, phase: str, precision: str) -> tuple[bool, tuple[float, float]]:
+    """Whether an estimate rests on measured figures, and the p10 and p90 of measured over predicted seconds."""
+    if (stepped := _stepped(model, phase)) is None:
+        return _share(device, phase, precision).calibrated, (1.0, 1.0)
+    curves, metric = active(), "ttft" if phase == "prefill" else "tpot"
+    return curves.calibrated(device.family), curves.band(metric, device.family, decoder.kind_of(stepped))
+
+
+def timed(
+    demand: Demand,
+    figures: Hardware,
+    *,
+    phase: str = "other",
+    precision: str = "fp32",
+    tp: "int | Array" = 1,
+    pp: "int | Array" = 1,
+    dp: "int | Array" = 1,
+    kv_shards: int = 0,
+) -> Timing:
+    """What ``demand`` takes on devices of these ``figures`` (those of ``hardware`` for it)."""
     kv_ways = _at_most(tp, kv_shards) if kv_shards else tp
+    if (model := _stepped(demand.model, phase)) is not None:
+        return _decoder(demand, model, figures, phase, precision, tp, pp, dp, kv_ways)
     parts = {
-        "compute": _compute_seconds(demand, device, phase) / tp,
-        "memory": _moved(demand, device, precision, phase, tp, kv_ways) / (device.bytes_per_second * share.memory),
+        "compute": _compute_seconds(demand, figures) / tp,
+        "memory": _moved(demand, figures, phase, tp, kv_ways) / figures.memory_rate,
         "cpu": demand.cpu_core_seconds,
         "disk": demand.disk_bytes / DISK_BYTES_PER_SECOND,
         "static": demand.static,
-        "launch": _launches(demand) * share.overhead_seconds,
-        "network": _collective(demand, device, share.collective, tp) + _pipeline(demand, device, tp, pp),
+        "launch": _launches(demand) * figures.overhead_seconds,
+        "network": _collective(demand, figures, tp) + _pipeline(demand, figures, tp, pp),
     }
-    return _total(demand, device, parts, _memory(demand, device, precision, tp, pp, kv_ways), runs, share.calibrated)
+    return _total(demand, figures, parts, _memory(demand, figures, tp, pp, kv_ways))
 
 
 def added_seconds(
@@ -195,32 +269,69 @@ def added_seconds(
     Raises:
         ValueError: ``demand`` is not of a decoder, or the device has no rate for the arithmetic.
     """
-    model = demand.model
-    if model is None or not decoder.is_decoder(model):
+    figures = Hardware(hardware(demand, device, "prefill", precision))
+    return added(demand, figures, precision=precision, tp=tp, dp=dp, kv_shards=kv_shards)
+
+
+def added(
+    demand: Demand,
+    figures: Hardware,
+    *,
+    precision: str,
+    tp: "int | Array" = 1,
+    dp: "int | Array" = 1,
+    kv_shards: int = 0,
+) -> "float | Array":
+    """``added_seconds`` on devices of these ``figures``.
+
+    Raises:
+        ValueError: ``demand`` is not of a decoder.
+    """
+    model = _stepped(demand.model, "prefill")
+    if model is None:
         raise ValueError("only a decoder's prompt joins a step")
-    figures = decoder.rates(model, device, precision)
-    replica = decoder.machine(model, device, precision, tp, dp, _at_most(tp, kv_shards) if kv_shards else tp)
-    return step.added(decoder.load(demand, model, device, precision, "prefill"), replica, figures)
+    replica = decoder.machine(model, figures, tp, dp, _at_most(tp, kv_shards) if kv_shards else tp)
+    return step.added(decoder.load(demand, model, figures, precision, "prefill"), replica, figures)
+
+
+def _stepped(model: ModelShape | None, phase: str) -> ModelShape | None:
+    """The model, if the step model prices its phase."""
+    return model if decoder.is_decoder(model) and phase in ("prefill", "decode") else None
+
+
+def _runs(device: Device, precision: str) -> str:
+    runs = compute_precision(device, precision)
+    if runs is None:
+        raise ValueError(f"`{device.name}` has no rate for {precision} or anything wider")
+    return runs
+
+
+def _share(device: Device, phase: str, precision: str) -> Efficiency:
+    """Compute of the arithmetic, memory of the format that weights are stored in."""
+    stored = efficiency(device.family, phase, stored_precision(device, precision))
+    return mixed(efficiency(device.family, phase, _runs(device, precision)), stored)
+
+
+def _reached(device: Device, phase: str, precision: str) -> float:
+    runs = _runs(device, precision)
+    return device.flops_per_second[runs] * efficiency(device.family, phase, runs).compute
 
 
 def _decoder(
     demand: Demand,
     model: ModelShape,
-    device: Device,
+    figures: Hardware,
     phase: str,
     precision: str,
-    runs: str,
     tp: "int | Array",
     pp: "int | Array",
     dp: "int | Array",
-    kv_shards: int,
-) -> Estimate:
+    kv_ways: "int | Array",
+) -> Timing:
     """A prefill or a decode of a language model, by the step model."""
-    kv_ways = _at_most(tp, kv_shards) if kv_shards else tp
-    curves, figures = active(), decoder.rates(model, device, precision)
     found = step.parts(
-        decoder.load(demand, model, device, precision, phase),
-        decoder.machine(model, device, precision, tp, dp, kv_ways),
+        decoder.load(demand, model, figures, precision, phase),
+        decoder.machine(model, figures, tp, dp, kv_ways),
         figures,
         prompts=phase == "prefill",
     )
@@ -232,13 +343,11 @@ def _decoder(
         "disk": demand.disk_bytes / DISK_BYTES_PER_SECOND,
         "static": demand.static,
         "launch": found["launch"] + found["engine"],
-        "network": found["network"] + _pipeline(demand, device, tp, pp),
+        "network": found["network"] + _pipeline(demand, figures, tp, pp),
     }
     roof = found["dense"] + found["experts"] + found["attention"] + found["moved"]
-    memory_bytes = decoder.memory(demand, model, device, precision, tp, pp, dp, kv_ways)
-    estimate = _total(demand, device, parts, memory_bytes, runs, curves.calibrated(device.family), roof)
-    metric = "ttft" if phase == "prefill" else "tpot"
-    return replace(estimate, band=curves.band(metric, device.family, decoder.kind_of(model)))
+    memory_bytes = decoder.memory(demand, model, figures, precision, tp, pp, dp, kv_ways)
+    return _total(demand, figures, parts, memory_bytes, roof)
 
 
 def allreduce_seconds(
@@ -249,32 +358,45 @@ def allreduce_seconds(
     Each device sends and receives 2 (w - 1) / w of the tensor (Patarasuk and Yuan 2009). Latency: engines use one-shot
     and tree kernels for small tensors, so 1 + log2(w) rounds. Beyond the domain the scale-out link sets the pace.
     """
+    return _allreduce(bytes_, count, ways, Hardware({**peaks(device), "collective": share}))
+
+
+def _allreduce(
+    bytes_: "float | Array", count: "float | Array", ways: "int | Array", figures: Hardware
+) -> "float | Array":
     import numpy as np
 
-    inside = np.less_equal(ways, device.scale_up_size)
-    rate = np.where(inside, device.scale_up.bytes_per_second, device.scale_out.bytes_per_second) * share
-    round_ = np.where(inside, device.scale_up.latency_seconds, device.scale_out.latency_seconds)
-    volume = 2 * (np.asarray(ways, dtype=float) - 1) / ways * bytes_ / rate
+    rate, round_ = _link(figures, ways)
+    volume = 2 * (np.asarray(ways, dtype=float) - 1) / ways * bytes_ / (rate * figures.collective)
     seconds = np.where(np.greater(ways, 1), volume + count * round_ * (1 + np.log2(ways)), 0.0)
     return seconds if seconds.ndim else float(seconds)
 
 
-def _compute_seconds(demand: Demand, device: Device, phase: str) -> "float | Array":
+def _link(figures: Hardware, ways: Any) -> tuple[Any, Any]:
+    """Bytes/s and seconds of latency between ``ways`` devices: inside the domain as long as it holds them."""
+    import numpy as np
+
+    inside = np.less_equal(ways, figures.domain)
+    rate = _either(inside, figures.inside_rate, figures.outside_rate)
+    return rate, _either(inside, figures.inside_latency, figures.outside_latency)
+
+
+def _either(which: Any, yes: Any, no: Any) -> Any:
+    import numpy as np
+
+    return cast(Any, np.where(which, yes, no))
+
+
+def _compute_seconds(demand: Demand, figures: Hardware) -> "float | Array":
     total: float | Array = 0.0
     for precision, flops in demand.flops.items():
-        runs = compute_precision(device, precision)
-        if runs is None:
-            raise ValueError(f"`{device.name}` has no rate for {precision} or anything wider")
-        total = total + flops / (device.flops_per_second[runs] * efficiency(device.family, phase, runs).compute)
+        total = total + flops / figures[f"rate {precision}"]
     return total
 
 
-def _moved(
-    demand: Demand, device: Device, precision: str, phase: str, tp: "int | Array", kv_ways: "int | Array"
-) -> "float | Array":
+def _moved(demand: Demand, figures: Hardware, phase: str, tp: "int | Array", kv_ways: "int | Array") -> "float | Array":
     """Bytes that one device moves: also wider weights where it keeps none narrow, and KV copies beyond a split."""
-    extra = widening(device, precision) - 1
-    wider = _at_most(demand.weights, demand.bytes_) * extra
+    wider = _at_most(demand.weights, demand.bytes_) * (figures.widening - 1)
     copies = demand.cached / kv_ways - demand.cached / tp if phase == "decode" else 0.0
     return (demand.bytes_ + wider) / tp + copies
 
@@ -284,76 +406,76 @@ def _launches(demand: Demand) -> "float | Array":
     return _at_least(demand.collectives, 1.0) if demand.flops else 0.0 * demand.collectives
 
 
-def _collective(demand: Demand, device: Device, share: float, tp: "int | Array") -> "float | Array":
+def _collective(demand: Demand, figures: Hardware, tp: "int | Array") -> "float | Array":
     if isinstance(tp, int) and tp == 1:
         return 0.0
-    return allreduce_seconds(demand.collective_bytes, demand.collectives, tp, device, share)
+    return _allreduce(demand.collective_bytes, demand.collectives, tp, figures)
 
 
-def _pipeline(demand: Demand, device: Device, tp: "int | Array", pp: "int | Array") -> "float | Array":
+def _pipeline(demand: Demand, figures: Hardware, tp: "int | Array", pp: "int | Array") -> "float | Array":
     """Hand-overs between stages: one tensor of activations each, inside the host as long as it holds the replica."""
     import numpy as np
 
     if isinstance(pp, int) and pp == 1:
         return 0.0
-    inside = np.less_equal(np.asarray(tp) * pp, device.scale_up_size)
-    rate = np.where(inside, device.scale_up.bytes_per_second, device.scale_out.bytes_per_second)
-    latency = np.where(inside, device.scale_up.latency_seconds, device.scale_out.latency_seconds)
+    rate, latency = _link(figures, np.asarray(tp) * pp)
     tensor = demand.collective_bytes / _at_least(demand.collectives, 1.0)
     seconds = (np.asarray(pp) - 1) * (tensor / rate + latency)
     return seconds if seconds.ndim else float(seconds)
 
 
 def _memory(
-    demand: Demand, device: Device, precision: str, tp: "int | Array", pp: "int | Array", kv_ways: "int | Array"
+    demand: Demand, figures: Hardware, tp: "int | Array", pp: "int | Array", kv_ways: "int | Array"
 ) -> "float | Array":
     """Bytes on the fullest device: weights and cache split over stages and ways, activations over ways."""
-    weights = demand.weights * widening(device, precision) / (tp * pp)
+    weights = demand.weights * figures.widening / (tp * pp)
     return weights + demand.kv / (kv_ways * pp) + demand.activations / tp
 
 
 def _total(
     demand: Demand,
-    device: Device,
+    figures: Hardware,
     parts: Mapping[str, "float | Array"],
     memory: "float | Array",
-    runs: str,
-    calibrated: bool,
     joined: "float | Array | None" = None,
-) -> Estimate:
+) -> Timing:
     import numpy as np
 
-    roofs = ("compute", "memory", "cpu", "disk") if joined is None else ("cpu", "disk")
-    roof = np.maximum.reduce(np.broadcast_arrays(*(parts[r] for r in roofs), 0.0 if joined is None else joined))
+    roof: Any = parts["cpu"] if joined is None else joined
+    for resource in ("compute", "memory", "disk") if joined is None else ("cpu", "disk"):
+        roof = np.maximum(roof, parts[resource])
     whole = roof + parts["static"] + parts["launch"] + parts["network"]
-    busy = _occupied(device, parts) if joined is None else roof + parts["launch"] + parts["network"]
-    named = (parts["compute"], parts["memory"], parts["cpu"], parts["network"])
-    static = parts["static"] + parts["launch"] + parts["disk"]
-    index = np.argmax(np.stack(np.broadcast_arrays(*named, static)), axis=0)
-    scalar = np.ndim(whole) == 0 and np.ndim(memory) == 0
-    seconds, fits = demand.repeats * whole, np.less_equal(memory, device.memory_bytes * (1 - RESERVE))
-    return Estimate(
-        seconds=_plain(seconds, scalar),
-        step_seconds=_plain(whole, scalar),
-        busy_seconds=_plain(demand.repeats * busy, scalar),
-        bottleneck=BOTTLENECKS[int(index)] if scalar else index,
-        memory_bytes_per_device=_plain(memory, scalar),
-        parts={name: _plain(part, scalar) for name, part in parts.items()},
-        fits=bool(fits) if scalar else fits,
-        precision=runs,
-        calibrated=calibrated,
+    busy = _occupied(figures, parts) if joined is None else roof + parts["launch"] + parts["network"]
+    return Timing(
+        seconds=demand.repeats * whole,
+        step_seconds=whole,
+        busy_seconds=demand.repeats * busy,
+        bottleneck=_largest(parts),
+        memory_bytes=memory,
+        parts=parts,
+        fits=np.less_equal(memory, figures.memory_bytes * (1 - RESERVE)),
     )
 
 
-def _occupied(device: Device, parts: Mapping[str, "float | Array"]) -> "float | Array":
+def _largest(parts: Mapping[str, "float | Array"]) -> Any:
+    """The place in ``BOTTLENECKS`` of the part that takes the longest, the first of equals."""
+    import numpy as np
+
+    static = parts["static"] + parts["launch"] + parts["disk"]
+    longest, index = parts["compute"], 0
+    for place, part in enumerate((parts["memory"], parts["cpu"], parts["network"], static), start=1):
+        more = np.greater(part, longest)
+        longest, index = np.where(more, part, longest), np.where(more, place, index)
+    return index
+
+
+def _occupied(figures: Hardware, parts: Mapping[str, "float | Array"]) -> "float | Array":
     """Time of a step that keeps the replica busy. A CPU shares its cores: one core's work is 1 / cores of it."""
     import numpy as np
 
-    if device.kind == "cpu":
-        cpu = parts["cpu"] / max(device.cores, 1)
-        return np.maximum(np.maximum(parts["compute"], parts["memory"]), cpu) + parts["launch"]
-    roof = np.maximum(np.maximum(parts["compute"], parts["memory"]), parts["cpu"])
-    return roof + parts["launch"] + parts["network"]
+    roof, is_cpu = np.maximum(parts["compute"], parts["memory"]), np.greater(figures.cores, 0)
+    cpu = np.where(is_cpu, parts["cpu"] / np.maximum(figures.cores, 1), parts["cpu"])
+    return np.maximum(roof, cpu) + parts["launch"] + np.where(is_cpu, 0.0, parts["network"])
 
 
 def _plain(value: Any, scalar: bool) -> Any:

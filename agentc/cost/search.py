@@ -1,11 +1,11 @@
 """The options of one unit on every device of a fleet."""
 
-import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import Any
 
 from agentc.cost.arithmetic import compute_precision, widening
+from agentc.cost.bench import Bench
 from agentc.cost.grid import (
     DECODE_BATCHES,
     MODEL_BATCHES,
@@ -15,58 +15,48 @@ from agentc.cost.grid import (
     model_grid,
     single_grid,
 )
-from agentc.cost.network import AGGREGATED
-from agentc.cost.roofline import BOTTLENECKS, RESERVE
+from agentc.cost.offers import Found, Offer, offer
+from agentc.cost.roofline import RESERVE
 from agentc.cost.serving import Candidates, Setting, aggregated, alone, beside_others, wide
-from agentc.cost.table import Found
 from agentc.cost.units import Unit
-from agentc.plan import money
 from agentc.plan.demand.shape import weights_bytes
-from agentc.plan.fleet import Device, Stock
-from agentc.plan.placement import Mode, Option, Pool
-from agentc.support.record import record
+from agentc.plan.fleet import Stock
+from agentc.plan.models import ModelShape
+from agentc.plan.placement import Mode
 
 
 def search(unit: Unit, setting: Setting) -> Found:
     """The options of ``unit`` that fit and are on time, on every device of the fleet."""
-    searched = [_on(unit, stock, setting) for stock in setting.fleet.stocks]
-    names = [stock.device.name for stock in setting.fleet.stocks]
-    rejected = tuple((name, s.why) for name, s in zip(names, searched, strict=True) if not s.rows and s.why)
-    rows = tuple(row for s in searched for row, _ in s.rows)
-    pools = dict.fromkeys(pool for s in searched for _, pool in s.rows)
-    calibrated = {name: s.calibrated for name, s in zip(names, searched, strict=True) if s.rows}
-    return Found(rows, tuple(pools), rejected, calibrated, len(unit.tasks))
+    stocks = setting.fleet.stocks
+    whys = {stock.device.name: _refused(unit, stock) for stock in stocks}
+    offers = [_offer(unit, found, setting) for found in _candidates(unit, _open(stocks, whys), setting)]
+    whole = Found(tuple(offers), (), (), {}, len(unit.tasks))
+    left = whole.devices()
+    rejected = [
+        (stock.device.name, whys[stock.device.name] or _why_not(unit, whole, stock, setting))
+        for stock in stocks
+        if stock.device.name not in left
+    ]
+    calibrated = {name: _calibrated(whole, name) for name in whys if name in left}
+    return replace(whole, rejected=tuple(rejected), calibrated=calibrated)
 
 
-_Rows: TypeAlias = "tuple[tuple[tuple[Option, ...], Pool], ...]"
+def _open(stocks: Sequence[Stock], whys: Mapping[str, str]) -> tuple[Stock, ...]:
+    return tuple(stock for stock in stocks if not whys[stock.device.name])
 
 
-@record
-class _OnDevice:
-    rows: _Rows = ()
-    why: str = ""
-    calibrated: bool = False
+def _offer(unit: Unit, found: Candidates, setting: Setting) -> Offer:
+    return offer(unit, found, _fits(found) & _on_time(found, setting) & _spares(unit, found, setting), setting)
 
 
-def _on(unit: Unit, stock: Stock, setting: Setting) -> _OnDevice:
-    """The options of ``unit`` on one device class, or why there are none."""
-    device = stock.device
-    if setting.lenient:
-        stock = replace(stock, count=None)
-    if why := _refused(unit, stock):
-        return _OnDevice(why=why)
-    kept: list[tuple[tuple[Option, ...], Pool]] = []
-    reasons: list[str] = []
-    calibrated = True
-    for found in _candidates(unit, stock, setting):
-        calibrated &= found.estimate.calibrated
-        fits = _mask(found.estimate.fits, found.grid)
-        kept += _options(unit, found, stock, setting, fits & _on_time(found, setting) & _spares(unit, found, setting))
-        if found.shared:
-            continue
-        reasons.append(_why_not(unit, found, device, fits, setting))
-    why = "" if kept else reasons[0] if reasons else _no_room(unit, stock)
-    return _OnDevice(tuple(kept), why, calibrated)
+def _calibrated(found: Found, device: str) -> bool:
+    """Whether all estimates on a device class rest on measured figures."""
+    return all(device in each.found.calibrated for each in found.offers if device in each.found.bands)
+
+
+def _places(offer: Offer, device: str) -> list[int]:
+    """The place of a device class on an offer's bench, if it is there."""
+    return [place for place, each in enumerate(offer.found.bench.devices) if each.name == device]
 
 
 def _refused(unit: Unit, stock: Stock) -> str:
@@ -87,44 +77,58 @@ def _refused(unit: Unit, stock: Stock) -> str:
     return f"{device.name} has no rate for {missing[0]} or anything wider" if missing else ""
 
 
-def _no_room(unit: Unit, stock: Stock) -> str:
-    return f"no configuration of {unit.head.name} fits the {stock.count} devices at hand"
-
-
-def _candidates(unit: Unit, stock: Stock, setting: Setting) -> Iterator[Candidates]:
-    """Every way of serving ``unit`` on a device class: apart, and together with its other half."""
-    device = stock.device
-    if setting.packs and unit.small and device.kind != "cpu":
-        yield beside_others(unit, device, single_grid(SHARED_BATCHES if unit.model else (1,)), setting)
-    if unit.role in ("cpu", "kernel"):
-        pool = f"{'cpu' if device.kind == 'cpu' else 'kernels'}/{device.name}"
-        yield alone(unit, device, single_grid(), "single", pool, setting)
-        return
-    model = unit.model
-    if model is None:
+def _candidates(unit: Unit, stocks: tuple[Stock, ...], setting: Setting) -> Iterator[Candidates]:
+    """Every way of serving ``unit`` on some device classes: apart, and together with its other half."""
+    sharing = tuple(stock for stock in stocks if stock.device.kind != "cpu")
+    if setting.packs and unit.small and sharing:
+        grid = single_grid(SHARED_BATCHES if unit.model else (1,))
+        yield beside_others(unit, setting.bench(sharing, [grid] * len(sharing)), setting)
+    if unit.role in ("cpu", "kernel") and stocks:
+        names = ("cpu" if stock.device.kind == "cpu" else "kernels" for stock in stocks)
+        pools = tuple(f"{name}/{stock.device.name}" for name, stock in zip(names, stocks, strict=True))
+        yield alone(unit, setting.bench(stocks, [single_grid()] * len(stocks)), "single", pools, setting)
+    if unit.model is None:
         return
     batches = {"prefill": PREFILL_BATCHES, "decode": DECODE_BATCHES}.get(unit.role, MODEL_BATCHES)
-    weights = weights_bytes(model, unit.head.precision) * widening(device, unit.head.precision)
-    grid = model_grid(model, stock, batches, weights, setting.coarse)
-    if not len(grid.tp):
-        return
-    name, kind = setting.pool_names(unit), unit.role if unit.role != "model" else model.kind
+    name, kind = setting.pool_names(unit), unit.role if unit.role != "model" else unit.model.kind
     mode: Mode = "disaggregated" if unit.pair else "single"
-    yield alone(unit, device, grid, mode, f"{name}/{kind}/{device.name}", setting)
+    if bench := _bench(unit, unit.model, stocks, batches, setting):
+        yield alone(unit, bench, mode, _pools(f"{name}/{kind}", bench), setting)
     if unit.pair and _same_model(unit, unit.pair):
-        grid = model_grid(model, stock, DECODE_BATCHES, weights, setting.coarse)
-        yield aggregated(unit, unit.pair, device, grid, f"{name}/agg/{device.name}", setting)
+        if bench := _bench(unit, unit.model, stocks, DECODE_BATCHES, setting):
+            yield aggregated(unit, unit.pair, bench, _pools(f"{name}/agg", bench), setting)
+
+
+def _bench(
+    unit: Unit, model: ModelShape, stocks: tuple[Stock, ...], batches: tuple[int, ...], setting: Setting
+) -> Bench | None:
+    """The configurations of a model on the device classes that have any."""
+    weights = weights_bytes(model, unit.head.precision)
+    grids = [
+        model_grid(model, stock, batches, weights * widening(stock.device, unit.head.precision), setting.coarse)
+        for stock in stocks
+    ]
+    some = [(stock, grid) for stock, grid in zip(stocks, grids, strict=True) if len(grid)]
+    return setting.bench(tuple(stock for stock, _ in some), [grid for _, grid in some]) if some else None
+
+
+def _pools(name: str, bench: Bench) -> tuple[str, ...]:
+    return tuple(f"{name}/{device.name}" for device in bench.devices)
 
 
 def _same_model(a: Unit, b: Unit) -> bool:
     return a.model == b.model and a.head.precision == b.head.precision
 
 
+def _fits(found: Candidates) -> Any:
+    return wide(found.timing.fits, len(found.bench))
+
+
 def _on_time(found: Candidates, setting: Setting) -> Any:
     """Which configurations keep the hard limits on their own; in a lenient setting all."""
     import numpy as np
 
-    mask = np.ones(len(found.grid.tp), dtype=bool)
+    mask = np.ones(len(found.bench), dtype=bool)
     if setting.lenient:
         return mask
     for metric, values in found.metrics.items():
@@ -139,30 +143,37 @@ def _spares(unit: Unit, found: Candidates, setting: Setting) -> Any:
     import numpy as np
 
     if not found.shared:
-        return np.ones(len(found.grid.tp), dtype=bool)
+        return np.ones(len(found.bench), dtype=bool)
     return setting.arrivals_per_second * unit.head.visits * found.busy < setting.share
 
 
-def _why_not(unit: Unit, found: Candidates, device: Device, fits: Any, setting: Setting) -> str:
+def _why_not(unit: Unit, whole: Found, stock: Stock, setting: Setting) -> str:
     """One sentence on why no configuration of a device is left."""
     import numpy as np
 
-    size = len(found.grid.tp)
-    if not fits.any():
-        memory = wide(found.estimate.memory_bytes_per_device, size)
-        best = int(np.argmin(memory))
+    offer, place = next(
+        ((o, p) for o in whole.offers if not o.found.shared for p in _places(o, stock.device.name)), (None, 0)
+    )
+    if offer is None:
+        return f"no configuration of {unit.head.name} fits the {stock.count} devices at hand"
+    found, device, rows = offer.found, stock.device, offer.on(place)
+    first = rows.start
+    if not _fits(found)[rows].any():
+        memory = wide(found.timing.memory_bytes, len(found.bench))
+        best = first + int(np.argmin(memory[rows]))
         model = f" ({unit.model.name})" if unit.model else ""
         return (
-            f"it needs {memory[best] / 1e9:.1f} GB a device{model} at {_config(found.grid, best)}, and {device.name} "
-            f"has {device.memory_bytes / 1e9:.0f} GB, of which {1 - RESERVE:.0%} is planned with"
+            f"it needs {memory[best] / 1e9:.1f} GB a device{model} at {_config(found.bench.grid, best)}, and "
+            f"{device.name} has {device.memory_bytes / 1e9:.0f} GB, of which {1 - RESERVE:.0%} is planned with"
         )
+    fits = _fits(found)[rows]
     for metric, values in found.metrics.items():
         limit = setting.limits.get(metric)
-        best = int(np.argmin(np.where(fits, values, np.inf)))
+        best = first + int(np.argmin(np.where(fits, values[rows], np.inf)))
         if limit and limit.usd_per_ms is None and values[best] > limit.seconds:
             what = {"ttft": "its share of time to first token is at least", "tbt": "a decode step takes at least"}
             return (
-                f"{what[metric]} {values[best] * 1e3:.1f} ms on {device.name} ({_config(found.grid, best)}), "
+                f"{what[metric]} {values[best] * 1e3:.1f} ms on {device.name} ({_config(found.bench.grid, best)}), "
                 f"over the limit of {limit.seconds * 1e3:g} ms"
             )
     return f"no configuration of {device.name} keeps all limits at once"
@@ -172,74 +183,3 @@ def _config(grid: Grid, index: int) -> str:
     pp = f", pp={int(grid.pp[index])}" if grid.pp[index] > 1 else ""
     dp = f", dp={int(grid.dp[index])}" if grid.dp[index] > 1 else ""
     return f"tp={int(grid.tp[index])}{pp}{dp}, batch {int(grid.batch[index])}"
-
-
-def _options(
-    unit: Unit, found: Candidates, stock: Stock, setting: Setting, mask: Any
-) -> list[tuple[tuple[Option, ...], Pool]]:
-    """The masked configurations as options, one for each task of the unit, with their pool."""
-    size = len(found.grid.tp)
-    memory: list[float] = wide(found.estimate.memory_bytes_per_device, size).tolist()
-    indices: list[int] = wide(found.estimate.bottleneck, size).tolist()
-    chosen: list[int] = mask.nonzero()[0].tolist()
-    limits: list[str] = [BOTTLENECKS[index] for index in indices]
-    return [_option(unit, found, stock, setting, i, memory[i], limits[i]) for i in chosen]
-
-
-def _option(
-    unit: Unit, found: Candidates, stock: Stock, setting: Setting, i: int, memory_bytes: float, bottleneck: str
-) -> tuple[tuple[Option, ...], Pool]:
-    grid, device = found.grid, stock.device
-    tp, pp, dp, batch = int(grid.tp[i]), int(grid.pp[i]), int(grid.dp[i]), int(grid.batch[i])
-    devices, busy = tp * pp * dp, float(found.busy[i])
-    plain = unit.role in ("cpu", "kernel")
-    name = f"{found.pool}/tp{tp}{f'/pp{pp}' if pp > 1 else ''}{f'/dp{dp}' if dp > 1 else ''}/b{batch}"
-    name = f"{found.pool}/b{batch}" if found.shared else found.pool if plain else name
-    drawn = money.power(stock, setting.fleet.financing)
-    joules, idle = devices * money.extra_joules(drawn, bottleneck, busy), devices * drawn.idle_watts
-    grams = money.grams_co2e(idle, drawn.kg_co2_per_kwh)
-    room = device.memory_bytes * (1 - RESERVE) if found.shared else math.inf
-    held = found.pool if found.shared else name
-    pool = Pool(held, device.name, devices, stock.usd_per_hour * devices, idle, setting.share, grams, room)
-    whole = Option(
-        name=name,
-        pool=held,
-        place=device.name + (AGGREGATED if found.mode == "aggregated" else ""),
-        device=device.name,
-        mode=found.mode,
-        tp=tp,
-        pp=pp,
-        dp=dp,
-        batch=batch,
-        seconds=float(found.seconds[i]),
-        busy_seconds=busy,
-        usd=devices * money.extra_usd(drawn, bottleneck, busy),
-        joules=joules,
-        grams=money.grams_co2e(joules, drawn.kg_co2_per_kwh),
-        metrics={metric: float(values[i]) for metric, values in found.metrics.items()},
-        bottleneck=bottleneck,
-        memory_bytes=memory_bytes,
-        low=found.estimate.band[0],
-        high=found.estimate.band[1],
-        resident=setting.pool_names(unit) if found.shared and unit.model else "",
-    )
-    if len(unit.tasks) == 1:
-        return (whole,), pool
-    return tuple(_part(whole, float(share)) for share in found.shares[:, i]), pool
-
-
-def _part(whole: Option, share: float) -> Option:
-    """A task's part of a group's option; memory is the group's."""
-    return replace(
-        whole,
-        seconds=whole.seconds * share,
-        busy_seconds=whole.busy_seconds * share,
-        usd=whole.usd * share,
-        joules=whole.joules * share,
-        grams=whole.grams * share,
-        metrics={metric: value * share for metric, value in whole.metrics.items()},
-    )
-
-
-def _mask(fits: Any, grid: Grid) -> Any:
-    return wide(fits, len(grid.tp)).copy()

@@ -1,17 +1,19 @@
 """Ways of serving a unit of work on a device class, as arrays over the configurations that are tried."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field, replace
-from functools import lru_cache
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from agentc.cost import queueing
-from agentc.cost.decoder import front_seconds, rates
+from agentc.cost.bench import Bench
+from agentc.cost.decoder import front_seconds
 from agentc.cost.environment import environment, resident_environment
 from agentc.cost.grid import Grid, kv_shards
-from agentc.cost.roofline import Demand, Estimate, added_seconds, evaluate, price
+from agentc.cost.hardware import Hardware
+from agentc.cost.roofline import Demand, Timing, added, evaluate, hardware, timed, trust
 from agentc.cost.units import Unit
-from agentc.plan.fleet import Device, Fleet
+from agentc.plan.fleet import Device, Fleet, Stock
 from agentc.plan.graph import Limit
 from agentc.plan.placement import SHARED, Mode
 from agentc.support.record import record
@@ -43,111 +45,143 @@ class Setting:
     """Whether there are several small units that may share a device."""
     lenient: bool = False
     """Whether to keep also what is too late, or takes more devices than are at hand."""
-    mixed: "dict[tuple[Unit, Unit, str], _Mixed]" = field(default_factory=dict[tuple[Unit, Unit, str], "_Mixed"])
-    """Steps of a prefill and its decode on a device class, worked out for one and used for the other."""
+    known: dict[object, Any] = field(default_factory=dict[object, Any])
+    """What was worked out for one unit and serves another: configurations to try, demands, steps."""
+
+    def bench(self, stocks: tuple[Stock, ...], grids: Sequence[Grid]) -> Bench:
+        """The same for the same device classes and grids."""
+        key = ("bench", *(stock.device.name for stock in stocks), *map(id, grids))
+        if key not in self.known:
+            self.known[key] = Bench(stocks, grids)
+        return self.known[key]
 
 
 @record
 class Candidates:
-    """Configurations of one unit on one device, as arrays."""
+    """Configurations of one unit on all devices that may serve it in one way, as arrays."""
 
-    grid: Grid
+    bench: Bench
     mode: Mode
-    pool: str
-    """Name of the pool without its configuration."""
+    pools: tuple[str, ...]
+    """Of each device class, the name of its pool without the configuration."""
     seconds: "Array"
     busy: "Array"
     """Replica seconds of one request."""
     metrics: Mapping[str, "Array"]
-    estimate: Estimate
+    timing: Timing
+    """The mean."""
     shares: "Array"
     """(tasks, configurations): each task's part of the unit."""
+    bands: Mapping[str, tuple[float, float]]
+    """By device class, p10 and p90 of measured over predicted seconds."""
+    calibrated: frozenset[str]
+    """The device classes whose figures are measured."""
     shared: bool = False
     """Whether the pool is one of several units that share devices."""
 
 
 class _Priced:
-    """One work on one device over a grid: demand evaluated per percentile, priced."""
+    """One work on devices, over their configurations: demand evaluated per percentile, priced."""
 
-    def __init__(self, unit: Unit, device: Device, grid: Grid) -> None:
-        self.unit, self.device, self.grid = unit, device, grid
+    def __init__(self, unit: Unit, bench: Bench, setting: Setting) -> None:
+        self.unit, self.bench, self.setting, self.grid = unit, bench, setting, bench.grid
         self.shards = kv_shards(unit.model) if unit.model else 0
 
-    def demand(self, percentile: str = "mean", task: int | None = None) -> Demand:
-        return _demand(self.unit, self.grid, percentile, task)
+    def demand(self, percentile: str = "mean", task: int | None = None, prompt: bool = False) -> Demand:
+        """The figures of the unit, or of one of its tasks; of one ``prompt`` at a time if asked for."""
+        key, known = ("demand", self.unit, self.bench, percentile, task, prompt), self.setting.known
+        if key not in known:
+            known[key] = _demand(self.unit, self.bench, percentile, task, prompt)
+        return known[key]
 
     def prompt(self, percentile: str = "mean") -> Demand:
         """One prompt at a time."""
-        return _demand(self.unit, self.grid, percentile, prompt=True)
+        return self.demand(percentile, prompt=True)
 
     def added(self, percentile: str = "mean") -> "Array":
         """What the unit, a prefill of one prompt, adds to a decode step."""
-        device, grid, precision = self.device, self.grid, self.unit.head.precision
-        return wide(
-            added_seconds(
-                self.prompt(percentile), device, precision=precision, tp=grid.tp, dp=grid.dp, kv_shards=self.shards
-            ),
-            len(grid.tp),
-        )
+        grid, asked, precision = self.grid, self.prompt(percentile), self.unit.head.precision
+        figures = self.hardware(asked, "prefill")
+        return self.wide(added(asked, figures, precision=precision, tp=grid.tp, dp=grid.dp, kv_shards=self.shards))
 
-    def price(self, demand: Demand, phase: str | None = None) -> Estimate:
-        return price(
+    def price(self, demand: Demand) -> Timing:
+        grid, phase = self.grid, _phase(self.unit)
+        return timed(
             demand,
-            self.device,
-            phase=phase or _phase(self.unit),
+            self.hardware(demand, phase),
+            phase=phase,
             precision=self.unit.head.precision,
-            tp=self.grid.tp,
-            pp=self.grid.pp,
-            dp=self.grid.dp,
+            tp=grid.tp,
+            pp=grid.pp,
+            dp=grid.dp,
             kv_shards=self.shards,
         )
 
-    def at(self, percentile: str) -> Estimate:
-        return self.price(self.demand(percentile))
+    def hardware(self, demand: Demand, phase: str) -> Hardware:
+        """What ``demand`` depends on of the devices."""
+        precision = self.unit.head.precision
+        key = (id(demand.model), tuple(demand.flops), phase, precision)
+        return self.bench.hardware(key, lambda device: hardware(demand, device, phase, precision))
+
+    def at(self, percentile: str) -> Timing:
+        """The unit at a percentile."""
+        key, known = ("timing", self.unit, self.bench, percentile), self.setting.known
+        if key not in known:
+            known[key] = self.price(self.demand(percentile))
+        return known[key]
+
+    def step(self, percentile: str) -> "Array":
+        """A step at a percentile."""
+        return self.wide(self.at(percentile).step_seconds)
 
     def shares(self) -> "Array":
         """Each task's part of the unit's time, one row a task."""
         import numpy as np
 
-        count, size = len(self.unit.tasks), len(self.grid.tp)
-        if count == 1:
-            return np.ones((1, size))
-        times = np.stack([wide(self.price(self.demand(task=i)).seconds, size) for i in range(count)])
-        return times / np.maximum(times.sum(axis=0), 1e-300)
+        count, key, known = len(self.unit.tasks), ("shares", self.unit, self.bench), self.setting.known
+        if key not in known:
+            times = [self.wide(self.price(self.demand(task=i)).seconds) for i in range(count)] if count > 1 else []
+            whole = np.stack(times) if times else np.ones((1, len(self.bench)))
+            known[key] = whole / np.maximum(whole.sum(axis=0), 1e-300)
+        return known[key]
+
+    def wide(self, value: Any) -> "Array":
+        """``value`` as an array over all configurations."""
+        return wide(value, len(self.bench))
 
 
-@lru_cache(1024)
-def _demand(unit: Unit, grid: Grid, percentile: str, task: int | None = None, prompt: bool = False) -> Demand:
-    """The figures of a unit, or of one of its tasks, over a grid: those of all devices that try the same grid."""
+def _demand(unit: Unit, bench: Bench, percentile: str, task: int | None, prompt: bool) -> Demand:
     told = unit.head if task is None else unit.tasks[task]
     work = unit.work if task is None else told.work
     env, resident = environment(told.shape, percentile, unit.model), resident_environment(told.shape, unit.model)
+    grid = bench.grid
     return evaluate(work, env, grid.pp if prompt else grid.batch, grid.pp, resident, unit.model)
 
 
-def alone(unit: Unit, device: Device, grid: Grid, mode: Mode, pool: str, setting: Setting) -> Candidates:
+def alone(unit: Unit, bench: Bench, mode: Mode, pools: tuple[str, ...], setting: Setting) -> Candidates:
     """``unit`` on a pool of its own kind."""
-    priced, size = _Priced(unit, device, grid), len(grid.tp)
+    priced = _Priced(unit, bench, setting)
     mean = priced.at("mean")
-    service = wide(mean.seconds, size)
-    busy = wide(mean.busy_seconds, size) / grid.batch
-    metrics = _metrics(unit, priced, busy, setting)
-    wait = _waiting(unit, service, busy, setting, "mean") + _front(unit, device)
-    return Candidates(grid, mode, pool, service + wait, busy, metrics, mean, priced.shares())
+    service = priced.wide(mean.seconds)
+    busy = priced.wide(mean.busy_seconds) / bench.grid.batch
+    metrics = _metrics(unit, priced, busy)
+    wait = _waiting(unit, service, busy, setting, "mean") + _front(unit, bench)
+    return Candidates(bench, mode, pools, service + wait, busy, metrics, mean, priced.shares(), *_trust(unit, bench))
 
 
-def beside_others(unit: Unit, device: Device, grid: Grid, setting: Setting) -> Candidates:
-    """``unit`` on a device that it shares with other units, all of them resident.
+def beside_others(unit: Unit, bench: Bench, setting: Setting) -> Candidates:
+    """``unit`` on devices that it shares with other units, all of them resident.
 
     The device takes turns (processor sharing): with a busy share r, whoever keeps it busy, work takes 1 / (1 - r) of
     its own time (M/G/1-PS; Kleinrock, Queueing Systems, volume 2, 1976, section 4.4). r is what pools are planned for,
     which no pool exceeds.
     """
-    priced, size = _Priced(unit, device, grid), len(grid.tp)
-    mean = priced.at("mean")
-    busy = wide(mean.busy_seconds, size) / grid.batch
-    seconds = wide(mean.seconds, size) / (1 - setting.share) + _front(unit, device)
-    return Candidates(grid, "single", shared_pool(device), seconds, busy, {}, mean, priced.shares(), shared=True)
+    priced = _Priced(unit, bench, setting)
+    mean, pools = priced.at("mean"), tuple(map(shared_pool, bench.devices))
+    busy = priced.wide(mean.busy_seconds) / bench.grid.batch
+    seconds = priced.wide(mean.seconds) / (1 - setting.share) + _front(unit, bench)
+    shares, trusted = priced.shares(), _trust(unit, bench)
+    return Candidates(bench, "single", pools, seconds, busy, {}, mean, shares, *trusted, shared=True)
 
 
 def shared_pool(device: Device) -> str:
@@ -166,26 +200,25 @@ def _waiting(unit: Unit, service: "Array", busy: "Array", setting: Setting, perc
     return np.asarray(queueing.wait_seconds(occupied, busy, arrivals, setting.share, percentile))
 
 
-def _front(unit: Unit, device: Device) -> float:
+def _front(unit: Unit, bench: Bench) -> Any:
     """Seconds of a prefill's request before any device sees it."""
-    return front_seconds(unit.model, device) if unit.role == "prefill" else 0.0
+    return bench.each(partial(front_seconds, unit.model)) if unit.role == "prefill" else 0.0
 
 
-def _metrics(unit: Unit, priced: _Priced, busy: "Array", setting: Setting) -> dict[str, "Array"]:
+def _metrics(unit: Unit, priced: _Priced, busy: "Array") -> dict[str, "Array"]:
     """What the unit adds to time to first token and time between tokens, at the limits' percentiles."""
-    size = len(priced.grid.tp)
+    setting = priced.setting
     if unit.role == "prefill":
         percentile = _percentile(setting, "ttft")
-        service = wide(priced.at(percentile).seconds, size)
-        wait = _waiting(unit, service, busy, setting, percentile) + _front(unit, priced.device)
+        service = priced.wide(priced.at(percentile).seconds)
+        wait = _waiting(unit, service, busy, setting, percentile) + _front(unit, priced.bench)
         return {"ttft": service + wait}
     if unit.role == "decode":
-        first = wide(priced.at(_percentile(setting, "ttft")).step_seconds, size)
-        return {"ttft": first, "tbt": wide(priced.at(_percentile(setting, "tbt")).step_seconds, size)}
+        return {metric: priced.step(_percentile(setting, metric)) for metric in ("ttft", "tbt")}
     return {}
 
 
-def aggregated(unit: Unit, other: Unit, device: Device, grid: Grid, pool: str, setting: Setting) -> Candidates:
+def aggregated(unit: Unit, other: Unit, bench: Bench, pools: tuple[str, ...], setting: Setting) -> Candidates:
     """One half of a call whose prefill and decode share a pool with continuous batching and chunked prefill.
 
     The slowest step carries a whole chunk: it is what time between tokens is held against. Prefill keeps the replica
@@ -194,33 +227,32 @@ def aggregated(unit: Unit, other: Unit, device: Device, grid: Grid, pool: str, s
     import numpy as np
 
     first, second = (unit, other) if unit.role == "prefill" else (other, unit)
-    key = (first, second, device.name)
-    if key not in setting.mixed:
-        setting.mixed[key] = _mix(_Priced(first, device, grid), _Priced(second, device, grid), setting)
-    mixed = setting.mixed[key]
-    turn = mixed.outputs * mixed.step / grid.batch
-    busy_prefill = mixed.outputs * np.maximum(mixed.step - mixed.step_alone, 0.0) / grid.batch
+    key, batch = ("mixed", first, second, bench), bench.grid.batch
+    if key not in setting.known:
+        setting.known[key] = _mix(_Priced(first, bench, setting), _Priced(second, bench, setting))
+    mixed: _Mixed = setting.known[key]
+    turn = mixed.outputs * mixed.step / batch
+    busy_prefill = mixed.outputs * np.maximum(mixed.step - mixed.step_alone, 0.0) / batch
     if unit.role == "decode":
         busy, seconds = turn - busy_prefill, mixed.outputs * mixed.step
         metrics = {"ttft": mixed.ttft_step, "tbt": mixed.tbt_step}
     else:
         arrivals = setting.arrivals_per_second * unit.head.visits
-        front, percentile = _front(unit, device), _percentile(setting, "ttft")
+        front, percentile = _front(unit, bench), _percentile(setting, "ttft")
         wait = np.asarray(queueing.wait_seconds(turn, turn, arrivals, setting.share)) + front
         tail = queueing.wait_seconds(turn, turn, arrivals, setting.share, percentile) + front
         busy, chunks = busy_prefill, np.maximum(np.ceil(mixed.new_tokens / CHUNK_TOKENS), 1)
         seconds = chunks * np.maximum(mixed.step, mixed.ttft_step) + wait
         metrics = {"ttft": mixed.ttft_steps * mixed.ttft_step + tail}
-    return Candidates(
-        grid, "aggregated", pool, seconds, busy, metrics, mixed.alone, _Priced(unit, device, grid).shares()
-    )
+    shares = _Priced(unit, bench, setting).shares()
+    return Candidates(bench, "aggregated", pools, seconds, busy, metrics, mixed.alone, shares, *_trust(second, bench))
 
 
 @record
 class _Mixed:
-    """Steps of a pool that decodes and takes in prompts, over a grid."""
+    """Steps of a pool that decodes and takes in prompts, over its configurations."""
 
-    alone: Estimate
+    alone: Timing
     """Steps without prompts, with room for one."""
     step_alone: "Array"
     step: "Array"
@@ -236,23 +268,20 @@ class _Mixed:
     """A step that carries a chunk."""
 
 
-def _mix(prefill: _Priced, decode: _Priced, setting: Setting) -> _Mixed:
+def _mix(prefill: _Priced, decode: _Priced) -> _Mixed:
     """With b requests in flight and o output tokens each, b / o requests end in a step and as many prompts enter. A
     step is the decode of b tokens and its share of prompts; weights are read once for both."""
     import numpy as np
 
-    device, grid, first = decode.device, decode.grid, prefill.unit
-    size = len(grid.tp)
+    grid, first, setting = decode.grid, prefill.unit, decode.setting
     mean, prompt = decode.demand(), prefill.prompt()
-    figures = rates(decode.unit.model, device, decode.unit.head.precision) if decode.unit.model else None
-    share_of_prompt = figures.interference if figures else 1.0
-    outputs = np.maximum(mean.repeats, 1.0) * np.ones(size)
+    outputs = decode.wide(np.maximum(mean.repeats, 1.0))
     tokens = environment(first.head.shape, "mean", first.model)
     new = max(tokens["input_tokens"] - tokens["cached_tokens"], 1.0)
     rate = grid.batch / grid.pp / outputs
     plain = decode.price(replace(mean, activations=np.maximum(mean.activations, prompt.activations)))
-    step_alone = wide(plain.step_seconds, size)
-    step = step_alone + rate * share_of_prompt * prefill.added()
+    step_alone = decode.wide(plain.step_seconds)
+    step = step_alone + rate * decode.hardware(mean, "decode").interference * prefill.added()
     outs = {p: _chunk_steps(prefill, decode, rate, new, p) for p in {_percentile(setting, m) for m in ("ttft", "tbt")}}
     ttft_steps, ttft_step = outs[_percentile(setting, "ttft")]
     tbt_step = outs[_percentile(setting, "tbt")][1]
@@ -268,11 +297,19 @@ def _chunk_steps(
     env = environment(prefill.unit.head.shape, percentile, prefill.unit.model)
     tokens = max(env["input_tokens"] - env["cached_tokens"], 1.0)
     chunk = np.minimum(np.maximum(CHUNK_TOKENS, rate * new), tokens)
-    step = wide(decode.at(percentile).step_seconds, len(rate)) + chunk / tokens * prefill.added(percentile)
+    step = decode.step(percentile) + chunk / tokens * prefill.added(percentile)
     return np.maximum(np.ceil(tokens / chunk), 1.0), step
 
 
+def _trust(unit: Unit, bench: Bench) -> tuple[dict[str, tuple[float, float]], frozenset[str]]:
+    phase, precision = _phase(unit), unit.head.precision
+    found = {device.name: trust(unit.model, device, phase, precision) for device in bench.devices}
+    measured = frozenset(name for name, (calibrated, _) in found.items() if calibrated)
+    return {name: band for name, (_, band) in found.items()}, measured
+
+
 def _phase(unit: Unit) -> str:
+    """What the cost model takes a unit for."""
     return unit.role if unit.role in ("prefill", "decode") else "decode" if _speaks(unit) else "other"
 
 

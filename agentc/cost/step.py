@@ -13,11 +13,11 @@ the sum over classes of operators, because a class runs after the other:
 All figures are floats or arrays of one shape. ``Rates`` holds the fitted shares and times (``curves.QUANTITIES``).
 """
 
-from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
 from agentc.cost.curves import QUANTITIES, Curves, Target
+from agentc.cost.hardware import Hardware
 from agentc.support.record import record
 
 SHARPNESS = 2.5
@@ -83,21 +83,12 @@ class Machine:
     """Query heads that share a head of the cache."""
 
 
-class Rates:
+class Rates(Hardware):
     """The fitted figures: one attribute a quantity, floats or arrays."""
-
-    def __init__(self, values: Mapping[str, Any]) -> None:
-        self._values = dict(values)
-
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return self._values[name]
-        except KeyError:
-            raise AttributeError(name) from None
 
     def scaled(self, name: str, factor: float) -> "Rates":
         """The same with one figure multiplied."""
-        return Rates({**self._values, name: self._values[name] * factor})
+        return Rates({**self.values, name: self.values[name] * factor})
 
 
 @lru_cache(4096)
@@ -113,7 +104,7 @@ def rates_of(curves: Curves, target: Target, dense: str, expert: str, weights: s
     return Rates({name: curves.value(name, target, words.get(name, "")) for name in QUANTITIES})
 
 
-def parts(load: Load, machine: Machine, rates: Rates, *, prompts: bool = False) -> dict[str, Any]:
+def parts(load: Load, machine: Machine, rates: Hardware, *, prompts: bool = False) -> dict[str, Any]:
     """Seconds of a step by class of operator; those of ``CLASSES`` add up to the step, which only prefills ``prompts``
     or decodes. What is left over of a step (``step_factor``) divides the shares, so that it cannot beat a peak either.
     """
@@ -145,7 +136,7 @@ def parts(load: Load, machine: Machine, rates: Rates, *, prompts: bool = False) 
     }
 
 
-def seconds(load: Load, machine: Machine, rates: Rates, *, prompts: bool = False) -> Any:
+def seconds(load: Load, machine: Machine, rates: Hardware, *, prompts: bool = False) -> Any:
     """Seconds of a step."""
     found = parts(load, machine, rates, prompts=prompts)
     return sum(found[name] for name in CLASSES)
@@ -157,7 +148,7 @@ LOOKUP_COMPUTE = 0.3
 """Share of the 16-bit peak that a decode's attention over KV heads reaches; it is bound by memory nearly always."""
 
 
-def added(load: Load, machine: Machine, rates: Rates) -> Any:
+def added(load: Load, machine: Machine, rates: Hardware) -> Any:
     """Seconds by which a prompt lengthens a step that reads the weights and launches the kernels already."""
     ways, factor = machine.tp * machine.dp, _factor(rates, prompts=True)
     share, expert_share = _share(rates.matrix_compute / factor), _share(rates.expert_compute / factor)
@@ -167,24 +158,24 @@ def added(load: Load, machine: Machine, rates: Rates) -> Any:
     return compute + expert + attention + _moved(load, machine, rates, factor) + _volume(load, machine, rates) * factor
 
 
-def _factor(rates: Rates, prompts: bool) -> Any:
+def _factor(rates: Hardware, prompts: bool) -> Any:
     return rates.step_factor * rates.prompt_factor if prompts else rates.step_factor
 
 
-def _cache(load: Load, machine: Machine, rates: Rates, factor: Any) -> Any:
+def _cache(load: Load, machine: Machine, rates: Hardware, factor: Any) -> Any:
     read = load.kv_bytes / machine.dp / machine.kv_ways * machine.group**rates.group_growth
     return read / (machine.bandwidth * _share(rates.kv_memory / factor))
 
 
-def _scores(load: Load, machine: Machine, rates: Rates, factor: Any) -> Any:
+def _scores(load: Load, machine: Machine, rates: Hardware, factor: Any) -> Any:
     return load.scores / (machine.tp * machine.dp) / (machine.half_rate * _share(rates.score_compute / factor))
 
 
-def _moved(load: Load, machine: Machine, rates: Rates, factor: Any) -> Any:
+def _moved(load: Load, machine: Machine, rates: Hardware, factor: Any) -> Any:
     return load.moved / (machine.tp * machine.dp) / (machine.bandwidth * _share(rates.activation_memory / factor))
 
 
-def network(load: Load, machine: Machine, rates: Rates) -> Any:
+def network(load: Load, machine: Machine, rates: Hardware) -> Any:
     """Seconds of the collectives of a step.
 
     An all-reduce over t ways: hop time x (1 + log2 t) / 2, and 2 (t - 1) / t of the tensor over the link (Patarasuk and
@@ -199,7 +190,7 @@ def network(load: Load, machine: Machine, rates: Rates) -> Any:
     return rounds + exchanges + _volume(load, machine, rates)
 
 
-def _volume(load: Load, machine: Machine, rates: Rates) -> Any:
+def _volume(load: Load, machine: Machine, rates: Hardware) -> Any:
     tp, dp, link = machine.tp, machine.dp, machine.link * _share(rates.link_share)
     return (2 * (tp - 1) / tp + EXCHANGED * (dp - 1) / dp) * load.reduced_bytes / dp / link
 
@@ -208,7 +199,7 @@ EXCHANGED = 1.5
 """Bytes that leave and enter a device of a data-parallel group, over the bytes that tensor parallelism would reduce."""
 
 
-def launches(load: Load, rates: Rates) -> Any:
+def launches(load: Load, rates: Hardware) -> Any:
     """Fixed times of the layers of a step."""
     return (
         load.layers * rates.layer_seconds

@@ -27,16 +27,3 @@ class OptionTable:
     """Sets of (task, option) to be chosen all or none: groups, and the two halves of an aggregated call."""
     calibrated: Mapping[str, bool]
     """By device class: whether every estimate on it rests on measured figures."""
-
-
-@record
-class Found:
-    """Options of one unit. A row is one configuration: an option for each of its tasks."""
-
-    rows: tuple[tuple[Option, ...], ...]
-    pools: tuple[Pool, ...]
-    rejected: tuple[tuple[str, str], ...]
-    """(device, why)."""
-    calibrated: Mapping[str, bool]
-    tasks: int
-    """How many options a row has."""

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from agentc import catalog, cost
 from agentc.cost import estimate
-from agentc.cost.dominance import ALL
 from agentc.plan import demand
 from agentc.plan.fleet import Fleet, Stock
 from agentc.plan.formula import constant
@@ -97,9 +96,7 @@ def agent(tokens: int, output: int, rate: float, limits: tuple[Limit, ...]) -> T
 def undominated(graph: TaskGraph, fleet: Fleet) -> PlacementProblem:
     """The problem with every option that was found."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            sys.modules["agentc.cost.options"], "needed_pools", lambda columns, pools, counted=ALL: set(pools)
-        )
+        patch.setattr(sys.modules["agentc.cost.options"], "needed", lambda offers, *_: [offer.kept for offer in offers])
         return cost.problem(graph, fleet)[0]
 
 

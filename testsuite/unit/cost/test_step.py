@@ -10,6 +10,7 @@ from agentc.cost.accuracy.measurement import Measurement
 from agentc.cost.accuracy.rows import causal, load, machine, positions, rows_of
 from agentc.cost.curves import QUANTITIES
 from agentc.cost.grid import kv_shards
+from agentc.cost.hardware import Hardware
 from agentc.cost.roofline import added_seconds, evaluate
 from agentc.plan import demand
 from agentc.plan.quantity import Quantity
@@ -87,15 +88,16 @@ def test_rows_and_plans_are_priced_alike(model: str, precision: str, tp: int):
     kv = "fp8" if precision != "bf16" and not shape.sliding_window else "bf16"
     env = environment({"input_tokens": Quantity(1024), "context_tokens": Quantity(1500)})
     shards = kv_shards(shape)
-    machine_ = decoder.machine(shape, device, precision, tp, 1, min(tp, shards))
+    there = Hardware(decoder.hardware(shape, device, precision))
+    machine_ = decoder.machine(shape, there, tp, 1, min(tp, shards))
     seen = positions(rows, 1500.0)
     mine = step.seconds(load(rows, 16.0, 16.0, 16 * seen, 16 * seen, 0.0), machine(rows), figures)
     asked = evaluate(demand.decode(shape, precision, kv), env, 16, model=shape)
-    theirs = step.seconds(decoder.load(asked, shape, device, precision, "decode"), machine_, figures)
+    theirs = step.seconds(decoder.load(asked, shape, there, precision, "decode"), machine_, figures)
     assert float(mine[0]) == pytest.approx(float(theirs), rel=0.02)
     prompts = load(rows, 1024.0, 1.0, 0.0, 0.0, causal(rows, rows.inputs))
     asked = evaluate(demand.prefill(shape, precision, kv), env, 1, model=shape)
-    theirs = step.seconds(decoder.load(asked, shape, device, precision, "prefill"), machine_, figures)
+    theirs = step.seconds(decoder.load(asked, shape, there, precision, "prefill"), machine_, figures)
     assert float(step.seconds(prompts, machine(rows), figures)[0]) == pytest.approx(float(theirs), rel=0.02)
 
 
