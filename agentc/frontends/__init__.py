@@ -43,9 +43,8 @@ def load(
     told = found if found is not None else Diagnostics()
     if text.endswith((".yaml", ".yml", ".json")):
         from agentc.frontends import yaml
-        from agentc.support.yaml_source import load_yaml
 
-        definition = _define(load_yaml(source), Path(source).parent, overrides, told, models or {}, assume)
+        definition = _define(_open(text), Path(source).parent, overrides, told, models or {}, assume)
     elif ".py" in text:
         from agentc.frontends import yaml
 
@@ -75,6 +74,16 @@ def _python(
     document, imported = langgraph.load(path, name, importers.options(models))
     found.extend(imported.warnings if assume else (*imported.warnings, *imported.told(document)))
     return yaml.define(importers.overlay(document, imported), path.parent, overrides=overrides)
+
+
+def _open(path: str) -> "Document":
+    if path.endswith(".json"):
+        from agentc.frontends.importers.json_text import open_source
+
+        return open_source(path)
+    from agentc.support.yaml_source import load_yaml
+
+    return load_yaml(path)
 
 
 def _define(

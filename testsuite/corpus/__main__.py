@@ -17,9 +17,10 @@ def main(arguments: list[str]) -> int:
     for name, path, expected in files(folder):
         table.setdefault(name, []).append(fate(path, expected))
     print(f"{'format':<20}" + "".join(f"{name:>10}" for name in COLUMNS))
-    for name, fates in [*table.items(), ("all", [each for fates in table.values() for each in fates])]:
+    every = [each for fates in table.values() for each in fates]
+    for name, fates in [*table.items(), ("all", every)]:
         print(f"{name:<20}" + "".join(f"{count:>10}" for count in _counts(fates)))
-    bad = [each for fates in table.values() for each in fates if not each.good]
+    bad = [each for each in every if not each.good]
     for each in bad:
         print(f"{each.path}: {each.failure or 'what is written lowers to other IR'}")
     return 1 if bad else 0

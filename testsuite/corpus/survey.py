@@ -7,8 +7,9 @@ from pathlib import Path
 
 from agentc import api
 from agentc.frontends import importers, yaml
+from agentc.frontends.importers.json_text import open_source
 from agentc.support.diagnostics import Refused
-from agentc.support.yaml_source import load_yaml, parse_yaml
+from agentc.support.yaml_source import parse_yaml
 
 SUFFIXES = (".yaml", ".yml", ".json")
 UNLOCATED = frozenset(("yaml-too-large", "unreadable-file"))
@@ -50,7 +51,7 @@ def files(folder: Path) -> Iterator[tuple[str, Path, bool]]:
 def fate(path: Path, expected: bool, compiles: bool = True) -> Fate:
     """Import, write, read back and compile ``path``."""
     try:
-        document = load_yaml(path)
+        document = open_source(path)
         format = importers.detect(document)
         if format is None:
             return Fate(path, expected, failure="no format is recognized")

@@ -115,9 +115,9 @@ def to_yaml(source: "str | Path", format: str, models: Mapping[str, Any]) -> "tu
     from pathlib import Path
 
     from agentc.frontends import yaml
+    from agentc.frontends.importers.json_text import open_source
     from agentc.frontends.importers.write import text
     from agentc.support.diagnostics import Diagnostic, Refused
-    from agentc.support.yaml_source import load_yaml
 
     head, python, name = str(source).partition(".py")
     if format == "langgraph" or (format == "auto" and python):
@@ -125,7 +125,7 @@ def to_yaml(source: "str | Path", format: str, models: Mapping[str, Any]) -> "tu
 
         document, imported = langgraph.load(Path(head + python), name.removeprefix(":"), options(models))
     else:
-        document = load_yaml(source)
+        document = open_source(source)
         found = detect(document) if format == "auto" else format
         if found is None:
             message = f"`{document.file}` is of no format that is known"

@@ -97,6 +97,8 @@ class _Workflow:
         if not actions.items():
             raise self.draft.refuse("empty-nodes", "the workflow has no actions", actions)
         self._actions(actions, [])
+        if not self.flow.steps:
+            raise self.draft.refuse("empty-nodes", "the workflow has no actions", actions)
         for ends, target, part in self.jumps:
             if target not in self.ids:
                 help = did_you_mean(target, self.ids)

@@ -192,28 +192,30 @@ class Nest:
     def _node(self, step: Step, scope: Scope) -> Any:
         name = self._name[step.id]
         refs: list[tuple[str, str]] = []
+        lost: list[str] = []
         for read in step.reads:
             ref = self.ref(read, scope, name)
             if ref is None:
-                what = ".".join((read.step, *read.field)) or "its input"
+                what = ".".join((self._name.get(read.step, read.step), *read.field)) or "its input"
                 self.draft.warn("import-unread", f"`{name}` cannot read `{what}` where it stands", step.part)
-                ref = self._stand_in(step, read, scope)
+                lost.append(read.name)
+                ref = next(iter(self.inputs.values()), None) if read.name in step.needs else None
             if ref is not None:
                 refs.append((read.name or ref, ref))
-        return at(step.part, {**step.node, **_inputs(refs, step), **self._something(step, refs)})
+        node = _without(step.node, lost)
+        return at(step.part, {**self._settled(node, refs, step), **_inputs(refs, step)})
 
-    def _stand_in(self, step: Step, read: Read, scope: Scope) -> str | None:
-        """For an input that must be there: any value that is."""
-        if read.name not in step.needs:
-            return None
-        return next(iter(self.inputs.values()), None)
-
-    @staticmethod
-    def _something(step: Step, refs: list[tuple[str, str]]) -> Tree:
-        """A model call without prompt and inputs says at least something."""
-        if "llm" in step.node and not refs and not step.node.get("prompt") and not step.node.get("system"):
-            return {"prompt": assume("Go on.", "the source states neither a prompt nor inputs")}
-        return {}
+    def _settled(self, node: Tree, refs: list[tuple[str, str]], step: Step) -> Tree:
+        """``node``, or what it becomes when it has fewer inputs than it needs."""
+        wanted = _wanted(node)
+        given = next(iter(self.inputs.values()), None)
+        while given is not None and len(refs) < wanted:
+            refs.append((given, given))
+        if len(refs) < wanted:
+            return {"compute": {"builtin": "list"}, "returns": node.get("returns", "any")}
+        if "llm" in node and not refs and not node.get("prompt") and not node.get("system"):
+            return {**node, "prompt": assume("Go on.", "the source states neither a prompt nor inputs")}
+        return node
 
     def _branch(
         self, name: str, step: Step, routes: Routes, cases: Mapping[str, Block], scope: Scope, flow: Flow
@@ -308,8 +310,9 @@ class Nest:
         if read.step == INPUT:
             return self.kinds.get(read.field[0], "text") if len(read.field) == 1 else "?"
         made, there = self._steps.get(read.step), self._scope.get(read.step)
-        if self._body.get(read.step) in scope.around():
-            return "any"
+        if made is not None and self._body.get(read.step) in scope.around():
+            over = self._kind(made.over or Read(INPUT), self._scope[read.step])
+            return {"documents": "record", "list<text>": "text"}.get(over, "any")
         if made is None or there is None or read.field:
             return "?"
         between = [each for each in there.around() if each not in scope.around()]
@@ -394,6 +397,30 @@ def _inputs(refs: list[tuple[str, str]], step: Step) -> Tree:
         return {"in": dict(refs)}
     values = list(dict.fromkeys(ref for _, ref in refs))
     return {"in": values[0] if len(values) == 1 else values}
+
+
+def _wanted(node: Tree) -> int:
+    """How many inputs a node must have."""
+    memory, compute = node.get("memory", {}), node.get("compute", {})
+    if "rerank" in node:
+        return 2
+    if {"embed", "observe", "stt", "tts"} & node.keys() or {"lookup", "store"} & memory.keys():
+        return 1
+    return 0 if compute.get("builtin", "list") in ("list", "template") else 1
+
+
+def _without(node: Tree, lost: list[str]) -> Tree:
+    """``node`` whose templates do not name inputs that are ``lost``."""
+    made = dict(node)
+    for name in filter(None, lost):
+        for key in ("prompt", "system"):
+            if isinstance(made.get(key), str):
+                made[key] = made[key].replace(f"{{{name}}}", "")
+        options = made.get("compute", {}).get("options", {})
+        if "template" in options:
+            template = options["template"].replace(f"{{{name}}}", "")
+            made["compute"] = {**made["compute"], "options": {**options, "template": template}}
+    return made
 
 
 def _unpacking(made: Step | None) -> Tree:

@@ -19,6 +19,7 @@ from agentc.frontends.importers.flow import INPUT, OTHERWISE, Flow, Read, Routes
 from agentc.frontends.importers.frame import Names, Tree, assume, at, clean
 from agentc.frontends.importers.nest import Nest
 from agentc.frontends.importers.source import Part
+from agentc.support.diagnostics import did_you_mean
 
 NEXT, CAUGHT = "next", "caught_exception_branch"
 _OURS = ("tokens", "placement", "async")
@@ -285,18 +286,28 @@ class _Flow:
         for edge in rows:
             source, target = self._end(edge, "source_node"), self._end(edge, "destination_node")
             if source is not None and target is not None:
-                self._connect(source, edge["source_output"].text(), target, edge["destination_input"].text())
+                self._connect(source, edge["source_output"], target, edge["destination_input"])
         if edges.value is None:
             self._connect_by_name()
         for step in self.flow.steps.values():
             self._complete(step)
 
-    def _connect(self, source: Step, output: str, target: Step, name: str) -> None:
-        read = self.given.get((source.id, output)) or Read(source.id)
+    def _connect(self, source: Step, output: Part, target: Step, wanted: Part) -> None:
+        read = self.given.get((source.id, output.text()))
+        known = [name for step, name in self.given if step == source.id]
+        if read is None and known:
+            message = f"`{source.name}` has no output `{output.text()[:80]}`"
+            self.components.draft.error("unknown-reference", message, output, did_you_mean(output.text(), known))
+            return
+        read = read or Read(source.id)
         if source.gives == "" and read.step == source.id:
             return
-        wanted = prompts.input_name(name) if "llm" in target.node else clean(name, "input")
-        target.reads.append(Read(read.step, read.field, wanted))
+        name = prompts.input_name(wanted.text()) if "llm" in target.node else clean(wanted.text(), "input")
+        if target.needs and target.body is None and name not in target.needs:
+            message = f"`{target.name}` has no input `{wanted.text()[:80]}`"
+            self.components.draft.error("unknown-reference", message, wanted, did_you_mean(name, target.needs))
+            return
+        target.reads.append(Read(read.step, read.field, name))
 
     def _connect_by_name(self) -> None:
         """Without data edges, outputs go to inputs of the same name (25.4.2, "data flow by name")."""

@@ -1,0 +1,52 @@
+"""JSON where YAML reads it otherwise: tabs between tokens, and characters written as two surrogates.
+
+YAML 1.2 takes JSON for YAML, but its readers take no tab for indentation and no half of a character. Both are put in a
+way that they take; lines stay, and so do columns but for what follows such a character on its line.
+"""
+
+import re
+from pathlib import Path
+
+from agentc.support.diagnostics import Diagnostics, Refused, shortened
+from agentc.support.yaml_source import MAX_BYTES, Document, load_yaml, parse_yaml
+
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.S)
+_ESCAPE = re.compile(
+    rb"\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2}|\\.", re.S
+)
+
+
+def open_source(path: str | Path) -> Document:
+    """The document of a file that ends in `.json`, or of YAML.
+
+    Raises:
+        Refused: it cannot be read, or is neither.
+    """
+    if not str(path).endswith(".json"):
+        return load_yaml(path)
+    found = Diagnostics()
+    try:
+        with Path(path).open("rb") as stream:
+            raw = stream.read(MAX_BYTES + 1)
+    except OSError as problem:
+        found.error("unreadable-file", f"cannot read `{shortened(str(path))}`: {problem.strerror}")
+        raise Refused(*found) from problem
+    return parse_yaml(raw if len(raw) > MAX_BYTES else as_yaml(raw), str(path))
+
+
+def as_yaml(raw: bytes) -> bytes:
+    """``raw`` as readers of YAML take it."""
+    made: list[bytes] = []
+    end = 0
+    for match in _STRING.finditer(raw):
+        made += (raw[end : match.start()].replace(b"\t", b" "), _ESCAPE.sub(_character, match[0]))
+        end = match.end()
+    made.append(raw[end:].replace(b"\t", b" "))
+    return b"".join(made)
+
+
+def _character(match: re.Match[bytes]) -> bytes:
+    if match[1] is not None:
+        high, low = int(match[1], 16), int(match[2], 16)
+        return b"\\U%08X" % (0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00))
+    return b"\\uFFFD" if match[0].startswith(b"\\u") else match[0]
