@@ -26,11 +26,23 @@ class Use:
     """Of an agent: what it reads."""
     name: str = ""
     """What the model calls it; ``entry`` where nothing is stated."""
+    answer: str = ""
+    """Of an agent with several outputs: the one that counts."""
 
     @property
     def label(self) -> str:
         """What the model calls it."""
         return clean(self.name or self.entry, "tool")
+
+    def value(self, node: str) -> str:
+        """What a call that is named ``node`` gives."""
+        return f"{node}.{self.answer}" if self.answer else node
+
+    def case(self, names: Names, argument: str, probability: Any, wanted: str = "") -> Tree:
+        """A case of a branch that makes the call."""
+        name = names.new(wanted or f"call_{self.label}")
+        given = {"output": self.value(name)} if self.answer else {}
+        return {"probability": probability, "nodes": {name: at(self.part, self.node(argument))}, **given}
 
     def node(self, argument: str) -> Tree:
         """The call, as a node of ours."""
@@ -83,7 +95,8 @@ class Agent:
         asked: Tree = {"more": "bool"} | ({"tool": list(unique)} if len(unique) > 1 else {}) | {"argument": "text"}
         answers = {clean(f"answer_{key}") if key in asked else key: kind for key, kind in self.outputs.items()}
         answers = answers or {"answer": "text"}
-        call = {**self._call([*inputs, act]), "fields": {**asked, **answers}}
+        seen = next(iter(unique.values())).value(act) if len(unique) == 1 else act
+        call = {**self._call([*inputs, seen]), "fields": {**asked, **answers}}
         share = 1 - 1 / defaults.TOOL_TRIPS
         body: Tree = {decide: at(self.part, call), act: self._acting(names, unique, decide)}
         trips = {
@@ -109,11 +122,7 @@ class Agent:
         even = 1 / len(uses)
         cases: Tree = {}
         for label, use in uses.items():
-            call = at(use.part, use.node(argument))
-            cases[label] = {
-                "probability": assume(even, f"{len(uses)} tools, all alike"),
-                "nodes": {names.new(f"call_{label}"): call},
-            }
+            cases[label] = use.case(names, argument, assume(even, f"{len(uses)} tools, all alike"))
         return at(self.part, {"branch": {"on": f"{decide}.tool", "cases": cases}, "when": f"{decide}.more"})
 
 
@@ -124,9 +133,8 @@ def turns(part: Part, members: Sequence[Use], first: str, inputs: Tree, most: in
     start, loop, talk, following, done = (names.new(name) for name in ("first", "turns", "talk", "next", "done"))
     cases: Tree = {}
     for use in members:
-        call = at(use.part, use.node(task))
         even = assume(1 / len(members), f"{len(members)} members, all alike")
-        cases[use.label] = {"probability": even, "nodes": {names.new(f"turn_{use.label}"): call}}
+        cases[use.label] = use.case(names, task, even, f"turn_{use.label}")
     why = "whom a member hands over to, and when the group is done, is the models' choice"
     body: Tree = {
         talk: at(part, {"branch": {"on": following, "cases": cases}}),
@@ -162,16 +170,21 @@ def chain(uses: Sequence[Use], part: Part) -> Tree:
     for use in uses:
         name = names.new(use.name or use.entry)
         nodes[name] = at(use.part, use.node(value))
-        value = name
+        value = use.value(name)
     return {"inputs": {"request": at(part, {"type": "text"})}, "nodes": nodes, "outputs": {"answer": value}}
 
 
 def beside(uses: Sequence[Use], part: Part) -> Tree:
     """The graph of calls side by side, whose answers are put together."""
     names = Names(("request",))
-    nodes = {names.new(use.name or use.entry): at(use.part, use.node("request")) for use in uses}
+    nodes: Tree = {}
+    values: list[str] = []
+    for use in uses:
+        name = names.new(use.name or use.entry)
+        nodes[name] = at(use.part, use.node("request"))
+        values.append(use.value(name))
     both = names.new("together")
-    joined = at(part, {"compute": {"builtin": "list"}, "in": list(nodes), "returns": "any"})
+    joined = at(part, {"compute": {"builtin": "list"}, "in": values, "returns": "any"})
     graph = {"inputs": {"request": at(part, {"type": "text"})}, "nodes": {**nodes, both: joined}}
     return {**graph, "outputs": {"answer": both}}
 
@@ -183,8 +196,7 @@ def routed(llm: Tree, uses: Sequence[Use], part: Part) -> Tree:
     labels = {use.label: use for use in uses}
     cases: Tree = {}
     for label, use in labels.items():
-        call = {names.new(f"call_{label}"): at(use.part, use.node("request"))}
-        cases[label] = {"probability": assume(1 / len(labels), f"{len(labels)} ways, all alike"), "nodes": call}
+        cases[label] = use.case(names, "request", assume(1 / len(labels), f"{len(labels)} ways, all alike"))
     if len(labels) == 1:
         [use] = labels.values()
         inner = at(use.part, use.node("request"))
@@ -207,8 +219,7 @@ def planned(llm: Tree, uses: Sequence[Use], part: Part) -> Tree:
     else:
         cases: Tree = {}
         for label, use in labels.items():
-            call = {names.new(f"call_{label}"): at(use.part, use.node(item))}
-            cases[label] = {"probability": assume(1 / len(labels), f"{len(labels)} tools, all alike"), "nodes": call}
+            cases[label] = use.case(names, item, assume(1 / len(labels), f"{len(labels)} tools, all alike"))
         tool = names.new("tool")
         options = {"field": "tool"}
         body[tool] = {"compute": {"builtin": "select", "options": options}, "in": item, "returns": "text"}

@@ -311,8 +311,9 @@ class Nest:
             return self.kinds.get(read.field[0], "text") if len(read.field) == 1 else "?"
         made, there = self._steps.get(read.step), self._scope.get(read.step)
         if made is not None and self._body.get(read.step) in scope.around():
-            over = self._kind(made.over or Read(INPUT), self._scope[read.step])
-            return {"documents": "record", "list<text>": "text"}.get(over, "any")
+            over = made.over or Read(INPUT)
+            kind = self._kind(over, self._scope[read.step]) if over.step != read.step else "any"
+            return "record" if kind == "documents" else kind[5:-1] if kind.startswith("list<") else "any"
         if made is None or there is None or read.field:
             return "?"
         between = [each for each in there.around() if each not in scope.around()]

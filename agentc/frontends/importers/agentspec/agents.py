@@ -98,7 +98,9 @@ def _member(components: Components, part: Part) -> agents.Use:
     if not part.is_mapping:
         raise components.draft.refuse("wrong-type", "an agent is a mapping", part)
     entry = sub_agent(components, part)
-    return agents.Use("agent", entry, part, inputs_of_entry(components, entry))
+    outputs = outputs_of_entry(components, entry)
+    answer = outputs[0] if len(outputs) > 1 else ""
+    return agents.Use("agent", entry, part, inputs_of_entry(components, entry), answer=answer)
 
 
 def _swarm(components: Components, part: Part) -> Tree:

@@ -45,13 +45,27 @@ class _Workflow:
             if node["data"]["type"].text() == "iteration":
                 self.flows[key] = Flow()
         for key, node in nodes.items():
-            parent = node["parentId"].text() or node["data"]["iteration_id"].text()
+            parent = self._parent(key, nodes)
             step = self._step(key, node["data"])
             self.steps[key] = self.flows.get(parent, self.flows[""]).add(step)
         for edge in self.part["edges"].items():
             self._edge(edge)
         nest = Nest(self.draft, Names(self.inputs), {name: name for name in self.inputs}, self.kinds)
         return {"inputs": self.inputs, **nest.write(self.flows[""], self.outputs)}
+
+    def _parent(self, key: str, nodes: dict[str, Part]) -> str:
+        """The fan-out that a node stands in; none where the nesting bites its own tail."""
+        around: list[str] = []
+        node: Part | None = nodes[key]
+        while node is not None and len(around) < 50:
+            parent = node["parentId"].text() or node["data"]["iteration_id"].text()
+            if parent == key or parent in around:
+                return ""
+            if parent not in self.flows or not parent:
+                break
+            around.append(parent)
+            node = nodes.get(parent)
+        return around[0] if around else ""
 
     def _reached(self, nodes: dict[str, Part]) -> dict[str, Part]:
         """The nodes that control comes to; others lie about on the canvas."""
