@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from agentc.pipelines.runner import Compilation
     from agentc.plan.fleet import Device
     from agentc.plan.models import ModelShape
-    from agentc.plan.placement import Objective, PlanSummary
+    from agentc.plan.placement import PlanSummary
     from agentc.report.facts import Facts
 
 T = TypeVar("T")
@@ -82,7 +82,7 @@ def compile(
     fleet: str | Path | None = None,
     sla: Sequence[str] | Mapping[str, float] = (),
     load: float | None = None,
-    objective: "Objective" = "cost",
+    objective: str = "cost",
     targets: Sequence[str] | None = None,
     stop_after: str | None = None,
     out: str | Path | None = None,
@@ -94,7 +94,8 @@ def compile(
     """Compile ``source`` (a YAML definition, ``file.py:name``, ``.mlir``, or a module in phase `agent`).
 
     ``fleet``: a fleet file or a shipped fleet's name. ``sla``: ``("ttft_ms=250", "tbt_ms.p95=20")`` or a mapping; it
-    takes the place of the definition's limits. ``load``: requests per second. ``targets``: backends (default: all).
+    takes the place of the definition's limits. ``load``: requests per second. ``objective``: `cost`, `latency`,
+    `energy` or `carbon`, or several, one after the other: `cost,latency`. ``targets``: backends (default: all).
     ``stop_after``: the last phase (default: `artifacts` where ``out`` is given, else `placed`). ``out``: the build
     directory, written whole or not at all. ``dump_phases``: a directory for the IR of each phase that was reached,
     also of those before a failure. ``calibration``: curves of ``calibrate`` to estimate with. For other tools' files:
@@ -103,7 +104,7 @@ def compile(
     Raises:
         Refused: the definition, the fleet, the limits or the placement is refused; nothing was written.
     """
-    from agentc.pipelines.overrides import override
+    from agentc.pipelines.overrides import objectives, override
     from agentc.pipelines.runner import NAMES, Compilation
     from agentc.pipelines.sources import shown_from
     from agentc.pipelines.standard import Settings
@@ -114,7 +115,8 @@ def compile(
     loaded = _load(source, model_map, assume)
     if last == NAMES[0]:
         return Build(loaded.module, last, {last: loaded.text}, loaded.warnings)
-    settings = Settings(str(fleet) if fleet is not None else DEFAULT_FLEET, objective)
+    first, *then = objectives(objective)
+    settings = Settings(str(DEFAULT_FLEET if fleet is None else fleet), first, then=tuple(then))
     compilation, path = Compilation(loaded.module, settings), None
     with shown_from(loaded.home), _estimating_with(calibration):
         override(_entry(loaded.module), sla, load)
@@ -257,21 +259,18 @@ def ask(
     fleet: str | Path | None = None,
     sla: Sequence[str] | Mapping[str, float] = (),
     load: float | None = None,
-    objective: "Objective" = "cost",
+    objective: str = "cost",
     calibration: str | Path | None = None,
     **reading: Any,
 ) -> T:
-    """What ``about`` (of ``agentc.analyses.study``) answers for ``source``: a definition, or a build directory.
-
-    A build is asked about on its own fleet and under its own objective, unless another fleet is named. ``reading``:
-    what else ``compile`` takes to read a definition. Raises Refused as ``compile`` and ``about`` do; a definition that
-    no plan can keep is no refusal.
-    """
+    """What ``about`` (of ``agentc.analyses.study``) answers for ``source``: a definition, or a build directory, which
+    is asked about on its own fleet unless another is named, under its own objective. ``reading``: what ``compile``
+    takes else. Raises Refused as ``compile`` and ``about`` do; a definition that no plan can keep is no refusal."""
     from agentc.analyses.fleet import fleet as fleet_of
     from agentc.analyses.study.answer import Question
     from agentc.analyses.task_graph import task_graph
     from agentc.catalog import load_fleet
-    from agentc.pipelines.overrides import override
+    from agentc.pipelines.overrides import objectives, override
 
     if isinstance(source, str | Path) and Path(source).is_dir():
         from agentc.runtime.build import open_build
@@ -280,10 +279,11 @@ def ask(
         override(_entry(build.module), sla, load)
     else:
         build = compile(source, sla=sla, load=load, stop_after="task", **reading)
-    objective = build.summary.objective if build.summary else objective
-    own = fleet_of(build.module) if build.summary and not fleet else None
+    plan = build.summary
+    first, *then = (plan.objective, *plan.then) if plan else objectives(objective)
+    own = fleet_of(build.module) if plan and fleet is None else load_fleet(DEFAULT_FLEET if fleet is None else fleet)
     with _estimating_with(calibration):
-        return about(Question(task_graph(build.module), own or load_fleet(fleet or DEFAULT_FLEET), objective))
+        return about(Question(task_graph(build.module), own or load_fleet(DEFAULT_FLEET), first, tuple(then)))
 
 
 def devices(profile: str = "datasheet") -> "list[Device]":

@@ -1,7 +1,7 @@
 """From a solution back to what the IR says of it: an assignment per task, and the summary of the plan."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 
@@ -15,6 +15,7 @@ from agentc.plan.placement import (
     Assignment,
     Baseline,
     Deadline,
+    Objective,
     Option,
     PlacementProblem,
     PlacementSolution,
@@ -49,9 +50,16 @@ class Decision:
         return {t.name: next(o for o in t.options if o.name == choice[t.name]) for t in self.problem.tasks}
 
 
-def solved(posed: Posed, allowed: Mapping[str, frozenset[str]] = NOTHING, *, time_limit: float = 60.0) -> Decision:
+def solved(
+    posed: Posed,
+    allowed: Mapping[str, frozenset[str]] = NOTHING,
+    *,
+    time_limit: float = 60.0,
+    then: Sequence[Objective] = (),
+) -> Decision:
     """The answer to the problem that was posed, with only the ``allowed`` options of the tasks that are named there.
 
+    Among answers that are as good, the objectives that come ``then`` decide, one after the other.
     An infeasible one has a solution without a choice; it carries a ``conflict`` where that is not proven.
     """
     from agentc.solve import solve
@@ -59,6 +67,10 @@ def solved(posed: Posed, allowed: Mapping[str, frozenset[str]] = NOTHING, *, tim
     problem = restricted(posed.problem, allowed)
     smaller = contract(problem, posed.graph)
     found = solve_large(smaller.problem, lambda each, gap: solve(each, time_limit=time_limit, gap=gap, reasons=False))
+    if then and found.solution.status != "infeasible":
+        from agentc.solve.front import in_order
+
+        found = replace(found, solution=in_order(smaller.problem, found.solution, then, time_limit=time_limit))
     return Decision(posed, problem, smaller.expand(found.solution), smaller, found)
 
 
@@ -117,8 +129,13 @@ def _usd_per_request(decision: Decision, task: Task, option: Option, replicas: i
     return own + (rent * task.visits * option.busy_seconds / total if total > 0 else 0.0)
 
 
-def summary(decision: Decision, baselines: tuple[Baseline, ...], assumptions: tuple[str, ...]) -> PlanSummary:
-    """The plan as a whole."""
+def summary(
+    decision: Decision,
+    baselines: tuple[Baseline, ...],
+    assumptions: tuple[str, ...],
+    then: tuple[Objective, ...] = (),
+) -> PlanSummary:
+    """The plan as a whole; ``then`` as for ``solved``."""
     solution = decision.solution
     measured = measure(decision)
     held, rate = pools(decision), decision.problem.requests_per_second
@@ -143,6 +160,7 @@ def summary(decision: Decision, baselines: tuple[Baseline, ...], assumptions: tu
         grams if known else None,
         grams / (rate * SECONDS_PER_HOUR) if known else None,
         sum(pool.sunk_usd_per_hour for pool in held),
+        then,
     )
 
 

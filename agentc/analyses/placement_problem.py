@@ -17,13 +17,16 @@ from agentc.analyses.task_graph import entry_graph, task_graph
 from agentc.dialects.place import OptionAttr
 from agentc.dialects.provenance import span
 from agentc.plan.fleet import Fleet
-from agentc.plan.graph import TaskGraph
+from agentc.plan.graph import Limit, TaskGraph
 from agentc.plan.placement import Objective, Option, PlacementEdge, PlacementProblem, PlacementTask
 from agentc.solve.baselines import restrict
 from agentc.support.diagnostics import Diagnostic, Refused
 from agentc.support.record import record
 
 MEMO = "placement-problem"
+
+FREE = Limit("end_to_end", 1e9)
+"""A limit that binds nothing."""
 
 
 @record
@@ -36,28 +39,44 @@ class Posed:
     table: cost.OptionTable
 
 
-def placement_problem(ctx: Context, module: ModuleOp, objective: Objective = "cost") -> Posed:
-    """The placement problem of the module's entry graph on the module's fleet.
+def placement_problem(
+    ctx: Context, module: ModuleOp, objective: Objective = "cost", also: tuple[Objective, ...] = ()
+) -> Posed:
+    """The placement problem of the module's entry graph on the module's fleet; ``also`` as for ``pose``.
 
     In an ``AgentcContext`` it is computed once for passes that follow each other and change nothing that it rests on.
 
     Raises:
         Refused: ``no-fleet`` for a module without a fleet, ``empty-fleet`` for a fleet without devices.
     """
-    question = (task_graph(module), _fleet(module), objective)
+    question = (task_graph(module), _fleet(module), objective, also)
     known = ctx.remembered(MEMO, question) if isinstance(ctx, AgentcContext) else None
     if isinstance(known, Posed):
         return known
-    posed = pose(*question)
+    posed = pose(*question[:3], also=also)
     return ctx.remember(MEMO, question, posed) if isinstance(ctx, AgentcContext) else posed
 
 
-def pose(graph: TaskGraph, fleet: Fleet, objective: Objective = "cost", *, lenient: bool = False) -> Posed:
+def pose(
+    graph: TaskGraph,
+    fleet: Fleet,
+    objective: Objective = "cost",
+    *,
+    lenient: bool = False,
+    also: tuple[Objective, ...] = (),
+) -> Posed:
     """The placement problem of ``graph`` on ``fleet``.
 
-    ``lenient`` keeps options that break a limit or the stock on their own, to find what would have to give.
+    ``lenient`` keeps options that break a limit or the stock on their own, to find what would have to give; ``also``
+    those that another objective wants.
     """
-    problem, table = cost.problem(graph, fleet, objective, lenient=lenient)
+    aims = (objective, *also)
+    # What draws less is kept for an objective of energy or carbon, what is fast for a limit from end to end.
+    drawn = next((aim for aim in aims if aim in ("energy", "carbon")), objective)
+    asked = replace(graph, limits=(*graph.limits, FREE)) if "latency" in aims and drawn != "latency" else graph
+    problem, table = cost.problem(asked, fleet, drawn, lenient=lenient)
+    bounds = tuple(bound for bound in problem.deadlines if bound.seconds < FREE.seconds)
+    problem = replace(problem, objective=objective, deadlines=bounds)
     problem = share_hosts(_side_by_side(_whole(problem), graph), graph, fleet)
     return Posed(graph, fleet, problem, table)
 

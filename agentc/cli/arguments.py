@@ -12,8 +12,6 @@ ASSUME = click.option("--assume", is_flag=True, help="Tell nothing of what anoth
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-OBJECTIVES = ("cost", "latency", "energy", "carbon")
-
 
 def compiling(command: F) -> F:
     """The options of every command that compiles an agent."""
@@ -33,7 +31,11 @@ def compiling(command: F) -> F:
         ASSUME,
         click.option("--calibration", metavar="CURVES", help="Estimate with these curves (`agentc calibrate`)."),
         click.option(
-            "--objective", type=click.Choice(OBJECTIVES), default="cost", show_default=True, help="What to minimize."
+            "--objective",
+            metavar="O[,O]",
+            default="cost",
+            show_default=True,
+            help="What to minimize: cost, latency, energy or carbon; or one after the other: cost,latency.",
         ),
     )
     for option in reversed(options):

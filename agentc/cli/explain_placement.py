@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     help="Compare with the plan for h100.price=1.2, sla.tbt_ms=30, load=50, h100.count=0, NODE.pin=h100.",
 )
 @click.option("--sensitivity", is_flag=True, help="What the limits cost, and at which price or load the plan turns.")
+@click.option("--pareto", metavar="O,O", help="The plans that trade two objectives, such as cost,latency.")
 @click.option("--format", "format_", type=click.Choice(list(RENDERINGS)), default="text", show_default=True)
 @click.option(
     "-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="Write to FILE instead of stdout."
@@ -52,7 +53,7 @@ def explain_placement(source: str, format_: str, output: Path | None, **options:
 
 def _answered(source: str, format_: str, options: dict[str, Any]) -> str | None:
     """The answer to a question that is more than how the plan is; ``None`` where none was asked."""
-    asked = {name: options.pop(name) for name in ("what_if", "sensitivity")}
+    asked = {name: options.pop(name) for name in ("what_if", "sensitivity", "pareto")}
     named = [f"--{name.replace('_', '-')}" for name, value in asked.items() if value]
     if not named:
         return None
@@ -60,9 +61,15 @@ def _answered(source: str, format_: str, options: dict[str, Any]) -> str | None:
     if len(named + narrowing) > 1:
         raise click.UsageError(f"{' and '.join(named + narrowing)} do not go together")
     from agentc import api
-    from agentc.analyses.study import difference, sensitivity
+    from agentc.analyses.study import difference, pareto, sensitivity
+    from agentc.pipelines.overrides import objectives
     from agentc.report.study import tell
 
+    if asked["pareto"]:
+        axes = objectives(asked["pareto"])
+        if len(axes) != 2:
+            raise click.UsageError("--pareto takes two objectives, such as cost,latency")
+        return tell(api.ask(source, lambda each: pareto.pareto(each, *axes), **options), format_)
     if asked["sensitivity"]:
         return tell(api.ask(source, sensitivity.sensitivity, **options), format_)
     return tell(api.ask(source, lambda each: difference.what_if(each, asked["what_if"]), **options), format_)

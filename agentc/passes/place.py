@@ -19,17 +19,23 @@ from agentc.analyses.task_graph import entry_graph
 from agentc.dialects import expert
 from agentc.dialects.agent import GraphOp
 from agentc.dialects.place import AlternativeAttr, OnAttr, PlanOp
-from agentc.plan.placement import Alternative, Assignment
+from agentc.plan.placement import Alternative, Assignment, Objective
 from agentc.support.diagnostics import Refused
 
 
-def decide(posed: Posed, allowed: Mapping[str, frozenset[str]], graph: GraphOp, time_limit: float) -> Decision:
+def decide(
+    posed: Posed,
+    allowed: Mapping[str, frozenset[str]],
+    graph: GraphOp,
+    time_limit: float,
+    then: tuple[Objective, ...] = (),
+) -> Decision:
     """Solve the problem that was posed, with only the ``allowed`` options of the tasks that are named there.
 
     Raises:
         Refused: ``infeasible-placement``, with the conflict as a proof.
     """
-    decision = solved(posed, allowed, time_limit=time_limit)
+    decision = solved(posed, allowed, time_limit=time_limit, then=then)
     if decision.solution.status == "infeasible":
         from agentc.analyses.refusal import refusal
 
@@ -84,6 +90,8 @@ class PlacePass(ModulePass):
     name = "place"
 
     objective: Literal["cost", "latency", "energy", "carbon"] = "cost"
+    then: tuple[Literal["cost", "latency", "energy", "carbon"], ...] = ()
+    """What decides among the placements that are as good."""
     time_limit: float = 60.0
     """Seconds that the solver may take."""
 
@@ -92,8 +100,8 @@ class PlacePass(ModulePass):
         from agentc.solve import baselines as baselines_
 
         graph = entry_graph(op)
-        posed = placement_problem(ctx, op, self.objective)
-        decision = decide(posed, narrowed(posed, op), graph, self.time_limit)
+        posed = placement_problem(ctx, op, self.objective, self.then)
+        decision = decide(posed, narrowed(posed, op), graph, self.time_limit, self.then)
         if isinstance(ctx, AgentcContext):
             ctx.solve_seconds = decision.solution.solve_seconds
         found = alternatives(decision.short.problem, decision.short.solution)
@@ -103,6 +111,7 @@ class PlacePass(ModulePass):
             decision,
             baselines_(decision.short.problem, keep=hosts) if len(decision.options) <= COMPARED else (),
             assumptions(op, posed.graph, posed.table.calibrated),
+            self.then,
         )
         for old in [each for each in op.ops if isinstance(each, PlanOp)]:
             Rewriter.erase_op(old)

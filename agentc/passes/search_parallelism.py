@@ -46,9 +46,11 @@ class SearchParallelismPass(ModulePass):
 
     objective: Literal["cost", "latency", "energy", "carbon"] = "cost"
     """What `place` will minimize."""
+    then: tuple[Literal["cost", "latency", "energy", "carbon"], ...] = ()
+    """What will decide among the placements that are as good."""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        table = placement_problem(ctx, op, self.objective).problem
+        table = placement_problem(ctx, op, self.objective, self.then).problem
         options = {task.name: task.options for task in table.tasks}
         known: dict[int, Attribute] = {}
         for task, name in task_names(entry_graph(op)).items():

@@ -1,12 +1,14 @@
 """Limits and load that are given beside the definition: ``ttft_ms=250``, ``tbt_ms.p95=20``."""
 
 from collections.abc import Mapping, Sequence
+from typing import cast, get_args
 
 from xdsl.dialects.builtin import ArrayAttr
 
 from agentc.dialects.agent import GraphOp
 from agentc.dialects.agent_values import LimitAttr, LoadAttr
 from agentc.plan.graph import Limit, Load, Metric
+from agentc.plan.placement import Objective
 from agentc.support.diagnostics import Diagnostic, Refused, did_you_mean
 
 METRICS: dict[str, Metric] = {"ttft_ms": "ttft", "tbt_ms": "tbt", "end_to_end_ms": "end_to_end"}
@@ -50,6 +52,25 @@ def _number(text: str) -> float | None:
     except ValueError:
         return None
     return number if 0 < number < float("inf") else None
+
+
+def objectives(stated: str) -> tuple[Objective, ...]:
+    """``cost,latency``: what is minimized, and what decides among plans that are as good.
+
+    Raises:
+        Refused: ``bad-override`` for a name that is none, one that comes twice, and energy beside carbon.
+    """
+    names = [name.strip() for name in stated.split(",")]
+    known = get_args(Objective)
+    for name in names:
+        if name not in known:
+            raise Refused(Diagnostic("bad-override", f"there is no objective `{name}`", help=did_you_mean(name, known)))
+    if len(set(names)) < len(names):
+        raise Refused(Diagnostic("bad-override", f"an objective comes twice in `{stated}`"))
+    if {"energy", "carbon"} <= set(names):
+        message = f"`{stated}` weighs energy and carbon against each other"
+        raise Refused(Diagnostic("bad-override", message, help="take one of them: carbon is energy by its site's mix"))
+    return tuple(cast(Objective, name) for name in names)
 
 
 def override(graph: GraphOp, stated: Sequence[str] | Mapping[str, float], load: float | None) -> None:

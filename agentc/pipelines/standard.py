@@ -46,8 +46,8 @@ STANDARD: Mapping[str, tuple[Step, ...]] = {
             "the fleet becomes part of the module: what is decided can be read from it alone",
             ("fleet",),
         ),
-        Step("search-parallelism", "all options that a best placement could need", ("objective",)),
-        Step("place", "chooses among them, with proof and reasons", ("objective", "time_limit")),
+        Step("search-parallelism", "all options that a best placement could need", ("objective", "then")),
+        Step("place", "chooses among them, with proof and reasons", ("objective", "then", "time_limit")),
         Step("insert-transfers", "after the choice, which says what has to travel"),
     ),
 }
@@ -63,6 +63,8 @@ class Settings:
     objective: str = "cost"
     time_limit: float = 60.0
     """Seconds for the solver."""
+    then: tuple[str, ...] = ()
+    """What decides among placements that are as good, one after the other."""
 
 
 def passes(phase: str, settings: Settings) -> Iterator[ModulePass]:

@@ -269,3 +269,5 @@ class PlanSummary:
     grams_per_request: float | None = None
     sunk_usd_per_hour: float = 0.0
     """What is paid off of the devices held; not in ``usd_per_hour``."""
+    then: tuple[Objective, ...] = ()
+    """What decided among the plans that are as good for ``objective``."""

@@ -20,6 +20,7 @@ def payload(facts: Facts) -> dict[str, Any]:
         "agent": facts.agent,
         "fleet": facts.fleet,
         "objective": summary.objective,
+        "then": list(summary.then),
         "status": summary.status,
         "gap": summary.gap,
         "solve_seconds": facts.solve_seconds,

@@ -23,7 +23,8 @@ def render(facts: Facts, *, task: str | None = None, why_not: str | None = None)
 def _overview(facts: Facts) -> Iterator[str]:
     summary = facts.summary
     proof = f"gap {summary.gap:.2%}" if summary.status != "infeasible" else "no plan keeps all demands"
-    yield f"{facts.agent} on {facts.fleet}: {summary.status} for {summary.objective} ({proof})"
+    aims = ", then ".join((summary.objective, *summary.then))
+    yield f"{facts.agent} on {facts.fleet}: {summary.status} for {aims} ({proof})"
     if summary.status == "infeasible":
         yield ""
         yield from (f"  {sentence}" for sentence in summary.conflict)

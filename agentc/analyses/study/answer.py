@@ -22,6 +22,8 @@ class Question:
     graph: TaskGraph
     fleet: Fleet
     objective: Objective = "cost"
+    then: tuple[Objective, ...] = ()
+    """What decides among plans that are as good."""
 
 
 @record
@@ -66,11 +68,12 @@ class Answer:
 
 def answer(question: Question, *, reasons: bool = True, time_limit: float = TIME_LIMIT) -> Answer:
     """The best plan for ``question``, or why there is none (only with ``reasons``, which take seconds to find)."""
-    posed = pose(question.graph, question.fleet, question.objective)
-    decision = solved(posed, time_limit=time_limit)
+    posed = pose(question.graph, question.fleet, question.objective, also=question.then)
+    decision = solved(posed, time_limit=time_limit, then=question.then)
     if decision.solution.status == "infeasible":
         return Answer(question, _infeasible(decision, reasons=reasons))
-    return Answer(question, summary(decision, (), ()), assignments(decision), measure(decision).penalty_usd_per_hour)
+    told = summary(decision, (), (), question.then)
+    return Answer(question, told, assignments(decision), measure(decision).penalty_usd_per_hour)
 
 
 def _infeasible(decision: Decision, *, reasons: bool) -> PlanSummary:

@@ -7,6 +7,9 @@ RENDERINGS: dict[tuple[str, str], str] = {
     ("WhatIf", "json"): "agentc.report.study.what_if:json",
     ("Sensitivity", "text"): "agentc.report.study.sensitivity:text",
     ("Sensitivity", "json"): "agentc.report.study.sensitivity:json",
+    ("Front", "text"): "agentc.report.study.pareto:text",
+    ("Front", "json"): "agentc.report.study.pareto:json",
+    ("Front", "svg"): "agentc.report.study.pareto_svg:svg",
 }
 """(Kind of answer, format) -> ``module:function``, which takes the answer and gives text."""
 

@@ -48,6 +48,7 @@ def plan(answer: Answer) -> dict[str, Any]:
     return {
         "status": summary.status,
         "objective": summary.objective,
+        "then": list(summary.then),
         "gap": summary.gap,
         "usd_per_hour": None if none else summary.usd_per_hour,
         "usd_per_request": None if none else summary.usd_per_request,
