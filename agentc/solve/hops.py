@@ -8,6 +8,7 @@ NIC at either end, a site) and only the rest (the same machine, a direct link) n
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field
+from functools import lru_cache
 from typing import TypeAlias
 
 from agentc.support.record import record
@@ -27,6 +28,15 @@ class Split:
 
 def split(quantity: Quantity) -> Split:
     """The split with the smallest rest among a few; pairs above the base count double, as they bound worse."""
+    if not any(quantity.values()):
+        return Split({a: 0.0 for a, _ in quantity}, {b: 0.0 for _, b in quantity})
+    return _split(tuple(quantity.items()))
+
+
+@lru_cache(maxsize=1024)
+def _split(pairs: tuple[tuple[Pair, float], ...]) -> Split:
+    """Many edges of large graphs have the same hops."""
+    quantity = dict(pairs)
     tries = [
         _by(quantity, _most_common, _most_common, rows_first=True),
         _by(quantity, _most_common, _most_common, rows_first=False),

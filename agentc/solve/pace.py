@@ -17,13 +17,13 @@ RANGE = 6.0
 """The prices lie so many powers of ten around the bill per second of the deadline."""
 
 
-def pace(tables: Tables, left: Reduced) -> list[int]:
+def pace(tables: Tables, left: Reduced, *, tries: int = BISECTIONS) -> list[int]:
     """The cheapest choice that was found to keep all demands, else the one that breaks them least."""
     limit = min((bound.limit for bound in tables.path_bounds()), default=0.0) or 1.0
     bill = sum(min(tables.shares[t][o] for o in row) for t, row in enumerate(left.alive)) or 1.0
     low, high = -RANGE, RANGE
     tried: list[State] = []
-    for _ in range(BISECTIONS):
+    for _ in range(tries):
         middle = (low + high) / 2
         tried.append(State(tables, _choose(tables, left, bill / limit * 10.0**middle), "cost"))
         low, high = (low, middle) if tried[-1].score().violation == 0 else (middle, high)
@@ -34,19 +34,17 @@ def _choose(tables: Tables, left: Reduced, price: float) -> list[int]:
     """Each task's best option by its share of the bill and ``price`` ($/hour for a second) for when it ends."""
     picked, ends, taken = list[int](), list[float](), dict[int, float]()
     for t, row in enumerate(left.alive):
-        ready = [_ready(tables, picked, ends, t, tables.cells[t][o].place) for o in row]
+        places = dict.fromkeys(tables.cells[t][o].place for o in row)
+        begin = {place: _ready(tables, picked, ends, t, place) for place in places}
+        ready = [begin[tables.cells[t][o].place] for o in row]
         fits = [_fits(tables, taken, tables.cells[t][o]) for o in row]
-        order = sorted(
-            range(len(row)),
-            key=lambda i: (
-                not fits[i],
-                tables.shares[t][row[i]] + price * (ready[i] + tables.cells[t][row[i]].seconds),
-                row[i],
-            ),
-        )
-        best = tables.cells[t][row[order[0]]]
-        picked.append(row[order[0]])
-        ends.append(ready[order[0]] + best.seconds)
+        bills = [
+            tables.shares[t][o] + price * (r + tables.cells[t][o].seconds) for o, r in zip(row, ready, strict=True)
+        ]
+        first = min(range(len(row)), key=lambda i: (not fits[i], bills[i]))
+        best = tables.cells[t][row[first]]
+        picked.append(row[first])
+        ends.append(ready[first] + best.seconds)
         taken[best.pool] = taken.get(best.pool, 0.0) + best.option.memory_bytes
     return picked
 

@@ -16,6 +16,7 @@ from agentc.solve.carbon import weighed
 from agentc.solve.evaluate import evaluate
 from agentc.solve.heuristic import hasten, heuristic, improve
 from agentc.solve.milp import Model, Shape, build, share, typical_cost
+from agentc.solve.pace import pace
 from agentc.solve.presolve import Reduced
 from agentc.solve.search import Search, aim, path_can_bind, within
 from agentc.solve.state import Score, State
@@ -44,6 +45,9 @@ CORE_TASKS = 30
 
 CORE_OPTIONS = 60_000
 """Options in all, above which linear programs take too long."""
+
+PACES = 8
+"""Prices of time that are tried for a problem that is too large for linear programs."""
 
 EXACT_TASKS = 400
 """Above so many tasks transfers on a binding path are bounded from below only, which keeps the program small."""
@@ -111,9 +115,13 @@ def _relax(search: Search, share_of_time: float, *, repair: bool = True) -> None
     if found.picked is None:
         return
     state = search.offer(found.picked)
-    state.until = search.deadline
+    state.until = min(search.deadline, time.perf_counter() + share_of_time * search.seconds_left)
     if state.score().violation > 0:
         if not repair:
+            return
+        if state.late_links() and search.objective == "cost":
+            search.offer(pace(tables, within(tables, left, state.totals.users.keys()), tries=PACES))
+        if search.best is not None:
             return
         near = within(tables, left, found.pools)
         hasten(state, near)
@@ -141,6 +149,10 @@ def _seek(search: Search) -> bool:
         settled = core.refine(search)
         if settled or search.best is not None:
             return settled
+    if search.best is None and tables.size >= CORE_TASKS and search.objective == "cost" and tables.path_bounds():
+        search.offer(pace(tables, left, tries=PACES))
+    if sum(map(len, left.alive)) > CORE_OPTIONS and search.best is not None:
+        return False
     until = time.perf_counter() + HEURISTIC_SHARE * search.seconds_left
     search.offer(heuristic(tables, left, search.objective, until=until).picked)
     return search.closed() or _prove(search)
