@@ -1,19 +1,20 @@
 """Fits the shipped curves: ``python benchmarks/calibrate.py [DIRECTORY]`` with the CSV files of published measurements.
 
-With DIRECTORY it writes ``agentc/cost/data/{curves,folds}.yaml`` and ``measurements.csv.gz``: the same files for the
+With DIRECTORY it writes ``agentc/cost/data/{curves,folds}.json`` and ``measurements.csv.gz``: the same files for the
 same rows. Without, it fits the shipped measurements once more. Both print the errors of groups that a fit did not see.
 """
 
+import json
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from agentc.cost.accuracy import beliefs, crossval, errors, store
 from agentc.cost.accuracy.measurement import Measurement
 from agentc.cost.accuracy.reader import Reading, read
 from agentc.cost.accuracy.rules import believed
 from agentc.cost.curves import Curves
-from agentc.support.yaml_text import dump
 
 FILES = (
     "inferencex_silicon_agg",
@@ -32,7 +33,7 @@ ORIGIN = (
     "(Apache-2.0); Argonne LLM-Inference-Bench@4211f5d (BSD-3); ROCm vLLM README (Apache-2.0); Intel Gaudi model "
     "performance, SynapseAI 1.18; Splitwise perf_model (MIT); priors from operator times of aiconfigurator"
 )
-HEAD = "# Written by benchmarks/calibrate.py; do not edit. Deviations are logarithms of factors.\n"
+ABOUT = "written by benchmarks/calibrate.py; do not edit; deviations are logarithms of factors"
 
 
 def main(arguments: list[str]) -> None:
@@ -51,13 +52,17 @@ def main(arguments: list[str]) -> None:
 def write(rows: list[Measurement], found: crossval.Validated, bands: dict[str, tuple[float, float]]) -> None:
     """The three files of the package."""
     curves = replace(found.curves, bands=bands)
-    (DATA / "curves.yaml").write_text(store.curves_text(curves, HEAD), encoding="utf-8")
+    _write("curves", store.curves_data(curves))
     folds = [store.curves_data(fold) for fold in found.folds]
     for fold in folds:
         for quantity in fold["quantities"].values():
             del quantity["meaning"]
-    (DATA / "folds.yaml").write_text(HEAD + dump([{"folds": folds}]), encoding="utf-8")
+    _write("folds", {"folds": folds})
     (DATA / "measurements.csv.gz").write_bytes(store.packed(rows))
+
+
+def _write(name: str, data: dict[str, Any]) -> None:
+    (DATA / f"{name}.json").write_text(json.dumps({"about": ABOUT, **data}, indent=1) + "\n", encoding="utf-8")
 
 
 def measurements(directory: Path) -> list[Measurement]:

@@ -3,7 +3,7 @@
 A figure is exp(log base + sum of deviations): of the device family, the precision, the engine, and pairs of them.
 Deviations are fitted with a pull towards none (``sd`` of ``QUANTITIES``), so that a family, precision or engine without
 rows takes the base; a family without rows of its own takes its parent's deviations first.
-``benchmarks/calibrate.py`` writes ``data/curves.yaml``; ``agentc calibrate`` writes such a file for a user's own rows.
+``benchmarks/calibrate.py`` writes ``data/curves.json``; ``agentc calibrate`` writes such a file for a user's own rows.
 """
 
 import math
@@ -15,7 +15,7 @@ from functools import cache
 from typing import Any, Final
 
 from agentc.support.record import record
-from agentc.support.yaml_text import table
+from agentc.support.yaml_text import json_table, table
 
 
 @record(slots=True)
@@ -174,7 +174,7 @@ def curves_of(data: Mapping[str, Any]) -> Curves:
 @cache
 def shipped() -> Curves:
     """The curves of the package."""
-    return curves_of(table("agentc.cost", "curves"))
+    return curves_of(json_table("agentc.cost", "curves"))
 
 
 _USED: ContextVar[Curves | None] = ContextVar("curves", default=None)

@@ -4,6 +4,7 @@ For the package's own tables and for what agentc writes; what a user wrote goes 
 which knows places.
 """
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
@@ -37,6 +38,12 @@ def dump(documents: Iterable[Any]) -> str:
 def table(package: str, name: str) -> Mapping[str, Any]:
     """The rows of ``data/<name>.yaml`` of a package of agentc, by name. Shared: do not change them."""
     return Rows(resources.files(package).joinpath("data", f"{name}.yaml").read_text(encoding="utf-8"))
+
+
+@cache
+def json_table(package: str, name: str) -> Mapping[str, Any]:
+    """``data/<name>.json`` of a package of agentc: a table that a program writes. Shared: do not change it."""
+    return json.loads(resources.files(package).joinpath("data", f"{name}.json").read_text(encoding="utf-8"))
 
 
 class Rows(Mapping[str, Any]):

@@ -15,7 +15,7 @@ from yaml import YAMLError
 from agentc.cost.accuracy.measurement import Measurement, Pool
 from agentc.cost.curves import QUANTITIES, Curves, curves_of
 from agentc.support.diagnostics import Diagnostic, Refused, Span
-from agentc.support.yaml_text import dump, load, table
+from agentc.support.yaml_text import dump, json_table, load
 
 COLUMNS = tuple(f.name for f in fields(Measurement))
 
@@ -58,7 +58,7 @@ def read_curves(path: str | Path) -> Curves:
 @cache
 def folds() -> tuple[Curves, ...]:
     """The curves of the package's cross-validation: each did not see one fold."""
-    return tuple(curves_of(data) for data in table("agentc.cost", "folds")["folds"])
+    return tuple(curves_of(data) for data in json_table("agentc.cost", "folds")["folds"])
 
 
 @cache
