@@ -11,12 +11,11 @@ import math
 import time
 
 from agentc.plan.placement import Objective, PlacementProblem, PlacementSolution
-from agentc.solve import core, parts, presolve
+from agentc.solve import parts, presolve
 from agentc.solve.carbon import weighed
 from agentc.solve.evaluate import evaluate
 from agentc.solve.heuristic import hasten, heuristic, improve
 from agentc.solve.milp import Model, Shape, build, share, typical_cost
-from agentc.solve.pace import pace
 from agentc.solve.presolve import Reduced
 from agentc.solve.search import Search, aim, path_can_bind, within
 from agentc.solve.state import Score, State
@@ -106,7 +105,8 @@ def _relax(search: Search, share_of_time: float, *, repair: bool = True) -> None
 
     A bound of infinity says that nothing is feasible.
     """
-    from agentc.solve.relaxation import relax  # for large problems only
+    from agentc.solve.pace import pace  # for large problems only
+    from agentc.solve.relaxation import relax
 
     tables, left = search.tables, search.left
     until = time.perf_counter() + share_of_time * search.seconds_left
@@ -146,10 +146,14 @@ def _seek(search: Search) -> bool:
     tables, left = search.tables, search.left
     presolve.drop_dominated(tables, left)
     if _has_core(search):
-        settled = core.refine(search)
+        from agentc.solve.core import refine  # for large problems only
+
+        settled = refine(search)
         if settled or search.best is not None:
             return settled
     if search.best is None and tables.size >= CORE_TASKS and search.objective == "cost" and tables.path_bounds():
+        from agentc.solve.pace import pace  # likewise
+
         search.offer(pace(tables, left, tries=PACES))
     if sum(map(len, left.alive)) > CORE_OPTIONS and search.best is not None:
         return False
