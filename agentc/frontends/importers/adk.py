@@ -78,7 +78,9 @@ class _Tree:
         inner = self._open(file, row["config_path"])
         if known is None:
             known = agents.sub_agent(self.draft, inner["name"].text() or "agent", self.graph(inner, above), inner, file)
-        return agents.Use("agent", known, inner, ("request",), inner["name"].text())
+        outputs = tuple(self.draft.sections["agents"][known].value["outputs"])
+        answer = outputs[0] if len(outputs) > 1 else ""
+        return agents.Use("agent", known, inner, ("request",), inner["name"].text(), answer)
 
     def _open(self, file: str, part: Part) -> Part:
         from agentc.support.yaml_source import load_yaml

@@ -166,11 +166,15 @@ def keeping(memory: str, part: Part) -> Tree:
 def chain(uses: Sequence[Use], part: Part) -> Tree:
     """The graph of calls one after the other, each of what the one before gave."""
     names = Names(("request",))
-    value, nodes = "request", dict[str, Any]()
+    value, nodes, found = "request", dict[str, Any](), False
     for use in uses:
+        if found and use.kind == "lookup":  # of documents that a lookup gave
+            query = names.new("query")
+            nodes[query] = {"compute": {"builtin": "identity"}, "in": value, "returns": "any"}
+            value = query
         name = names.new(use.name or use.entry)
         nodes[name] = at(use.part, use.node(value))
-        value = use.value(name)
+        value, found = use.value(name), use.kind == "lookup"
     return {"inputs": {"request": at(part, {"type": "text"})}, "nodes": nodes, "outputs": {"answer": value}}
 
 

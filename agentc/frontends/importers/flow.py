@@ -104,3 +104,13 @@ class Flow:
             if step.body is not None:
                 found += step.body.all_steps()
         return found
+
+
+def home_of(key: str, parents: Mapping[str, str]) -> str:
+    """The fan-out that the node ``key`` stands in; none where the nesting bites its own tail."""
+    seen = [key]
+    while parents.get(seen[-1]):
+        if parents[seen[-1]] in seen:
+            return ""
+        seen.append(parents[seen[-1]])
+    return parents.get(key, "")

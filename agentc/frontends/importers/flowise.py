@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from agentc.frontends.importers import agents, models, prompts
-from agentc.frontends.importers.flow import INPUT, OTHERWISE, Flow, Read, Routes, Step
+from agentc.frontends.importers.flow import INPUT, OTHERWISE, Flow, Read, Routes, Step, home_of
 from agentc.frontends.importers.frame import Draft, Imported, Names, Tree, at, clean
 from agentc.frontends.importers.nest import Nest
 from agentc.frontends.importers.source import Part
@@ -50,7 +50,7 @@ class _Canvas:
 
     def graph(self) -> Tree:
         rows = {row["id"].text(): row for row in self.whole["nodes"].items() if row["data"]["name"].text()}
-        self.nodes = {key: row for key, row in rows.items() if row["data"]["name"].text() not in _NOTES}
+        self.nodes = {key: row for key, row in rows.items() if key and row["data"]["name"].text() not in _NOTES}
         if not self.nodes:
             raise self.draft.refuse("empty-nodes", "the flow has no nodes", self.whole["nodes"])
         for edge in self.whole["edges"].items():
@@ -91,9 +91,9 @@ class _Canvas:
         for key, row in steps.items():
             if row["data"]["name"].text() == "iterationAgentflow":
                 self.bodies[key] = Flow()
+        parents = {key: parent for key, row in steps.items() if (parent := row["parentNode"].text()) in self.bodies}
         for key, row in steps.items():
-            home = self.bodies.get(row["parentNode"].text(), self.flow)
-            home.add(self._step(key, row["data"]))
+            self.bodies.get(home_of(key, parents), self.flow).add(self._step(key, row["data"]))
         for key, step in steps.items():
             self._control(key, step["data"])
         for home in (self.flow, *self.bodies.values()):

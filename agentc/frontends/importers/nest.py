@@ -252,15 +252,24 @@ class Nest:
     def _output(self, scope: Scope, part: Part) -> Tree:
         """What a case or fan-out gives: what others read of it, all in a list where that is several things."""
         if len(scope.wanted) < 2:
-            return {"output": scope.wanted[0]} if scope.wanted else {}
+            last = scope.wanted or [ref for name in scope.names if (ref := self._several(scope, name))][-1:]
+            return {"output": last[0]} if last else {}
         name = self.names.new("values")
         scope.nodes[name] = at(part, {"compute": {"builtin": "list"}, "in": list(scope.wanted), "returns": "any"})
         return {"output": name}
 
+    def _several(self, scope: Scope, name: str) -> str | None:
+        """Of a node that calls an agent with several outputs, the first of them."""
+        node = cast("Tree | None", bare(scope.nodes.get(name))) or {}
+        made = self.draft.sections.get("agents", {}).get(str(node.get("agent")))
+        outputs = list(bare(made)["outputs"]) if made is not None else []
+        return f"{name}.{outputs[0]}" if len(outputs) > 1 else None
+
     def _selector(self, routes: Routes, step: Step, scope: Scope) -> Read:
         """What a branch chooses by: a text, which several values of one case are made alike."""
         read, made = routes.on, self._steps.get(routes.on.step)
-        plain = made is not None and (routes.on.field or made.gives in ("text", "any", "number"))
+        kind = made.node.get("fields", {}).get(read.field[0]) if made is not None and read.field else None
+        plain = made is not None and kind != "bool" and (read.field or made.gives in ("text", "any", "number"))
         if not plain or read.step == INPUT or self._scope.get(read.step) is not scope:
             read = self._between(step, "on", read, {"compute": {"builtin": "identity"}, "returns": "text"}, scope)
         for values in routes.values.values():
@@ -369,6 +378,7 @@ class Nest:
 
     def _unknown(self, body: Scope, name: str, read: Read | None, head: Step) -> Any:
         ref = self.ref(read, body, name) if read else None
+        ref = (self._several(body, ref) or ref) if ref else None
         why = "what ends this cycle is decided where no reference reaches"
         if ref is None:
             return at(head.part, {"compute": {"builtin": assume("list", why)}, "returns": "bool"})

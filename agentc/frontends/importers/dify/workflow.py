@@ -6,7 +6,7 @@ from typing import Any
 
 from agentc.frontends.importers import agents, defaults, models, prompts
 from agentc.frontends.importers.dify import tool_use
-from agentc.frontends.importers.flow import INPUT, OTHERWISE, Flow, Read, Routes, Step
+from agentc.frontends.importers.flow import INPUT, OTHERWISE, Flow, Read, Routes, Step, home_of
 from agentc.frontends.importers.frame import Draft, Names, Tree, assume, at, clean
 from agentc.frontends.importers.nest import Nest
 from agentc.frontends.importers.source import Part
@@ -35,7 +35,8 @@ class _Workflow:
     outputs: dict[str, list[Read]] = field(default_factory=dict[str, list[Read]])
 
     def graph(self) -> Tree:
-        nodes = {node["id"].text(): node for node in self.part["nodes"].items() if node["data"]["type"].text()}
+        rows = {node["id"].text(): node for node in self.part["nodes"].items() if node["data"]["type"].text()}
+        nodes = {key: node for key, node in rows.items() if key}
         if not nodes:
             raise self.draft.refuse("empty-nodes", "the workflow has no nodes", self.part)
         if self.chats:
@@ -44,28 +45,16 @@ class _Workflow:
         for key, node in nodes.items():
             if node["data"]["type"].text() == "iteration":
                 self.flows[key] = Flow()
+        around = {key: node["parentId"].text() or node["data"]["iteration_id"].text() for key, node in nodes.items()}
+        parents = {key: parent for key, parent in around.items() if parent in self.flows}
         for key, node in nodes.items():
-            parent = self._parent(key, nodes)
+            parent = home_of(key, parents)
             step = self._step(key, node["data"])
             self.steps[key] = self.flows.get(parent, self.flows[""]).add(step)
         for edge in self.part["edges"].items():
             self._edge(edge)
         nest = Nest(self.draft, Names(self.inputs), {name: name for name in self.inputs}, self.kinds)
         return {"inputs": self.inputs, **nest.write(self.flows[""], self.outputs)}
-
-    def _parent(self, key: str, nodes: dict[str, Part]) -> str:
-        """The fan-out that a node stands in; none where the nesting bites its own tail."""
-        around: list[str] = []
-        node: Part | None = nodes[key]
-        while node is not None and len(around) < 50:
-            parent = node["parentId"].text() or node["data"]["iteration_id"].text()
-            if parent == key or parent in around:
-                return ""
-            if parent not in self.flows or not parent:
-                break
-            around.append(parent)
-            node = nodes.get(parent)
-        return around[0] if around else ""
 
     def _reached(self, nodes: dict[str, Part]) -> dict[str, Part]:
         """The nodes that control comes to; others lie about on the canvas."""
