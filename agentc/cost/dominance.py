@@ -62,7 +62,7 @@ def _prune(
         mine = [figures[served[user][0]][rows[user]][group] for user in users]
         table, columns = np.concatenate([rent[group], *mine], axis=1), [True, True]
         columns += [name in counted for _ in range((table.shape[1] - 2) // len(FIGURES)) for name in FIGURES]
-        needless = group[~_frontier(table[:, columns], table)]
+        needless = group[~frontier(table[:, columns], table)]
         for user in users:
             kept[served[user][0]][rows[user].start + needless] = False
 
@@ -81,7 +81,7 @@ def _alike(there: "Mask") -> list[tuple[list[int], "Index"]]:
     return [(there[:, pools[0]].nonzero()[0].tolist(), pools) for pools in groups.values() if len(pools) > 1]
 
 
-def _frontier(table: "Array", ties: "Array") -> "Mask":
+def frontier(table: "Array", ties: "Array") -> "Mask":
     """Which rows no other makes needless: one that is nowhere larger, and smaller somewhere or the first of equals
     (by ``ties``, then in order)."""
     import numpy as np

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from agentc.cost.network import AGGREGATED
 from agentc.cost.roofline import BOTTLENECKS, RESERVE
-from agentc.cost.serving import Candidates, Setting
+from agentc.cost.serving import Candidates, Setting, wide
 from agentc.cost.units import Unit
 from agentc.plan import money
 from agentc.plan.fleet import Power
@@ -53,15 +53,16 @@ class Offer:
         return replace(self, kept=self.kept & mask)
 
     def figures(self, share: float) -> "Array":
-        """(configurations, tasks x FIGURES): the parts of a unit; ``share`` of a replica's time may be busy."""
+        """(configurations, FIGURES): of the unit, or of each of its tasks one after the other where not only their sums
+        count; ``share`` of a replica's time may be busy."""
         import numpy as np
 
-        found = self.found
-        none = np.zeros(len(found.bench))
+        found, none = self.found, np.zeros(len(self.found.bench))
         metrics = [found.metrics.get(metric, none) for metric in ("ttft", "tbt")]
-        parts = found.shares[:, None, :] * np.stack([found.busy, self.usd, found.seconds, self.joules, *metrics])
-        parts[:, 0] /= share
-        return parts.reshape(-1, parts.shape[-1]).T
+        whole = np.array([found.busy / share, self.usd, found.seconds, self.joules, *metrics])
+        if self.unit.chained:
+            return whole.T
+        return (found.shares[:, None, :] * whole).reshape(-1, len(none)).T
 
 
 @record
@@ -79,13 +80,12 @@ class Found:
 
     def devices(self) -> dict[str, None]:
         """The device classes with configurations left."""
-        there = (
-            device.name
-            for offer in self.offers
-            for device, rows in zip(offer.found.bench.devices, offer.found.bench.rows, strict=True)
-            if offer.kept[rows].any()
-        )
-        return dict.fromkeys(there)
+        found: dict[str, None] = {}
+        for offer in self.offers:
+            bench = offer.found.bench
+            places = set(bench.at[offer.kept].tolist())
+            found |= {device.name: None for place, device in enumerate(bench.devices) if place in places}
+        return found
 
 
 def offer(unit: Unit, found: Candidates, kept: "Mask", setting: Setting) -> Offer:
@@ -114,15 +114,13 @@ def rows_of(found: Found, setting: Setting) -> tuple[tuple[Row, ...], dict[str, 
 
 def _rows(offer: Offer, share: float) -> list[tuple[Row, Pool]]:
     """Each configuration that is left: an option for each task, and the pool."""
-    import numpy as np
-
     found, grid, at = offer.found, offer.found.bench.grid, offer.found.bench.at
     chosen = offer.kept.nonzero()[0]
     if not len(chosen):
         return []
 
     def picked(values: Any) -> list[Any]:
-        return np.broadcast_to(np.asarray(values), offer.kept.shape)[chosen].tolist()
+        return wide(values, len(offer.kept))[chosen].tolist()
 
     columns = (found.seconds, found.busy, offer.usd, offer.joules, offer.grams, *found.metrics.values())
     rows = zip(

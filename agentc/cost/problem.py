@@ -1,6 +1,6 @@
 """The whole placement problem of an agent on a fleet."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from agentc.cost.environment import environment
 from agentc.cost.network import hops
@@ -72,6 +72,7 @@ def _edges(graph: TaskGraph, fleet: Fleet, table: OptionTable, units: Iterable[U
     tasks = {task.name: task for task in graph.tasks}
     of_task = {task.name: unit for unit in units for task in unit.tasks}
     known: dict[object, dict[tuple[str, str], Hop]] = {}
+    least = {id(column): _least(column) for column in {id(each): each for each in table.options.values()}.values()}
     edges: list[PlacementEdge] = []
     for edge in graph.edges:
         src, dst = of_task[edge.src], of_task[edge.dst]
@@ -80,24 +81,31 @@ def _edges(graph: TaskGraph, fleet: Fleet, table: OptionTable, units: Iterable[U
         paired = src.pair is dst and src.role == "prefill"
         key = (id(sources), id(targets), bytes_, edge.streams, paired, src is dst)
         if key not in known:
-            known[key] = _hops(fleet, sources, targets, bytes_, edge, paired, src is dst)
+            known[key] = _hops(fleet, least[id(sources)], least[id(targets)], bytes_, edge, paired, src is dst)
         edges.append(PlacementEdge(edge.src, edge.dst, known[key], edge.asynchronous))
     return tuple(edges)
 
 
+def _least(column: Iterable[Option]) -> dict[str, float]:
+    """The shortest time at each place."""
+    least: dict[str, float] = {}
+    for option in column:
+        place, seconds = option.place, option.seconds
+        if place not in least or seconds < least[place]:
+            least[place] = seconds
+    return least
+
+
 def _hops(
     fleet: Fleet,
-    sources: tuple[Option, ...],
-    targets: tuple[Option, ...],
+    sources: Mapping[str, float],
+    targets: Iterable[str],
     bytes_: float,
     edge: TaskEdge,
     paired: bool,
     same_unit: bool,
 ) -> dict[tuple[str, str], Hop]:
-    least: dict[str, float] = {}
-    for option in sources:
-        least[option.place] = min(least.get(option.place, option.seconds), option.seconds)
+    """From each place to each, given the shortest time at each source."""
     if same_unit:
-        return {(place, place): Hop(0.0, link="none") for place in least}
-    places = dict.fromkeys(option.place for option in targets)
-    return hops(fleet, least, places, bytes_, streams=edge.streams, paired=paired)
+        return {(place, place): Hop(0.0, link="none") for place in sources}
+    return hops(fleet, sources, targets, bytes_, streams=edge.streams, paired=paired)

@@ -166,7 +166,9 @@ def alone(unit: Unit, bench: Bench, mode: Mode, pools: tuple[str, ...], setting:
     busy = priced.wide(mean.busy_seconds) / bench.grid.batch
     metrics = _metrics(unit, priced, busy)
     wait = _waiting(unit, service, busy, setting, "mean") + _front(unit, bench)
-    return Candidates(bench, mode, pools, service + wait, busy, metrics, mean, priced.shares(), *_trust(unit, bench))
+    return Candidates(
+        bench, mode, pools, service + wait, busy, metrics, mean, priced.shares(), *_trust(unit, bench, setting)
+    )
 
 
 def beside_others(unit: Unit, bench: Bench, setting: Setting) -> Candidates:
@@ -180,7 +182,7 @@ def beside_others(unit: Unit, bench: Bench, setting: Setting) -> Candidates:
     mean, pools = priced.at("mean"), tuple(map(shared_pool, bench.devices))
     busy = priced.wide(mean.busy_seconds) / bench.grid.batch
     seconds = priced.wide(mean.seconds) / (1 - setting.share) + _front(unit, bench)
-    shares, trusted = priced.shares(), _trust(unit, bench)
+    shares, trusted = priced.shares(), _trust(unit, bench, setting)
     return Candidates(bench, "single", pools, seconds, busy, {}, mean, shares, *trusted, shared=True)
 
 
@@ -245,7 +247,9 @@ def aggregated(unit: Unit, other: Unit, bench: Bench, pools: tuple[str, ...], se
         seconds = chunks * np.maximum(mixed.step, mixed.ttft_step) + wait
         metrics = {"ttft": mixed.ttft_steps * mixed.ttft_step + tail}
     shares = _Priced(unit, bench, setting).shares()
-    return Candidates(bench, "aggregated", pools, seconds, busy, metrics, mixed.alone, shares, *_trust(second, bench))
+    return Candidates(
+        bench, "aggregated", pools, seconds, busy, metrics, mixed.alone, shares, *_trust(second, bench, setting)
+    )
 
 
 @record
@@ -301,11 +305,15 @@ def _chunk_steps(
     return np.maximum(np.ceil(tokens / chunk), 1.0), step
 
 
-def _trust(unit: Unit, bench: Bench) -> tuple[dict[str, tuple[float, float]], frozenset[str]]:
-    phase, precision = _phase(unit), unit.head.precision
-    found = {device.name: trust(unit.model, device, phase, precision) for device in bench.devices}
-    measured = frozenset(name for name, (calibrated, _) in found.items() if calibrated)
-    return {name: band for name, (_, band) in found.items()}, measured
+def _trust(unit: Unit, bench: Bench, setting: Setting) -> tuple[dict[str, tuple[float, float]], frozenset[str]]:
+    """Bands by device class, and the classes whose figures are measured."""
+    phase, precision, known = _phase(unit), unit.head.precision, setting.known
+    key = ("trust", id(unit.model), phase, precision, bench)
+    if key not in known:
+        found = {device.name: trust(unit.model, device, phase, precision) for device in bench.devices}
+        measured = frozenset(name for name, (calibrated, _) in found.items() if calibrated)
+        known[key] = {name: band for name, (_, band) in found.items()}, measured
+    return known[key]
 
 
 def _phase(unit: Unit) -> str:
@@ -326,4 +334,4 @@ def wide(value: Any, size: int) -> Any:
     """``value`` as an array over all configurations."""
     import numpy as np
 
-    return np.broadcast_to(np.asarray(value), (size,))
+    return value if np.shape(value) == (size,) else np.full(size, value)

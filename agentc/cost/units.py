@@ -1,11 +1,12 @@
 """What is placed together: a task of its own, or the tasks of one group priced as one."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
+from itertools import pairwise
 from typing import Literal
 
 from agentc.plan.demand.algebra import add
-from agentc.plan.graph import PlacementRule, Task, TaskGraph
+from agentc.plan.graph import PlacementRule, Task, TaskEdge, TaskGraph
 from agentc.plan.models import ModelShape
 from agentc.plan.work import Work
 
@@ -25,6 +26,8 @@ class Unit:
     rule: PlacementRule
     pair: "Unit | None" = None
     """Of a prefill its decode, of a decode its prefill."""
+    chained: bool = True
+    """Whether every path through one of its tasks passes all of them, equally often: only their sums count then."""
 
     @property
     def head(self) -> Task:
@@ -45,7 +48,7 @@ class Unit:
     def key(self) -> tuple[object, ...]:
         """Equal for units whose options are equal: same work, figures, model, precision, rule and visits."""
         tasks = tuple((_work_key(t.work), tuple(sorted(t.shape.items(), key=_name)), t.op) for t in self.tasks)
-        return tasks, self.model, self.head.precision, self.rule, self.head.visits, self.role
+        return tasks, self.model, self.head.precision, self.rule, self.head.visits, self.role, self.chained
 
 
 def _name(item: tuple[str, object]) -> str:
@@ -63,7 +66,12 @@ def units_of(graph: TaskGraph) -> tuple[Unit, ...]:
     grouped: dict[str, list[Task]] = {}
     for task in graph.tasks:
         grouped.setdefault(task.group or f"\0{task.name}", []).append(task)
-    units = [_unit(tuple(tasks)) for tasks in grouped.values()]
+    of_group = {task.name: task.group for task in graph.tasks if task.group}
+    edges: dict[str, list[TaskEdge]] = {}
+    for edge in graph.edges if of_group else ():
+        for group in dict.fromkeys((of_group.get(edge.src), of_group.get(edge.dst))):
+            edges.setdefault(group or "", []).append(edge)
+    units = [_unit(tuple(tasks), edges.get(group, ())) for group, tasks in grouped.items()]
     of_task = {task.name: unit for unit in units for task in unit.tasks}
     for unit in units:
         partners = [of_task[t.pair] for t in unit.tasks if t.pair in of_task]
@@ -73,9 +81,23 @@ def units_of(graph: TaskGraph) -> tuple[Unit, ...]:
     return tuple(units)
 
 
-def _unit(tasks: tuple[Task, ...]) -> Unit:
+def _unit(tasks: tuple[Task, ...], edges: Sequence[TaskEdge]) -> Unit:
+    """``edges``: those of a group's tasks."""
     work = tasks[0].work if len(tasks) == 1 else add(task.work for task in tasks)
-    return Unit(tasks, work, _role(tasks), _rule(task.rule for task in tasks))
+    chained = len(tasks) == 1 or _is_chain(tasks, edges)
+    return Unit(tasks, work, _role(tasks), _rule(task.rule for task in tasks), chained=chained)
+
+
+def _is_chain(tasks: Sequence[Task], edges: Sequence[TaskEdge]) -> bool:
+    """Whether data goes from each task to the next, enters at the first and leaves at the last only."""
+    place = {task.name: index for index, task in enumerate(tasks)}
+    inner, outer = {(a.name, b.name) for a, b in pairwise(tasks)}, len(tasks) - 1
+    joined = {(edge.src, edge.dst) for edge in edges if not edge.asynchronous} >= inner
+    closed = all(
+        (edge.src, edge.dst) in inner or (place.get(edge.src, outer) == outer and place.get(edge.dst, 0) == 0)
+        for edge in edges
+    )
+    return joined and closed and len({(task.visits, task.concurrency, task.asynchronous) for task in tasks}) == 1
 
 
 def _role(tasks: tuple[Task, ...]) -> Role:

@@ -7,6 +7,7 @@ import pytest
 from agentc import catalog, cost
 from agentc.cost.curves import shipped, using
 from agentc.cost.decoder import front_seconds
+from agentc.cost.units import units_of
 from agentc.plan import demand
 from agentc.plan.fleet import Fleet, Stock
 from agentc.plan.graph import Hosted, Limit, Load, PlacementRule, Task, TaskEdge, TaskGraph
@@ -361,3 +362,32 @@ def test_a_device_without_options_always_has_a_reason():
         refused = {r.device for r in table.rejected if r.task == task.name}
         assert served | refused == {*(catalog.device(name).name for name in devices), "cpu-local"}
         assert not served & refused
+
+
+def group(*names: str, edges: tuple[tuple[str, str], ...]) -> TaskGraph:
+    """Kernels of one group, and one before and one after it."""
+    work = demand.kernel(1e9, 1e6, 1e3)
+    tasks = [Task(name, "compute.kernel", "a:1:1", work, group="g") for name in names]
+    ends = [Task(name, "compute.kernel", "a:1:1", work) for name in ("before", "after")]
+    return graph(ends[0], *tasks, ends[1], edges=tuple(TaskEdge(a, b) for a, b in edges))
+
+
+@pytest.mark.parametrize(
+    ("edges", "chained"),
+    [
+        ((("before", "a"), ("a", "b"), ("b", "after")), True),
+        ((("before", "a"), ("a", "b"), ("b", "after"), ("a", "after")), False),
+        ((("before", "a"), ("before", "b"), ("a", "b"), ("b", "after")), False),
+        ((("before", "a"), ("before", "b"), ("a", "after"), ("b", "after")), False),
+    ],
+    ids=["a chain", "a way out", "a way in", "side by side"],
+)
+def test_only_sums_count_of_a_chain(edges: tuple[tuple[str, str], ...], chained: bool):
+    units = units_of(group("a", "b", edges=edges))
+    assert [unit.chained for unit in units] == [True, chained, True]
+
+
+def test_tasks_of_a_group_that_run_unequally_often_are_no_chain():
+    one = group("a", "b", edges=(("a", "b"),))
+    tasks = tuple(replace(task, visits=2.0) if task.name == "b" else task for task in one.tasks)
+    assert not units_of(replace(one, tasks=tasks))[1].chained
