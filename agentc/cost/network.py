@@ -1,6 +1,6 @@
 """Transfers between places: which link joins two device classes, and what bytes take over it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from agentc.plan.fleet import Fleet, Link, Stock
 from agentc.plan.placement import Hop
@@ -51,7 +51,7 @@ def streamed_seconds(bytes_: float, link: Link, producer_seconds: float) -> floa
 
 
 def hops(
-    fleet: Fleet,
+    link: Callable[[str, str], Link],
     sources: Mapping[str, float],
     targets: Iterable[str],
     bytes_: float,
@@ -59,7 +59,8 @@ def hops(
     streams: bool = False,
     paired: bool = False,
 ) -> dict[tuple[str, str], Hop]:
-    """The hops of an edge for all pairs of places. ``sources`` gives each place the least time of its producer.
+    """The hops of an edge for all pairs of places. ``sources`` gives each place the least time of its producer;
+    ``link`` what joins two device classes.
 
     ``paired`` is the edge between the prefill and the decode of one call: within an aggregated pool nothing travels,
     and an aggregated half goes with no other.
@@ -71,7 +72,7 @@ def hops(
                 if a == b:
                     result[a, b] = Hop(0.0, link="none")
                 continue
-            result[a, b] = _hop(link_between(fleet, device_of(a), device_of(b)), bytes_, producer if streams else None)
+            result[a, b] = _hop(link(device_of(a), device_of(b)), bytes_, producer if streams else None)
     return result
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     Mask: TypeAlias = NDArray[np.bool_]
 
-_Key: TypeAlias = tuple[object, object]
+_Key: TypeAlias = tuple[int | None, int | None]
 
 
 def options(graph: TaskGraph, fleet: Fleet, objective: Objective = "cost", *, lenient: bool = False) -> OptionTable:
@@ -38,15 +38,16 @@ def options(graph: TaskGraph, fleet: Fleet, objective: Objective = "cost", *, le
     setting = _setting(graph, fleet, units, lenient)
     limits = over_limits(units, graph.load.requests_per_second)
     found: dict[_Key, Found] = {}
-    for unit in units:
-        if _key(unit) not in found:
-            found[_key(unit)] = hosted(unit, limits) if unit.role == "hosted" else search(_canonical(unit), setting)
+    keys = _keys(units)
+    for unit, key in zip(units, keys, strict=True):
+        if key not in found:
+            found[key] = hosted(unit, limits) if unit.role == "hosted" else search(_canonical(unit), setting)
     found = {key: _matched(result, found.get(_swapped(key))) for key, result in found.items()}
     found = _packed(found)
     every = [offer for result in found.values() for offer in result.offers]
     masks = iter(needed(every, setting.share, _counted(graph, objective, lenient)))
     pruned = {key: _masked(result, masks) for key, result in found.items()}
-    return _table(units, pruned, setting)
+    return _table(units, keys, pruned, setting)
 
 
 def _setting(graph: TaskGraph, fleet: Fleet, units: tuple[Unit, ...], lenient: bool) -> Setting:
@@ -59,8 +60,11 @@ def _setting(graph: TaskGraph, fleet: Fleet, units: tuple[Unit, ...], lenient: b
     return Setting(fleet, rate, limits, _share(graph), named, coarse, packs=len(small) > 1, lenient=lenient)
 
 
-def _key(unit: Unit) -> _Key:
-    return (unit.key, unit.pair.key if unit.pair else None)
+def _keys(units: Sequence[Unit]) -> list[_Key]:
+    """Of each unit what it shares with those whose options are equal: a number for its own work, and its partner's."""
+    numbers: dict[object, int] = {}
+    number = {id(unit): numbers.setdefault(unit.key, len(numbers)) for unit in units}
+    return [(number[id(unit)], number[id(unit.pair)] if unit.pair else None) for unit in units]
 
 
 def _swapped(key: _Key) -> _Key:
@@ -114,7 +118,7 @@ def _counted(graph: TaskGraph, objective: Objective, lenient: bool) -> frozenset
     return frozenset(counted | metrics | aims.get(objective, set[str]()))
 
 
-def _table(units: Iterable[Unit], found: Mapping[_Key, Found], setting: Setting) -> OptionTable:
+def _table(units: Iterable[Unit], keys: Iterable[_Key], found: Mapping[_Key, Found], setting: Setting) -> OptionTable:
     by_task: dict[str, tuple[Option, ...]] = {}
     rejected: list[Rejected] = []
     together: list[frozenset[tuple[str, str]]] = []
@@ -125,12 +129,12 @@ def _table(units: Iterable[Unit], found: Mapping[_Key, Found], setting: Setting)
         pools |= {name: pool for name, pool in made.items() if name not in pools}
     columns = {key: _columns(rows[key], result.tasks) for key, result in found.items()}
     calibrated: dict[str, bool] = {}
-    for unit in units:
-        result = found[_key(unit)]
-        for task, column in zip(unit.tasks, columns[_key(unit)], strict=True):
+    for unit, key in zip(units, keys, strict=True):
+        result = found[key]
+        for task, column in zip(unit.tasks, columns[key], strict=True):
             by_task[task.name] = column
             rejected += [Rejected(task.name, device, why) for device, why in result.rejected]
-        together += _together(unit, rows[_key(unit)])
+        together += _together(unit, rows[key])
         for device, measured in result.calibrated.items():
             calibrated[device] = calibrated.get(device, True) and measured
     return OptionTable(by_task, pools, tuple(rejected), tuple(together), calibrated)

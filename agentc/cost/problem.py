@@ -1,13 +1,14 @@
 """The whole placement problem of an agent on a fleet."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache, partial
 
 from agentc.cost.environment import environment
-from agentc.cost.network import hops
+from agentc.cost.network import hops, link_between
 from agentc.cost.options import options
 from agentc.cost.table import OptionTable
 from agentc.cost.units import Unit, units_of
-from agentc.plan.fleet import Fleet
+from agentc.plan.fleet import Fleet, Link
 from agentc.plan.graph import Limit, TaskEdge, TaskGraph
 from agentc.plan.placement import (
     Deadline,
@@ -73,7 +74,7 @@ def _edges(graph: TaskGraph, fleet: Fleet, table: OptionTable, units: Iterable[U
     of_task = {task.name: unit for unit in units for task in unit.tasks}
     known: dict[object, dict[tuple[str, str], Hop]] = {}
     least = {id(column): _least(column) for column in {id(each): each for each in table.options.values()}.values()}
-    edges: list[PlacementEdge] = []
+    link, edges = cache(partial(link_between, fleet)), list[PlacementEdge]()
     for edge in graph.edges:
         src, dst = of_task[edge.src], of_task[edge.dst]
         bytes_ = edge.bytes_.evaluate(environment(tasks[edge.src].shape, "mean", tasks[edge.src].model))
@@ -81,7 +82,7 @@ def _edges(graph: TaskGraph, fleet: Fleet, table: OptionTable, units: Iterable[U
         paired = src.pair is dst and src.role == "prefill"
         key = (id(sources), id(targets), bytes_, edge.streams, paired, src is dst)
         if key not in known:
-            known[key] = _hops(fleet, least[id(sources)], least[id(targets)], bytes_, edge, paired, src is dst)
+            known[key] = _hops(link, least[id(sources)], least[id(targets)], bytes_, edge, paired, src is dst)
         edges.append(PlacementEdge(edge.src, edge.dst, known[key], edge.asynchronous))
     return tuple(edges)
 
@@ -97,7 +98,7 @@ def _least(column: Iterable[Option]) -> dict[str, float]:
 
 
 def _hops(
-    fleet: Fleet,
+    link: Callable[[str, str], Link],
     sources: Mapping[str, float],
     targets: Iterable[str],
     bytes_: float,
@@ -108,4 +109,4 @@ def _hops(
     """From each place to each, given the shortest time at each source."""
     if same_unit:
         return {(place, place): Hop(0.0, link="none") for place in sources}
-    return hops(fleet, sources, targets, bytes_, streams=edge.streams, paired=paired)
+    return hops(link, sources, targets, bytes_, streams=edge.streams, paired=paired)

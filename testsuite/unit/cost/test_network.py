@@ -1,5 +1,7 @@
 """Links and transfers."""
 
+from functools import partial
+
 import pytest
 
 from agentc import catalog
@@ -61,12 +63,14 @@ def test_the_papers_claim_on_links():
 
 
 def test_an_aggregated_call_moves_nothing_and_mixes_with_nothing():
-    found = hops(fleet(), {"h200": 0.1, "h200+agg": 0.1}, ["h200", "h200+agg", "b200"], 1e9, paired=True)
+    found = hops(
+        partial(link_between, fleet()), {"h200": 0.1, "h200+agg": 0.1}, ["h200", "h200+agg", "b200"], 1e9, paired=True
+    )
     assert set(found) == {("h200", "h200"), ("h200", "b200"), ("h200+agg", "h200+agg")}
     assert found["h200+agg", "h200+agg"] == Hop(0.0, link="none")
 
 
 def test_other_edges_reach_an_aggregated_pool_as_its_device():
-    found = hops(fleet(), {"l4": 0.1}, ["h200+agg", "h200"], 1e6)
+    found = hops(partial(link_between, fleet()), {"l4": 0.1}, ["h200+agg", "h200"], 1e6)
     assert found["l4", "h200+agg"] == found["l4", "h200"]
     assert found["l4", "h200"].bytes_ == 1e6
