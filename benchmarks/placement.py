@@ -66,7 +66,7 @@ PROBLEMS: Mapping[str, Callable[[], PlacementProblem]] = {
     "priced-1000x20": lambda: priced(1000, 20),
     "mix-readme": lambda: mix(README),
     "fleet-50x200": lambda: _fleet(None),
-    "fleet-50x200-deadline": lambda: _fleet(3.0),
+    "fleet-50x200-deadline": lambda: _fleet(3.5),
 }
 
 
