@@ -321,7 +321,7 @@ class Nest:
         made, there = self._steps.get(read.step), self._scope.get(read.step)
         if made is not None and self._body.get(read.step) in scope.around():
             over = made.over or Read(INPUT)
-            kind = self._kind(over, self._scope[read.step]) if over.step != read.step else "any"
+            kind = self._kind(over, self._scope[read.step]) if over.step != read.step else made.gives
             return "record" if kind == "documents" else kind[5:-1] if kind.startswith("list<") else "any"
         if made is None or there is None or read.field:
             return "?"

@@ -205,7 +205,9 @@ def _device(name: str) -> str:
 
 
 def _hint(name: str) -> str:
-    return name.replace("-", "_").replace("*", "any")
+    """A name for a value in the IR: there it begins with no digit, and is more than a number behind ``_``."""
+    plain = name.replace("-", "_").replace("*", "any")
+    return plain if plain.strip("_0123456789") and not plain[0].isdigit() else f"n{plain}"
 
 
 def module(program: Program) -> ModuleOp:

@@ -430,3 +430,15 @@ outputs: {y: b}
 """
     specs = [op for op in module(text, "").ops if isinstance(op, SpecOp)]
     assert [seconds(spec) for spec in specs] == [0.25, TIMEOUT_SECONDS]
+
+
+@pytest.mark.parametrize(("field", "hint"), [("12", "%n12"), ("_7", "%n"), ("1_", "%n1_")])
+def test_fields_that_are_numbers(field: str, hint: str) -> None:
+    text = f"""
+agentc: v1
+name: helper
+models: {{m: llama-3.1-8b}}
+inputs: {{r: {{type: record}}}}
+nodes: {{a: {{llm: m, in: r.{field}}}}}
+"""
+    assert f"{hint} = agent.get %r" in str(module(text, "").clone())
