@@ -100,7 +100,7 @@ def _third_party(paths: list[Path]) -> set[str]:
     roots = {found.split(".")[0] for path in paths for found in imports(path)}
     known = packages_distributions()
     helpers = {path.stem for path in tracked() if path.is_relative_to(ROOT / "testsuite")}
-    ours = {"agentc", "benchmarks", "harness", *helpers, *sys.stdlib_module_names}
+    ours = {"agentc", "benchmarks", "harness", "testsuite", *helpers, *sys.stdlib_module_names}
     names = {known.get(root, [root])[0].lower().replace("_", "-") for root in roots - ours}
     return {PARTS.get(name, name) for name in names}
 
