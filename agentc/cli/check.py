@@ -1,6 +1,8 @@
 """``agentc check``."""
 
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import click
 
@@ -12,8 +14,24 @@ from agentc.cli.show import show
 @click.argument("agent", type=click.Path())
 @MODEL_MAP
 @ASSUME
-def check(agent: str, model_map: str | None, assume: bool) -> int:
+@click.option("--watch", is_flag=True, help="Check again whenever a file beside it changes, until interrupted.")
+def check(agent: str, model_map: str | None, assume: bool, watch: bool) -> int:
     """Print the diagnostics of AGENT. Exit status 1 where there is an error, 0 where there are only warnings."""
+    status = 0
+    for _ in _looks(agent) if watch else [None]:
+        if watch and sys.stderr.isatty():
+            click.clear()
+        status = _check(agent, model_map, assume)
+    return status
+
+
+def _looks(agent: str) -> Iterator[None]:
+    from agentc.support.watch import changes
+
+    return changes(Path(agent.partition(".py:")[0]))
+
+
+def _check(agent: str, model_map: str | None, assume: bool) -> int:
     from agentc import api
     from agentc.support.diagnostics import Severity
 
