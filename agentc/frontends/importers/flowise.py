@@ -118,8 +118,8 @@ class _Canvas:
                     step.routes = Routes(step.routes.on, {**step.routes.values, label: (label,)})
                 home.connect(source, key, label)
         back = data["inputs"]["loopBackToNode"].text() or data["inputs"]["loopToName"].text()
-        for other in home.steps.values():
-            if back and (back.startswith(other.id) or back == _title(other.part)):
+        for other in home.steps.values() if back else ():
+            if back.startswith(other.id) or back == _title(other.part):
                 home.connect(key, other.id)
         most = data["inputs"]["maxLoopCount"].count(1000)
         if most:

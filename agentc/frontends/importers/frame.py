@@ -184,6 +184,8 @@ def _plain(value: Any, path: Path, places: dict[Path, Span], reasons: dict[Path,
     return value
 
 
-def bare(value: Any) -> Any:
-    """``value`` without its marks, for a look at it."""
-    return _plain(value, (), {}, {})
+def top(value: Any) -> Any:
+    """``value`` without the marks around it; those within stay."""
+    while isinstance(value, Mark):
+        value = value.value
+    return value

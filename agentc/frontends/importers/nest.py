@@ -7,11 +7,14 @@ from typing import Any, cast
 
 from agentc.frontends.importers import defaults
 from agentc.frontends.importers.flow import INPUT, OTHERWISE, Flow, Read, Routes, Step
-from agentc.frontends.importers.frame import Draft, Names, Tree, assume, at, bare
+from agentc.frontends.importers.frame import Draft, Names, Tree, assume, at, top
 from agentc.frontends.importers.source import Part
 from agentc.frontends.importers.structure import Block, Item, structure
 
 Make = Callable[[], Any]
+
+DEEPEST = 11
+"""Branches, loops and fan-outs within each other: at five levels of YAML each, what a definition holds (64)."""
 
 
 @dataclass(eq=False)
@@ -127,6 +130,10 @@ class Nest:
         self._block(structure(list(flow.steps), flow.edges, choosers), scope, flow)
 
     def _block(self, block: Block, scope: Scope, flow: Flow) -> None:
+        if block.items and len(scope.around()) > DEEPEST:
+            part = self._steps[block.items[0].id].part
+            message = f"branches and loops stand in each other more than {DEEPEST} deep"
+            raise self.draft.refuse("yaml-too-deep", message, part)
         for item in block.items:
             if item.loop is not None:
                 self._loop(item, item.loop, scope, flow)
@@ -260,9 +267,9 @@ class Nest:
 
     def _several(self, scope: Scope, name: str) -> str | None:
         """Of a node that calls an agent with several outputs, the first of them."""
-        node = cast("Tree | None", bare(scope.nodes.get(name))) or {}
+        node = cast("Tree | None", top(scope.nodes.get(name))) or {}
         made = self.draft.sections.get("agents", {}).get(str(node.get("agent")))
-        outputs = list(bare(made)["outputs"]) if made is not None else []
+        outputs = list(top(made)["outputs"]) if made is not None else []
         return f"{name}.{outputs[0]}" if len(outputs) > 1 else None
 
     def _selector(self, routes: Routes, step: Step, scope: Scope) -> Read:
@@ -451,7 +458,7 @@ def _place(scope: Scope, name: str) -> int:
 
 def _gives(node: Any) -> bool:
     """Whether a node of ours has a value."""
-    plain = cast("Tree | None", bare(node))
+    plain = cast("Tree | None", top(node))
     if plain is None:
         return False
     return "observe" not in plain and not (isinstance(plain.get("memory"), dict) and "store" in plain["memory"])

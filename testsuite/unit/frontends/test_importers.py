@@ -228,3 +228,17 @@ def test_the_ir_names_lines_of_their_file() -> None:
     [path] = SAMPLES.glob("agentspec.*")
     line = path.read_text().splitlines().index("  check:") + 2
     assert re.search(rf'agent.node = "write_loop.check", agent.source = "agentspec.yaml:{line}:', str(load(path)))
+
+
+def ladder(count: int) -> str:
+    nodes = [f"{{id: n{i}, data: {{type: if-else, cases: [{{case_id: 'true'}}]}}}}" for i in range(count)]
+    edges = [f"{{source: n{i}, target: n{i + 1}, sourceHandle: 'true'}}" for i in range(count - 1)]
+    return f"app: {{name: a}}\nworkflow: {{graph: {{nodes: [{', '.join(nodes)}], edges: [{', '.join(edges)}]}}}}\n"
+
+
+def test_branches_as_deep_as_a_definition_goes(tmp_path: Path) -> None:
+    path = tmp_path / "deep.yaml"
+    path.write_text(ladder(11))
+    assert fate(path, True, compiles=False).same
+    [problem] = refused(ladder(40))
+    assert problem.slug == "yaml-too-deep"

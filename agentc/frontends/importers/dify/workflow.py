@@ -33,9 +33,12 @@ class _Workflow:
     kinds: dict[str, str] = field(default_factory=dict[str, str])
     steps: dict[str, Step] = field(default_factory=dict[str, Step])
     outputs: dict[str, list[Read]] = field(default_factory=dict[str, list[Read]])
+    types: dict[str, str] = field(default_factory=dict[str, str])
+    """Node -> its type, also of nodes that nothing leads to."""
 
     def graph(self) -> Tree:
         rows = {node["id"].text(): node for node in self.part["nodes"].items() if node["data"]["type"].text()}
+        self.types = {node["id"].text(): node["data"]["type"].text() for node in self.part["nodes"].items()}
         nodes = {key: node for key, node in rows.items() if key}
         if not nodes:
             raise self.draft.refuse("empty-nodes", "the workflow has no nodes", self.part)
@@ -137,8 +140,7 @@ class _Workflow:
             return None
         if key == "conversation":
             return self._remembered(fields[0] if fields else "state", part)
-        node = next((n for n in self.part["nodes"].items() if n["id"].text() == key), None)
-        kind = node["data"]["type"].text() if node else ""
+        kind = self.types.get(key, "")
         if kind == "start" and fields:
             return self._input(fields[0], part)
         return Read(key, fields if kind in _FIELDED else ())
@@ -389,9 +391,8 @@ class _Workflow:
 
     def _edge(self, edge: Part) -> None:
         source, target = edge["source"].text(), edge["target"].text()
-        known = [node["id"].text() for node in self.part["nodes"].items()]
         for name, key in ((source, "source"), (target, "target")):
-            if name not in known:
+            if name not in self.types:
                 self.draft.error(
                     "unknown-reference", f"there is no node `{name[:80]}`", edge[key] if edge[key] else edge
                 )
