@@ -72,7 +72,8 @@ class _Tree:
             short = name.removesuffix(".agent").rpartition(".")[2]
             return agents.Use("tool", agents.tool(self.draft, short, row), row, name=short)
         file = os.path.normpath(os.path.join(os.path.dirname(row.document.file), path))
-        if file in self.inside or len(self.inside) > 50:
+        self.draft.deepen(len(self.inside), row)
+        if file in self.inside:
             raise self.draft.refuse("recursive-agent", f"`{shortened(path, 80)}` contains itself", row["config_path"])
         known = self.draft.known("agents", file)
         inner = self._open(file, row["config_path"])

@@ -41,6 +41,7 @@ class _Team:
     inside: list[str] = field(default_factory=list[str])
 
     def graph(self, name: str, part: Part, above: str = "") -> Tree:
+        self.draft.deepen(len(self.inside), part)
         self.inside.append(name)
         model, sampling = self._model(name, part, above)
         uses = [use for row in part["toolsets"].items() for use in self._toolset(row)]

@@ -84,6 +84,7 @@ class Flow:
     edges: list[Edge] = field(default_factory=list[Edge])
     trips: Mapping[str, float] = field(default_factory=dict[str, float])
     """`expected` and `max` of loops where the source states them."""
+    _known: set[tuple[str, str, str]] = field(default_factory=set[tuple[str, str, str]])
 
     def add(self, step: Step) -> Step:
         """Add a step."""
@@ -92,9 +93,10 @@ class Flow:
 
     def connect(self, source: str, target: str, label: str = "") -> None:
         """Add an edge, once, between steps that are there."""
-        edge = Edge(source, target, label)
-        if source in self.steps and target in self.steps and edge not in self.edges:
-            self.edges.append(edge)
+        new = (source, target, label) not in self._known
+        if new and source in self.steps and target in self.steps:
+            self._known.add((source, target, label))
+            self.edges.append(Edge(source, target, label))
 
     def all_steps(self) -> list[Step]:
         """Those of the bodies of fan-outs too."""

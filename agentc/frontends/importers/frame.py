@@ -20,6 +20,8 @@ Tree = dict[str, Any]
 
 _UNNAMEABLE = re.compile(r"[^A-Za-z0-9_]+")
 _MAX_NAME = 60
+MOST_WITHIN = 40
+"""Agents within agents."""
 
 
 @record
@@ -139,6 +141,11 @@ class Draft:
         """The exception that refuses the source with this and all that was found before."""
         self.error(slug, message, part, help)
         return Refused(*self.found.sorted())
+
+    def deepen(self, depth: int, part: Part) -> None:
+        """An agent begins within ``depth`` others. Raises Refused where that is deeper than anybody follows."""
+        if depth > MOST_WITHIN:
+            raise self.refuse("yaml-too-deep", f"agents stand in each other more than {MOST_WITHIN} deep", part)
 
     def warn(self, slug: str, message: str, part: Part, help: str | None = None) -> None:
         """Something is not carried over as it is."""

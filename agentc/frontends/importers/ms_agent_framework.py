@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agentc.frontends.importers import agents, models, prompts
-from agentc.frontends.importers.flow import INPUT, OTHERWISE, Edge, Flow, Read, Routes, Step
+from agentc.frontends.importers.flow import INPUT, OTHERWISE, Flow, Read, Routes, Step
 from agentc.frontends.importers.frame import Draft, Imported, Names, Tree, at, clean
 from agentc.frontends.importers.nest import Nest
 from agentc.frontends.importers.source import Part
@@ -174,9 +174,7 @@ class _Workflow:
 
     def _join(self, ends: Ends, target: str) -> None:
         for source, label in ends:
-            edge = Edge(source, target, label)
-            if edge not in self.flow.edges:
-                self.flow.edges.append(edge)
+            self.flow.connect(source, target, label)
 
     def _add(self, row: Part, ends: Ends, node: Tree, gives: str = "any", reads: "list[Read] | None" = None) -> Step:
         key = "/".join(map(str, row.path)) or "start"

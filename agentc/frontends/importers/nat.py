@@ -52,6 +52,7 @@ class _Reader:
         kind = part["_type"].text()
         if name in self.inside:
             raise self.draft.refuse("recursive-agent", f"`{name}` contains itself", part)
+        self.draft.deepen(len(self.inside), part)
         self.inside.append(name)
         shapes: dict[str, Callable[[Part], Tree]] = {
             "sequential_executor": lambda part: agents.chain(self._uses(part, "tool_list"), part),

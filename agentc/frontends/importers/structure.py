@@ -50,8 +50,8 @@ def structure(nodes: Sequence[str], edges: Iterable[Edge], choosers: frozenset[s
     return _Structure(order).block(list(nodes), inner, 0)
 
 
-_DEEPEST = 60
-"""Loops in loops; deeper ones are cut open."""
+_DEEPEST = 12
+"""Loops in loops; deeper ones are cut open (no definition nests so deeply)."""
 
 
 @dataclass

@@ -88,6 +88,7 @@ class Components:
         """An agent or flow begins. Raises Refused where it is within itself."""
         if id(part.value) in self.inside:
             raise self.draft.refuse("recursive-agent", f"`{title(part)}` contains itself", part)
+        self.draft.deepen(len(self.inside), part)
         self.inside.append(id(part.value))
 
     def leave(self) -> None:
