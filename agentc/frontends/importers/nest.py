@@ -370,10 +370,12 @@ class Nest:
 
     def _condition(self, item: Item, body: Scope, head: Step) -> tuple[str, str]:
         """`while` or `until`, and the node of the loop that decides it."""
-        decider = self._steps[item.exits[0][0]] if item.exits else None
-        deciders = {source for source, _ in item.exits}
-        if decider and decider.routes and len(deciders) == 1 and self._scope[decider.id] is body:
-            return self._decided(decider, decider.routes, item, body)
+        deciders = [self._steps[source] for source in dict.fromkeys(source for source, _ in item.exits)]
+        beside = [step for step in deciders if self._scope.get(step.id) is body]
+        if len(beside) == 1 and beside[0].routes:
+            decided = self._decided(beside[0], beside[0].routes, item, body)
+            if decided is not None:
+                return decided
         first = next((Read(key) for key in body.names for key in [self._id(key)] if key), None)
         name = self.names.new("done")
         self._add(body, name, lambda: self._unknown(body, name, first, head))
@@ -391,13 +393,15 @@ class Nest:
             return at(head.part, {"compute": {"builtin": assume("list", why)}, "returns": "bool"})
         return at(head.part, {"compute": {"builtin": assume("is_empty", why)}, "in": ref})
 
-    def _decided(self, decider: Step, routes: Routes, item: Item, body: Scope) -> tuple[str, str]:
-        leave = {label for _, label in item.exits}
-        stay = {label for _, label in item.stays}
+    def _decided(self, decider: Step, routes: Routes, item: Item, body: Scope) -> tuple[str, str] | None:
+        leave = {label for source, label in item.exits if source == decider.id}
+        stay = {label for source, label in item.stays if source == decider.id}
         rest = next((label for label, values in routes.values.items() if OTHERWISE in values), None)
         stays = rest is None or rest in leave
         labels = [label for label in routes.values if label in (stay if stays else leave)]
         values = [value for label in labels for value in routes.values[label] if value != OTHERWISE]
+        if not values:
+            return None
         pattern = "^(?:" + "|".join(re.escape(value) for value in values) + ")$"
         node = {"compute": {"builtin": "matches", "options": {"pattern": pattern}}}
         flag = self._between(decider, "again" if stays else "done", routes.on, node, body)
