@@ -110,6 +110,8 @@ def _assignment(decision: Decision, task: Task, option: Option, load: Mapping[st
         option.metrics,
         *_interval(option, task.concurrency),
         dp=option.dp,
+        cache=option.cache,
+        host_bytes=option.host_bytes,
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from agentc.cost.network import AGGREGATED
+from agentc.cost.residency import POLICIES
 from agentc.cost.roofline import BOTTLENECKS, RESERVE
 from agentc.cost.serving import Candidates, Setting, wide
 from agentc.cost.units import Unit
@@ -130,13 +131,15 @@ def _rows(offer: Offer, share: float) -> list[tuple[Row, Pool]]:
         found.shares[:, chosen].T.tolist(),
         picked(found.timing.bottleneck),
         picked(found.timing.memory_bytes),
+        picked(found.residency.policy if found.residency else 0),
+        picked(found.residency.host if found.residency else 0.0),
         strict=True,
     )
     made: list[tuple[Row, Pool]] = []
-    for place, config, values, shares, bound, memory in rows:
+    for place, config, values, shares, *where in rows:
         name = _name(offer, place, *config)
         pool = _pool(offer, place, name, math.prod(config[:3]), share)
-        made.append((tuple(_option(offer, pool, name, config, values, part, bound, memory) for part in shares), pool))
+        made.append((tuple(_option(offer, pool, name, config, values, part, *where) for part in shares), pool))
     return made
 
 
@@ -149,6 +152,8 @@ def _option(
     share: float,
     bound: int,
     memory: float,
+    policy: int,
+    host: float,
 ) -> Option:
     """A task's part of a configuration; memory is the group's."""
     found, device = offer.found, pool.device
@@ -170,6 +175,8 @@ def _option(
         memory,
         *found.bands[device],
         offer.resident,
+        POLICIES[policy],
+        host,
     )
 
 

@@ -11,11 +11,13 @@ from agentc.cost.decoder import front_seconds
 from agentc.cost.environment import environment, resident_environment
 from agentc.cost.grid import Grid, kv_shards
 from agentc.cost.hardware import Hardware
-from agentc.cost.roofline import Demand, Timing, added, evaluate, hardware, timed, trust
+from agentc.cost.residency import BLOCK_TOKENS, HOST_MEMORY, Residency, held, host_rate, reside
+from agentc.cost.roofline import BOTTLENECKS, RESERVE, Demand, Timing, added, evaluate, hardware, timed, trust
 from agentc.cost.units import Unit
 from agentc.plan.fleet import Device, Fleet, Stock
 from agentc.plan.graph import Limit
 from agentc.plan.placement import SHARED, Mode
+from agentc.plan.quantity import Quantity
 from agentc.support.record import record
 
 if TYPE_CHECKING:
@@ -78,6 +80,8 @@ class Candidates:
     """The device classes whose figures are measured."""
     shared: bool = False
     """Whether the pool is one of several units that share devices."""
+    residency: Residency | None = None
+    """Where the KV cache lies; None where all of it is reserved."""
 
 
 class _Priced:
@@ -162,13 +166,78 @@ def alone(unit: Unit, bench: Bench, mode: Mode, pools: tuple[str, ...], setting:
     """``unit`` on a pool of its own kind."""
     priced = _Priced(unit, bench, setting)
     mean = priced.at("mean")
+    lies = _residency(unit.pair, priced, mean) if unit.pair and unit.role == "decode" else None
+    mean = _lengthened(mean, lies, priced)
     service = priced.wide(mean.seconds)
     busy = priced.wide(mean.busy_seconds) / bench.grid.batch
-    metrics = _metrics(unit, priced, busy)
+    metrics = _metrics(unit, priced, busy, lies)
     wait = _waiting(unit, service, busy, setting, "mean") + _front(unit, bench)
+    trusted = _trust(unit, bench, setting)
     return Candidates(
-        bench, mode, pools, service + wait, busy, metrics, mean, priced.shares(), *_trust(unit, bench, setting)
+        bench, mode, pools, service + wait, busy, metrics, mean, priced.shares(), *trusted, residency=lies
     )
+
+
+def _residency(pair: Unit, decode: _Priced, timing: Timing) -> Residency | None:
+    """Where the cache of a decode lies whose prefill is ``pair``; None where all of it can be reserved."""
+    import numpy as np
+
+    unit, bench, grid, setting = decode.unit, decode.bench, decode.grid, decode.setting
+    if np.all(timing.fits) or pair.model != unit.model:
+        return None
+    shape, demand = unit.head.shape, decode.demand()
+    tokens = held(shape.get("input_tokens", _NONE), shape.get("output_tokens", _NONE))
+    full = {**resident_environment(shape, unit.model), "batch": grid.batch}
+    ways = np.minimum(grid.tp, decode.shards) if decode.shards else grid.tp
+
+    def cache(context: float) -> "Array":
+        found = unit.work.kv_bytes.evaluate({**full, "context_tokens": context + (BLOCK_TOKENS - 1) / 2})
+        return decode.wide(found) / (ways * grid.pp * grid.dp)
+
+    reserved, mean = decode.wide(demand.kv) / (ways * grid.pp * grid.dp), cache(tokens.mean)
+    prompt = environment(pair.head.shape, "mean", pair.model)
+    cached, new = prompt["cached_tokens"], max(prompt["input_tokens"] - prompt["cached_tokens"], 1.0)
+    longer = max(tokens.mean - cached, 1.0) / new
+    rate = grid.batch / grid.pp / decode.wide(np.maximum(demand.repeats, 1.0))
+    return reside(
+        rest=decode.wide(timing.memory_bytes) - reserved,
+        reserved=reserved,
+        mean=mean,
+        spread=(cache(tokens.mean + tokens.spread) - mean) / np.sqrt(grid.batch / grid.dp),
+        room=bench.each(lambda device: device.memory_bytes * (1 - RESERVE)),
+        host_bytes=bench.each(lambda device: device.memory_bytes * HOST_MEMORY),
+        host_rates=bench.each(host_rate),
+        again=rate * longer * _Priced(pair, bench, setting).added(),
+    )
+
+
+_NONE = Quantity(0.0)
+
+
+def _lengthened(timing: Timing, lies: Residency | None, priced: _Priced) -> Timing:
+    """The steps with what their cache adds."""
+    import numpy as np
+
+    if lies is None:
+        return timing
+    added, repeats = _added(lies), priced.demand().repeats
+    longest = np.maximum.reduce([priced.wide(part) for part in timing.parts.values()])
+    return replace(
+        timing,
+        seconds=timing.seconds + repeats * added,
+        step_seconds=timing.step_seconds + added,
+        busy_seconds=timing.busy_seconds + repeats * added,
+        bottleneck=np.where(added > longest, BOTTLENECKS.index("network"), timing.bottleneck),
+        memory_bytes=lies.memory,
+        fits=lies.fits,
+    )
+
+
+def _added(lies: Residency | None) -> Any:
+    """Seconds of a step, none where nothing fits."""
+    import numpy as np
+
+    return 0.0 if lies is None else np.where(lies.fits, lies.added, 0.0)
 
 
 def beside_others(unit: Unit, bench: Bench, setting: Setting) -> Candidates:
@@ -207,7 +276,7 @@ def _front(unit: Unit, bench: Bench) -> Any:
     return bench.each(partial(front_seconds, unit.model)) if unit.role == "prefill" else 0.0
 
 
-def _metrics(unit: Unit, priced: _Priced, busy: "Array") -> dict[str, "Array"]:
+def _metrics(unit: Unit, priced: _Priced, busy: "Array", lies: Residency | None) -> dict[str, "Array"]:
     """What the unit adds to time to first token and time between tokens, at the limits' percentiles."""
     setting = priced.setting
     if unit.role == "prefill":
@@ -216,7 +285,8 @@ def _metrics(unit: Unit, priced: _Priced, busy: "Array") -> dict[str, "Array"]:
         wait = _waiting(unit, service, busy, setting, percentile) + _front(unit, priced.bench)
         return {"ttft": service + wait}
     if unit.role == "decode":
-        return {metric: priced.step(_percentile(setting, metric)) for metric in ("ttft", "tbt")}
+        added = _added(lies)
+        return {metric: priced.step(_percentile(setting, metric)) + added for metric in ("ttft", "tbt")}
     return {}
 
 
@@ -246,10 +316,8 @@ def aggregated(unit: Unit, other: Unit, bench: Bench, pools: tuple[str, ...], se
         busy, chunks = busy_prefill, np.maximum(np.ceil(mixed.new_tokens / CHUNK_TOKENS), 1)
         seconds = chunks * np.maximum(mixed.step, mixed.ttft_step) + wait
         metrics = {"ttft": mixed.ttft_steps * mixed.ttft_step + tail}
-    shares = _Priced(unit, bench, setting).shares()
-    return Candidates(
-        bench, "aggregated", pools, seconds, busy, metrics, mixed.alone, shares, *_trust(second, bench, setting)
-    )
+    shares, trusted, lies = _Priced(unit, bench, setting).shares(), _trust(second, bench, setting), mixed.residency
+    return Candidates(bench, "aggregated", pools, seconds, busy, metrics, mixed.alone, shares, *trusted, residency=lies)
 
 
 @record
@@ -270,6 +338,7 @@ class _Mixed:
     ttft_step: "Array"
     tbt_step: "Array"
     """A step that carries a chunk."""
+    residency: Residency | None
 
 
 def _mix(prefill: _Priced, decode: _Priced) -> _Mixed:
@@ -284,12 +353,14 @@ def _mix(prefill: _Priced, decode: _Priced) -> _Mixed:
     new = max(tokens["input_tokens"] - tokens["cached_tokens"], 1.0)
     rate = grid.batch / grid.pp / outputs
     plain = decode.price(replace(mean, activations=np.maximum(mean.activations, prompt.activations)))
+    lies = _residency(first, decode, plain)
+    plain, added = _lengthened(plain, lies, decode), _added(lies)
     step_alone = decode.wide(plain.step_seconds)
     step = step_alone + rate * decode.hardware(mean, "decode").interference * prefill.added()
     outs = {p: _chunk_steps(prefill, decode, rate, new, p) for p in {_percentile(setting, m) for m in ("ttft", "tbt")}}
     ttft_steps, ttft_step = outs[_percentile(setting, "ttft")]
     tbt_step = outs[_percentile(setting, "tbt")][1]
-    return _Mixed(plain, step_alone, step, outputs, new, ttft_steps, ttft_step, tbt_step)
+    return _Mixed(plain, step_alone, step, outputs, new, ttft_steps, ttft_step + added, tbt_step + added, lies)
 
 
 def _chunk_steps(

@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 from agentc.support.record import record
 
 Mode: TypeAlias = Literal["single", "disaggregated", "aggregated", "hosted"]
+CachePolicy: TypeAlias = Literal["reserved", "paged", "offloaded"]
 Objective: TypeAlias = Literal["cost", "latency", "energy", "carbon"]
 SHARED = "shared/"
 """How the names of pools begin whose devices serve several models and kernels."""
@@ -78,6 +79,10 @@ class Option:
     resident: str = ""
     """Whose memory that is, in a pool whose memory counts: options of one resident (the weights of a model) lie there
     once, by the largest; empty: the task's own."""
+    cache: CachePolicy = "reserved"
+    """Where the KV cache of requests in flight lies: room for the longest of each, pages, or pages and the host."""
+    host_bytes: float = 0.0
+    """KV cache in the host's memory, of each device, in the mean."""
 
 
 @record(slots=True)
@@ -208,6 +213,10 @@ class Assignment:
     """The same at p90."""
     dp: int = 1
     """Data-parallel groups of a replica, which share the routed experts."""
+    cache: CachePolicy = "reserved"
+    """Where the KV cache of requests in flight lies."""
+    host_bytes: float = 0.0
+    """KV cache in the host's memory, of each device, in the mean."""
 
     @property
     def devices(self) -> int:

@@ -101,6 +101,8 @@ def _task(task: TaskFact) -> dict[str, Any]:
         "interval_ms": [_ms(on.low_seconds), _ms(on.high_seconds)] if on.high_seconds else None,
         "bottleneck": on.bottleneck,
         "memory_bytes": on.memory_bytes,
+        "cache": on.cache,
+        "host_bytes": on.host_bytes,
         "asynchronous": task.asynchronous,
         "made_by": list(task.made_by),
         "assumed": list(task.assumed),

@@ -193,6 +193,12 @@ def _detail(facts: Facts, task: str | None, why_not: str | None) -> Iterator[str
             yield ""
 
 
+def _cache(on: Assignment) -> str:
+    """How the KV cache lies, where not every request has room for its longest."""
+    host = f", {format_bytes(on.host_bytes)} more in the host" if on.cache == "offloaded" else ""
+    return "" if on.cache == "reserved" else f", cache in pages{host}"
+
+
 def _page(fact: TaskFact, why_not: str | None) -> Iterator[str]:
     on = fact.on
     yield f"{fact.name} ({fact.op}, {fact.source})"
@@ -201,7 +207,7 @@ def _page(fact: TaskFact, why_not: str | None) -> Iterator[str]:
     replicas = f"{on.replicas} replica{'s' if on.replicas != 1 else ''}"
     yield f"  on           {on.device}, {on.mode}, tp={on.tp}, pp={on.pp}, dp={on.dp}, batch={on.batch}, {replicas}"
     yield f"  time         {format_seconds(on.seconds)}{_interval(on)}, bound by {on.bottleneck or 'nothing'}"
-    yield f"  memory       {format_bytes(on.memory_bytes)} a device"
+    yield f"  memory       {format_bytes(on.memory_bytes)} a device{_cache(on)}"
     yield f"  cost         {format_usd(on.usd_per_request)} a request"
     if fact.assumed:
         yield f"  assumed      {', '.join(fact.assumed)}"

@@ -2,7 +2,9 @@
 
 import json
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 from placed_sample import placed_sample
@@ -113,3 +115,15 @@ def test_a_long_name_gets_a_line_of_its_own() -> None:
     rows = [("short", "1"), ("n" * 90, "2")]
     lines = list(text.table(("name", "x" * 20), rows, right=(1,)))
     assert lines[1] == f"  short  {'1':>20}" and lines[2] == "  " + "n" * 90 and lines[3].split() == ["2"]
+
+
+def test_a_page_tells_where_the_cache_lies(sample: Facts) -> None:
+    def page(**cache: Any) -> str:
+        tasks = tuple(replace(task, on=replace(task.on, **cache)) for task in sample.tasks)
+        return text.render(replace(sample, tasks=tasks), task="reply.decode")
+
+    assert "a device\n" in page()
+    assert "a device, cache in pages\n" in page(cache="paged")
+    offloaded = page(cache="offloaded", host_bytes=12e9, memory_bytes=123.4e9)
+    assert "memory       123 GB a device, cache in pages, 12 GB more in the host\n" in offloaded
+    assert max(map(len, offloaded.splitlines())) <= 80
