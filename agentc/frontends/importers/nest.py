@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from agentc.frontends.importers import defaults
+from agentc.frontends.importers import defaults, settle
 from agentc.frontends.importers.flow import INPUT, OTHERWISE, Flow, Read, Routes, Step
 from agentc.frontends.importers.frame import Draft, Names, Tree, assume, at, top
 from agentc.frontends.importers.source import Part
@@ -97,12 +97,12 @@ class Nest:
         scope = scope or self._root
         if read.step == INPUT:
             name = self.inputs.get(read.field[0]) if read.field else next(iter(self.inputs.values()), None)
-            return ".".join((name, *map(_field, read.field[1:]))) if name else None
+            return ".".join((name, *map(settle.field_name, read.field[1:]))) if name else None
         if read.step not in self._scope:
             return None
         mine = scope.around()
         if self._body.get(read.step) in mine:
-            return ".".join((self._items[read.step], *map(_field, read.field[1:])))
+            return ".".join((self._items[read.step], *map(settle.field_name, read.field[1:])))
         return self._down(read, scope, mine, reader)
 
     def _down(self, read: Read, scope: Scope, mine: list[Scope], reader: str) -> str | None:
@@ -123,7 +123,7 @@ class Nest:
                 if within and within not in inner.wanted:
                     inner.wanted.append(within)
                 return ".".join(parts)
-        return ".".join((*parts, self._name[read.step], *map(_field, read.field)))
+        return ".".join((*parts, self._name[read.step], *map(settle.field_name, read.field)))
 
     def _flow(self, flow: Flow, scope: Scope) -> None:
         choosers = frozenset(step.id for step in flow.steps.values() if step.routes)
@@ -209,12 +209,12 @@ class Nest:
                 ref = next(iter(self.inputs.values()), None) if read.name in step.needs else None
             if ref is not None:
                 refs.append((read.name or ref, ref))
-        node = _without(step.node, lost)
-        return at(step.part, {**self._settled(node, refs, step), **_inputs(refs, step)})
+        node = settle.without(step.node, lost)
+        return at(step.part, {**self._settled(node, refs, step), **settle.inputs_of(refs, step)})
 
     def _settled(self, node: Tree, refs: list[tuple[str, str]], step: Step) -> Tree:
         """``node``, or what it becomes when it has fewer inputs than it needs."""
-        wanted = _wanted(node)
+        wanted = settle.needed(node)
         given = next(iter(self.inputs.values()), None)
         while given is not None and len(refs) < wanted:
             refs.append((given, given))
@@ -250,7 +250,7 @@ class Nest:
         return at(step.part, {"branch": {"on": on, "cases": made}})
 
     def _case(self, scope: Scope, on: str, part: Part) -> Tree:
-        if not any(_gives(scope.nodes.get(name)) for name in scope.names):
+        if not any(settle.has_value(scope.nodes.get(name)) for name in scope.names):
             name = self.names.new("pass")
             scope.names.append(name)
             scope.nodes[name] = at(part, {"compute": {"builtin": "identity"}, "in": on})
@@ -310,7 +310,7 @@ class Nest:
         wanted = step.over or Read(INPUT)
         over = wanted
         if not self._is_list(wanted, scope):
-            over = self._between(step, "items", wanted, _unpacking(self._steps.get(wanted.step)), scope)
+            over = self._between(step, "items", wanted, settle.unpacking(self._steps.get(wanted.step)), scope)
         body = Scope("map", name, scope)
         self._body[step.id] = body
         self._items[step.id] = self.names.new(f"{name}_item")
@@ -337,7 +337,7 @@ class Nest:
 
     def _fan(self, step: Step, over: Read, body: Scope, scope: Scope) -> Any:
         item = self._items[step.id]
-        if not any(_gives(body.nodes.get(name)) for name in body.names):
+        if not any(settle.has_value(body.nodes.get(name)) for name in body.names):
             name = self.names.new("pass")
             body.nodes[name] = at(step.part, {"compute": {"builtin": "identity"}, "in": item})
         over_ref = self.ref(over, scope, self._name[step.id])
@@ -364,7 +364,8 @@ class Nest:
         expected = flow.trips.get("expected")
         trips: Tree = {
             "max": int(most) if most else assume(defaults.MAX_TRIPS, "the source states no bound of this cycle"),
-            "expected": expected or assume(_expected(most), "the source does not say how often it goes round"),
+            "expected": expected
+            or assume(settle.expected_trips(most), "the source does not say how often it goes round"),
         }
         return at(head.part, {"loop": {**trips, condition[0]: condition[1], "nodes": body.nodes}})
 
@@ -408,61 +409,5 @@ class Nest:
         return ("while" if stays else "until"), self._name[flag.step]
 
 
-def _expected(most: float | None) -> float:
-    return min(defaults.EXPECTED_TRIPS, most or defaults.EXPECTED_TRIPS)
-
-
-def _inputs(refs: list[tuple[str, str]], step: Step) -> Tree:
-    if not refs:
-        return {}
-    if step.named:
-        return {"in": dict(refs)}
-    values = list(dict.fromkeys(ref for _, ref in refs))
-    return {"in": values[0] if len(values) == 1 else values}
-
-
-def _wanted(node: Tree) -> int:
-    """How many inputs a node must have."""
-    memory, compute = node.get("memory", {}), node.get("compute", {})
-    if "rerank" in node:
-        return 2
-    if {"embed", "observe", "stt", "tts"} & node.keys() or {"lookup", "store"} & memory.keys():
-        return 1
-    return 0 if compute.get("builtin", "list") in ("list", "template") else 1
-
-
-def _without(node: Tree, lost: list[str]) -> Tree:
-    """``node`` whose templates do not name inputs that are ``lost``."""
-    made = dict(node)
-    for name in filter(None, lost):
-        for key in ("prompt", "system"):
-            if isinstance(made.get(key), str):
-                made[key] = made[key].replace(f"{{{name}}}", "")
-        options = made.get("compute", {}).get("options", {})
-        if "template" in options:
-            template = options["template"].replace(f"{{{name}}}", "")
-            made["compute"] = {**made["compute"], "options": {**options, "template": template}}
-    return made
-
-
-def _unpacking(made: Step | None) -> Tree:
-    """How a list is taken out of what a step gives."""
-    if made is not None and made.gives == "text":
-        return {"compute": {"builtin": "json_parse"}}
-    return {"compute": {"builtin": "identity"}, "returns": "any"}
-
-
-def _field(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_-]", "_", name)[:60] or "_"
-
-
 def _place(scope: Scope, name: str) -> int:
     return scope.names.index(name) if name in scope.names else len(scope.names)
-
-
-def _gives(node: Any) -> bool:
-    """Whether a node of ours has a value."""
-    plain = cast("Tree | None", top(node))
-    if plain is None:
-        return False
-    return "observe" not in plain and not (isinstance(plain.get("memory"), dict) and "store" in plain["memory"])
