@@ -242,3 +242,33 @@ def test_branches_as_deep_as_a_definition_goes(tmp_path: Path) -> None:
     assert fate(path, True, compiles=False).same
     [problem] = refused(ladder(40))
     assert problem.slug == "yaml-too-deep"
+
+
+def test_an_agent_with_tools_is_the_loop_that_its_framework_runs() -> None:
+    found = sample("docker-agent").definition
+    assert found["agents"]["finder"] == {
+        "inputs": {"request": {"type": "text"}},
+        "nodes": {
+            "work": {
+                "loop": {
+                    "max": 10,
+                    "expected": 2.5,
+                    "while": "decide.more",
+                    "nodes": {
+                        "decide": {
+                            "llm": "claude_sonnet_4_5",
+                            "in": ["request", "act"],
+                            "system": "Search the web.",
+                            "fields": {"more": "bool", "argument": "text", "answer": "text"},
+                        },
+                        "act": {"tool": "search", "in": "decide.argument", "when": "decide.more"},
+                    },
+                }
+            }
+        },
+        "outputs": {"answer": "work.decide.answer"},
+    }
+    act = found["nodes"]["work"]["loop"]["nodes"]["act"]
+    assert act["when"] == "decide.more" and act["branch"]["on"] == "decide.tool"
+    assert list(act["branch"]["cases"]) == ["think", "recall", "remember", "finder", "handbook"]
+    assert sum(case["probability"] for case in act["branch"]["cases"].values()) == pytest.approx(1)
