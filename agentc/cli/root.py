@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "agentc.cli.explain_placement:explain_placement",
         "Say where each task runs, at what cost, and why.",
     ),
+    "size": ("agentc.cli.size:size", "Say how many of which device serve so many users, and at what price."),
     "run": ("agentc.cli.run:run", "Execute a build on this machine."),
     "explain": ("agentc.cli.explain:explain", "Print the manual page of a diagnostic, pass, phase or op."),
     "devices": ("agentc.cli.devices:devices", "List the devices of the catalog."),

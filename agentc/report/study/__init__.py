@@ -10,6 +10,8 @@ RENDERINGS: dict[tuple[str, str], str] = {
     ("Front", "text"): "agentc.report.study.pareto:text",
     ("Front", "json"): "agentc.report.study.pareto:json",
     ("Front", "svg"): "agentc.report.study.pareto_svg:svg",
+    ("Sizing", "text"): "agentc.report.study.size:text",
+    ("Sizing", "json"): "agentc.report.study.size:json",
 }
 """(Kind of answer, format) -> ``module:function``, which takes the answer and gives text."""
 
