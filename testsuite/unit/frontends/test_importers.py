@@ -272,3 +272,17 @@ def test_an_agent_with_tools_is_the_loop_that_its_framework_runs() -> None:
     assert act["when"] == "decide.more" and act["branch"]["on"] == "decide.tool"
     assert list(act["branch"]["cases"]) == ["think", "recall", "remember", "finder", "handbook"]
     assert sum(case["probability"] for case in act["branch"]["cases"].values()) == pytest.approx(1)
+
+
+def test_agents_as_deep_as_anybody_follows() -> None:
+    functions = "".join(f"  f{i}: {{_type: sequential_executor, tool_list: [f{i + 1}]}}\n" for i in range(60))
+    text = f"llms: {{}}\nfunctions:\n{functions}  f60: {{_type: clock}}\nworkflow: {{_type: sequential_executor, tool_list: [f0]}}\n"
+    [problem] = refused(text)
+    assert problem.slug == "yaml-too-deep"
+
+
+def test_a_nesting_that_bites_its_tail() -> None:
+    from agentc.frontends.importers.flow import home_of
+
+    parents = {"a": "b", "b": "c", "c": "b", "d": "e"}
+    assert [home_of(key, parents) for key in "abcdx"] == ["", "", "", "e", ""]
