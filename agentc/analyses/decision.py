@@ -162,14 +162,21 @@ def summary(
         grams if known else None,
         grams / (rate * SECONDS_PER_HOUR) if known else None,
         sum(pool.sunk_usd_per_hour for pool in held),
+        measured.penalty_usd_per_hour,
         then,
     )
 
 
 def measure(decision: Decision) -> Evaluation:
-    """The figures of the choice, with the latency of every call measured, also where no limit binds it."""
-    unbound = tuple(
-        Deadline(metric, math.inf, names) for names in calls(decision.posed.graph.tasks) for metric in ("ttft", "tbt")
+    """The figures of the choice, with the latency of every call measured, also where no limit binds it.
+
+    Between two tokens only the decode counts: the cache was there before the first.
+    """
+    found = calls(decision.posed.graph.tasks)
+    decodes = [tuple(name for name in names if "tbt" in decision.options[name].metrics) for names in found]
+    unbound = (
+        *(Deadline("ttft", math.inf, names) for names in found),
+        *(Deadline("tbt", math.inf, names) for names in decodes if names),
     )
     problem = replace(decision.problem, deadlines=(*decision.problem.deadlines, *unbound))
     return evaluate(problem, decision.solution.choice)

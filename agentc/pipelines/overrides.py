@@ -1,6 +1,7 @@
 """Limits and load that are given beside the definition: ``ttft_ms=250``, ``tbt_ms.p95=20``."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import cast, get_args
 
 from xdsl.dialects.builtin import ArrayAttr
@@ -10,13 +11,23 @@ from agentc.dialects.agent_values import LimitAttr, LoadAttr
 from agentc.plan.graph import Limit, Load, Metric
 from agentc.plan.placement import Objective
 from agentc.support.diagnostics import Diagnostic, Refused, did_you_mean
+from agentc.support.record import record
 
 METRICS: dict[str, Metric] = {"ttft_ms": "ttft", "tbt_ms": "tbt", "end_to_end_ms": "end_to_end"}
+SOFT = "usd_per_ms"
 PERCENTILES = ("mean", "p50", "p90", "p95", "p99")
 
 
-def limits(stated: Sequence[str] | Mapping[str, float]) -> list[Limit]:
-    """The limits that ``stated`` says; without a percentile they hold at the 95th.
+@record
+class _Price:
+    """What makes the limits of a metric soft."""
+
+    metric: Metric
+    usd_per_ms: float
+
+
+def limits(stated: Sequence[str] | Mapping[str, float]) -> "list[Limit | _Price]":
+    """The limits that ``stated`` says; without a percentile they hold at the 95th. And the prices of soft ones.
 
     Raises:
         Refused: ``bad-override`` for each that cannot be read.
@@ -29,11 +40,16 @@ def limits(stated: Sequence[str] | Mapping[str, float]) -> list[Limit]:
     problems = [row for row in read if isinstance(row, Diagnostic)]
     if problems:
         raise Refused(*problems)
-    return [row for row in read if isinstance(row, Limit)]
+    return [row for row in read if not isinstance(row, Diagnostic)]
 
 
-def _limit(key: str, value: str) -> Limit | Diagnostic:
+def _limit(key: str, value: str) -> "Limit | _Price | Diagnostic":
     name, _, percentile = key.partition(".")
+    if percentile == SOFT and name in METRICS:
+        price = _number(value)
+        help_ = f"write {name}.{SOFT}=0.00001"
+        wrong = Diagnostic("bad-override", f"`{key}` is `{value}`, not a positive number of dollars", help=help_)
+        return wrong if price is None else _Price(METRICS[name], price)
     if name not in METRICS:
         return Diagnostic("bad-override", f"there is no limit `{name}`", help=did_you_mean(name, METRICS))
     if percentile and percentile not in PERCENTILES:
@@ -82,11 +98,27 @@ def override(graph: GraphOp, stated: Sequence[str] | Mapping[str, float], load: 
         Refused: ``bad-override``.
     """
     if given := limits(stated):
-        metrics = {limit.metric for limit in given}
-        own = list(graph.limits) if graph.limits is not None else []
-        kept = [attr for attr in own if attr.data.metric not in metrics]
-        graph.limits = ArrayAttr([*kept, *(LimitAttr(limit) for limit in given)])
+        new = [each for each in given if isinstance(each, Limit)]
+        metrics = {each.metric for each in new}
+        prices = [each for each in given if isinstance(each, _Price)]
+        kept = [attr.data for attr in graph.limits or () if attr.data.metric not in metrics]
+        graph.limits = ArrayAttr([LimitAttr(each) for each in _priced([*kept, *new], prices)])
     if load is not None:
         if _number(str(load)) is None:
             raise Refused(Diagnostic("bad-override", f"the load is `{load}`, not a positive number of requests/s"))
         graph.load = LoadAttr(Load(float(load)))
+
+
+def _priced(limits: Sequence[Limit], stated: Sequence[_Price]) -> list[Limit]:
+    """The limits, those of metrics with a price soft.
+
+    Raises:
+        Refused: ``bad-override`` for a price of what is not limited.
+    """
+    prices: dict[str, float] = {each.metric: each.usd_per_ms for each in stated}
+    limited = {limit.metric for limit in limits}
+    for metric in prices:
+        if metric not in limited:
+            message, help_ = f"`{metric}_ms.{SOFT}` prices what has no limit", f"set one too: {metric}_ms=250"
+            raise Refused(Diagnostic("bad-override", message, help=help_))
+    return [replace(each, usd_per_ms=prices.get(each.metric, each.usd_per_ms)) for each in limits]

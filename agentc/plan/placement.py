@@ -278,5 +278,7 @@ class PlanSummary:
     grams_per_request: float | None = None
     sunk_usd_per_hour: float = 0.0
     """What is paid off of the devices held; not in ``usd_per_hour``."""
+    penalty_usd_per_hour: float = 0.0
+    """The price of soft limits that are missed; not in ``usd_per_hour``, which is what is paid."""
     then: tuple[Objective, ...] = ()
     """What decided among the plans that are as good for ``objective``."""

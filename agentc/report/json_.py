@@ -28,6 +28,7 @@ def payload(facts: Facts) -> dict[str, Any]:
             "usd_per_hour": summary.usd_per_hour,
             "usd_per_request": summary.usd_per_request,
             "sunk_usd_per_hour": summary.sunk_usd_per_hour,
+            "penalty_usd_per_hour": summary.penalty_usd_per_hour,
         },
         "energy": {
             "watts": summary.watts,
@@ -78,6 +79,7 @@ def _sla(facts: Facts) -> dict[str, Any]:
     return limits | {
         "met": all(facts.kept(limit) for limit in facts.limits),
         "percentiles": {limit.metric: limit.percentile for limit in facts.limits},
+        "soft": {limit.metric: limit.usd_per_ms for limit in facts.limits if limit.usd_per_ms is not None},
     }
 
 

@@ -54,6 +54,9 @@ def _figures(facts: Facts) -> Iterator[str]:
     )
     if summary.sunk_usd_per_hour:
         yield f"  sunk         {format_usd(summary.sunk_usd_per_hour)}/h of devices held is paid off and not counted"
+    if summary.penalty_usd_per_hour:
+        missed = format_usd(summary.penalty_usd_per_hour)
+        yield f"  penalty      {missed}/h for soft limits that are missed; not in the cost"
     if energy := energy_line(summary):
         aside = "; hosted models aside" if any(task.on.mode == "hosted" for task in facts.tasks) else ""
         yield f"  energy       {energy}{aside}"
@@ -84,7 +87,8 @@ def format_power(watts: float) -> str:
 def _bound(facts: Facts, limit: Limit | None) -> str:
     if limit is None:
         return "no limit stated"
-    verdict = "kept" if facts.kept(limit) else "MISSED"
+    missed = "MISSED" if limit.usd_per_ms is None else "missed, as it is soft"
+    verdict = "kept" if facts.kept(limit) else missed
     return f"limit {format_seconds(limit.seconds)} at {limit.percentile}: {verdict}"
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import field
 from functools import cached_property
 
-from agentc.analyses.decision import Decision, assignments, measure, solved, summary
+from agentc.analyses.decision import Decision, assignments, solved, summary
 from agentc.analyses.placement_problem import Posed, pose
 from agentc.plan.fleet import Fleet
 from agentc.plan.graph import Limit, TaskGraph
@@ -33,8 +33,6 @@ class Answer:
     question: Question
     summary: PlanSummary
     tasks: Mapping[str, Assignment] = field(default_factory=dict[str, Assignment])
-    penalty_usd_per_hour: float = 0.0
-    """The price of soft limits that are missed."""
 
     @property
     def feasible(self) -> bool:
@@ -44,7 +42,7 @@ class Answer:
     @property
     def usd_per_hour(self) -> float | None:
         """What the plan costs, the price of missed soft limits included; ``None`` without a plan."""
-        return self.summary.usd_per_hour + self.penalty_usd_per_hour if self.feasible else None
+        return self.summary.usd_per_hour + self.summary.penalty_usd_per_hour if self.feasible else None
 
     @cached_property
     def devices(self) -> dict[str, int]:
@@ -73,7 +71,7 @@ def answer(question: Question, *, reasons: bool = True, time_limit: float = TIME
     if decision.solution.status == "infeasible":
         return Answer(question, _infeasible(decision, reasons=reasons))
     told = summary(decision, (), (), question.then)
-    return Answer(question, told, assignments(decision), measure(decision).penalty_usd_per_hour)
+    return Answer(question, told, assignments(decision))
 
 
 def _infeasible(decision: Decision, *, reasons: bool) -> PlanSummary:

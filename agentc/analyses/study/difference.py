@@ -73,7 +73,7 @@ FIGURES = (
     "watts",
     "grams_per_request",
 )
-"""What is compared, in the order in which it is told; all but the penalty are fields of a plan's summary."""
+"""What is compared, in the order in which it is told: fields of a plan's summary."""
 
 
 def what_if(question: Question, stated: Sequence[str]) -> WhatIf:
@@ -114,6 +114,4 @@ def figure(answer: Answer, name: str) -> float | None:
     """A figure of a plan; ``None`` without a plan."""
     if not answer.feasible:
         return None
-    if name == "penalty_usd_per_hour":
-        return answer.penalty_usd_per_hour
     return getattr(answer.summary, name)

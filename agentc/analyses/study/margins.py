@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator
 
 from agentc.analyses.study.answer import Answer
-from agentc.analyses.study.asker import Asker, below, usd
+from agentc.analyses.study.asker import SAME, Asker, below, usd
 from agentc.analyses.study.difference import Difference, difference
 from agentc.analyses.study.edits import with_count, with_limit
 from agentc.plan.graph import Limit
@@ -22,6 +22,8 @@ STEPS = 12
 CLOSE = 0.002
 """Relative width of the bracket within which a step is not looked for any further."""
 
+
+SECONDS_PER_HOUR = 3600.0
 
 FREE_SECONDS = 1e7
 """A limit that binds nothing."""
@@ -48,18 +50,20 @@ class Margin:
     looser: Step | None
     """The next looser limit at which a plan is cheaper; ``None`` where none is: the limit does not bind."""
     tighter: Step | None
-    """A tighter limit that a dearer plan keeps; ``None`` where no faster plan was found."""
+    """A tighter limit that a dearer plan keeps; ``None`` where no faster plan was found, or the limit is soft."""
+    price: float = 0.0
+    """$/hour that each millisecond over a soft limit costs; 0 where it is kept, or is hard."""
 
     @property
     def binds(self) -> bool:
         """A looser limit would save money."""
-        return self.looser is not None
+        return self.looser is not None or self.price > 0
 
     @property
     def usd_per_hour_per_ms(self) -> float:
-        """$/hour that a millisecond more saves, over the step; 0 where the limit does not bind."""
+        """$/hour that a millisecond more saves: over the step, or the price of a soft limit; 0 where it binds not."""
         if self.looser is None:
-            return 0.0
+            return self.price
         return -self.looser.usd_per_hour / ((self.looser.to - self.limit.seconds) * 1e3)
 
 
@@ -76,8 +80,17 @@ def margins(asker: Asker) -> Iterator[Margin]:
     """What each limit of the question costs, in its order; limits of what the agent has nothing of are left out."""
     for limit in asker.question.graph.limits:
         value = asker.base.value(limit)
-        if value is not None:
+        if value is not None and limit.usd_per_ms is not None:
+            yield Margin(limit, value, None, None, _priced(asker, limit, value))
+        elif value is not None:
             yield Margin(limit, value, _looser(asker, limit), _tighter(asker, limit, value))
+
+
+def _priced(asker: Asker, limit: Limit, value: float) -> float:
+    """$/hour for a millisecond over a soft limit that is missed."""
+    if value <= limit.seconds * (1 + SAME):
+        return 0.0
+    return SECONDS_PER_HOUR * asker.question.graph.load.requests_per_second * (limit.usd_per_ms or 0.0)
 
 
 def _looser(asker: Asker, limit: Limit) -> Step | None:

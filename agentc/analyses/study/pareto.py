@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from agentc.analyses.contraction import contract
-from agentc.analyses.decision import Decision, assignments, measure, summary
+from agentc.analyses.decision import Decision, assignments, summary
 from agentc.analyses.placement_problem import pose
 from agentc.analyses.refusal import reasons
 from agentc.analyses.shortlist import Shortened
@@ -57,6 +57,6 @@ def pareto(question: Question, first: Objective, second: Objective, *, points: i
         short = Shortened(point.solution, smaller.problem)
         decision = Decision(posed, posed.problem, smaller.expand(point.solution), smaller, short)
         told = summary(decision, (), (), (second,))
-        return Answer(asked, told, assignments(decision), measure(decision).penalty_usd_per_hour)
+        return Answer(asked, told, assignments(decision))
 
     return Front(question, (first, second), tuple(FrontPoint(each.first, each.second, plan(each)) for each in found))

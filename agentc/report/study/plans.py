@@ -52,7 +52,7 @@ def plan(answer: Answer) -> dict[str, Any]:
         "gap": summary.gap,
         "usd_per_hour": None if none else summary.usd_per_hour,
         "usd_per_request": None if none else summary.usd_per_request,
-        "penalty_usd_per_hour": answer.penalty_usd_per_hour,
+        "penalty_usd_per_hour": summary.penalty_usd_per_hour,
         "ttft_ms": milliseconds(summary.ttft_seconds),
         "tbt_ms": milliseconds(summary.tbt_seconds),
         "end_to_end_ms": milliseconds(summary.end_to_end_seconds),

@@ -35,7 +35,10 @@ def _lines(found: Sensitivity) -> Iterator[str]:
 
 
 def _margin(row: Margin) -> tuple[str, ...]:
-    label = f"{LABELS[row.limit.metric]} {row.limit.percentile}" + (" (soft)" if row.limit.usd_per_ms else "")
+    label = f"{LABELS[row.limit.metric]} {row.limit.percentile}"
+    if row.limit.usd_per_ms is not None:
+        told = f"missed: {format_usd(row.price)}/h a ms" if row.price else "kept"
+        return label, _ms(row.limit.seconds), _ms(row.value), "soft", told
     tighter = "nothing faster found" if row.tighter is None else _step(row.tighter)
     looser = "does not bind" if row.looser is None else _step(row.looser)
     return label, _ms(row.limit.seconds), _ms(row.value), tighter, looser

@@ -46,6 +46,7 @@ def test_json_follows_schema_1(sample: Facts) -> None:
         "end_to_end_ms": None,
         "met": False,
         "percentiles": {"ttft": "p95", "tbt": "p95"},
+        "soft": {},
     }
     prefill = data["tasks"][0]
     assert (prefill["device"], prefill["tp"], prefill["batch"], prefill["time_ms"]) == ("b200", 1, 4, 40.0)
