@@ -12,13 +12,14 @@ from agentc.dialects import comm, expert, gate, kv, llm
 from agentc.dialects.agent import GraphOp
 from agentc.dialects.agent_values import WorkAttr, placement_rule, quantities
 from agentc.dialects.interfaces import Placeable, shape_of, work_of
-from agentc.dialects.model import hosted_of, spec_of
+from agentc.dialects.model import SpecOp, hosted_of, spec_of
 from agentc.dialects.place import TransferOp
 from agentc.dialects.provenance import source
+from agentc.plan import demand
 from agentc.plan.formula import ZERO, Formula
 from agentc.plan.graph import Load, Task, TaskEdge, TaskGraph
 from agentc.plan.quantity import Quantity
-from agentc.plan.work import Work
+from agentc.plan.work import Drafted, Work
 
 
 def entry_graph(module: ModuleOp) -> GraphOp:
@@ -90,7 +91,18 @@ def _task(
         step.visits.concurrency,
         ("hosted",) if hosted is not None else trait.kinds if trait is not None else (),
         hosted,
+        _drafted(op, spec),
     )
+
+
+def _drafted(op: Operation, spec: SpecOp | None) -> Drafted | None:
+    """The parts of a step of two models."""
+    if spec is None or (draft := spec.drafted) is None:
+        return None
+    if not isinstance(op, llm.PrefillOp | llm.DecodeOp):
+        return None
+    parts = demand.speculation if isinstance(op, llm.DecodeOp) else demand.drafted_prefill
+    return parts(spec.shape.data, draft, spec.precision.data, spec.cache_precision)
 
 
 def _edges(step: Step, flow: Flow, names: Mapping[Operation, str], tasks: Mapping[str, Task]) -> list[TaskEdge]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from agentc.cost.environment import environment
 from agentc.cost.roofline import Demand, evaluate
 from agentc.plan import demand
-from agentc.plan.models import ModelKind, ModelShape
+from agentc.plan.models import Draft, ModelKind, ModelShape
 from agentc.plan.quantity import Quantity
 from agentc.plan.work import Work
 from agentc.support.record import record
@@ -19,15 +19,6 @@ RUNS: Mapping[ModelKind, Callable[[ModelShape, str], Work]] = {
     "vision": demand.vision,
 }
 """Kinds of model whose calls are not split into phases -> their work."""
-
-
-@record
-class Draft:
-    """Speculative decoding: ``model`` proposes ``tokens``, each accepted with probability ``acceptance``."""
-
-    model: ModelShape
-    tokens: int
-    acceptance: float
 
 
 @record

@@ -450,14 +450,14 @@ def _total(
         seconds=demand.repeats * whole,
         step_seconds=whole,
         busy_seconds=demand.repeats * busy,
-        bottleneck=_largest(parts),
+        bottleneck=largest(parts),
         memory_bytes=memory,
         parts=parts,
         fits=np.less_equal(memory, figures.memory_bytes * (1 - RESERVE)),
     )
 
 
-def _largest(parts: Mapping[str, "float | Array"]) -> Any:
+def largest(parts: Mapping[str, "float | Array"]) -> Any:
     """The place in ``BOTTLENECKS`` of the part that takes the longest, the first of equals."""
     import numpy as np
 

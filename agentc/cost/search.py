@@ -46,7 +46,8 @@ def _open(stocks: Sequence[Stock], whys: Mapping[str, str]) -> tuple[Stock, ...]
 
 
 def _offer(unit: Unit, found: Candidates, setting: Setting) -> Offer:
-    return offer(unit, found, _fits(found) & _on_time(found, setting) & _spares(unit, found, setting), setting)
+    kept = _fits(found) & _on_time(found, setting) & _spares(unit, found, setting)
+    return offer(unit, found, kept & (found.bench.grid.pp == 1) if unit.draft else kept, setting)
 
 
 def _calibrated(found: Found, device: str) -> bool:

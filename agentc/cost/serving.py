@@ -12,12 +12,14 @@ from agentc.cost.environment import environment, resident_environment
 from agentc.cost.grid import Grid, kv_shards
 from agentc.cost.hardware import Hardware
 from agentc.cost.residency import BLOCK_TOKENS, HOST_MEMORY, Residency, held, host_rate, reside
-from agentc.cost.roofline import BOTTLENECKS, RESERVE, Demand, Timing, added, evaluate, hardware, timed, trust
+from agentc.cost.roofline import BOTTLENECKS, RESERVE, Demand, Timing, added, evaluate, hardware, largest, timed, trust
 from agentc.cost.units import Unit
 from agentc.plan.fleet import Device, Fleet, Stock
 from agentc.plan.graph import Limit
+from agentc.plan.models import ModelShape
 from agentc.plan.placement import SHARED, Mode
 from agentc.plan.quantity import Quantity
+from agentc.plan.work import Drafted, Work
 from agentc.support.record import record
 
 if TYPE_CHECKING:
@@ -84,6 +86,11 @@ class Candidates:
     """Where the KV cache lies; None where all of it is reserved."""
 
 
+_SAME: Mapping[str, float] = {}
+_UNSCHEDULED: Mapping[str, float] = {"step_seconds": 0.0, "sequence_seconds": 0.0}
+"""The engine's own times, of the steps of a draft."""
+
+
 class _Priced:
     """One work on devices, over their configurations: demand evaluated per percentile, priced."""
 
@@ -105,25 +112,47 @@ class _Priced:
     def added(self, percentile: str = "mean") -> "Array":
         """What the unit, a prefill of one prompt, adds to a decode step."""
         grid, asked, precision = self.grid, self.prompt(percentile), self.unit.head.precision
-        figures = self.hardware(asked, "prefill")
+        figures = self.hardware(asked, "prefill", precision)
         return self.wide(added(asked, figures, precision=precision, tp=grid.tp, dp=grid.dp, kv_shards=self.shards))
 
-    def price(self, demand: Demand) -> Timing:
-        grid, phase = self.grid, _phase(self.unit)
-        return timed(
-            demand,
-            self.hardware(demand, phase),
-            phase=phase,
-            precision=self.unit.head.precision,
-            tp=grid.tp,
-            pp=grid.pp,
-            dp=grid.dp,
-            kv_shards=self.shards,
+    def price(self, demand: Demand, percentile: str = "mean") -> Timing:
+        """What ``demand``, that of the unit at a percentile, takes."""
+        grid, phase, precision = self.grid, _phase(self.unit), self.unit.head.precision
+        figures, draft = self.hardware(demand, phase, precision), self.unit.draft
+        whole = timed(
+            demand, figures, phase=phase, precision=precision, tp=grid.tp, pp=grid.pp, dp=grid.dp, kv_shards=self.shards
+        )
+        return whole if draft is None or self.unit.model is None else self._rounds(whole, draft, percentile)
+
+    def _rounds(self, whole: Timing, draft: Drafted, percentile: str) -> Timing:
+        """Steps of the draft, then one of the model. The engine schedules and samples once for all of them."""
+        check = self._part(draft.check, self.unit.model, self.unit.head.precision, percentile)
+        small = self._part(draft.step, draft.model, draft.precision, percentile, _UNSCHEDULED)
+        parts = {name: check.parts[name] + draft.times * small.parts[name] for name in check.parts}
+        return replace(
+            whole,
+            seconds=check.seconds + draft.times * small.seconds,
+            step_seconds=check.step_seconds + draft.times * small.step_seconds,
+            busy_seconds=check.busy_seconds + draft.times * small.busy_seconds,
+            bottleneck=largest(parts),
+            parts=parts,
         )
 
-    def hardware(self, demand: Demand, phase: str) -> Hardware:
+    def _part(
+        self, work: Work, model: ModelShape | None, precision: str, percentile: str, other: Mapping[str, float] = _SAME
+    ) -> Timing:
+        """A part of the unit's work, by ``model``, with ``other`` figures of the devices."""
+        told, grid, phase = self.unit.head, self.grid, _phase(self.unit)
+        env, resident = environment(told.shape, percentile, model), resident_environment(told.shape, model)
+        demand = evaluate(work, env, grid.batch, grid.pp, resident, model)
+        figures = Hardware({**self.hardware(demand, phase, precision).values, **other})
+        shards = kv_shards(model) if model else 0
+        return timed(
+            demand, figures, phase=phase, precision=precision, tp=grid.tp, pp=grid.pp, dp=grid.dp, kv_shards=shards
+        )
+
+    def hardware(self, demand: Demand, phase: str, precision: str) -> Hardware:
         """What ``demand`` depends on of the devices."""
-        precision = self.unit.head.precision
         key = (id(demand.model), tuple(demand.flops), phase, precision)
         return self.bench.hardware(key, lambda device: hardware(demand, device, phase, precision))
 
@@ -131,7 +160,7 @@ class _Priced:
         """The unit at a percentile."""
         key, known = ("timing", self.unit, self.bench, percentile), self.setting.known
         if key not in known:
-            known[key] = self.price(self.demand(percentile))
+            known[key] = self.price(self.demand(percentile), percentile)
         return known[key]
 
     def step(self, percentile: str) -> "Array":
@@ -285,9 +314,16 @@ def _metrics(unit: Unit, priced: _Priced, busy: "Array", lies: Residency | None)
         wait = _waiting(unit, service, busy, setting, percentile) + _front(unit, priced.bench)
         return {"ttft": service + wait}
     if unit.role == "decode":
-        added = _added(lies)
-        return {metric: priced.step(_percentile(setting, metric)) + added for metric in ("ttft", "tbt")}
+        first, other = (priced.step(_percentile(setting, metric)) + _added(lies) for metric in ("ttft", "tbt"))
+        return {"ttft": first, "tbt": _gap(other, unit, setting)}
     return {}
+
+
+def _gap(step: "Array", unit: Unit, setting: Setting) -> "Array":
+    """Time between tokens of a decode with such steps. With a draft a round's tokens come at once: in the mean the gap
+    is a round over its tokens; percentiles are held against the round."""
+    gained = unit.draft.gained if unit.draft else 1.0
+    return step / gained if _percentile(setting, "tbt") == "mean" else step
 
 
 def aggregated(unit: Unit, other: Unit, bench: Bench, pools: tuple[str, ...], setting: Setting) -> Candidates:
@@ -356,11 +392,13 @@ def _mix(prefill: _Priced, decode: _Priced) -> _Mixed:
     lies = _residency(first, decode, plain)
     plain, added = _lengthened(plain, lies, decode), _added(lies)
     step_alone = decode.wide(plain.step_seconds)
-    step = step_alone + rate * decode.hardware(mean, "decode").interference * prefill.added()
+    step = (
+        step_alone + rate * decode.hardware(mean, "decode", decode.unit.head.precision).interference * prefill.added()
+    )
     outs = {p: _chunk_steps(prefill, decode, rate, new, p) for p in {_percentile(setting, m) for m in ("ttft", "tbt")}}
     ttft_steps, ttft_step = outs[_percentile(setting, "ttft")]
-    tbt_step = outs[_percentile(setting, "tbt")][1]
-    return _Mixed(plain, step_alone, step, outputs, new, ttft_steps, ttft_step + added, tbt_step + added, lies)
+    tbt_step = _gap(outs[_percentile(setting, "tbt")][1] + added, decode.unit, setting)
+    return _Mixed(plain, step_alone, step, outputs, new, ttft_steps, ttft_step + added, tbt_step, lies)
 
 
 def _chunk_steps(

@@ -8,7 +8,7 @@ from typing import Literal
 from agentc.plan.demand.algebra import add
 from agentc.plan.graph import PlacementRule, Task, TaskEdge, TaskGraph
 from agentc.plan.models import ModelShape
-from agentc.plan.work import Work
+from agentc.plan.work import Drafted, Work
 
 Role = Literal["prefill", "decode", "model", "kernel", "cpu", "hosted"]
 
@@ -40,6 +40,11 @@ class Unit:
         return next((task.model for task in self.tasks if task.model), None)
 
     @property
+    def draft(self) -> Drafted | None:
+        """The parts of its work, where another model drafts."""
+        return self.head.draft if len(self.tasks) == 1 else None
+
+    @property
     def small(self) -> bool:
         """It may share an accelerator with others: a kernel, or a model of one of the kinds that do."""
         return self.role == "kernel" or (self.model is not None and self.model.kind in SMALL)
@@ -47,7 +52,10 @@ class Unit:
     @property
     def key(self) -> tuple[object, ...]:
         """Equal for units whose options are equal: same work, figures, model, precision, rule and visits."""
-        tasks = tuple((_work_key(t.work), tuple(sorted(t.shape.items(), key=_name)), t.op) for t in self.tasks)
+        tasks = tuple(
+            (_work_key(t.work), tuple(sorted(t.shape.items(), key=_name)), t.op, _draft_key(t.draft))
+            for t in self.tasks
+        )
         return tasks, self.model, self.head.precision, self.rule, self.head.visits, self.role, self.chained
 
 
@@ -59,6 +67,12 @@ def _work_key(work: Work) -> tuple[object, ...]:
     """A hashable stand-in for ``work``, whose FLOP are a mapping."""
     rows = tuple(getattr(work, f.name) for f in fields(Work) if f.name != "flops")
     return (tuple(sorted(work.flops.items(), key=_name)), *rows)
+
+
+def _draft_key(draft: Drafted | None) -> tuple[object, ...]:
+    if draft is None:
+        return ()
+    return draft.model, draft.times, draft.precision, draft.gained, _work_key(draft.step), _work_key(draft.check)
 
 
 def units_of(graph: TaskGraph) -> tuple[Unit, ...]:
@@ -112,10 +126,23 @@ def _role(tasks: tuple[Task, ...]) -> Role:
 
 
 def _rule(rules: Iterable[PlacementRule]) -> PlacementRule:
-    """All rules at once: what every ``allow`` names, what any ``forbid`` names, the first ``pin``."""
+    """All rules at once: what every ``allow`` names, what any ``forbid`` names, the first ``pin``; what all name of
+    sites and of zones."""
     listed = list(rules)
-    allows = [set(rule.allow) for rule in listed if rule.allow]
-    first = next((rule.allow for rule in listed if rule.allow), ())
-    allow = tuple(name for name in first if all(name in names for names in allows))
+    allow = _shared([rule.allow for rule in listed])
     forbid = tuple(dict.fromkeys(name for rule in listed for name in rule.forbid))
-    return PlacementRule(allow, forbid, next((rule.pin for rule in listed if rule.pin), None))
+    pin = next((rule.pin for rule in listed if rule.pin), None)
+    sites, zones = (_nowhere([getattr(rule, key) for rule in listed]) for key in ("sites", "zones"))
+    return PlacementRule(allow, forbid, pin, sites, zones)
+
+
+def _shared(lists: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    """The names in all of the lists that name any, in the order of the first."""
+    stated = [names for names in lists if names]
+    return tuple(name for name in stated[0] if all(name in names for names in stated)) if stated else ()
+
+
+def _nowhere(lists: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """As ``_shared``; lists that share nothing name all together one place, which is nowhere."""
+    shared = _shared(lists)
+    return shared or ((" and ".join(dict.fromkeys(name for names in lists for name in names)),) if any(lists) else ())

@@ -136,7 +136,7 @@ class PrefillOp(IRDLOperation):
     result = result_def(CacheType)
 
     irdl_options = (ParsePropInAttrDict(), AttrSizedOperandSegments(as_property=True))
-    traits = traits_def(Pure(), ENGINES, decoder_work(demand.prefill))
+    traits = traits_def(Pure(), ENGINES, decoder_work(demand.prefill, demand.drafted_prefill))
     assembly_format = (
         "$model `(` $inputs `)` (`from` $prefix^ `:` type($prefix))? (`system` $system^)? (`prompt` $prompt^)? `shape` $shape attr-dict "
         "`:` functional-type($inputs, $result)"
@@ -188,7 +188,7 @@ class DecodeOp(IRDLOperation):
     result = result_def()
 
     irdl_options = (ParsePropInAttrDict(),)
-    traits = traits_def(MemoryAllocEffect(), ENGINES, decoder_work(demand.decode))
+    traits = traits_def(MemoryAllocEffect(), ENGINES, decoder_work(demand.decode, demand.speculation))
     assembly_format = (
         "$model `(` $cache `)` (`fields` $fields^)? `shape` $shape attr-dict `:` type($cache) `->` type($result)"
     )

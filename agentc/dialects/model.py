@@ -34,9 +34,9 @@ from agentc.dialects.interfaces import HasWork, Placeable, symbol_of
 from agentc.plan import demand
 from agentc.plan.formula import constant, symbol
 from agentc.plan.graph import Hosted
-from agentc.plan.models import ModelShape
+from agentc.plan.models import Draft, ModelShape
 from agentc.plan.quantity import Quantity
-from agentc.plan.work import Work
+from agentc.plan.work import Drafted, Work
 
 
 @irdl_attr_definition
@@ -51,6 +51,20 @@ class ModelShapeAttr(PlainData[ModelShape]):
 
     name = "model.shape"
     plain: ClassVar[Any] = ModelShape
+
+
+@irdl_attr_definition
+class DraftAttr(PlainData[Draft]):
+    """
+    A smaller model that proposes tokens, which the model checks in one step (speculative decoding).
+
+    ```mlir
+    #model.draft<{model = {name = "tiny", kind = "decoder"}, tokens = 4 : i64, acceptance = 0.7 : f64}>
+    ```
+    """
+
+    name = "model.draft"
+    plain: ClassVar[Any] = Draft
 
 
 @irdl_op_definition
@@ -70,6 +84,7 @@ class SpecOp(IRDLOperation):
     precision = prop_def(StringAttr)
     kv_precision = opt_prop_def(StringAttr)
     """Of the KV cache; without it, as engines keep it beside such weights."""
+    draft = opt_prop_def(DraftAttr)
     weights = opt_prop_def(DictionaryAttr)
     """`package` or `path` of real weights; without it the artifacts hold a seeded stand-in."""
     hosted = opt_prop_def(DictionaryAttr)
@@ -78,7 +93,7 @@ class SpecOp(IRDLOperation):
 
     irdl_options = (ParsePropInAttrDict(),)
     traits = traits_def(SymbolOpInterface())
-    assembly_format = "$sym_name $shape `precision` $precision (`kv` $kv_precision^)? attr-dict"
+    assembly_format = "$sym_name $shape `precision` $precision (`kv` $kv_precision^)? (`draft` $draft^)? attr-dict"
 
     def __init__(
         self,
@@ -87,6 +102,7 @@ class SpecOp(IRDLOperation):
         precision: str,
         *,
         kv_precision: str | None = None,
+        draft: Draft | None = None,
         weights: DictionaryAttr | None = None,
         hosted: DictionaryAttr | None = None,
     ):
@@ -96,6 +112,7 @@ class SpecOp(IRDLOperation):
                 "shape": ModelShapeAttr(shape),
                 "precision": StringAttr(precision),
                 "kv_precision": StringAttr(kv_precision) if kv_precision is not None else None,
+                "draft": DraftAttr(draft) if draft is not None else None,
                 "weights": weights,
                 "hosted": hosted,
             }
@@ -106,6 +123,11 @@ class SpecOp(IRDLOperation):
         """The format of a decoder's KV cache."""
         stated = self.kv_precision
         return stated.data if stated is not None else demand.activation_precision(self.precision.data)
+
+    @property
+    def drafted(self) -> Draft | None:
+        """Who proposes tokens to it."""
+        return self.draft.data if self.draft is not None else None
 
 
 def spec_of(op: Operation) -> SpecOp:
@@ -187,22 +209,31 @@ def hosted_work(hosted: Hosted, shape: Mapping[str, Quantity]) -> Work:
 
 def model_work(formula: Callable[[ModelShape, str], Work]) -> HasWork:
     """The interface of a call whose work is ``formula`` of its model's shape and precision, or its API's time."""
-    return _work(lambda shape, precision, _: formula(shape, precision))
+    return _work(lambda shape, precision, kv_precision, draft: formula(shape, precision))
 
 
-def decoder_work(formula: Callable[[ModelShape, str, str], Work]) -> HasWork:
-    """``model_work`` of a formula that also takes the precision of the KV cache."""
-    return _work(formula)
+def decoder_work(
+    formula: Callable[[ModelShape, str, str], Work],
+    drafted: Callable[[ModelShape, Draft, str, str], Drafted] | None = None,
+) -> HasWork:
+    """``model_work`` of a formula that also takes the precision of the KV cache, and of what it is with a draft."""
+
+    def work(shape: ModelShape, precision: str, kv_precision: str, draft: Draft | None) -> Work:
+        if draft is None or drafted is None:
+            return formula(shape, precision, kv_precision)
+        return demand.joined(drafted(shape, draft, precision, kv_precision))
+
+    return _work(work)
 
 
-def _work(formula: Callable[[ModelShape, str, str], Work]) -> HasWork:
+def _work(formula: Callable[[ModelShape, str, str, Draft | None], Work]) -> HasWork:
     cached = cache(formula)
 
     def work(op: Operation) -> Work:
         spec = spec_of(op)
         if (hosted := hosted_of(spec)) is not None:
             return hosted_work(hosted, model_shape(op))
-        return cached(spec.shape.data, spec.precision.data, spec.cache_precision)
+        return cached(spec.shape.data, spec.precision.data, spec.cache_precision, spec.drafted)
 
     return HasWork(work, model_shape)
 
@@ -297,5 +328,5 @@ class DescribeOp(_ModelCall):
 Model = Dialect(
     "model",
     [SpecOp, TranscribeOp, SynthesizeOp, EmbedOp, RerankOp, DiffuseOp, DescribeOp],
-    [ModelShapeAttr],
+    [ModelShapeAttr, DraftAttr],
 )

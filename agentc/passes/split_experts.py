@@ -24,8 +24,9 @@ from agentc.support.record import record
 
 
 def is_mixture(op: llm.PrefillOp | llm.DecodeOp) -> bool:
-    """Whether the model of ``op`` routes tokens to experts."""
-    return spec_of(op).shape.data.experts > 0
+    """Whether the model of ``op`` routes tokens to experts, in steps of its own: with a draft a step is of two models."""
+    spec = spec_of(op)
+    return spec.shape.data.experts > 0 and spec.drafted is None
 
 
 @record
@@ -104,7 +105,7 @@ class SplitExpertsPass(ModulePass):
     """
     Parts prefill and decode of mixture-of-experts models as figure 7 (c) of arXiv 2507.19635 does: gate, experts under
     tensor parallelism, merge, all-reduce. `tp` stands until `place` writes the one that it chose. The parts of one step
-    run on one pool. Dense models are left alone.
+    run on one pool. Dense models, and those that a draft helps, are left alone.
 
     Before:
 

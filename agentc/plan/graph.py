@@ -8,7 +8,7 @@ from agentc.plan.fleet import DeviceKind
 from agentc.plan.formula import ZERO, Formula
 from agentc.plan.models import ModelShape
 from agentc.plan.quantity import Quantity
-from agentc.plan.work import Work
+from agentc.plan.work import Drafted, Work
 from agentc.support.record import record
 
 Metric: TypeAlias = Literal["ttft", "tbt", "end_to_end"]
@@ -89,6 +89,8 @@ class Task:
     """Kinds of device that can run it; empty: unknown."""
     hosted: Hosted | None = None
     """Set where no device of the fleet runs it but an API; its ``static_seconds`` are the API's."""
+    draft: Drafted | None = None
+    """The parts of ``work``, where a draft does one of them."""
 
 
 @record

@@ -82,3 +82,14 @@ class ModelShape:
     parameters: float = 0.0
     """Stated total; 0 to derive it from the shape."""
     source: str = ""
+
+
+@record(slots=True)
+class Draft:
+    """Speculative decoding: ``model`` proposes ``tokens``, each accepted with probability ``acceptance``."""
+
+    model: ModelShape
+    tokens: int
+    acceptance: float
+    precision: str = ""
+    """Of the draft's weights; empty: as the model that checks."""

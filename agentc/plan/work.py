@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import field
 
 from agentc.plan.formula import ZERO, Formula, constant
+from agentc.plan.models import ModelShape
 from agentc.support.record import record
 
 
@@ -48,3 +49,21 @@ class Work:
     """Latency that no device speeds up: a remote service's answer, a kernel launch."""
     repeats: Formula = constant(1)
     """Sequential steps in one execution of the task."""
+
+
+@record
+class Drafted:
+    """Work of which a draft does a part: steps of two models, one after the other."""
+
+    model: ModelShape
+    """The draft."""
+    times: int
+    """Its steps before one of the model."""
+    step: Work
+    """One of the draft."""
+    check: Work
+    """One of the model, over all that was drafted."""
+    precision: str
+    """Of the draft."""
+    gained: float = 1.0
+    """Tokens that a round gives in the mean."""

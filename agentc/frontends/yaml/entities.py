@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from agentc.frontends.yaml.figures import quantity
 from agentc.frontends.yaml.kinds import Kind, parse_kind
 from agentc.frontends.yaml.python_files import Signature, function, is_there
 from agentc.frontends.yaml.read import Source
-from agentc.plan.models import ModelShape
+from agentc.plan.models import Draft, ModelShape
 from agentc.plan.quantity import Quantity
 from agentc.support.diagnostics import Diagnostics, did_you_mean
 from agentc.support.record import record
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from agentc.frontends.yaml.rules.base import Distribution
     from agentc.frontends.yaml.rules.parts import Hosted, Memory, Model, Shape, Tool
 
+PADDING = 128
+"""Tokens by which the embedding tables of models with one tokenizer differ (llama.cpp allows as many)."""
 _DOCUMENT_FILES = frozenset((".md", ".txt", ".rst", ".html", ".json", ".jsonl", ".csv"))
 
 
@@ -35,6 +37,7 @@ class ModelFacts:
     weights: Mapping[str, str] = field(default_factory=dict[str, str])
     hosted: Mapping[str, float] = field(default_factory=dict[str, float])
     assumed: tuple[str, ...] = ()
+    draft: Draft | None = None
 
 
 @record
@@ -76,6 +79,9 @@ def entities(source: Source, found: Diagnostics) -> Entities:
         path = ("models", name)
         if path not in source.holes and (facts := _model(name, stated, path, source, found)):
             known.models[name] = facts
+    for name, facts in tuple(known.models.items()):
+        if source.spec.models[name].draft is not None:
+            known.models[name] = replace(facts, draft=_draft(name, facts, source, known, found))
     for name, tool in source.spec.tools.items():
         if ("tools", name) not in source.holes:
             known.tools[name] = _tool(tool, ("tools", name), source, found)
@@ -102,6 +108,37 @@ def _model(name: str, stated: "Model", path: Path, source: Source, found: Diagno
     stated_places = {key: value for key, value in places.items() if value}
     precision = stated.precision or defaults.PRECISION
     return ModelFacts(shape, precision, stated.kv_precision, stated_places, hosted, assumed)
+
+
+def _draft(name: str, facts: ModelFacts, source: Source, known: Entities, found: Diagnostics) -> Draft | None:
+    """Who proposes tokens to a model: a decoder of the same vocabulary."""
+    stated, path = source.spec.models[name].draft, ("models", name, "draft")
+    if stated is None or path in source.holes or ("models", stated.model) in source.holes:
+        return None
+    if stated.model not in source.spec.models:
+        hint = did_you_mean(stated.model, source.spec.models)
+        found.error("unknown-model", f"there is no model `{stated.model}`", source.span((*path, "model")), help=hint)
+        return None
+    if (small := known.models.get(stated.model)) is None:
+        return None
+    if problem := _no_draft(name, facts, stated.model, small, source):
+        found.error("wrong-model-kind", problem, source.span((*path, "model")))
+        return None
+    precision = small.precision if "precision" not in small.assumed else ""
+    return Draft(small.shape, stated.tokens, stated.acceptance, precision)
+
+
+def _no_draft(name: str, facts: ModelFacts, draft: str, small: ModelFacts, source: Source) -> str:
+    """Why one model cannot draft for another; empty where it can."""
+    for each, kind in ((name, facts.shape.kind), (draft, small.shape.kind)):
+        if kind != "decoder":
+            return f"`{each}` is a model of kind `{kind}`; only decoders draft, and only for decoders"
+    if draft == name or source.spec.models[draft].draft is not None:
+        return f"`{draft}` drafts for `{name}`, so it needs to be another model, without a `draft` of its own"
+    ours, theirs = facts.shape.vocab, small.shape.vocab
+    if ours and theirs and abs(ours - theirs) > PADDING:
+        return f"`{draft}` knows {theirs:,} tokens and `{name}` {ours:,}: a draft shares the vocabulary"
+    return ""
 
 
 def _shape(name: str, stated: "Model", path: Path, source: Source, found: Diagnostics) -> ModelShape | None:

@@ -140,6 +140,7 @@ def _model(unit: Unit, name: str, symbol: str, facts: ModelFacts) -> Operation:
         facts.shape,
         facts.precision,
         kv_precision=facts.kv_precision,
+        draft=facts.draft,
         weights=_dictionary(places),
         hosted=_dictionary(facts.hosted),
     )

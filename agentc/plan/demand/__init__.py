@@ -23,7 +23,14 @@ from agentc.plan.demand.general import (
     tool_call,
 )
 from agentc.plan.demand.images import diffuse
-from agentc.plan.demand.passes import chunked_prefill, expected_tokens, speculate
+from agentc.plan.demand.passes import (
+    chunked_prefill,
+    drafted_prefill,
+    expected_tokens,
+    joined,
+    speculate,
+    speculation,
+)
 from agentc.plan.demand.precision import PRECISIONS, activation_precision, width
 from agentc.plan.demand.shape import (
     derived_parameters,
@@ -47,7 +54,9 @@ __all__ = [
     "derived_parameters",
     "diffuse",
     "embed",
+    "drafted_prefill",
     "expected_tokens",
+    "joined",
     "graph_evaluations",
     "graph_lookup",
     "json_transform",
@@ -63,6 +72,7 @@ __all__ = [
     "repeated",
     "rerank",
     "speculate",
+    "speculation",
     "substitute",
     "synthesize",
     "text_transform",

@@ -2,13 +2,13 @@
 
 from dataclasses import replace
 
-from agentc.plan.demand.algebra import add, substitute, times
+from agentc.plan.demand.algebra import add, repeated, substitute, times
 from agentc.plan.demand.decoder import BATCH, INPUT, OUTPUT, decode, decode_parts, new_tokens, prefill
 from agentc.plan.demand.precision import activation_precision
 from agentc.plan.demand.shape import kv_bytes
 from agentc.plan.formula import maximum
-from agentc.plan.models import ModelShape
-from agentc.plan.work import Work
+from agentc.plan.models import Draft, ModelShape
+from agentc.plan.work import Drafted, Work
 
 
 def chunked_prefill(shape: ModelShape, precision: str, chunk_tokens: int, kv_precision: str | None = None) -> Work:
@@ -55,6 +55,7 @@ def speculate(
     drafted: int,
     acceptance: float,
     kv_precision: str | None = None,
+    draft_precision: str = "",
 ) -> Work:
     """Decode where ``draft`` proposes ``drafted`` tokens and ``shape`` verifies them in one step (arXiv 2211.17192).
 
@@ -65,7 +66,34 @@ def speculate(
     Raises:
         ValueError: As ``expected_tokens``, or the precision is unknown.
     """
-    gained = expected_tokens(drafted, acceptance)
-    small = replace(decode(draft, precision, kv_precision), repeats=OUTPUT)
-    check = add(decode_parts(shape, precision, kv_precision, drafted + 1).values())
-    return replace(add((times(small, drafted), check)), repeats=OUTPUT / gained)
+    rounds = Draft(draft, drafted, acceptance, draft_precision)
+    return joined(speculation(shape, rounds, precision, kv_precision))
+
+
+def speculation(shape: ModelShape, draft: Draft, precision: str, kv_precision: str | None = None) -> Drafted:
+    """A decode with a draft, in its two parts: both repeat once a round.
+
+    Raises:
+        ValueError: As ``expected_tokens``, or the precision is unknown.
+    """
+    rounds = OUTPUT / expected_tokens(draft.tokens, draft.acceptance)
+    small = decode(draft.model, draft.precision or precision, kv_precision)
+    check = add(decode_parts(shape, precision, kv_precision, draft.tokens + 1).values())
+    gained = expected_tokens(draft.tokens, draft.acceptance)
+    step, check = repeated(small, rounds), repeated(check, rounds)
+    return Drafted(draft.model, draft.tokens, step, check, draft.precision or precision, gained)
+
+
+def drafted_prefill(shape: ModelShape, draft: Draft, precision: str, kv_precision: str | None = None) -> Drafted:
+    """A prefill whose prompt the draft reads too, so that it has a cache of its own.
+
+    Raises:
+        ValueError: The precision is unknown.
+    """
+    small = prefill(draft.model, draft.precision or precision, kv_precision)
+    return Drafted(draft.model, 1, small, prefill(shape, precision, kv_precision), draft.precision or precision)
+
+
+def joined(parts: Drafted) -> Work:
+    """Both parts as one step."""
+    return add((times(parts.step, parts.times), parts.check))

@@ -98,6 +98,7 @@ Positive = Annotated[
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0, le=10**12), BeforeValidator(_whole)]
 PositiveCount = Annotated[int, Field(ge=1, le=10**12), BeforeValidator(_whole)]
+DraftTokens = Annotated[int, Field(ge=1, le=64), BeforeValidator(_whole)]
 LinkCount = Annotated[int, Field(ge=2, le=1000), BeforeValidator(_whole)]
 
 _TYPES = "text|audio|image|embedding|documents|record|bool|number|any"

@@ -9,6 +9,7 @@ from agentc.frontends.yaml.rules.base import (
     PERCENTILES,
     Amount,
     Count,
+    DraftTokens,
     Figure,
     LinkCount,
     Matching,
@@ -19,6 +20,7 @@ from agentc.frontends.yaml.rules.base import (
     PositiveCount,
     Precision,
     PythonPlace,
+    Share,
     TypeName,
     stated_schema,
 )
@@ -151,6 +153,14 @@ class Hosted(Part):
     tokens_per_minute: Positive | None = Field(default=None, description="tokens that it takes and gives, likewise")
 
 
+class Draft(Part):
+    """A smaller model that proposes tokens, which the model checks in one step (speculative decoding)."""
+
+    model: Name = Field(description="one of `models`")
+    tokens: DraftTokens = Field(default=4, description="proposed before each check")
+    acceptance: Share = Field(description="probability that a proposed token is kept, measured on your traffic")
+
+
 class Model(OneOf):
     """A model: from the catalog, a Hugging Face `config.json`, a stated shape, or hosted."""
 
@@ -163,6 +173,7 @@ class Model(OneOf):
     hosted: Hosted | None = None
     precision: Precision | None = Field(default=None, description="of the weights as served")
     kv_precision: Precision | None = Field(default=None, description="of the KV cache; by default as engines keep it")
+    draft: Draft | None = None
     weights: Weights | None = None
 
 
