@@ -43,6 +43,10 @@ class PlacementRule:
     allow: tuple[str, ...] = ()
     forbid: tuple[str, ...] = ()
     pin: str | None = None
+    sites: tuple[str, ...] = ()
+    """Only at these sites of the fleet; empty: at any."""
+    zones: tuple[str, ...] = ()
+    """Only at sites of these zones: where the data may be; empty: anywhere."""
 
 
 @record(slots=True)
