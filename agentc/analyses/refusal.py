@@ -116,7 +116,7 @@ def _nowhere(tasks: Sequence[Task]) -> str:
 
 def _cure(posed: Posed, task: Task) -> str:
     """What a user could do for a task that fits no device."""
-    if task.hosted is not None:
+    if task.hosted is not None and not (task.rule.sites or task.rule.zones):
         return "lower the load, or call fewer tokens of the hosted model"
     if task.rule != PlacementRule():
         return "change the `placement` of the node, or the fleet"

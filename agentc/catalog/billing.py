@@ -40,7 +40,7 @@ class Billing:
     def at(self, site: str) -> Financing:
         """The financing with what is different at ``site``."""
         own: SiteEntry | None = self.file.sites.get(site)
-        stated = own.model_dump(exclude_none=True) if own else {}
+        stated = own.model_dump(exclude_none=True, exclude={"zone"}) if own else {}
         return replace(self.financing, **stated)
 
     def bill(self, name: str, entry: "StockEntry", known: Entry) -> Bill:

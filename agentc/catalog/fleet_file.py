@@ -105,12 +105,21 @@ class StockEntry(FleetPart):
 
 
 class LinkEntry(FleetPart):
-    """A link between hosts of two device classes, in either direction; ``*`` is any class."""
+    """A link between hosts of two device classes, or of two sites, in either direction; ``*`` is any of them."""
 
     between: Annotated[list[DeviceName], Field(min_length=2, max_length=2)]
-    bandwidth_gbps: Annotated[float, Field(gt=0, le=1e6)] = Field(description="Gbit/s, one direction, per device")
+    connected: bool = Field(default=True, description="`false`: nothing travels between them")
+    bandwidth_gbps: Annotated[float, Field(gt=0, le=1e6)] | None = Field(
+        default=None, description="Gbit/s, one direction, per device; needed unless they are not connected"
+    )
     latency_us: Annotated[float, Field(ge=0, le=1e9)] = Field(default=5.0, description="microseconds, one way")
     name: str | None = None
+
+    @model_validator(mode="after")
+    def _either(self) -> "LinkEntry":
+        if self.connected == (self.bandwidth_gbps is None):
+            raise PydanticCustomError("one-of", "a link needs `bandwidth_gbps`, or `connected: false`", {})
+        return self
 
 
 class FinancingEntry(FleetPart):
@@ -138,6 +147,7 @@ class SiteEntry(FleetPart):
     usd_per_kwh: Annotated[float, Field(ge=0, le=100)] | None = None
     pue: Annotated[float, Field(ge=1, le=10)] | None = None
     kg_co2_per_kwh: Annotated[float, Field(ge=0, le=10)] | None = None
+    zone: str | None = Field(default=None, description="what `placement: {zones: …}` of a definition calls it")
 
 
 class FleetFile(FleetPart):

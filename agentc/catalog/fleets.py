@@ -1,7 +1,7 @@
 """Fleets: shipped by name, or a file of the user's."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
@@ -14,7 +14,7 @@ from agentc.plan.fleet import Device, Financing, Fleet, Link, Stock
 from agentc.support.diagnostics import Diagnostics, Refused, did_you_mean
 
 if TYPE_CHECKING:
-    from agentc.catalog.fleet_file import FleetFile
+    from agentc.catalog.fleet_file import FleetFile, LinkEntry
     from agentc.support.yaml_source import Document
 
 _OWN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]*\Z")
@@ -87,7 +87,7 @@ class _Builder:
             span = self.document.span(("devices",), key=True)
             self.found.error("empty-fleet", "the fleet holds no device", span, help="list devices by catalog name")
         stocks = self._stocks()
-        links = self._links(tuple(stock.device.name for stock in stocks))
+        links = self._links(stocks)
         if stocks and all(stock.count == 0 for stock in stocks):
             self.found.error("empty-fleet", "every device of the fleet has count 0", self.document.span(("devices",)))
         self.found.raise_if_errors()
@@ -126,7 +126,8 @@ class _Builder:
             count=stated.count,
             usd_per_hour=bill.usd_per_hour,
             per_host=stated.per_host or max(known.scale_up_size, 1),
-            site=self._site(name, stated.site),
+            site=(site := self._site(name, stated.site)),
+            zone=(own.zone or "") if (own := self.file.sites.get(site)) else "",
             power=self.billing.power(stated, known, ours=bill.ours),
             sunk_usd_per_hour=bill.sunk_usd_per_hour,
             acquired=bill.acquired,
@@ -162,14 +163,30 @@ class _Builder:
             self.found.error("unknown-device", message, span, help=did_you_mean(name, (*self.own, *unknown.known)))
             return None
 
-    def _links(self, names: tuple[str, ...]) -> dict[str, Link]:
+    def _links(self, stocks: tuple[Stock, ...]) -> dict[str, Link]:
+        """Links by pairs of devices; those between sites become one for each pair that they part."""
+        names = tuple(stock.device.name for stock in stocks)
         links: dict[str, Link] = {}
+        sites: dict[frozenset[str], Link] = {}
         for index, stated in enumerate(self.file.links):
+            link = self._link(stated)
+            if self._joins_sites(stated.between, names):
+                sites[frozenset(stated.between)] = link
+                continue
             ends = [self._end(end, ("links", index, "between", i), names) for i, end in enumerate(stated.between)]
-            label = stated.name or f"{stated.bandwidth_gbps:g}g"
-            rate, latency = stated.bandwidth_gbps * 1e9 / 8, stated.latency_us * 1e-6
-            links["->".join(ends)] = Link(label, rate, latency, self.file.source)
-        return links
+            links["->".join(ends)] = link
+        return links | _between_sites(stocks, links, sites)
+
+    def _link(self, stated: "LinkEntry") -> Link:
+        if stated.bandwidth_gbps is None:
+            return Link(stated.name or "none", 0.0, 0.0, self.file.source)
+        rate, latency = stated.bandwidth_gbps * 1e9 / 8, stated.latency_us * 1e-6
+        return Link(stated.name or f"{stated.bandwidth_gbps:g}g", rate, latency, self.file.source)
+
+    def _joins_sites(self, ends: Sequence[str], names: tuple[str, ...]) -> bool:
+        """Both ends are sites, or one is and the other is any."""
+        known = {*self.file.sites, *(entry.site for entry in self.file.devices.values())}
+        return all(end in known or end == "*" for end in ends) and not all(end == "*" or end in names for end in ends)
 
     def _end(self, name: str, path: tuple[str | int, ...], names: tuple[str, ...]) -> str:
         if name == "*" or name in names:
@@ -179,6 +196,31 @@ class _Builder:
             help_ = did_you_mean(found.device.name, names)
             self.found.error("unknown-device", f"the fleet has no `{name}`", self.document.span(path), help=help_)
         return found.device.name if found else name
+
+
+WAN = Link("wan", 10e9 / 8, 0.030, "assumed: 10 Gbit/s and 30 ms between sites")
+"""What joins two sites of which nothing is stated."""
+
+
+def _between_sites(
+    stocks: tuple[Stock, ...], links: Mapping[str, Link], sites: Mapping[frozenset[str], Link]
+) -> dict[str, Link]:
+    """The link of each pair of devices at different sites: what is stated of the pair, of one of them and any other,
+    of their sites, of one site and any other; else a wide area network."""
+    found: dict[str, Link] = {}
+    for number, a in enumerate(stocks):
+        for b in stocks[number + 1 :]:
+            one, two = a.device.name, b.device.name
+            told = (f"{one}->{two}", f"{two}->{one}", f"{one}->*", f"*->{one}", f"{two}->*", f"*->{two}")
+            if a.site != b.site and not any(key in links for key in told[:2]):
+                stated = [sites[key] for key in _pairs(a.site, b.site) if key in sites]
+                if stated or not any(key in links for key in told[2:]):
+                    found[told[0]] = stated[0] if stated else WAN
+    return found
+
+
+def _pairs(one: str, two: str) -> tuple[frozenset[str], ...]:
+    return frozenset((one, two)), frozenset((one, "*")), frozenset(("*", two))
 
 
 def _named(device: Device, name: str) -> Device:

@@ -16,6 +16,8 @@ Limits = Mapping[str, str]
 def hosted(unit: Unit, limits: Limits) -> Found:
     """The one option of a hosted call, or the limit of its interface that the load is over."""
     model = unit.model.name if unit.model else ""
+    if unit.rule.sites or unit.rule.zones:
+        return Found((), (), ((HOSTED, "where an API keeps its data is not known"),), {}, len(unit.tasks))
     if model in limits:
         return Found((), (), ((HOSTED, limits[model]),), {}, len(unit.tasks))
     rows = tuple(_option(task) for task in unit.tasks)

@@ -63,7 +63,7 @@ def hops(
     ``link`` what joins two device classes.
 
     ``paired`` is the edge between the prefill and the decode of one call: within an aggregated pool nothing travels,
-    and an aggregated half goes with no other.
+    and an aggregated half goes with no other. Over a link that carries nothing there is no hop.
     """
     result: dict[tuple[str, str], Hop] = {}
     for a, producer in sources.items():
@@ -72,7 +72,9 @@ def hops(
                 if a == b:
                     result[a, b] = Hop(0.0, link="none")
                 continue
-            result[a, b] = _hop(link(device_of(a), device_of(b)), bytes_, producer if streams else None)
+            way = link(device_of(a), device_of(b))
+            if way.bytes_per_second > 0:
+                result[a, b] = _hop(way, bytes_, producer if streams else None)
     return result
 
 

@@ -227,10 +227,11 @@ def _canonical(unit: Unit) -> Unit:
     rule = unit.rule
     if rule == PlacementRule():
         return unit
-    names = PlacementRule(
-        tuple(map(_device_name, rule.allow)),
-        tuple(map(_device_name, rule.forbid)),
-        _device_name(rule.pin) if rule.pin else None,
+    names = replace(
+        rule,
+        allow=tuple(map(_device_name, rule.allow)),
+        forbid=tuple(map(_device_name, rule.forbid)),
+        pin=_device_name(rule.pin) if rule.pin else None,
     )
     return replace(unit, rule=names)
 

@@ -21,6 +21,7 @@ from agentc.cost.serving import Candidates, Setting, aggregated, alone, beside_o
 from agentc.cost.units import Unit
 from agentc.plan.demand.shape import weights_bytes
 from agentc.plan.fleet import Stock
+from agentc.plan.graph import PlacementRule
 from agentc.plan.models import ModelShape
 from agentc.plan.placement import Mode
 
@@ -71,11 +72,27 @@ def _refused(unit: Unit, stock: Stock) -> str:
         return f"the definition allows {', '.join(f'`{name}`' for name in rule.allow)} only"
     if any(name in rule.forbid for name in device.names):
         return "the definition forbids it"
+    if elsewhere := _elsewhere(rule, stock):
+        return elsewhere
     if unit.role == "cpu" and device.kind != "cpu":
         return f"{unit.head.op} is general-purpose work and {device.name} is no CPU"
     wanted = (unit.head.precision, *unit.work.flops) if unit.role != "cpu" else ()
     missing = [precision for precision in wanted if compute_precision(device, precision) is None]
     return f"{device.name} has no rate for {missing[0]} or anything wider" if missing else ""
+
+
+def _elsewhere(rule: PlacementRule, stock: Stock) -> str:
+    """Why the site is not where the definition wants the task and its data."""
+    if rule.sites and stock.site not in rule.sites:
+        return f"it is at site `{stock.site}`, and the definition allows {_named(rule.sites)} only"
+    if rule.zones and stock.zone not in rule.zones:
+        zone = f"zone `{stock.zone}`" if stock.zone else "no zone"
+        return f"it is at site `{stock.site}` in {zone}, and the data may be in {_named(rule.zones)} only"
+    return ""
+
+
+def _named(names: tuple[str, ...]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def _candidates(unit: Unit, stocks: tuple[Stock, ...], setting: Setting) -> Iterator[Candidates]:

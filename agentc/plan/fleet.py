@@ -15,7 +15,7 @@ class Link:
 
     name: str
     bytes_per_second: float
-    """One direction, per device."""
+    """One direction, per device; 0 where the two are not connected."""
     latency_seconds: float
     source: str = ""
 
@@ -85,6 +85,8 @@ class Stock:
     """``None``: thermal design power x the financing's utilization and PUE, busy or not."""
     sunk_usd_per_hour: float = 0.0
     """The part of the price that is paid off, as an hourly rate; no placement can save it, so none counts it."""
+    zone: str = ""
+    """What rules on where data may be call its site; empty: none of them."""
     acquired: str = ""
     """``bought``, ``owned, 50% paid off``, ``rent: spot, Nebius``; empty where nobody said."""
 

@@ -175,7 +175,11 @@ class Emitter:
         rule = next((one.node.placement for one in around if one.node.placement is not None), None)
         if rule is not None:
             data = PlacementRule(
-                tuple(map(_device, rule.allow)), tuple(map(_device, rule.forbid)), rule.pin and _device(rule.pin)
+                tuple(map(_device, rule.allow)),
+                tuple(map(_device, rule.forbid)),
+                rule.pin and _device(rule.pin),
+                tuple(rule.sites),
+                tuple(rule.zones),
             )
             marks["agent.placement"] = PlacementRuleAttr(data)
         return marks

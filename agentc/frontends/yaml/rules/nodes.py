@@ -35,6 +35,8 @@ class Placement(Part):
     allow: list[str] = Field(default=[], description="only these")
     forbid: list[str] = Field(default=[], description="none of these")
     pin: str | None = Field(default=None, description="exactly this one")
+    sites: list[str] = Field(default=[], description="only at these sites of the fleet")
+    zones: list[str] = Field(default=[], description="only at sites of these zones: where the data may be")
 
 
 class When(Part):
