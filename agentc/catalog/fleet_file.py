@@ -159,6 +159,9 @@ class FleetFile(FleetPart):
         default="datasheet", description="which figures of the catalog count"
     )
     catalog: str | None = Field(default=None, description="a table of your own devices, beside this file")
+    calibration: str | None = Field(
+        default=None, description="curves that `agentc calibrate` fitted to your measurements, beside this file"
+    )
     as_of: Month = Field(default=AS_OF, description="the month that ages of owned devices are counted to")
     price: RentEntry | None = Field(default=None, description="rents of all devices that state nothing else")
     devices: dict[DeviceName, StockEntry] = Field(description="by the catalog's name; a number is a count")

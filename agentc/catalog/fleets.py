@@ -1,5 +1,6 @@
 """Fleets: shipped by name, or a file of the user's."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from agentc.catalog.billing import Billing
 from agentc.catalog.devices import Entry, entry
 from agentc.catalog.names import UnknownName
-from agentc.plan.fleet import Device, Financing, Fleet, Link, Stock
+from agentc.plan.fleet import Calibration, Device, Financing, Fleet, Link, Stock
 from agentc.support.diagnostics import Diagnostics, Refused, did_you_mean
 
 if TYPE_CHECKING:
@@ -90,8 +91,9 @@ class _Builder:
         links = self._links(stocks)
         if stocks and all(stock.count == 0 for stock in stocks):
             self.found.error("empty-fleet", "every device of the fleet has count 0", self.document.span(("devices",)))
+        calibration = self._calibration()
         self.found.raise_if_errors()
-        return Fleet(self.file.name, stocks, self.financing, links, self.file.source)
+        return Fleet(self.file.name, stocks, self.financing, links, self.file.source, calibration)
 
     def _stocks(self) -> tuple[Stock, ...]:
         stocks: dict[str, Stock] = {}
@@ -99,6 +101,24 @@ class _Builder:
             if stock := self._stock(name, first=stocks):
                 stocks[stock.device.name] = stock
         return tuple(stocks.values())
+
+    def _calibration(self) -> Calibration | None:
+        """The user's curves, if the file names some; the cost model says whether they are any."""
+        if (stated := self.file.calibration) is None:
+            return None
+        from yaml import YAMLError
+
+        from agentc.support.yaml_text import load
+
+        try:
+            text = json.dumps(load((Path(self.document.file).parent / stated).read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError, YAMLError) as problem:
+            why = problem.strerror if isinstance(problem, OSError) else " ".join(str(problem).split())
+            message = f"cannot take curves from `{stated}`: {why}"
+            help_ = "`agentc calibrate` writes such a file"
+            self.found.error("bad-calibration", message, self.document.span(("calibration",)), help=help_)
+            return None
+        return Calibration(stated, text)
 
     def _own_devices(self) -> Mapping[str, Entry]:
         """The user's table of devices, if the file names one."""

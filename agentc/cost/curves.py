@@ -6,6 +6,7 @@ rows takes the base; a family without rows of its own takes its parent's deviati
 ``benchmarks/calibrate.py`` writes ``data/curves.json``; ``agentc calibrate`` writes such a file for a user's own rows.
 """
 
+import json
 import math
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final
 
+from agentc.plan.fleet import Calibration, Fleet
+from agentc.support.diagnostics import Diagnostic, Refused, Span
 from agentc.support.record import record
 from agentc.support.yaml_text import json_table, table
 
@@ -193,6 +196,28 @@ def using(curves: Curves | None) -> Generator[None]:
         yield
     finally:
         _USED.reset(token)
+
+
+@contextmanager
+def of_fleet(fleet: Fleet) -> Generator[None]:
+    """Take the curves that a fleet states within the block, unless others are in use.
+
+    Raises:
+        Refused: ``bad-calibration``: they are no curves.
+    """
+    stated = fleet.calibration if _USED.get() is None else None
+    with using(_parsed(stated) if stated is not None else None):
+        yield
+
+
+@cache
+def _parsed(calibration: Calibration) -> Curves:
+    try:
+        return curves_of(_mapping(json.loads(calibration.text), "the file"))
+    except ValueError as problem:
+        message = f"cannot take curves from `{calibration.file}`: {problem}"
+        help_ = "`agentc calibrate` writes such a file"
+        raise Refused(Diagnostic("bad-calibration", message, Span(calibration.file), help=help_)) from problem
 
 
 def _mapping(value: Any, name: str) -> Mapping[str, Any]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from agentc.cost import queueing
+from agentc.cost.curves import of_fleet
 from agentc.cost.dominance import needed
 from agentc.cost.grid import COARSE_UNITS
 from agentc.cost.hosted import hosted, over_limits
@@ -34,6 +35,11 @@ def options(graph: TaskGraph, fleet: Fleet, objective: Objective = "cost", *, le
     options that break a hard limit or the stock on their own: no placement can use them, but the least change of a
     demand that would let one is found only with them.
     """
+    with of_fleet(fleet):
+        return _options(graph, fleet, objective, lenient)
+
+
+def _options(graph: TaskGraph, fleet: Fleet, objective: Objective, lenient: bool) -> OptionTable:
     units = units_of(graph)
     setting = _setting(graph, fleet, units, lenient)
     limits = over_limits(units, graph.load.requests_per_second)

@@ -32,7 +32,7 @@ from xdsl.irdl import (
 from xdsl.traits import HasParent, NoTerminator, Pure, SymbolOpInterface
 
 from agentc.dialects.data import PlainData
-from agentc.plan.fleet import Financing, Fleet, Link, Stock
+from agentc.plan.fleet import Calibration, Financing, Fleet, Link, Stock
 from agentc.plan.placement import Alternative, Assignment, Hop, Option, PlanSummary
 
 
@@ -76,6 +76,20 @@ class FinancingAttr(PlainData[Financing]):
 
     name = "place.financing"
     plain: ClassVar[Any] = Financing
+
+
+@irdl_attr_definition
+class CalibrationAttr(PlainData[Calibration]):
+    """
+    The user's own curves of the cost model, as JSON.
+
+    ```mlir
+    #place.calibration<{file = "ours.yaml", text = "{}"}>
+    ```
+    """
+
+    name = "place.calibration"
+    plain: ClassVar[Any] = Calibration
 
 
 @irdl_attr_definition
@@ -165,6 +179,7 @@ class FleetOp(IRDLOperation):
     sym_name = prop_def(SymbolNameConstraint())
     financing = prop_def(FinancingAttr)
     source = opt_prop_def(StringAttr)
+    calibration = opt_prop_def(CalibrationAttr)
     body = region_def("single_block")
 
     irdl_options = (ParsePropInAttrDict(),)
@@ -180,6 +195,7 @@ class FleetOp(IRDLOperation):
                 "sym_name": StringAttr(fleet.name),
                 "financing": FinancingAttr(fleet.financing),
                 "source": StringAttr(fleet.source) if fleet.source else None,
+                "calibration": CalibrationAttr(fleet.calibration) if fleet.calibration is not None else None,
             },
         )
 
@@ -192,6 +208,7 @@ class FleetOp(IRDLOperation):
             self.financing.data,
             {row.ends.data: row.link.data for row in rows if isinstance(row, LinkOp)},
             self.source.data if self.source is not None else "",
+            self.calibration.data if self.calibration is not None else None,
         )
 
 
@@ -336,5 +353,5 @@ def hop(op: Operation) -> Hop | None:
 Place = Dialect(
     "place",
     [FleetOp, StockOp, LinkOp, TransferOp, PlanOp],
-    [StockAttr, LinkAttr, FinancingAttr, OptionAttr, OnAttr, HopAttr, AlternativeAttr, SummaryAttr],
+    [StockAttr, LinkAttr, FinancingAttr, CalibrationAttr, OptionAttr, OnAttr, HopAttr, AlternativeAttr, SummaryAttr],
 )

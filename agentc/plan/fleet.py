@@ -105,6 +105,16 @@ class Financing:
 
 
 @record(slots=True)
+class Calibration:
+    """The user's own curves of the cost model, fitted to what they measured on a fleet."""
+
+    file: str
+    """As the fleet file calls it."""
+    text: str
+    """The curves, as JSON."""
+
+
+@record(slots=True)
 class Fleet:
     """What may be used: stocks in the order of the file, and the links between hosts."""
 
@@ -114,3 +124,5 @@ class Fleet:
     links: Mapping[str, Link] = field(default_factory=dict[str, Link])
     """Overrides of scale-out links: key ``"a->b"`` by device names (``*`` for any), in either direction."""
     source: str = ""
+    calibration: Calibration | None = None
+    """The curves to estimate with; ``None``: the package's."""
