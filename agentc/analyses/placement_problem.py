@@ -72,7 +72,7 @@ def pose(
     """
     aims = (objective, *also)
     # What draws less is kept for an objective of energy or carbon, what is fast for a limit from end to end.
-    drawn: Objective = next((aim for aim in aims if aim in ("energy", "carbon")), objective)
+    drawn: Objective = "energy" if "energy" in aims else "carbon" if "carbon" in aims else objective
     asked = replace(graph, limits=(*graph.limits, FREE)) if "latency" in aims and drawn != "latency" else graph
     problem, table = cost.problem(asked, fleet, drawn, lenient=lenient)
     bounds = tuple(bound for bound in problem.deadlines if bound.seconds < FREE.seconds)
