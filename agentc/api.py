@@ -116,7 +116,7 @@ def compile(
     if last == NAMES[0]:
         return Build(loaded.module, last, {last: loaded.text}, loaded.warnings)
     first, *then = objectives(objective)
-    settings = Settings(str(DEFAULT_FLEET if fleet is None else fleet), first, then=tuple(then))
+    settings = Settings(str(DEFAULT_FLEET if fleet is None else fleet), first, then=tuple(then), choose=True)
     compilation, path = Compilation(loaded.module, settings), None
     with shown_from(loaded.home), _estimating_with(calibration):
         override(_entry(loaded.module), sla, load)
@@ -278,7 +278,7 @@ def ask(
         build = Build(open_build(Path(source)).module(), "placed", {})
         override(_entry(build.module), sla, load)
     else:
-        build = compile(source, sla=sla, load=load, stop_after="task", **reading)
+        build = compile(source, fleet=fleet, sla=sla, load=load, objective=objective, stop_after="task", **reading)
     plan = build.summary
     first, *then = (plan.objective, *plan.then) if plan else objectives(objective)
     own = fleet_of(build.module) if plan and fleet is None else load_fleet(DEFAULT_FLEET if fleet is None else fleet)

@@ -52,6 +52,10 @@ def _whole_call(shape: ModelShape, precision: str, kv_precision: str) -> Work:
     return demand.add((demand.prefill(shape, precision, kv_precision), demand.decode(shape, precision, kv_precision)))
 
 
+ANY_OF = "agent.any_of"
+"""Attribute of a call: the models that could answer it (symbol -> quality of the answers). The plan chooses."""
+
+
 @irdl_op_definition
 class CallOp(IRDLOperation):
     """

@@ -54,6 +54,8 @@ def run(
     """
     ctx = context()
     for phase in NAMES[1 : NAMES.index(stop_after) + 1]:
+        if phase == "task" and compilation.settings.choose:
+            choose(compilation)
         if phase in ("agent", "task", "placed"):
             for step in passes(phase, compilation.settings):
                 _apply(step, ctx, compilation.module)
@@ -70,6 +72,16 @@ def run(
                     ModuleOp([op.clone() for m in compilation.kernels.values() for op in m.ops])
                 )
             yield phase
+
+
+def choose(compilation: Compilation) -> None:
+    """Give each call that has alternatives the model that makes the best plan (see ``alternatives``)."""
+    from agentc.dialects.llm import ANY_OF
+
+    if any(ANY_OF in op.attributes for op in compilation.module.walk()):
+        from agentc.pipelines.alternatives import settle
+
+        settle(compilation)
 
 
 def verify(module: ModuleOp) -> None:

@@ -63,6 +63,8 @@ class Settings:
     objective: str = "cost"
     time_limit: float = 60.0
     """Seconds for the solver."""
+    choose: bool = False
+    """Whether a call with alternatives (``any_of``) gets the model that makes the best plan, or the one it names."""
     then: tuple[str, ...] = ()
     """What decides among placements that are as good, one after the other."""
 

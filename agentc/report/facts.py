@@ -64,6 +64,8 @@ class Facts:
     """Known only right after solving: a build does not record it, so that equal inputs give equal bytes."""
     links: tuple[tuple[str, str], ...] = field(default=())
     """Edges between tasks, for pictures."""
+    choices: tuple[str, ...] = ()
+    """Of nodes with alternatives: what was chosen instead of what, in sentences."""
 
     def task(self, name: str) -> TaskFact | None:
         """The task of that name."""
@@ -112,6 +114,7 @@ def facts(module: ModuleOp, *, solve_seconds: float | None = None) -> Facts:
         devices=tuple(dict.fromkeys(stock.device.name for stock in data.stocks)) if data else (),
         solve_seconds=solve_seconds,
         links=tuple((src, task.name) for task in tasks for src in task.after),
+        choices=_strings(module.attributes.get("agent.choices")),
     )
 
 

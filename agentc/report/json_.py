@@ -67,6 +67,7 @@ def payload(facts: Facts) -> dict[str, Any]:
             {"name": row.name, "usd_per_hour": row.usd_per_hour, "devices": list(row.devices)}
             for row in summary.baselines
         ],
+        "choices": list(facts.choices),
         "assumptions": list(summary.assumptions),
         "conflict": list(summary.conflict) or None,
     }

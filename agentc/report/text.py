@@ -40,6 +40,7 @@ def _overview(facts: Facts) -> Iterator[str]:
     yield from _pools(facts)
     yield from _transfers(facts)
     yield from _savings(facts)
+    yield from _choices(facts)
     yield from _reasons(facts)
     yield from _assumptions(facts)
 
@@ -159,6 +160,14 @@ def _savings(facts: Facts) -> Iterator[str]:
             saved = 1 - facts.summary.usd_per_hour / row.usd_per_hour if row.usd_per_hour else 0.0
             devices = f" ({', '.join(row.devices)})" if row.devices else ""
             yield f"  {row.name}{devices}: {format_usd(row.usd_per_hour)}/h; this plan saves {saved:.1%}"
+
+
+def _choices(facts: Facts) -> Iterator[str]:
+    if facts.choices:
+        yield ""
+        yield "Chosen among alternatives"
+    for sentence in facts.choices:
+        yield from wrap("  ", sentence, indent="    ")
 
 
 def _reasons(facts: Facts) -> Iterator[str]:

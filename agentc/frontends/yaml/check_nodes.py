@@ -11,6 +11,8 @@ from agentc.plan.builtins import BUILTINS
 from agentc.support.diagnostics import did_you_mean
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from agentc.frontends.yaml.rules.nodes import ComputeNode, LlmNode, MemoryNode, ToolNode
 
 MODEL_KINDS: dict[str, tuple[str, ...]] = {
@@ -72,6 +74,8 @@ class NodeRules(Checker):
     def llm(self, item: Item) -> None:
         """Templates; a call reads something."""
         node: LlmNode = item.node  # pyright: ignore[reportAssignmentType]
+        if node.any_of is not None:
+            self.any_of(item, node.any_of)
         used = self.template(item, node.system, (*item.path, "system"))
         used |= self.template(item, node.prompt, (*item.path, "prompt"))
         if node.prompt is not None:
@@ -81,6 +85,25 @@ class NodeRules(Checker):
         for name, (_, path) in inputs_of(node, item.path).items():
             if self.kinds.at(item.scope, path).name in ("audio", "image", "embedding", "tensor"):
                 self.kind(item, name, path, ("text",))
+
+    def any_of(self, item: Item, stated: "Mapping[str, float]") -> None:
+        """The alternatives are models that can do this, `llm` is one of them, and one is good enough."""
+        spec, path = self.agent.unit.source.spec, (*item.path, "any_of")
+        for name in stated:
+            if name not in spec.models:
+                hint = missing(name, spec.models, "models")
+                self.error("unknown-model", f"there is no model `{name}`", (*path, name), hint)
+                continue
+            facts = self.program.entities[self.agent.unit].models.get(name)
+            if facts is not None and facts.shape.kind not in MODEL_KINDS["llm"]:
+                message = f"`{name}` is {a(facts.shape.kind)} model, which cannot serve a node of type `llm`"
+                self.error("wrong-model-kind", message, (*path, name), self._models_for("llm"))
+        model = str(getattr(item.node, item.kind))
+        if model not in stated:
+            self.error("bad-any-of", f"`{model}` is not among the alternatives", path, f"list it too: `{model}: 0.9`")
+        least = spec.quality or 0.0
+        if stated and max(stated.values()) < least:
+            self.error("bad-any-of", f"no alternative has the quality of {least:g} that the agent demands", path)
 
     def tool(self, item: Item) -> None:
         """The tool exists and takes these arguments."""

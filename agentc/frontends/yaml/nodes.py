@@ -3,12 +3,13 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, StringAttr
+from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, FloatAttr, StringAttr, f64
 from xdsl.ir import Attribute, SSAValue
 
 from agentc.dialects import agent, compute, llm, memory, model, tool
 from agentc.dialects.agent_values import QuantityAttr
 from agentc.dialects.data import to_attr
+from agentc.dialects.llm import ANY_OF
 from agentc.frontends import defaults
 from agentc.frontends.yaml import kinds, templates
 from agentc.frontends.yaml.figures import quantity
@@ -69,6 +70,10 @@ def _llm(emitter: "Emitter", item: Item) -> "Values":
         options=_options({"temperature": temperature, "top_p": top_p, "max_tokens": node.max_tokens}),
         attributes=emitter.marks(item),
     )
+    if node.any_of is not None:
+        least = item.scope.agent.unit.source.spec.quality or 0.0
+        fit = {_symbol(emitter, item, "models", name): q for name, q in node.any_of.items() if q >= least}
+        op.attributes[ANY_OF] = DictionaryAttr({name: FloatAttr(float(quality), f64) for name, quality in fit.items()})
     emitter.insert(op)
     return {(): op.result}
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
-from agentc.frontends.yaml.rules.base import Name, Part, PathText, Ref
+from agentc.frontends.yaml.rules.base import Name, Part, PathText, Ref, Share
 from agentc.frontends.yaml.rules.nodes import Node
 from agentc.frontends.yaml.rules.parts import Input, Load, Memory, MemoryKind, Model, Sla, Tool
 
@@ -47,6 +47,7 @@ class Definition(Graph):
     name: Name
     sla: Sla = Sla()
     load: Load | None = None
+    quality: Share | None = Field(default=None, description="the least quality of a model that `any_of` may choose")
     models: dict[Name, Annotated[Model, BeforeValidator(_named, json_schema_input_type=str | Model)]] = {}
     tools: dict[Name, Tool] = {}
     memories: dict[

@@ -77,6 +77,9 @@ class LlmNode(Common):
     """One answer of a language model."""
 
     llm: Name = Field(description="a model")
+    any_of: dict[Name, Share] | None = Field(
+        default=None, description="models that could answer, `llm` among them, each with the quality of its answers"
+    )
     prompt: str | None = Field(default=None, description="`{name}` stands for an input")
     system: str | None = Field(default=None, description="instructions before the prompt; `{name}` as there")
     fields: dict[Name, FieldType] | None = Field(default=None, description="asks for a record of these fields")
