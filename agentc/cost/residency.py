@@ -5,8 +5,9 @@
                and 4.5), a hundredth of them kept free. Requests are at different points of their answers, so that a
                batch needs room for its mean and the spread of a sum. When blocks run out the last request is thrown
                out and its prompt computed again.
-``offloaded``  what finds no block lies in the host's memory and crosses the host's link in each step (FlexGen,
-               arXiv 2303.06865, section 4; without the overlap that it plans).
+``offloaded``  what finds no block waits in the host's memory and is taken back (vLLM's swapping, section 4.5).
+               That is for what goes beyond the mean: a batch that never has room would have to cross the host's link in
+               each step, which offline engines do (FlexGen, arXiv 2303.06865) and those that are deployed do not.
 
 Of a configuration the policy counts that lengthens its step the least; the more memory a device has, the less each
 does.
@@ -38,6 +39,8 @@ MOST_FULL = 0.05
 """Largest share of time for which a pool of pages may have no block left."""
 P95 = 1.6449
 """Standard deviations between the mean and the 95th percentile of a normal distribution."""
+P999 = 3.0902
+"""The same for the 99.9th percentile: what the host's memory is set aside for."""
 HOST_SHARE = 0.8
 """Share of the host link's nominal rate that large pinned copies reach. Not calibrated."""
 HOST_MEMORY = 1.0
@@ -112,7 +115,7 @@ class Residency:
     memory: "Array"
     """Bytes on the fullest device, all in; where nothing fits, the least that would."""
     host: "Array"
-    """Bytes in the host's memory, of each device, in the mean."""
+    """Bytes of the host's memory that are set aside for each device."""
 
     @property
     def fits(self) -> "Mask":
@@ -151,9 +154,9 @@ def reside(
     z = (blocks - mean) / spread
     full = np.array([math.erfc(each / math.sqrt(2)) / 2 for each in z.tolist()])
     over = spread * np.maximum(np.exp(-z * z / 2) / math.sqrt(2 * math.pi) - z * full, 0.0)
-    need = mean + P95 * spread
+    need, aside = mean + P95 * spread, np.maximum(mean + P999 * spread - blocks, spread)
     swapped = over / np.where(host_rates > 0, host_rates, 1.0)
-    may_swap = (host_rates > 0) & (blocks > 0) & (np.maximum(need - blocks, 0.0) <= host_bytes)
+    may_swap = (host_rates > 0) & (blocks > 0) & (mean <= blocks) & (aside <= host_bytes)
     added = np.stack(
         [
             np.where(rest + reserved <= room, 0.0, np.inf),
@@ -170,5 +173,5 @@ def reside(
         policy=policy,
         added=least,
         memory=rest + np.where(policy == 0, whole, pages),
-        host=np.where(policy == 2, over, 0.0),
+        host=np.where(policy == 2, aside, 0.0),
     )

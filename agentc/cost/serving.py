@@ -235,7 +235,7 @@ def _residency(pair: Unit, decode: _Priced, timing: Timing) -> Residency | None:
         spread=(cache(tokens.mean + tokens.spread) - mean) / np.sqrt(grid.batch / grid.dp),
         room=bench.each(lambda device: device.memory_bytes * (1 - RESERVE)),
         host_bytes=bench.each(lambda device: device.memory_bytes * HOST_MEMORY),
-        host_rates=bench.each(host_rate),
+        host_rates=bench.each(host_rate) * (not (unit.model and unit.model.kv_lora_rank)),
         again=rate * longer * _Priced(pair, bench, setting).added(),
     )
 

@@ -82,7 +82,7 @@ class Option:
     cache: CachePolicy = "reserved"
     """Where the KV cache of requests in flight lies: room for the longest of each, pages, or pages and the host."""
     host_bytes: float = 0.0
-    """KV cache in the host's memory, of each device, in the mean."""
+    """Memory of the host that is set aside for each device's KV cache."""
 
 
 @record(slots=True)
@@ -216,7 +216,7 @@ class Assignment:
     cache: CachePolicy = "reserved"
     """Where the KV cache of requests in flight lies."""
     host_bytes: float = 0.0
-    """KV cache in the host's memory, of each device, in the mean."""
+    """Memory of the host that is set aside for each device's KV cache."""
 
     @property
     def devices(self) -> int:

@@ -208,7 +208,7 @@ def _detail(facts: Facts, task: str | None, why_not: str | None) -> Iterator[str
 
 def _cache(on: Assignment) -> str:
     """How the KV cache lies, where not every request has room for its longest."""
-    host = f", {format_bytes(on.host_bytes)} more in the host" if on.cache == "offloaded" else ""
+    host = f", {format_bytes(on.host_bytes)} of the host" if on.cache == "offloaded" else ""
     return "" if on.cache == "reserved" else f", cache in pages{host}"
 
 

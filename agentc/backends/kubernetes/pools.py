@@ -11,6 +11,7 @@ from agentc.backends.kubernetes.engines import Engine, engine_of
 from agentc.dialects.model import SpecOp, spec_of
 from agentc.dialects.place import FleetOp, assignment
 from agentc.plan.fleet import Device
+from agentc.plan.models import ModelShape
 from agentc.plan.placement import SHARED, Assignment
 from agentc.support.record import record
 
@@ -42,6 +43,8 @@ class EnginePool:
     peers: tuple[str, ...] = ()
     """Vendors of the pools that it exchanges KV caches with."""
     note: str = ""
+    draft: tuple[str, int] | None = None
+    """What drafts for it, as the engine loads it, and how many tokens."""
     memory_share: float | None = None
     """The part of a device's memory that it may take; ``None``: what the engine takes by itself."""
 
@@ -85,13 +88,17 @@ def _pool(
         "spans hosts: give its replicas to a multi-host controller such as LeaderWorkerSet" if spans else "",
         f"expects a checkpoint that is quantized to {spec.precision.data}" if spec.precision.data in QUANTIZED else "",
         "shares its devices with other pools: the nodes need GPU sharing" if _shares(on) else "",
+        f"keeps {on.host_bytes / 1e9:.0f} GB of KV cache a device in the host's memory: "
+        "join an OffloadingConnector to its connector"
+        if on.cache == "offloaded" and on.mode == "disaggregated"
+        else "",
         "needs a router that pairs prefill and decode replicas, such as llm-d's" if on.mode == "disaggregated" else "",
     ]
     return EnginePool(
         name=name,
         slug=slug(name),
         tasks=tuple(dict.fromkeys(task_name(member) for member, _, _ in members)),
-        model=shape.source.removeprefix("hf:") if shape.source.startswith("hf:") else shape.name,
+        model=_repository(shape),
         precision=spec.precision.data,
         kv_precision=spec.kv_precision.data if spec.kv_precision is not None else None,
         kind=shape.kind,
@@ -100,9 +107,14 @@ def _pool(
         device=device,
         engine=engine,
         peers=peers,
+        draft=(_repository(draft.model), draft.tokens) if (draft := spec.drafted) is not None else None,
         memory_share=max(0.05, on.memory_bytes / device.memory_bytes + 0.02) if _shares(on) else None,
         note="; ".join(note for note in notes if note),
     )
+
+
+def _repository(shape: ModelShape) -> str:
+    return shape.source.removeprefix("hf:") if shape.source.startswith("hf:") else shape.name
 
 
 def _shares(on: Assignment) -> bool:

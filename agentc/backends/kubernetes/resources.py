@@ -1,6 +1,7 @@
 """Deployment and Service of an engine pool, as plain data."""
 
 import json
+import math
 from typing import Any
 
 from agentc.backends.kubernetes.engines import PRODUCTS
@@ -86,6 +87,12 @@ def arguments(pool: EnginePool) -> list[str]:
         args += ["--quantization", "fp8"]
     if pool.kv_precision is not None:
         args += ["--kv-cache-dtype", CACHE_TYPES.get(pool.kv_precision, pool.kv_precision)]
+    if pool.draft is not None:
+        settings = {"model": pool.draft[0], "num_speculative_tokens": pool.draft[1]}
+        args += ["--speculative-config", json.dumps(settings, separators=(",", ":"))]
+    if on.cache == "offloaded" and pool.role == "both":
+        size = math.ceil(on.host_bytes * on.devices / 2**30)
+        args += ["--kv-offloading-backend", "native", "--kv-offloading-size", str(size)]
     if pool.kind == "decoder":
         args.append("--enable-chunked-prefill")
     if pool.role != "both":

@@ -55,6 +55,22 @@ def test_groups_share_experts_and_split_the_batch() -> None:
     assert args[args.index("--max-num-seqs") + 1] == "8"
 
 
+def test_who_drafts_is_told() -> None:
+    args = arguments(replace(engine_pools(placed_sample())[1], draft=("meta-llama/Llama-3.2-1B", 5)))
+    told = json.loads(args[args.index("--speculative-config") + 1])
+    assert told == {"model": "meta-llama/Llama-3.2-1B", "num_speculative_tokens": 5}
+    assert "--speculative-config" not in arguments(engine_pools(placed_sample())[1])
+
+
+@pytest.mark.parametrize(("role", "told"), [("both", ["12"]), ("decode", [])])
+def test_memory_of_the_host_is_set_aside(role: str, told: list[str]) -> None:
+    """6 GB for each of two devices, in GiB. With another connector it takes the operator."""
+    pool = engine_pools(placed_sample())[1]
+    on = replace(pool.on, cache="offloaded", host_bytes=6e9, tp=2, pp=1, dp=1)
+    args = arguments(replace(pool, on=on, role=role))
+    assert [after for flag, after in pairwise(args) if flag == "--kv-offloading-size"] == told
+
+
 @pytest.mark.parametrize(("kv", "told"), [("fp8", ["fp8"]), ("bf16", ["bfloat16"]), (None, [])])
 def test_a_stated_cache_precision_is_told(kv: str | None, told: list[str]) -> None:
     args = arguments(replace(engine_pools(placed_sample())[0], kv_precision=kv))

@@ -126,5 +126,5 @@ def test_a_page_tells_where_the_cache_lies(sample: Facts) -> None:
     assert "a device\n" in page()
     assert "a device, cache in pages\n" in page(cache="paged")
     offloaded = page(cache="offloaded", host_bytes=12e9, memory_bytes=123.4e9)
-    assert "memory       123 GB a device, cache in pages, 12 GB more in the host\n" in offloaded
+    assert "memory       123 GB a device, cache in pages, 12 GB of the host\n" in offloaded
     assert max(map(len, offloaded.splitlines())) <= 80
