@@ -104,8 +104,20 @@ class StockEntry(FleetPart):
         return {"count": value} if alone else value
 
 
+_CARRIES: dict[str, Any] = {
+    "required": ["bandwidth_gbps"],
+    "properties": {"bandwidth_gbps": {"not": {"type": "null"}}, "connected": {"const": True}},
+}
+_PARTED: dict[str, Any] = {
+    "required": ["connected"],
+    "properties": {"bandwidth_gbps": {"type": "null"}, "connected": {"const": False}},
+}
+
+
 class LinkEntry(FleetPart):
     """A link between hosts of two device classes, or of two sites, in either direction; ``*`` is any of them."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [_CARRIES, _PARTED]})
 
     between: Annotated[list[DeviceName], Field(min_length=2, max_length=2)]
     connected: bool = Field(default=True, description="`false`: nothing travels between them")
