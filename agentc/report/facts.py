@@ -7,11 +7,14 @@ from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr, UnitAttr
 from xdsl.ir import Attribute, Operation
 
 from agentc.analyses.names import task_name
+from agentc.dialects import llm
 from agentc.dialects.agent import GraphOp
 from agentc.dialects.interfaces import shape_of
 from agentc.dialects.kv import TransferOp as CacheTransferOp
+from agentc.dialects.model import spec_of
 from agentc.dialects.place import FleetOp, PlanOp, TransferOp, alternatives, assignment, hop
 from agentc.plan.graph import Limit, Load
+from agentc.plan.models import Draft
 from agentc.plan.placement import Alternative, Assignment, Hop, PlanSummary
 from agentc.support.record import record
 
@@ -33,6 +36,8 @@ class TaskFact:
     """Figures of the task that the definition does not state."""
     after: tuple[str, ...] = ()
     """Tasks whose values it takes."""
+    draft: Draft | None = None
+    """Who proposes tokens to its model."""
 
 
 @record
@@ -131,6 +136,7 @@ def _task(op: Operation, name: str) -> TaskFact:
         alternatives=alternatives(op),
         asynchronous=isinstance(op.attributes.get("agent.async"), UnitAttr),
         assumed=tuple(key for key, quantity in shape_of(op).items() if quantity.assumed),
+        draft=spec_of(op).drafted if isinstance(op, llm.DecodeOp) else None,
     )
 
 

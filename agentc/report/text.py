@@ -219,6 +219,9 @@ def _page(fact: TaskFact, why_not: str | None) -> Iterator[str]:
         yield f"  made by      {' > '.join(fact.made_by)}"
     replicas = f"{on.replicas} replica{'s' if on.replicas != 1 else ''}"
     yield f"  on           {on.device}, {on.mode}, tp={on.tp}, pp={on.pp}, dp={on.dp}, batch={on.batch}, {replicas}"
+    if (draft := fact.draft) is not None:
+        proposed = f"{draft.tokens} token{'s' if draft.tokens != 1 else ''} a round"
+        yield f"  draft        {draft.model.name}, {proposed}, {draft.acceptance:.0%} kept"
     yield f"  time         {format_seconds(on.seconds)}{_interval(on)}, bound by {on.bottleneck or 'nothing'}"
     yield f"  memory       {format_bytes(on.memory_bytes)} a device{_cache(on)}"
     yield f"  cost         {format_usd(on.usd_per_request)} a request"

@@ -10,6 +10,7 @@ import pytest
 from placed_sample import placed_sample
 from xdsl.dialects.builtin import ModuleOp
 
+from agentc.plan.models import Draft, ModelShape
 from agentc.report import RENDERINGS, text
 from agentc.report.colors import colors
 from agentc.report.facts import Facts, facts
@@ -128,3 +129,11 @@ def test_a_page_tells_where_the_cache_lies(sample: Facts) -> None:
     offloaded = page(cache="offloaded", host_bytes=12e9, memory_bytes=123.4e9)
     assert "memory       123 GB a device, cache in pages, 12 GB of the host\n" in offloaded
     assert max(map(len, offloaded.splitlines())) <= 80
+
+
+def test_a_page_tells_who_drafts(sample: Facts) -> None:
+    draft = Draft(ModelShape("tiny", "decoder"), 4, 0.75)
+    tasks = tuple(replace(task, draft=draft) if task.name == "reply.decode" else task for task in sample.tasks)
+    assert "  draft        tiny, 4 tokens a round, 75% kept\n" in text.render(
+        replace(sample, tasks=tasks), task="reply.decode"
+    )
