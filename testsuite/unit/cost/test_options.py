@@ -1,6 +1,7 @@
 """Options of whole task graphs."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -391,3 +392,23 @@ def test_tasks_of_a_group_that_run_unequally_often_are_no_chain():
     one = group("a", "b", edges=(("a", "b"),))
     tasks = tuple(replace(task, visits=2.0) if task.name == "b" else task for task in one.tasks)
     assert not units_of(replace(one, tasks=tasks))[1].chained
+
+
+def test_a_chain_keeps_what_the_whole_keeps_and_other_groups_more():
+    """A path through all parts of a step counts their sum; side by side each counts by itself."""
+    shape = catalog.model("mixtral-8x7b")
+    parts = demand.decode_parts(shape, "fp8")
+    tasks = [
+        Task(f"say.{name}", "expert.decode", "a:1:1", work, SHAPE, shape, "fp8", group="say.decode")
+        for name, work in parts.items()
+    ]
+    chain = tuple(TaskEdge(a.name, b.name) for a, b in pairwise(tasks))
+    late = (*LIMITS, Limit("end_to_end", 1000.0))
+    whole = Task("say", "llm.decode", "a:1:1", demand.decode(shape, "fp8"), SHAPE, shape, "fp8")
+
+    def kept(problem: TaskGraph, name: str) -> set[str]:
+        return {option.name for option in cost.options(problem, fleet("h100", "l40s")).options[name]}
+
+    alone = kept(graph(whole, limits=late), "say")
+    assert kept(graph(*tasks, limits=late, edges=chain), "say.trunk") == alone
+    assert kept(graph(*tasks, limits=late), "say.trunk") > alone
