@@ -241,7 +241,7 @@ def render(facts: "Facts", format: str = "text", *, task: str | None = None, why
     for what, name, known in (
         ("format", format, list(RENDERINGS)),
         ("task", task, [fact.name for fact in facts.tasks]),
-        ("device class in the fleet", why_not, list(facts.devices)),
+        ("device class in the fleet", why_not and facts.device(why_not), list(facts.devices)),
     ):
         if name is not None and name not in known:
             raise Refused(Diagnostic("unknown-name", f"there is no {what} `{name}`", help=did_you_mean(name, known)))

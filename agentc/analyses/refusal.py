@@ -17,6 +17,9 @@ from agentc.support.diagnostics import Diagnostic, Label
 SHOWN = 3
 """Tasks that are named before the rest is counted."""
 
+JOIN = "join these places by an entry of the fleet's `links`, or let both tasks run in one of them"
+"""What helps where no link joins the places of two tasks."""
+
 UNPROVEN = "no placement was found within the time limit, and none is proven to be impossible"
 
 Allowed = Mapping[str, frozenset[str]]
@@ -63,7 +66,8 @@ def _conflict(posed: Posed, lenient: Posed, allowed: Allowed) -> Reasons:
         return (UNPROVEN,), None
     if len(found.relaxations) > 1:
         return found.demand_sentences, f"one of these would do: {'; '.join(each.change for each in found.relaxations)}"
-    return found.demand_sentences, next(iter(found.cure_sentences), None)
+    apart = JOIN if any(each.kind == "link" for each in found.demands) else None
+    return found.demand_sentences, next(iter(found.cure_sentences), apart)
 
 
 def change(graph: TaskGraph, fleet: Fleet, changes: Sequence[Relaxation]) -> tuple[TaskGraph, Fleet]:

@@ -76,6 +76,18 @@ class Facts:
         """The task of that name."""
         return next((task for task in self.tasks if task.name == name), None)
 
+    def device(self, name: str) -> str:
+        """The fleet's class that ``name``, or the catalog's alias of it, means; ``name`` where there is none."""
+        from agentc import catalog
+
+        if name in self.devices:
+            return name
+        try:
+            known = catalog.device(name).name
+        except catalog.UnknownName:
+            return name
+        return known if known in self.devices else name
+
     def value(self, metric: str) -> float | None:
         """Seconds of ``ttft``, ``tbt`` or ``end_to_end``."""
         figures = {

@@ -14,7 +14,7 @@ WIDTH = 80
 def render(facts: Facts, *, task: str | None = None, why_not: str | None = None) -> str:
     """The report; with ``task`` that task's page, with ``why_not`` what speaks against that device."""
     if task is not None or why_not is not None:
-        lines = _detail(facts, task, why_not)
+        lines = _detail(facts, task, facts.device(why_not) if why_not is not None else None)
     else:
         lines = _overview(facts)
     return "\n".join(line.rstrip() for line in lines) + "\n"
