@@ -16,6 +16,7 @@ from agentc.support.diagnostics import Refused
 
 CASES = (
     question(Limit("tbt", 0.03), Limit("ttft", 1.0), load=2.0, l4=0.3),
+    question(Limit("tbt", 0.012), load=6.0, l4=0.3),  # two steps: three L4, then two
     question(Limit("end_to_end", 10.0), load=30.0, h100=3.0, l4=0.1, counts=3),
     question(Limit("end_to_end", 10.0), Limit("tbt", 0.1), load=8.0, h100=1.0, l4=0.4),
 )
