@@ -1,11 +1,12 @@
 """Drops pools that no optimal placement needs.
 
 Pool B makes pool A needless where both stand on the same device class and serve the same tasks from the same places,
-B's replica holds no more devices and costs and draws no more, and every task's option in B is no worse in every
-figure than its option in A. Then all that runs in A can move to B: B needs at most as many replicas more as A
-gives up, because its busy time is no larger and ceil(x + y) <= ceil(x) + ceil(y), so cost, stock and every latency are
-kept. Comparing single options would not be safe: a pool may be paid for by another task already. Pools whose memory
-counts are left as they are.
+B's replica holds 1 / k of A's devices (k a whole number: sizes are powers of two) and costs and draws as little, and
+every task's option in B takes no more device seconds and is no worse in every other figure than its option in A. Then
+all that runs in A can move to B: its busy time is at most k times as long, so with ceil(x + y) <= ceil(x) + ceil(y) B
+needs at most k replicas more for each that A gives up, and cost, stock and every latency are kept. Comparing single
+options would not be safe: a pool may be paid for by another task already. Pools whose memory counts are left as they
+are.
 """
 
 from collections.abc import Collection, Sequence

@@ -55,12 +55,14 @@ class Offer:
 
     def figures(self, share: float) -> "Array":
         """(configurations, FIGURES): of the unit, or of each of its tasks one after the other where not only their sums
-        count; ``share`` of a replica's time may be busy."""
+        count; ``busy`` in device seconds, of which ``share`` may be used."""
         import numpy as np
 
         found, none = self.found, np.zeros(len(self.found.bench))
         metrics = [found.metrics.get(metric, none) for metric in ("ttft", "tbt")]
-        whole = np.array([found.busy / share, self.usd, found.seconds, self.joules, *metrics])
+        whole = np.array(
+            [found.busy * found.bench.grid.devices / share, self.usd, found.seconds, self.joules, *metrics]
+        )
         if self.unit.chained:
             return whole.T
         return (found.shares[:, None, :] * whole).reshape(-1, len(none)).T
