@@ -3,14 +3,16 @@
 from collections.abc import Iterator
 
 from xdsl.dialects import func, memref
-from xdsl.dialects.builtin import ArrayAttr, IndexType, IntegerAttr, ModuleOp
+from xdsl.dialects.builtin import ArrayAttr, IndexType, IntegerAttr, ModuleOp, StringAttr
 from xdsl.ir import Attribute, SSAValue
 
 from agentc.analyses.kernel_dims import (
     OUTPUTS,
     PHASE,
     ROWS,
+    UNSIGNED,
     argument_names,
+    as_list,
     element_of,
     read_dims,
     symbols,
@@ -38,7 +40,11 @@ def parameters(function: func.FuncOp) -> list[Parameter]:
     dims = value_dims(function)
     names = argument_names(function)
     arguments = function.body.block.args
-    return [Parameter(n, dtype_of(a.type), dims.get(a)) for n, a in zip(names, arguments, strict=False)]
+    unsigned = {n.data for n in as_list(function.attributes.get(UNSIGNED)) or () if isinstance(n, StringAttr)}
+    return [
+        Parameter(n, dtype_of(a.type).replace("i", "u") if n in unsigned else dtype_of(a.type), dims.get(a))
+        for n, a in zip(names, arguments, strict=False)
+    ]
 
 
 def sizes(function: func.FuncOp) -> list[str]:

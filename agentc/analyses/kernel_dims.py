@@ -5,13 +5,15 @@ results, one name per dimension (an integer where the type is static). Equal nam
 once, at the boundary. Functions that say nothing get a name of their own for each unknown size.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeGuard
 
-from xdsl.dialects import func, memref
+from xdsl.builder import Builder
+from xdsl.dialects import arith, func, memref
 from xdsl.dialects.builtin import (
     DYNAMIC_INDEX,
     ArrayAttr,
+    IndexType,
     IntegerAttr,
     IntegerType,
     MemRefType,
@@ -19,9 +21,10 @@ from xdsl.dialects.builtin import (
     TensorType,
     i64,
 )
-from xdsl.ir import Attribute, SSAValue
+from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.utils.hints import isa
 
+from agentc.plan import sizes
 from agentc.plan.kernels import Dim
 
 DIMS = "agentc.dims"
@@ -31,6 +34,8 @@ OUTPUTS = "agentc.outputs"
 """How many of the last arguments of a bufferized kernel are its results."""
 PHASE = "agentc.phase"
 """On a function that is a part of a kernel: ``rows`` (any range of it may be done alone) or ``serial``."""
+UNSIGNED = "agentc.unsigned"
+"""Names of the arguments and results whose integers have no sign, which their types in the IR do not tell."""
 ROWS = "agentc.rows"
 """The size, as a list of one, of the range of a ``rows`` phase."""
 
@@ -147,3 +152,47 @@ def temporary_names(function: func.FuncOp, count: int) -> list[str]:
     while any(name.startswith(stem) for name in taken):
         stem += "_"
     return [f"{stem}{i}" for i in range(count)]
+
+
+SIZE_OPS: Mapping[str, type[Operation]] = {
+    "+": arith.AddiOp,
+    "-": arith.SubiOp,
+    "*": arith.MuliOp,
+    "//": arith.FloorDivSIOp,
+    "%": arith.RemSIOp,
+    "min": arith.MinSIOp,
+    "max": arith.MaxSIOp,
+}
+"""Arithmetic of sizes -> the op on indices. Remainders are taken of sizes only, which are not negative."""
+_APPLY: Mapping[type[Operation], Callable[[Dim, Dim], Dim]] = {
+    arith.AddiOp: sizes.add,
+    arith.SubiOp: sizes.subtract,
+    arith.MuliOp: sizes.multiply,
+    arith.FloorDivSIOp: sizes.floordiv,
+    arith.RemSIOp: sizes.modulo,
+    arith.MinSIOp: sizes.minimum,
+    arith.MaxSIOp: sizes.maximum,
+}
+
+
+def insert_size(builder: Builder, dim: Dim, leaf: Callable[[str], SSAValue]) -> SSAValue:
+    """The value of ``dim``, computed from what ``leaf`` gives for its names."""
+
+    def number(value: int) -> SSAValue:
+        return builder.insert(arith.ConstantOp.from_int_and_width(value, IndexType())).result
+
+    def apply(symbol: str, left: SSAValue, right: SSAValue) -> SSAValue:
+        return builder.insert(SIZE_OPS[symbol].create(operands=[left, right], result_types=[IndexType()])).results[0]
+
+    return sizes.fold(dim, leaf, number, apply)
+
+
+def size_of(value: SSAValue, leaf: Callable[[SSAValue], Dim | None]) -> Dim | None:
+    """The inverse of ``insert_size``; ``leaf`` names what is read off an array. ``None`` for what is no size."""
+    owner = value.owner
+    if isinstance(owner, arith.ConstantOp) and isinstance(owner.value, IntegerAttr):
+        return owner.value.value.data
+    if isinstance(owner, Operation) and type(owner) in _APPLY:
+        left, right = (size_of(o, leaf) for o in owner.operands)
+        return None if left is None or right is None else _APPLY[type(owner)](left, right)
+    return leaf(value)

@@ -18,5 +18,6 @@ DIALECTS: dict[str, str] = {
     "memory": "agentc.dialects.memory:Memory",
     "compute": "agentc.dialects.compute:Compute",
     "place": "agentc.dialects.place:Place",
+    "linalg_ext": "agentc.dialects.linalg_ext:LinalgExt",
 }
 """Dialect name -> ``module:attribute``."""

@@ -16,7 +16,7 @@ PREFIX = "agentc_"
 """Before the name of every machine function, so that a kernel named ``exp`` does not hide the C library's."""
 
 Dim = str | int
-"""A size: a name that is the same wherever it stands in a kernel, or a number."""
+"""A size: a name that is the same wherever it stands, a number, or what follows from names (``plan.sizes``)."""
 
 
 @record(slots=True)
@@ -25,7 +25,7 @@ class Parameter:
 
     name: str
     dtype: str
-    """``f32``, ``f64``, ``i8``, ``i32``, ``i64`` or ``i1``; ``index`` for a loop bound."""
+    """``f16 f32 f64 bf16``, ``i1 i8 i32 i64``, ``u8 u32 u64``, or ``index`` (a bound)."""
     dims: tuple[Dim, ...] | None
     """``None`` for a scalar that is passed by value."""
 
@@ -94,7 +94,15 @@ RESERVED = frozenset(
 )
 
 
+WORDS = {"//": "_by_", "*": "_times_", "+": "_plus_", "-": "_minus_", "%": "_mod_"}
+
+
 def c_name(name: str) -> str:
-    """``name`` as an identifier that C, C++ and generated code leave free."""
+    """``name`` as an identifier that C, C++ and generated code leave free; ``n - 1`` is ``n_minus_1``."""
+    if not name.isidentifier():
+        for symbol, word in WORDS.items():
+            name = name.replace(symbol, word)
+        name = "_".join("".join(c if c.isalnum() else "_" for c in name).split("_")).strip("_")
+        name = "_".join(part for part in name.split("_") if part)
     kept = "".join(c if c.isascii() and (c.isalnum() or c == "_") else "_" for c in name)
     return f"{kept}_" if kept in RESERVED or kept[:1].isdigit() else kept
