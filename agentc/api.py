@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from agentc.support.diagnostics import Diagnostic, Diagnostics, Refused, Span, did_you_mean
+from agentc.pipelines.loading import Side, load_definition, model_mapping, refuse_profile
+from agentc.support.diagnostics import Diagnostic, Refused, Span, did_you_mean
 from agentc.support.record import record
 
 if TYPE_CHECKING:
@@ -88,8 +89,9 @@ def compile(
     out: str | Path | None = None,
     dump_phases: str | Path | None = None,
     calibration: str | Path | None = None,
-    model_map: "str | Path | Mapping[str, Any] | None" = None,
+    model_map: Side = None,
     assume: bool = False,
+    profile: Side = None,
 ) -> Build:
     """Compile ``source`` (a YAML definition, ``file.py:name``, ``.mlir``, or a module in phase `agent`).
 
@@ -100,6 +102,7 @@ def compile(
     directory, written whole or not at all. ``dump_phases``: a directory for the IR of each phase that was reached,
     also of those before a failure. ``calibration``: curves of ``calibrate`` to estimate with. For other tools' files:
     ``model_map``, a file or mapping of their models to ours; ``assume``, tell nothing of what they never state.
+    ``profile``: a file or mapping of figures by node, which fill the definition's and replace them.
 
     Raises:
         Refused: the definition, the fleet, the limits or the placement is refused; nothing was written.
@@ -112,7 +115,7 @@ def compile(
     last = stop_after or ("artifacts" if out is not None else "placed")
     if last not in NAMES:
         raise Refused(Diagnostic("unknown-name", f"there is no phase `{last}`", help=did_you_mean(last, NAMES)))
-    loaded = _load(source, model_map, assume)
+    loaded = load_definition(source, model_map, assume, profile)
     if last == NAMES[0]:
         return Build(loaded.module, last, {last: loaded.text}, loaded.warnings)
     first, *then = objectives(objective)
@@ -184,17 +187,19 @@ def check(
     source: "str | Path | ModuleOp",
     *,
     fleet: str | Path | None = None,
-    model_map: "str | Path | Mapping[str, Any] | None" = None,
+    model_map: Side = None,
     assume: bool = False,
+    profile: Side = None,
 ) -> list[Diagnostic]:
-    """What is wrong with ``source``, warnings too, and with ``fleet``'s file; nothing is placed or written."""
+    """What is wrong with ``source``, warnings too, with ``profile`` and with ``fleet``'s file; nothing is placed or
+    written."""
     from agentc.pipelines.runner import Compilation
     from agentc.pipelines.sources import shown_from
     from agentc.pipelines.standard import Settings
 
     found: list[Diagnostic] = []
     try:
-        loaded = _load(source, model_map, assume)
+        loaded = load_definition(source, model_map, assume, profile)
         found += loaded.warnings
         with shown_from(loaded.home):
             _run(Compilation(loaded.module, Settings()), "task", None, every=False)
@@ -275,6 +280,7 @@ def ask(
     if isinstance(source, str | Path) and Path(source).is_dir():
         from agentc.runtime.build import open_build
 
+        refuse_profile("a build", reading.get("profile"))
         build = Build(open_build(Path(source)).module(), "placed", {})
         override(_entry(build.module), sla, load)
     else:
@@ -395,30 +401,23 @@ def work(
     return phase_work(shape, phase, sizes, precision, kv_precision, chunk_tokens=chunk_tokens, draft=draft)
 
 
+SCHEMAS = {
+    "agent": "agentc.frontends.yaml:schema",
+    "fleet": "agentc.catalog:fleet_schema",
+    "profile": "agentc.frontends.profile:schema",
+    "manifest": "agentc.plan.manifest:schema",
+}
+"""File -> what gives its JSON Schema."""
+
+
 def schema(what: str) -> dict[str, Any]:
-    """The JSON Schema of an `agent` definition or a `fleet` file."""
-    if what == "fleet":
-        from agentc.catalog import fleet_schema
+    """The JSON Schema of a file of ``SCHEMAS``: `agent`, `fleet`, `profile` or `manifest`."""
+    from agentc.support.registry import load
 
-        return fleet_schema()
-    from agentc.frontends.yaml import schema as agent_schema
-
-    return agent_schema()
+    return load(SCHEMAS[what])()
 
 
-@record
-class _Loaded:
-    """A definition as IR of the phase `agent`."""
-
-    module: "ModuleOp"
-    home: Path
-    text: str = ""
-    warnings: tuple[Diagnostic, ...] = ()
-
-
-def import_(
-    source: str | Path, format: str = "auto", model_map: "str | Path | Mapping[str, Any] | None" = None
-) -> tuple[str, tuple[Diagnostic, ...]]:
+def import_(source: str | Path, format: str = "auto", model_map: Side = None) -> tuple[str, tuple[Diagnostic, ...]]:
     """Another tool's file as a definition: its text, each assumption a comment, and what is worth knowing of it.
 
     ``format``: a name of ``import_formats``, or `auto`. ``model_map``: a file or mapping of its models to ours.
@@ -432,7 +431,7 @@ def import_(
     if format != "auto" and format not in known:
         help = did_you_mean(format, known)
         raise Refused(Diagnostic("unknown-name", f"there is no format `{format}`", help=help))
-    return importers.to_yaml(source, format, _models(model_map))
+    return importers.to_yaml(source, format, model_mapping(model_map))
 
 
 def import_formats() -> dict[str, str]:
@@ -440,33 +439,6 @@ def import_formats() -> dict[str, str]:
     from agentc.frontends import importers
 
     return {**{name: each.title for name, each in importers.FORMATS.items()}, "langgraph": importers.LANGGRAPH}
-
-
-def _models(model_map: "str | Path | Mapping[str, Any] | None") -> "Mapping[str, Any]":
-    from agentc.frontends.importers.model_map import read_model_map
-
-    if isinstance(model_map, str | Path):
-        return read_model_map(model_map)
-    return model_map or {}
-
-
-def _load(
-    source: "str | Path | ModuleOp",
-    model_map: "str | Path | Mapping[str, Any] | None" = None,
-    assume: bool = False,
-) -> _Loaded:
-    """Read the definition; places in the IR become relative to its folder."""
-    from agentc.pipelines.sources import folder, make_relative, split
-
-    if not isinstance(source, str | Path):
-        return _Loaded(source, Path())
-    from agentc import frontends
-
-    found = Diagnostics()
-    models: Mapping[str, Any] = _models(model_map) if model_map else {}
-    module, home = frontends.load(source, found=found, models=models, assume=assume), folder(source)
-    make_relative(module, home)
-    return _Loaded(module, home, split(source)[0].read_text("utf-8"), found.sorted())
 
 
 def _entry(module: "ModuleOp") -> "GraphOp":

@@ -9,6 +9,9 @@ MODEL_MAP = click.option(
     "--model-map", metavar="FILE", help="Of another tool's file: its models as ours, `gpt-4o: llama-3.3-70b` a line."
 )
 ASSUME = click.option("--assume", is_flag=True, help="Tell nothing of what another tool's file never states.")
+PROFILE = click.option(
+    "--profile", metavar="FILE", help="Figures by node name, such as `agentc profile` learns from traces."
+)
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -29,6 +32,7 @@ def compiling(command: F) -> F:
         ),
         MODEL_MAP,
         ASSUME,
+        PROFILE,
         click.option("--calibration", metavar="CURVES", help="Estimate with these curves (`agentc calibrate`)."),
         click.option(
             "--objective",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from agentc.cli.arguments import ASSUME, MODEL_MAP
+from agentc.cli.arguments import ASSUME, MODEL_MAP, PROFILE
 from agentc.cli.show import show
 
 
@@ -14,14 +14,15 @@ from agentc.cli.show import show
 @click.argument("agent", type=click.Path())
 @MODEL_MAP
 @ASSUME
+@PROFILE
 @click.option("--watch", is_flag=True, help="Check again whenever a file beside it changes, until interrupted.")
-def check(agent: str, model_map: str | None, assume: bool, watch: bool) -> int:
+def check(agent: str, model_map: str | None, assume: bool, profile: str | None, watch: bool) -> int:
     """Print the diagnostics of AGENT. Exit status 1 where there is an error, 0 where there are only warnings."""
     status = 0
     for _ in _looks(agent) if watch else [None]:
         if watch and sys.stderr.isatty():
             click.clear()
-        status = _check(agent, model_map, assume)
+        status = _check(agent, model_map, assume, profile)
     return status
 
 
@@ -31,11 +32,11 @@ def _looks(agent: str) -> Iterator[None]:
     return changes(Path(agent.partition(".py:")[0]))
 
 
-def _check(agent: str, model_map: str | None, assume: bool) -> int:
+def _check(agent: str, model_map: str | None, assume: bool, profile: str | None) -> int:
     from agentc import api
     from agentc.support.diagnostics import Severity
 
-    found = api.check(agent, model_map=model_map, assume=assume)
+    found = api.check(agent, model_map=model_map, assume=assume, profile=profile)
     show(found)
     errors = sum(problem.severity is Severity.ERROR for problem in found)
     if not found:

@@ -49,6 +49,7 @@ def compile_(agent: str, output: Path | None, stop_after: str | None, **options:
         calibration=options["calibration"],
         model_map=options["model_map"],
         assume=options["assume"],
+        profile=options["profile"],
         targets=options["targets"] or None,
         dump_phases=options["dump_phases"],
         stop_after=stop_after,

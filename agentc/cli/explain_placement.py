@@ -40,6 +40,8 @@ def explain_placement(source: str, format_: str, output: Path | None, **options:
     from agentc import api
     from agentc.support.files import write_file
 
+    if options["profile"] is not None and os.path.isdir(source):
+        raise click.UsageError("--profile fills a definition, not a build: compile with it")
     text = _answered(source, format_, options)
     if text is None:
         task, why_not = options.pop("task"), options.pop("why_not")

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
 
-    from agentc.frontends.yaml import Definition
-    from agentc.support.diagnostics import Diagnostics
+    from agentc.frontends.importers.frame import Imported
+    from agentc.frontends.profile import Profile
+    from agentc.frontends.profile.patch import Patch
+    from agentc.support.diagnostics import Diagnostic, Diagnostics
     from agentc.support.yaml_source import Document
 
 SUFFIXES: Final = (".yaml", ".yml", ".json", ".mlir", ".py")
@@ -22,58 +24,79 @@ def load(
     found: "Diagnostics | None" = None,
     models: Mapping[str, Any] | None = None,
     assume: bool = False,
+    profile: "Profile | None" = None,
 ) -> "ModuleOp":
     """The module of ``source``: ``agent.yaml``, ``agent.py:name`` (an ``agentc.Agent`` in a Python file), ``x.mlir``,
     or a file of another tool (``agentc.frontends.importers``).
 
     ``overrides`` replace values of the definition at dotted paths, for example ``sla.ttft_ms.p95`` or
     ``load.requests_per_second``. Warnings go to ``found``. For other tools' files, ``models`` says which of ours stand
-    for theirs, and ``assume`` that nothing be told of what they never state.
+    for theirs, and ``assume`` that nothing be told of what they never state. ``profile``: figures that fill the
+    definition's, and replace them.
 
     Raises:
         Refused: with every problem.
     """
-    from agentc.support.diagnostics import Diagnostic, Diagnostics, Refused
+    from agentc.support.diagnostics import Diagnostics
 
-    text = str(source)
+    text, told = str(source), found if found is not None else Diagnostics()
     if text.endswith(".mlir"):
         from agentc.frontends import ir
 
+        _no_profile(text, profile)
         return ir.load(source, overrides=overrides)
-    told = found if found is not None else Diagnostics()
-    if text.endswith((".yaml", ".yml", ".json")):
-        from agentc.frontends import yaml
+    from agentc.frontends import yaml
 
-        definition = _define(_open(text), Path(source).parent, overrides, told, models or {}, assume)
-    elif ".py" in text:
-        from agentc.frontends import yaml
-
-        definition = _python(text, overrides, told, models or {}, assume)
-    else:
-        help = "name a `.yaml`, `.json` or `.mlir` file, or `file.py:agent`"
-        raise Refused(Diagnostic("unknown-source", f"`{text}` is no source that agentc reads", help=help))
+    document, home, imported = read(text, models or {})
+    patch = _bound(profile, document, home)
+    if imported is not None:
+        told.extend(imported.warnings if assume else (*imported.warnings, *_assumed(imported, document, patch)))
+    definition = yaml.define(document, home, overrides=overrides, patch=patch)
     told.extend(definition.warnings)
     return yaml.lower(definition)
 
 
-def _python(
-    source: str,
-    overrides: Mapping[str, object] | None,
-    found: "Diagnostics",
-    models: Mapping[str, Any],
-    assume: bool,
-) -> "Definition":
-    """The checked definition of ``file.py:name``: an agent that the file builds, or a graph of LangGraph in it."""
-    from agentc.frontends import importers, python, yaml
+def read(source: str, models: Mapping[str, Any]) -> "tuple[Document, Path, Imported | None]":
+    """The definition that ``source`` states, its rules unchecked: the document, the folder of its paths, and what an
+    importer made, where the file is another tool's.
+
+    Raises:
+        Refused: it cannot be read, or is no source that agentc reads.
+    """
+    from agentc.support.diagnostics import Diagnostic, Refused
+
+    if source.endswith((".yaml", ".yml", ".json")):
+        return _document(source, models)
+    if ".py" in source:
+        return _python(source, models)
+    help = "name a `.yaml`, `.json` or `.mlir` file, or `file.py:agent`"
+    raise Refused(Diagnostic("unknown-source", f"`{source}` is no source that agentc reads", help=help))
+
+
+def _python(source: str, models: Mapping[str, Any]) -> "tuple[Document, Path, Imported | None]":
+    """``file.py:name``: an agent that the file builds, or a graph of LangGraph in it."""
+    from agentc.frontends import importers, python
     from agentc.frontends.importers import langgraph
 
     head, _, name = source.partition(".py:")
     path = Path(f"{head.removesuffix('.py')}.py")
     if not langgraph.recognized(path):
-        return python.load(source, overrides=overrides)
+        return python.read(source), path.parent, None
     document, imported = langgraph.load(path, name, importers.options(models))
-    found.extend(imported.warnings if assume else (*imported.warnings, *imported.told(document)))
-    return yaml.define(importers.overlay(document, imported), path.parent, overrides=overrides)
+    return importers.overlay(document, imported), path.parent, imported
+
+
+def _document(path: str, models: Mapping[str, Any]) -> "tuple[Document, Path, Imported | None]":
+    document = _open(path)
+    data: Any = document.data
+    if isinstance(data, dict) and "agentc" not in data:
+        from agentc.frontends import importers
+
+        format = importers.detect(document)
+        if format is not None:
+            imported = importers.read(document, format, importers.options(models))
+            return importers.overlay(document, imported), Path(path).parent, imported
+    return document, Path(path).parent, None
 
 
 def _open(path: str) -> "Document":
@@ -86,24 +109,27 @@ def _open(path: str) -> "Document":
     return load_yaml(path)
 
 
-def _define(
-    document: "Document",
-    home: Path,
-    overrides: Mapping[str, object] | None,
-    found: "Diagnostics",
-    models: Mapping[str, Any],
-    assume: bool,
-) -> "Definition":
-    """The checked definition of a document: ours, or another tool's."""
-    from agentc.frontends import yaml
+def _bound(profile: "Profile | None", document: "Document", home: Path) -> "Patch | None":
+    if profile is None:
+        return None
+    from agentc.frontends.profile import bind
 
-    data: Any = document.data
-    if isinstance(data, dict) and "agentc" not in data:
-        from agentc.frontends import importers
+    return bind(profile, document, home)
 
-        format = importers.detect(document)
-        if format is not None:
-            imported = importers.read(document, format, importers.options(models))
-            found.extend(imported.warnings if assume else (*imported.warnings, *imported.told(document)))
-            document = importers.overlay(document, imported)
-    return yaml.define(document, home, overrides=overrides)
+
+def _assumed(imported: "Imported", document: "Document", patch: "Patch | None") -> "list[Diagnostic]":
+    """What the source never states, and no profile either."""
+    if patch is None:
+        return imported.told(document)
+    from dataclasses import replace
+
+    rows = {path: why for path, why in imported.assumptions.items() if not patch.states(path)}
+    return replace(imported, assumptions=rows).told(document)
+
+
+def _no_profile(source: str, profile: "Profile | None") -> None:
+    if profile is not None:
+        from agentc.support.diagnostics import Diagnostic, Refused
+
+        message = f"`{profile.name}` fills a definition, but `{source}` is IR, whose figures stand"
+        raise Refused(Diagnostic("profile-source", message, help="compile the definition with `--profile`"))

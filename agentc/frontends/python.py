@@ -51,10 +51,19 @@ def load(source: str, *, overrides: Mapping[str, object] | None = None, seconds:
     """
     from agentc.frontends.yaml import define
 
+    document = read(source, seconds=seconds)
+    return define(document, Path(document.file).parent, overrides=overrides)
+
+
+def read(source: str, *, seconds: float = SECONDS) -> "Document":
+    """What ``file.py:name`` builds, before its rules are checked.
+
+    Raises:
+        Refused: the file cannot be run, or builds no such agent.
+    """
     file, _, name = source.partition(".py:")
     file = f"{file.removesuffix('.py')}.py"
-    answer = _run(file, name or "agent", seconds)
-    return define(_document(file, answer), Path(file).parent, overrides=overrides)
+    return _document(file, _run(file, name or "agent", seconds))
 
 
 def _run(file: str, name: str, seconds: float) -> dict[str, Any]:

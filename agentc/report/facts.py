@@ -1,9 +1,9 @@
 """The facts of a placement, read from the placed IR alone: schema 1 of ``explain-placement --format json``."""
 
 from dataclasses import field, replace
-from typing import cast
+from typing import Any, cast
 
-from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr, UnitAttr
+from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, ModuleOp, StringAttr, UnitAttr
 from xdsl.ir import Attribute, Operation
 
 from agentc.analyses.names import task_name
@@ -71,6 +71,10 @@ class Facts:
     """Edges between tasks, for pictures."""
     choices: tuple[str, ...] = ()
     """Of nodes with alternatives: what was chosen instead of what, in sentences."""
+    profile: str = ""
+    """Name of the profile that was compiled with, if there was one."""
+    profiled: tuple[str, ...] = ()
+    """What is from the profile: a line a figure, with the parts whose it is."""
 
     def task(self, name: str) -> TaskFact | None:
         """The task of that name."""
@@ -132,6 +136,7 @@ def facts(module: ModuleOp, *, solve_seconds: float | None = None) -> Facts:
         solve_seconds=solve_seconds,
         links=tuple((src, task.name) for task in tasks for src in task.after),
         choices=_strings(module.attributes.get("agent.choices")),
+        **_profile(module),
     )
 
 
@@ -150,6 +155,15 @@ def _task(op: Operation, name: str) -> TaskFact:
         assumed=tuple(key for key, quantity in shape_of(op).items() if quantity.assumed),
         draft=spec_of(op).drafted if isinstance(op, llm.DecodeOp) else None,
     )
+
+
+def _profile(module: ModuleOp) -> dict[str, Any]:
+    stated = module.attributes.get("agent.profile")
+    if not isinstance(stated, DictionaryAttr):
+        return {}
+    name = stated.data.get("name")
+    shown = name.data if isinstance(name, StringAttr) else "a profile"
+    return {"profile": shown, "profiled": _strings(stated.data.get("figures"))}
 
 
 def _strings(attr: Attribute | None) -> tuple[str, ...]:

@@ -130,6 +130,9 @@ def _optional(facts: Facts) -> Iterator[str]:
             for row in facts.summary.baselines
         )
         yield _table(("fleet", "devices", "cost"), rows, numbers=(2,))
+    if facts.profiled:
+        yield f"<h2>From {escape(facts.profile)}</h2>"
+        yield "<ul>" + "".join(f"<li>{escape(row)}</li>" for row in facts.profiled) + "</ul>"
     assumed = facts.summary.assumptions
     if assumed:
         yield "<h2>Assumed</h2><p>The definition states nothing of these; stating them gives a better plan.</p>"

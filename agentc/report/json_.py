@@ -68,6 +68,7 @@ def payload(facts: Facts) -> dict[str, Any]:
             for row in summary.baselines
         ],
         "choices": list(facts.choices),
+        **({"profile": {"name": facts.profile, "figures": list(facts.profiled)}} if facts.profiled else {}),
         "assumptions": list(summary.assumptions),
         "conflict": list(summary.conflict) or None,
     }

@@ -42,6 +42,7 @@ def _overview(facts: Facts) -> Iterator[str]:
     yield from _savings(facts)
     yield from _choices(facts)
     yield from _reasons(facts)
+    yield from _profile(facts)
     yield from _assumptions(facts)
 
 
@@ -188,6 +189,14 @@ def next_best(task: TaskFact) -> Alternative | None:
     if possible:
         return min(possible, key=lambda row: row.usd_per_hour_delta)
     return task.alternatives[0] if task.alternatives else None
+
+
+def _profile(facts: Facts) -> Iterator[str]:
+    if facts.profiled:
+        yield ""
+        yield f"From {facts.profile}"
+        for row in facts.profiled:
+            yield from wrap("  ", row, indent="    ")
 
 
 def _assumptions(facts: Facts) -> Iterator[str]:

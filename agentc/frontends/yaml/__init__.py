@@ -13,6 +13,7 @@ from agentc.support.record import record
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
 
+    from agentc.frontends.profile.patch import Patch
     from agentc.frontends.yaml.program import Program
     from agentc.support.diagnostics import Diagnostic
     from agentc.support.yaml_source import Document
@@ -24,6 +25,8 @@ class Definition:
 
     program: "Program"
     warnings: "tuple[Diagnostic, ...]" = ()
+    patch: "Patch | None" = None
+    """What of it is a profile's."""
 
 
 def load(path: str | Path, *, overrides: Mapping[str, object] | None = None) -> Definition:
@@ -37,8 +40,14 @@ def load(path: str | Path, *, overrides: Mapping[str, object] | None = None) -> 
     return define(load_yaml(path), Path(path).parent, overrides=overrides)
 
 
-def define(document: "Document", directory: Path, *, overrides: Mapping[str, object] | None = None) -> Definition:
-    """As ``load``, of a document that is there; its paths are relative to ``directory``."""
+def define(
+    document: "Document",
+    directory: Path,
+    *,
+    overrides: Mapping[str, object] | None = None,
+    patch: "Patch | None" = None,
+) -> Definition:
+    """As ``load``, of a document that is there; its paths are relative to ``directory``. ``patch``: of a profile."""
     from agentc.frontends.yaml.check import check
     from agentc.frontends.yaml.document import with_values
     from agentc.frontends.yaml.infer import Kinds
@@ -47,22 +56,28 @@ def define(document: "Document", directory: Path, *, overrides: Mapping[str, obj
     from agentc.support.diagnostics import Diagnostics, Refused
 
     found = Diagnostics()
+    if patch is not None:
+        found.extend(patch.found)
+        document = patch.revise("", document)
     source = read(with_values(document, overrides or {}), directory, found)
     if source is None:
         raise Refused(*found.sorted())
-    program = assemble(source, found)
+    program = assemble(source, found, patch.revise if patch is not None else None)
     check(program, Kinds(program), found)
     if found.has_errors:
         # What nothing reads is often what a misspelled reference meant.
         raise Refused(*(d for d in found.sorted() if d.slug != "unused-input"))
-    return Definition(program, found.sorted())
+    return Definition(program, found.sorted(), patch)
 
 
 def lower(definition: Definition) -> "ModuleOp":
-    """The module of phase ``agent``."""
+    """The module of phase ``agent``, which says for reports what of it is a profile's."""
     from agentc.frontends.yaml.emit import module
 
-    return module(definition.program)
+    made = module(definition.program)
+    if definition.patch is not None:
+        definition.patch.mark(made)
+    return made
 
 
 def schema() -> dict[str, Any]:

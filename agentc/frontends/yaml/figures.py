@@ -11,6 +11,7 @@ from agentc.support.diagnostics import Diagnostics
 
 if TYPE_CHECKING:
     from agentc.frontends.yaml.rules.base import Distribution
+    from agentc.support.yaml_source import Document
 
 
 def quantity(stated: "float | Distribution", scale: float = 1.0) -> Quantity:
@@ -44,8 +45,13 @@ def scaled(figure: Quantity, factor: float) -> Quantity:
 
 
 def check(source: Source, found: Diagnostics) -> None:
+    """As ``check_document``, of a definition."""
+    check_document(source.document, found)
+
+
+def check_document(source: "Document", found: Diagnostics) -> None:
     """Percentiles must rise; a mean above the 95th is unusual enough to say so."""
-    for path, value in _distributions(source.document.data, ()):
+    for path, value in _distributions(source.data, ()):
         stated = {name: value[name] for name in ("p50", "p90", "p95", "p99") if value.get(name) is not None}
         mean = value.get("mean")
         if not all(isinstance(v, int | float) for v in (*stated.values(), 0 if mean is None else mean)):

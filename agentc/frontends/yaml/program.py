@@ -1,10 +1,10 @@
 """A definition with all that it refers to: files of sub-agents, references, entities, kernels."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from agentc.frontends.yaml.document import Path
 from agentc.frontends.yaml.entities import Entities, entities
@@ -13,10 +13,12 @@ from agentc.frontends.yaml.read import Source, read
 from agentc.frontends.yaml.resolve import Links, callee_of, link
 from agentc.frontends.yaml.scopes import AgentGraph, Item, Unit
 from agentc.support.diagnostics import Diagnostic, Diagnostics, Refused, Span
-from agentc.support.yaml_source import load_yaml
+from agentc.support.yaml_source import Document, load_yaml
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
+
+Revise: TypeAlias = Callable[[str, Document], Document]
 
 MAX_FILES = 100
 """Definitions that one compile reads."""
@@ -31,6 +33,7 @@ class Program:
     entities: dict[Unit, Entities] = field(default_factory=dict[Unit, Entities])
     links: dict[AgentGraph, Links] = field(default_factory=dict[AgentGraph, Links])
     kernels: "dict[Item, ModuleOp]" = field(default_factory=dict[Item, "ModuleOp"])
+    revise: Revise | None = None
 
     @property
     def main(self) -> AgentGraph:
@@ -42,9 +45,12 @@ class Program:
         return [agent for unit in self.units for agent in unit.graphs()]
 
 
-def assemble(source: Source, found: Diagnostics) -> Program:
-    """Read the files of sub-agents, resolve references and entities; problems go to ``found``."""
-    program = Program()
+def assemble(source: Source, found: Diagnostics, revise: Revise | None = None) -> Program:
+    """Read the files of sub-agents, resolve references and entities; problems go to ``found``.
+
+    ``revise`` takes the label and document of each file of a sub-agent, and gives the document that counts.
+    """
+    program = Program(revise=revise)
     _unit(source, "", "", (), program, found)
     for unit in program.units:
         check_figures(unit.source, found)
@@ -86,15 +92,16 @@ def _included(
         found.error("recursive-agent", f"more than {MAX_FILES} files are included", source.span(path))
         return None
     shown = os.path.normpath(FilePath(source.document.file).parent / file)
+    label = f"{unit.label}.{name}" if unit.label else name
     try:
-        inner = read(load_yaml(place, shown), place.parent, found)
+        document = load_yaml(place, shown)
+        inner = read(program.revise(label, document) if program.revise else document, place.parent, found)
     except Refused as refused:
         found.extend(_placed(refused, source.span(path)))
         return None
     if inner is None:
         return None
     folder = os.path.normpath(FilePath(unit.folder) / FilePath(file).parent)
-    label = f"{unit.label}.{name}" if unit.label else name
     return _unit(inner, "" if folder == "." else folder, label, stack, program, found)
 
 

@@ -1,0 +1,72 @@
+"""From a source to IR of the phase `agent`, with what the user says beside it: a map of models, a profile."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from agentc.support.diagnostics import Diagnostic, Diagnostics, Refused
+from agentc.support.record import record
+
+if TYPE_CHECKING:
+    from xdsl.dialects.builtin import ModuleOp
+
+    from agentc.frontends.profile import Profile
+
+Side: TypeAlias = "str | Path | Mapping[str, Any] | None"
+"""A file beside the definition, its content as plain data, or none."""
+
+
+@record
+class Loaded:
+    """A definition as IR of the phase `agent`."""
+
+    module: "ModuleOp"
+    home: Path
+    text: str = ""
+    warnings: tuple[Diagnostic, ...] = ()
+
+
+def load_definition(
+    source: "str | Path | ModuleOp", model_map: Side = None, assume: bool = False, profile: Side = None
+) -> Loaded:
+    """Read the definition; places in the IR become relative to its folder.
+
+    Raises:
+        Refused: the definition, the map or the profile is refused; with every problem.
+    """
+    from agentc.pipelines.sources import folder, make_relative, split
+
+    if not isinstance(source, str | Path):
+        refuse_profile("a module", profile)
+        return Loaded(source, Path())
+    from agentc import frontends
+
+    found, models = Diagnostics(), model_mapping(model_map)
+    module = frontends.load(source, found=found, models=models, assume=assume, profile=_profile(profile))
+    home = folder(source)
+    make_relative(module, home)
+    return Loaded(module, home, split(source)[0].read_text("utf-8"), found.sorted())
+
+
+def model_mapping(model_map: Side) -> Mapping[str, Any]:
+    """Models of another tool as ours."""
+    if not isinstance(model_map, str | Path):
+        return model_map or {}
+    from agentc.frontends.importers.model_map import read_model_map
+
+    return read_model_map(model_map)
+
+
+def _profile(stated: Side) -> "Profile | None":
+    if stated is None:
+        return None
+    from agentc.frontends import profile
+
+    return profile.load(stated)
+
+
+def refuse_profile(what: str, profile: object) -> None:
+    """A profile fills a definition. Raises Refused where ``profile`` is stated for something else."""
+    if profile is not None:
+        message = f"a profile fills a definition, but this is {what}, whose figures stand"
+        raise Refused(Diagnostic("profile-source", message, help="compile the definition with `--profile`"))
