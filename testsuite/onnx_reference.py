@@ -40,7 +40,7 @@ def _linear(w: Weights, x: Array, name: str) -> Array:
 
 def _rope(x: Array, config: DecoderConfig) -> Array:
     """Rotate the pairs (i, i + half) of one head's [tokens, head_dim]."""
-    angles = np.outer(np.arange(len(x)), config.inverse_frequencies)
+    angles = np.outer(np.arange(len(x)), config.rope.frequencies)
     half = config.head_dim // 2
     a, b = x[:, :half], x[:, half:]
     return np.concatenate([a * np.cos(angles) - b * np.sin(angles), a * np.sin(angles) + b * np.cos(angles)], -1)

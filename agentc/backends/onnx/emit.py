@@ -7,18 +7,20 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from agentc.backends.onnx import decoder, encoder, stand_in
+from agentc.backends.onnx.architectures import decoder_from_checkpoint, text_config
 from agentc.backends.onnx.config import (
     DecoderConfig,
     EncoderConfig,
     check_agrees,
-    decoder_from_checkpoint,
     decoder_from_shape,
     encoder_from_checkpoint,
     encoder_from_shape,
 )
 from agentc.backends.onnx.graph import WeightFile, check
+from agentc.backends.onnx.layouts import canonical, with_mxfp4
 from agentc.backends.onnx.stand_in import decoder_shapes, encoder_shapes
-from agentc.backends.onnx.weights import Checkpoint, Seeded, Weights, read_json
+from agentc.backends.onnx.views import Weights
+from agentc.backends.onnx.weights import Checkpoint, Seeded, read_json
 from agentc.plan.artifacts import Artifact
 from agentc.plan.models import ModelShape
 from agentc.support.diagnostics import Diagnostic, Refused
@@ -74,13 +76,16 @@ def _from_checkpoint(shape: ModelShape, role: Role, folder: Path) -> _Source:
     if not (folder / "tokenizer.json").is_file():
         raise ValueError("tokenizer.json is missing")
     facts = {"stand_in": False, "tokenizer": "tokenizer.json", "end": _end_tokens(config, folder)}
+    checkpoint: Weights = Checkpoint(folder)
     if role == "decoder":
         built: DecoderConfig | EncoderConfig = decoder_from_checkpoint(shape.name, config)
+        family = str(text_config(config)["model_type"])
+        checkpoint = with_mxfp4(built, canonical(built, family, checkpoint))
     else:
         pooling, limits = (_optional(folder / file) for file in ("1_Pooling/config.json", "sentence_bert_config.json"))
         built = encoder_from_checkpoint(shape.name, config, pooling, limits)
     check_agrees(shape, built)
-    return _Source(built, Checkpoint(folder), facts, folder)
+    return _Source(built, checkpoint, facts, folder)
 
 
 def _end_tokens(config: Mapping[str, Any], folder: Path) -> list[int]:
@@ -95,14 +100,15 @@ def _optional(path: Path) -> dict[str, Any]:
 
 
 def _write(name: str, source: _Source, role: Role, out: Path) -> list[Artifact]:
+    file = WeightFile(WEIGHTS_FILE)
+    if isinstance(source.config, DecoderConfig):
+        graphs = {p: decoder.build(source.config, source.weights, p, file) for p in ("prefill", "decode")}
+    else:
+        head: encoder.Head = "rerank" if role == "rerank" else "embedding"
+        graphs = {_STEMS[head]: encoder.build(source.config, source.weights, head, file)}
     out.mkdir(parents=True, exist_ok=True)
     with (out / WEIGHTS_FILE).open("wb") as data:
-        file = WeightFile(data, WEIGHTS_FILE)
-        if isinstance(source.config, DecoderConfig):
-            graphs = {p: decoder.build(source.config, source.weights, p, file) for p in ("prefill", "decode")}
-        else:
-            head: encoder.Head = "rerank" if role == "rerank" else "embedding"
-            graphs = {_STEMS[head]: encoder.build(source.config, source.weights, head, file)}
+        file.write(data)
     for stem, graph in graphs.items():
         graph.write(out / f"{stem}.onnx")
         if source.checkpoint:  # shapes that no test has seen

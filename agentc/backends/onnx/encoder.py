@@ -12,7 +12,7 @@ from onnx import TensorProto
 from agentc.backends.onnx.config import EncoderConfig
 from agentc.backends.onnx.graph import Graph, WeightFile
 from agentc.backends.onnx.layers import activate, dimension, linear, parameter, scalar
-from agentc.backends.onnx.weights import Weights
+from agentc.backends.onnx.views import Weights
 
 Head: TypeAlias = Literal["embedding", "rerank"]
 

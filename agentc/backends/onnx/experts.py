@@ -4,7 +4,8 @@ Decode gathers the few matrices that its tokens chose. Prefill visits each exper
 it, so neither does arithmetic for an expert that no token wants.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,10 @@ from onnx import TensorProto
 
 from agentc.backends.onnx.config import DecoderConfig
 from agentc.backends.onnx.graph import Graph
-from agentc.backends.onnx.layers import activate, dimension, fetch, linear
-from agentc.backends.onnx.weights import Weights
-
-_MIXTRAL_NAMES = {"gate_proj": "w1", "up_proj": "w3", "down_proj": "w2"}
+from agentc.backends.onnx.layers import activate, dimension, expect, linear, real
+from agentc.backends.onnx.quantize import Quantized
+from agentc.backends.onnx.views import Weights
+from agentc.support.record import record
 
 
 def dense(graph: Graph, config: DecoderConfig, weights: Weights, x: str, name: str, width: int) -> str:
@@ -32,11 +33,10 @@ def dense(graph: Graph, config: DecoderConfig, weights: Weights, x: str, name: s
 
 def mixture(graph: Graph, config: DecoderConfig, weights: Weights, x: str, layer: str, *, one_token: bool) -> str:
     """Routed experts (and the shared one, if there is one) over ``x`` of shape ``[batch, tokens, hidden]``."""
-    mixtral = f"{layer}.block_sparse_moe.gate.weight" in weights
-    name = f"{layer}.block_sparse_moe" if mixtral else f"{layer}.mlp"
+    name = f"{layer}.mlp"
     tokens = graph.op("Reshape", x, graph.constant([-1, config.hidden]))
     share, chosen = _route(graph, config, weights, tokens, name)
-    stacks = _stacks(graph, config, weights, name, mixtral)
+    stacks = _stacks(graph, config, weights, name)
     dispatch = _gathered if one_token else _visited
     y = dispatch(graph, config, tokens, share, chosen, stacks)
     if config.shared_intermediate:
@@ -56,44 +56,103 @@ def _route(graph: Graph, config: DecoderConfig, weights: Weights, tokens: str, n
     return share, chosen
 
 
-def _stacks(graph: Graph, config: DecoderConfig, weights: Weights, name: str, mixtral: bool) -> dict[str, str]:
-    """The matrices of all experts, ``[experts, in, out]`` each."""
+@record(slots=True)
+class _Stack:
+    """One matrix of every expert, ``[experts, in, out]``, in float32 or as integers in blocks along ``in``."""
+
+    values: str
+    bias: str
+    """``[experts, out]``; empty without one."""
+    scales: str = ""
+    block: int = 0
+
+    def of(self, graph: Graph, which: str, axis: int) -> tuple[str, str]:
+        """Matrix and bias of the experts that ``which`` lists; ``axis`` is that of ``in`` in what comes."""
+        chosen = graph.op("Gather", self.values, which)
+        if self.scales:
+            scales = graph.op("Gather", self.scales, which)
+            chosen = graph.op("DequantizeLinear", chosen, scales, axis=axis, block_size=self.block)
+        return chosen, graph.op("Gather", self.bias, which) if self.bias else ""
+
+
+def _stacks(graph: Graph, config: DecoderConfig, weights: Weights, name: str) -> dict[str, _Stack]:
     hidden, width = config.hidden, config.expert_intermediate
-    shapes = {"up_proj": (hidden, width), "down_proj": (width, hidden)}
+    extents = {"up_proj": (hidden, width), "down_proj": (width, hidden)}
     if config.gated:
-        shapes["gate_proj"] = (hidden, width)
-
-    def parts(kind: str, inputs: int, outputs: int) -> Iterable[npt.NDArray[Any]]:
-        leaf = _MIXTRAL_NAMES[kind] if mixtral else kind
-        for expert in range(config.experts):
-            yield fetch(weights, f"{name}.experts.{expert}.{leaf}.weight", (outputs, inputs)).T
-
-    return {
-        kind: graph.weight(f"{name}.experts.{kind}.T", (config.experts, i, o), lambda k=kind, i=i, o=o: parts(k, i, o))
-        for kind, (i, o) in shapes.items()
-    }
+        extents["gate_proj"] = (hidden, width)
+    return {kind: _stack(graph, config, weights, name, kind, i, o) for kind, (i, o) in extents.items()}
 
 
-def _expert(graph: Graph, config: DecoderConfig, x: str, matrices: dict[str, str]) -> str:
-    up = graph.op("MatMul", x, matrices["up_proj"])
-    if config.gated:
-        gate = activate(graph, config.activation, graph.op("MatMul", x, matrices["gate_proj"]))
-        inner = graph.op("Mul", gate, up)
+def _stack(graph: Graph, config: DecoderConfig, weights: Weights, name: str, kind: str, i: int, o: int) -> _Stack:
+    experts, stem = range(config.experts), f"{name}.experts.{kind}"
+    parts = [expect(weights, f"{name}.experts.{e}.{kind}.weight", (o, i)) for e in experts]
+    bias = ""
+    if f"{name}.experts.0.{kind}.bias" in weights:
+        rows = [expect(weights, f"{name}.experts.{e}.{kind}.bias", (o,)) for e in experts]
+        bias = graph.weight(f"{stem}.bias", (config.experts, o), lambda: (row.read() for row in rows))
+    how = graph.quantization
+    if how is None or not how.fits(i, o):
+        values = graph.weight(f"{stem}.T", (config.experts, i, o), lambda: (part.read().T for part in parts))
+        return _Stack(values, bias)
+    how = replace(how, bits=8)  # engines do not gather four bits
+    done: list[Quantized] = []
+
+    def integers() -> Iterator[npt.NDArray[Any]]:
+        for part in parts:
+            done.append(Quantized(part.read(), how))
+            yield from done[-1].integers()
+
+    values = graph.weight(f"{stem}.T.int8", (config.experts, i, o), integers, TensorProto.INT8)
+    shape = (config.experts, i // how.block, o)
+    scales = graph.weight(f"{stem}.T.scales", shape, lambda: (rows for one in done for rows in one.scales()))
+    return _Stack(values, bias, scales, how.block)
+
+
+def _expert(graph: Graph, config: DecoderConfig, x: str, matrices: dict[str, tuple[str, str]]) -> str:
+    def product(x: str, kind: str) -> str:
+        matrix, bias = matrices[kind]
+        y = graph.op("MatMul", x, matrix)
+        return graph.op("Add", y, bias) if bias else y
+
+    up = product(x, "up_proj")
+    if config.swiglu_limit:
+        inner = _clamped(graph, config, product(x, "gate_proj"), up)
+    elif config.gated:
+        inner = graph.op("Mul", activate(graph, config.activation, product(x, "gate_proj")), up)
     else:
         inner = activate(graph, config.activation, up)
-    return graph.op("MatMul", inner, matrices["down_proj"])
+    return product(inner, "down_proj")
 
 
-def _gathered(graph: Graph, config: DecoderConfig, tokens: str, share: str, chosen: str, stacks: dict[str, str]) -> str:
+def _clamped(graph: Graph, config: DecoderConfig, gate: str, up: str) -> str:
+    """gpt-oss: ``(up + 1) gate sigmoid(alpha gate)``, both clamped."""
+    limit = real(graph, config.swiglu_limit)
+    gate = graph.op("Min", gate, limit)
+    up = graph.op("Clip", up, real(graph, -config.swiglu_limit), limit)
+    glu = graph.op("Mul", gate, graph.op("Sigmoid", graph.op("Mul", gate, real(graph, config.swiglu_alpha))))
+    return graph.op("Mul", graph.op("Add", up, real(graph, 1.0)), glu)
+
+
+def _gathered(
+    graph: Graph, config: DecoderConfig, tokens: str, share: str, chosen: str, stacks: dict[str, _Stack]
+) -> str:
     """Fetch each token's k experts and weigh their answers: cheap while tokens are few."""
-    matrices = {kind: graph.op("Gather", stack, chosen) for kind, stack in stacks.items()}
+    matrices = {kind: _per_token(graph, stack, chosen) for kind, stack in stacks.items()}
     rows = graph.op("Unsqueeze", tokens, graph.constant([1, 2]))
     answers = graph.op("Squeeze", _expert(graph, config, rows, matrices), graph.constant([2]))
     weighed = graph.op("Mul", answers, graph.op("Unsqueeze", share, graph.constant([2])))
     return graph.op("ReduceSum", weighed, graph.constant([1]), keepdims=0)
 
 
-def _visited(graph: Graph, config: DecoderConfig, tokens: str, share: str, chosen: str, stacks: dict[str, str]) -> str:
+def _per_token(graph: Graph, stack: _Stack, chosen: str) -> tuple[str, str]:
+    """Matrices ``[tokens, k, in, out]`` and biases ``[tokens, k, 1, out]``."""
+    matrix, bias = stack.of(graph, chosen, 2)
+    return matrix, graph.op("Unsqueeze", bias, graph.constant([2])) if bias else ""
+
+
+def _visited(
+    graph: Graph, config: DecoderConfig, tokens: str, share: str, chosen: str, stacks: dict[str, _Stack]
+) -> str:
     """Loop over the experts; each sees only the tokens that chose it and adds its answer to their rows."""
     body = graph.body(f"experts.{chosen}")
     expert, go_on = body.input("expert", [], TensorProto.INT64), body.input("go_on", [], TensorProto.BOOL)
@@ -103,7 +162,7 @@ def _visited(graph: Graph, config: DecoderConfig, tokens: str, share: str, chose
     weight = body.op("ReduceSum", weight, body.constant([1]), keepdims=1)
     any_hit = body.op("ReduceMax", body.op("Cast", hit, to=TensorProto.INT32), body.constant([1]), keepdims=0)
     rows = body.op("Squeeze", body.op("NonZero", any_hit), body.constant([0]))
-    matrices = {kind: body.op("Gather", stack, expert) for kind, stack in stacks.items()}
+    matrices = {kind: stack.of(body, expert, 0) for kind, stack in stacks.items()}
     answers = _expert(body, config, body.op("Gather", tokens, rows), matrices)
     weighed = body.op("Mul", answers, body.op("Gather", weight, rows))
     index = body.op("Unsqueeze", rows, body.constant([1]))

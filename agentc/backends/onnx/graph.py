@@ -1,5 +1,6 @@
 """Builds ONNX graphs: nodes with readable names, small constants inside, weights in a file that graphs share."""
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Final, TypeAlias
@@ -9,58 +10,109 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from agentc.backends.onnx.quantize import Quantization
+from agentc.support.record import record
+
 OPSET: Final = 23
 """The first with RMSNormalization, RotaryEmbedding and Attention."""
 IR_VERSION: Final = 11
 """The file format that goes with opset 23."""
 
 Dim: TypeAlias = int | str
+_BITS: Final[dict[int, int]] = {
+    TensorProto.FLOAT: 32,
+    TensorProto.FLOAT16: 16,
+    TensorProto.INT8: 8,
+    TensorProto.INT4: 4,
+}
+_TYPES: Final[dict[int, str]] = {TensorProto.FLOAT: "<f4", TensorProto.FLOAT16: "<f2", TensorProto.INT8: "i1"}
+_CHUNK_VALUES: Final = 1 << 22
+"""Values that are converted at once while a weight is written."""
+
 Parts: TypeAlias = Callable[[], Iterable[npt.NDArray[Any]]]
 """Gives the pieces of a weight in order, so that a stack of experts is never in memory as a whole."""
 
 
-class WeightFile:
-    """A file of raw tensors that several graphs refer to; each tensor is written once, when first asked for.
+@record(slots=True)
+class _Planned:
+    """A tensor with its place in the file."""
 
+    name: str
+    kind: int
+    offset: int
+    nbytes: int
+    parts: Parts
+
+
+class WeightFile:
+    """A file of raw tensors that several graphs refer to; each tensor lies in it once.
+
+    Building graphs only lays the file out. ``write`` then reads and converts the weights piece by piece, so that
+    a checkpoint that does not fit is refused before anything is read, and none is ever in memory as a whole.
     Large tensors start on a page so that a runtime can map them into memory.
     """
 
-    def __init__(self, file: BinaryIO, location: str) -> None:
-        self._file = file
+    def __init__(self, location: str) -> None:
         self._location = location
         self._tensors: dict[str, TensorProto] = {}
+        self._planned: list[_Planned] = []
+        self.size = 0
+        """Bytes that the file will have."""
 
-    def tensor(self, name: str, shape: Sequence[int], parts: Parts) -> TensorProto:
-        """The reference to weight ``name`` (float32); writes it if it is new.
-
-        Raises:
-            ValueError: the parts do not fill the shape.
-        """
+    def tensor(self, name: str, shape: Sequence[int], parts: Parts, kind: int = TensorProto.FLOAT) -> TensorProto:
+        """The reference to weight ``name``; gives it a place if it is new."""
         if name not in self._tensors:
-            self._tensors[name] = self._write(name, shape, parts)
+            self._tensors[name] = self._plan(name, shape, parts, kind)
         return self._tensors[name]
 
-    def _write(self, name: str, shape: Sequence[int], parts: Parts) -> TensorProto:
-        size = 4 * int(np.prod(shape, dtype=np.int64))
-        alignment = 4096 if size >= 65536 else 64
-        self._file.write(bytes(-self._file.tell() % alignment))
-        offset = self._file.tell()
-        for part in parts():
-            self._file.write(np.ascontiguousarray(part, dtype="<f4").data)
-        length = self._file.tell() - offset
-        if length != size:
-            raise ValueError(f"`{name}` has {length // 4} values where {list(shape)} needs {size // 4}")
-        tensor = TensorProto(name=name, data_type=TensorProto.FLOAT, dims=list(shape))
+    def _plan(self, name: str, shape: Sequence[int], parts: Parts, kind: int) -> TensorProto:
+        nbytes = math.prod(shape) * _BITS[kind] // 8
+        alignment = 4096 if nbytes >= 65536 else 64
+        offset = self.size + -self.size % alignment
+        self._planned.append(_Planned(name, kind, offset, nbytes, parts))
+        self.size = offset + nbytes
+        tensor = TensorProto(name=name, data_type=kind, dims=list(shape))
         tensor.data_location = TensorProto.EXTERNAL
-        for key, value in (("location", self._location), ("offset", str(offset)), ("length", str(length))):
+        for key, value in (("location", self._location), ("offset", str(offset)), ("length", str(nbytes))):
             tensor.external_data.add(key=key, value=value)
         return tensor
+
+    def write(self, file: BinaryIO) -> None:
+        """Fill the file.
+
+        Raises:
+            ValueError: the parts of a weight do not fill its shape.
+        """
+        for planned in self._planned:
+            file.write(bytes(planned.offset - file.tell()))
+            for part in planned.parts():
+                _write_part(file, part, planned.kind)
+            length = file.tell() - planned.offset
+            if length != planned.nbytes:
+                raise ValueError(f"`{planned.name}` has {length} bytes where its shape needs {planned.nbytes}")
+
+
+def _write_part(file: BinaryIO, part: npt.NDArray[Any], kind: int) -> None:
+    """Rows at a time: the part may be a view of a mapped file, transposed and of another type."""
+    if kind == TensorProto.INT4:
+        flat = part.reshape(-1).view(np.uint8) & np.uint8(15)
+        file.write((flat[0::2] | (flat[1::2] << np.uint8(4))).data)
+        return
+    dtype = _TYPES[kind]
+    rows = np.atleast_1d(part)
+    step = max(_CHUNK_VALUES // max(rows[:1].size, 1), 1)
+    for start in range(0, len(rows), step):
+        file.write(np.ascontiguousarray(rows[start : start + step], dtype=dtype).data)
 
 
 class Graph:
     """One ONNX graph under construction. Values are named by strings, as in ONNX itself."""
 
-    def __init__(self, name: str, weights: WeightFile, prefix: str = "") -> None:
+    def __init__(
+        self, name: str, weights: WeightFile, prefix: str = "", quantization: Quantization | None = None
+    ) -> None:
+        self.quantization = quantization
+        """How the matrices of linear layers are stored; ``None``: as float32."""
         self._name = name
         self._weights = weights
         self._prefix = prefix
@@ -102,14 +154,14 @@ class Graph:
             self._initializers[name] = numpy_helper.from_array(array, name)
         return self._constants[key]
 
-    def weight(self, name: str, shape: Sequence[int], parts: Parts) -> str:
-        """A tensor of the shared weight file."""
-        self._initializers.setdefault(name, self._weights.tensor(name, shape, parts))
+    def weight(self, name: str, shape: Sequence[int], parts: Parts, kind: int = TensorProto.FLOAT) -> str:
+        """A tensor of the shared weight file. Parts of INT4 are int8 arrays of an even number of values."""
+        self._initializers.setdefault(name, self._weights.tensor(name, shape, parts, kind))
         return name
 
     def body(self, name: str) -> "Graph":
         """An empty graph for a control-flow node of this one; it sees this graph's values."""
-        return Graph(name, self._weights, f"{self._prefix}{name}.")
+        return Graph(name, self._weights, f"{self._prefix}{name}.", self.quantization)
 
     def proto(self) -> onnx.GraphProto:
         """The graph as a message."""

@@ -4,42 +4,66 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+from onnx import TensorProto
 
 from agentc.backends.onnx.graph import Graph
-from agentc.backends.onnx.weights import Weights
+from agentc.backends.onnx.quantize import Quantization, Quantized
+from agentc.backends.onnx.views import Lazy, Weights, shape_of
 
 ACTIVATIONS: Final = ("silu", "gelu", "gelu_new", "gelu_pytorch_tanh", "relu")
 """``hidden_act`` names that ``activate`` knows."""
 
 
-def fetch(weights: Weights, name: str, shape: tuple[int, ...]) -> npt.NDArray[Any]:
-    """Weight ``name``, which must have ``shape``.
+def expect(weights: Weights, name: str, shape: tuple[int, ...]) -> Lazy:
+    """Weight ``name``, which must have ``shape``; nothing is read yet.
 
     Raises:
         ValueError: it is missing or has another shape.
     """
     if name not in weights:
         raise ValueError(f"weight `{name}` is missing")
-    array = weights[name]
-    if array.shape != shape:
-        raise ValueError(f"weight `{name}` has shape {list(array.shape)}, not {list(shape)}")
-    return array
+    found = shape_of(weights, name)
+    if found != shape:
+        raise ValueError(f"weight `{name}` has shape {list(found)}, not {list(shape)}")
+    return Lazy(shape, lambda: weights[name])
 
 
 def parameter(graph: Graph, weights: Weights, name: str, shape: tuple[int, ...]) -> str:
     """A weight as it lies in the checkpoint."""
-    return graph.weight(name, shape, lambda: [fetch(weights, name, shape)])
+    lazy = expect(weights, name, shape)
+    return graph.weight(name, shape, lambda: [lazy.read()])
 
 
 def linear(graph: Graph, weights: Weights, x: str, name: str, inputs: int, outputs: int) -> str:
     """``x @ W.T + b``, with the bias if the checkpoint has one. The matrix is stored transposed, as MatMul wants."""
-    matrix = graph.weight(
-        f"{name}.weight.T", (inputs, outputs), lambda: [fetch(weights, f"{name}.weight", (outputs, inputs)).T]
-    )
-    y = graph.op("MatMul", x, matrix)
+    y = graph.op("MatMul", x, matrix(graph, weights, f"{name}.weight", inputs, outputs))
     if f"{name}.bias" not in weights:
         return y
     return graph.op("Add", y, parameter(graph, weights, f"{name}.bias", (outputs,)))
+
+
+def matrix(graph: Graph, weights: Weights, name: str, inputs: int, outputs: int) -> str:
+    """The matrix ``[inputs, outputs]`` of a linear layer that lies as ``[outputs, inputs]`` in the checkpoint."""
+    lazy = expect(weights, name, (outputs, inputs))
+    how = graph.quantization
+    if how is None or not how.fits(inputs, outputs):
+        return graph.weight(f"{name}.T", (inputs, outputs), lambda: [lazy.read().T])
+    return _dequantized(graph, lazy, f"{name}.T", how)
+
+
+def _dequantized(graph: Graph, lazy: Lazy, name: str, how: Quantization) -> str:
+    """Integers and scales, which engines fuse with the product that follows."""
+    outputs, inputs = lazy.shape
+    quantized: list[Quantized] = []
+
+    def integers() -> Any:
+        quantized[:] = [Quantized(lazy.read(), how)]
+        return quantized[0].integers()
+
+    kind = TensorProto.INT4 if how.bits == 4 else TensorProto.INT8
+    stored = graph.weight(f"{name}.int{how.bits}", (inputs, outputs), integers, kind)
+    scales = graph.weight(f"{name}.scales", (inputs // how.block, outputs), lambda: quantized[0].scales())
+    return graph.op("DequantizeLinear", stored, scales, axis=0, block_size=how.block)
 
 
 def activate(graph: Graph, kind: str, x: str) -> str:
@@ -49,7 +73,7 @@ def activate(graph: Graph, kind: str, x: str) -> str:
         ValueError: the name is not one of ``ACTIVATIONS``.
     """
     match kind:
-        case "silu":
+        case "silu" | "swish":
             return graph.op("Mul", x, graph.op("Sigmoid", x))
         case "gelu":
             return graph.op("Gelu", x)
@@ -71,6 +95,13 @@ def scalar(graph: Graph, vector: str) -> str:
     return graph.op("Squeeze", vector, graph.constant([0]))
 
 
-def float_constant(graph: Graph, value: float) -> str:
-    """A float32 number."""
+def real(graph: Graph, value: npt.ArrayLike) -> str:
+    """Float32 numbers."""
     return graph.constant(value, np.float32)
+
+
+def capped(graph: Graph, x: str, cap: float) -> str:
+    """``cap tanh(x / cap)``; ``x`` itself where the cap is 0."""
+    if not cap:
+        return x
+    return graph.op("Mul", graph.op("Tanh", graph.op("Div", x, real(graph, cap))), real(graph, cap))

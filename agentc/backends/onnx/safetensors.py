@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, cast
 
+import ml_dtypes
 import numpy as np
 import numpy.typing as npt
 
@@ -19,14 +20,16 @@ from agentc.support.record import record
 MAX_HEADER_BYTES: Final = 100_000_000
 """The limit that the reference implementation sets."""
 
-_DTYPES: Final = {
+_DTYPES: Final[Mapping[str, npt.DTypeLike]] = {
     "BOOL": "?",
     "U8": "u1",
     "I8": "i1",
     "I16": "<i2",
     "U16": "<u2",
+    "F8_E4M3": ml_dtypes.float8_e4m3fn,
+    "F8_E5M2": ml_dtypes.float8_e5m2,
     "F16": "<f2",
-    "BF16": "<u2",
+    "BF16": ml_dtypes.bfloat16,
     "I32": "<i4",
     "U32": "<u4",
     "F32": "<f4",
@@ -34,7 +37,7 @@ _DTYPES: Final = {
     "I64": "<i8",
     "U64": "<u8",
 }
-"""Little-endian NumPy types; BF16 has none and is widened by hand."""
+"""Little-endian NumPy types."""
 
 
 @record(slots=True)
@@ -136,7 +139,7 @@ def _check_layout(entries: Mapping[str, Entry], file: str, start: int, size: int
 
 
 class SafeTensors(Mapping[str, npt.NDArray[Any]]):
-    """The tensors of one file by name; each is read when it is asked for. BF16 comes as float32."""
+    """The tensors of one file by name, mapped: pages are read when values are, in the type that the file has."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -145,13 +148,14 @@ class SafeTensors(Mapping[str, npt.NDArray[Any]]):
     def __getitem__(self, name: str) -> npt.NDArray[Any]:
         entry = self._entries[name]
         dtype = np.dtype(_DTYPES[entry.dtype])
-        count = math.prod(entry.shape)
-        raw: npt.NDArray[Any] = np.fromfile(self._path, dtype=dtype, count=count, offset=entry.begin)
-        if raw.size != count:
+        if not math.prod(entry.shape):  # nothing can be mapped
+            return np.zeros(entry.shape, dtype)
+        if self._path.stat().st_size < entry.end:
             raise ValueError(f"{self._path.name}: tensor `{name}` is cut off")
-        if entry.dtype == "BF16":
-            raw = (raw.astype(np.uint32) << np.uint32(16)).view(np.float32)
-        return raw.reshape(entry.shape)
+        return np.memmap(self._path, dtype=dtype, mode="r", offset=entry.begin, shape=entry.shape)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)

@@ -15,9 +15,6 @@ from agentc.backends.onnx.safetensors import SafeTensors
 from agentc.support.diagnostics import Diagnostic, Refused
 
 Array: TypeAlias = npt.NDArray[np.float32]
-Weights: TypeAlias = Mapping[str, npt.NDArray[Any]]
-"""Tensors by their Hugging Face names; linear layers are ``[out, in]``. May be lazy."""
-
 _MAX_JSON_BYTES = 64_000_000
 
 
@@ -109,6 +106,13 @@ class Checkpoint(Mapping[str, npt.NDArray[Any]]):
     def __len__(self) -> int:
         return len(self._owner)
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._owner
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """The shape of a tensor, from its header alone."""
+        return self._owner[name].shape(name)
+
 
 def _shards(folder: Path, index: Mapping[str, Any]) -> dict[str, SafeTensors]:
     table: object = index.get("weight_map")
@@ -163,3 +167,10 @@ class Seeded(Mapping[str, npt.NDArray[Any]]):
 
     def __len__(self) -> int:
         return len(self._shapes)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._shapes
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """The shape of a tensor."""
+        return self._shapes[name]

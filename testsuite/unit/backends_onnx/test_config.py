@@ -7,13 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentc.backends.onnx.config import (
-    check_agrees,
-    decoder_from_checkpoint,
-    decoder_from_shape,
-    encoder_from_checkpoint,
-    rotary_frequencies,
-)
+from agentc.backends.onnx.architectures import decoder_from_checkpoint
+from agentc.backends.onnx.config import check_agrees, decoder_from_shape, encoder_from_checkpoint
+from agentc.backends.onnx.rope import plain_rope, read_rope
 from agentc.plan.models import ModelShape
 
 LLAMA: dict[str, Any] = {
@@ -41,7 +37,7 @@ BERT: dict[str, Any] = {
 def test_llama() -> None:
     config = decoder_from_checkpoint("m", LLAMA)
     assert (config.layers, config.heads, config.kv_heads, config.head_dim) == (4, 8, 2, 8)
-    assert config.inverse_frequencies == rotary_frequencies(8, 500000.0)
+    assert config.rope == plain_rope(8, 500000.0)
     assert config.windows == (0,) * 4 and all(config.dense) and config.max_tokens == 2048
 
 
@@ -107,7 +103,17 @@ def test_mixtures() -> None:
         ({"rms_norm_eps": math.nan}, "not a number"),
         ({"rope_theta": -1}, "not above zero"),
         ({"rope_scaling": "yarn"}, "`rope_scaling` is 'yarn', not an object"),
-        ({"rope_scaling": {"rope_type": "yarn"}}, "rope_scaling `yarn` is not known"),
+        ({"rope_scaling": {"rope_type": "spiral"}}, "rope_scaling `spiral` is not known; linear, dynamic"),
+        ({"rope_scaling": {"rope_type": "longrope", "factor": 2}}, "`short_factor` is no list of 4 numbers"),
+        (
+            {"rope_scaling": {"rope_type": "llama3", "factor": 2, "low_freq_factor": 4.0}},
+            "low_freq_factor 4, not below",
+        ),
+        ({"partial_rotary_factor": 1.5}, "`partial_rotary_factor` is 1.5"),
+        ({"head_dim": 7}, "are no attention"),
+        ({"num_key_value_heads": 3}, "are no attention"),
+        ({"vocab_size": 10**9}, "`vocab_size` is 1000000000, more than"),
+        ({"model_type": "mixtral", "num_local_experts": 2, "num_experts_per_tok": 3}, "is 3, for 2 experts"),
         ({"rope_scaling": {"rope_type": "linear", "factor": 0}}, "factor 0, not above zero"),
         ({"model_type": "mistral", "sliding_window": "wide"}, "`sliding_window` is 'wide'"),
         ({"model_type": "mistral", "sliding_window": 4, "layer_types": ["full_attention"]}, "1 entries for 4 layers"),
@@ -134,7 +140,8 @@ def test_no_config_is_a_traceback(change: dict[str, Any]) -> None:
 
 
 def test_linear_scaling_slows_every_wave() -> None:
-    plain, slow = rotary_frequencies(8), rotary_frequencies(8, scaling={"type": "linear", "factor": 4.0})
+    plain = plain_rope(8).frequencies
+    slow = read_rope({"type": "linear", "factor": 4.0}, 8, 1e4, {}).frequencies
     assert slow == pytest.approx([f / 4 for f in plain])
 
 
@@ -146,7 +153,7 @@ def test_llama3_scaling_keeps_short_waves_and_slows_long_ones() -> None:
         "high_freq_factor": 4.0,
         "original_max_position_embeddings": 8192,
     }
-    plain, scaled = rotary_frequencies(128, 5e5), rotary_frequencies(128, 5e5, scaling)
+    plain, scaled = plain_rope(128, 5e5).frequencies, read_rope(scaling, 128, 5e5, {}).frequencies
     for before, after in zip(plain, scaled, strict=True):
         wave = 2 * math.pi / before
         if wave < 8192 / 4:

@@ -14,7 +14,7 @@ import pytest
 from onnx_reference import decoder_logits, write_safetensors
 
 from agentc.backends.onnx import emit_model
-from agentc.backends.onnx.config import decoder_from_checkpoint
+from agentc.backends.onnx.architectures import decoder_from_checkpoint
 from agentc.backends.onnx.emit import Role
 from agentc.backends.onnx.stand_in import decoder_shapes
 from agentc.backends.onnx.weights import Seeded
@@ -129,7 +129,7 @@ def _truncate(folder: Path) -> None:
 
 
 def _of_another_family(folder: Path) -> None:
-    (folder / "config.json").write_text(json.dumps(CONFIG | {"model_type": "gemma3"}))
+    (folder / "config.json").write_text(json.dumps(CONFIG | {"model_type": "mamba"}))
 
 
 def _without_a_tokenizer(folder: Path) -> None:
@@ -148,7 +148,7 @@ def _without_config(folder: Path) -> None:
     ("damage", "shape", "message"),
     [
         (_truncate, SHAPE, "it is cut off"),
-        (_of_another_family, SHAPE, "model_type `gemma3` is not one of"),
+        (_of_another_family, SHAPE, "model_type `mamba` is not one of"),
         (_without_a_tokenizer, SHAPE, "tokenizer.json is missing"),
         (_without_a_layer, replace(SHAPE, layers=3), "weight `model.layers.2.input_layernorm.weight` is missing"),
         (_without_config, SHAPE, "config.json is missing"),

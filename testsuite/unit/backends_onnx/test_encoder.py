@@ -13,7 +13,8 @@ from agentc.backends.onnx.config import EncoderConfig, encoder_from_checkpoint
 from agentc.backends.onnx.encoder import Head, build
 from agentc.backends.onnx.graph import WeightFile, check
 from agentc.backends.onnx.stand_in import encoder_shapes
-from agentc.backends.onnx.weights import Checkpoint, Seeded, Weights, locate, read_json
+from agentc.backends.onnx.views import Weights
+from agentc.backends.onnx.weights import Checkpoint, Seeded, locate, read_json
 
 TINY = EncoderConfig("tiny", layers=2, hidden=32, heads=4, intermediate=48, vocab=61, positions=40)
 ROWS = [[3, 14, 15, 9, 26], [5, 35], [8, 9, 7, 9, 3, 2, 3, 8]]
@@ -21,7 +22,9 @@ ROWS = [[3, 14, 15, 9, 26], [5, 35], [8, 9, 7, 9, 3, 2, 3, 8]]
 
 def _session(config: EncoderConfig, weights: Weights, head: Head, folder: Path) -> Any:
     with (folder / "weights.bin").open("wb") as data:
-        build(config, weights, head, WeightFile(data, "weights.bin")).write(folder / "model.onnx")
+        file = WeightFile("weights.bin")
+        build(config, weights, head, file).write(folder / "model.onnx")
+        file.write(data)
     check(folder / "model.onnx")
     return ort.InferenceSession(str(folder / "model.onnx"), providers=["CPUExecutionProvider"])
 

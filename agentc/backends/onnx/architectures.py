@@ -1,0 +1,186 @@
+"""The architecture of a decoder-only checkpoint in Hugging Face layout, from its ``config.json``."""
+
+from typing import Final, cast
+
+from agentc.backends.onnx.config import DecoderConfig, extents
+from agentc.backends.onnx.fields import Json, number, table, whole
+from agentc.backends.onnx.rope import Rope, read_rope, rope_table
+
+_GEMMA: Final = {"head_dim": 256, "tie_word_embeddings": True, "hidden_act": "gelu_pytorch_tanh", "rms_norm_eps": 1e-6}
+_QWEN: Final = {"sliding_window": 4096, "max_window_layers": 28, "use_sliding_window": False}
+
+FAMILIES: Final[dict[str, Json]] = {
+    "llama": {"sliding_window": 0},
+    "mistral": {},
+    "mixtral": {"norm_topk_prob": True, "rope_theta": 1e6},
+    "qwen2": _QWEN,
+    "qwen2_moe": _QWEN,
+    "qwen3": {**_QWEN, "head_dim": 128},
+    "qwen3_moe": {**_QWEN, "head_dim": 128},
+    "gemma": {**_GEMMA, "sliding_window": 0},
+    "gemma2": {
+        **_GEMMA,
+        "query_pre_attn_scalar": 256,
+        "attn_logit_softcapping": 50.0,
+        "final_logit_softcapping": 30.0,
+        "sliding_window": 4096,
+        "sliding_window_pattern": 2,
+        "max_position_embeddings": 8192,
+    },
+    "gemma3_text": {
+        **_GEMMA,
+        "num_hidden_layers": 26,
+        "hidden_size": 2304,
+        "intermediate_size": 9216,
+        "num_attention_heads": 8,
+        "num_key_value_heads": 4,
+        "vocab_size": 262_208,
+        "query_pre_attn_scalar": 256,
+        "sliding_window": 4096,
+        "sliding_window_pattern": 6,
+        "rope_theta": 1e6,
+        "rope_local_base_freq": 10000.0,
+        "max_position_embeddings": 131_072,
+    },
+    "phi3": {},
+    "gpt_oss": {
+        "norm_topk_prob": True,
+        "head_dim": 64,
+        "swiglu_limit": 7.0,
+        "sliding_window_pattern": 2,
+        "rope_theta": 150_000.0,
+        "rms_norm_eps": 1e-5,
+    },
+}
+"""``model_type`` values whose arithmetic the graphs reproduce (others would run and answer wrongly), and what each
+leaves unsaid: the defaults of its configuration class in transformers."""
+
+_NESTED: Final = ("text_config",)
+_LOCAL: Final = "sliding_attention"
+_MAX_EXTENT: Final = 1 << 24
+
+
+def text_config(config: Json) -> Json:
+    """The language model's part of a file: its ``text_config`` where the model also sees or hears (Gemma 3)."""
+    for key in _NESTED:
+        inner = table(config, key)
+        if inner and config.get("model_type") not in FAMILIES:
+            return inner
+    return config
+
+
+def decoder_from_checkpoint(name: str, stated: Json) -> DecoderConfig:
+    """The architecture that a Hugging Face ``config.json`` states.
+
+    Raises:
+        ValueError: a field is missing or wrong, or the architecture is not one of ``FAMILIES``.
+    """
+    stated = text_config(stated)
+    kind: object = stated.get("model_type")
+    if not isinstance(kind, str) or kind not in FAMILIES:
+        raise ValueError(f"config.json: model_type `{kind}` is not one of {', '.join(FAMILIES)}")
+    config: Json = {**FAMILIES[kind], **{key: value for key, value in stated.items() if value is not None}}
+    config = {**config, **{key: None for key, value in stated.items() if value is None and key in _MAY_BE_NULL}}
+    layers, hidden, heads = extents(config)
+    head_dim = whole(config, "head_dim", hidden // heads)
+    kv_heads = whole(config, "num_key_value_heads", heads)
+    _check_extents(config, heads, kv_heads, head_dim)
+    windows = _windows(config, kind, layers)
+    experts = _experts(config, kind)
+    intermediate = whole(config, "intermediate_size")
+    query = number(config, "query_pre_attn_scalar", 0.0)
+    return DecoderConfig(
+        name=name,
+        layers=layers,
+        hidden=hidden,
+        heads=heads,
+        kv_heads=kv_heads,
+        head_dim=head_dim,
+        intermediate=intermediate,
+        vocab=whole(config, "vocab_size"),
+        rope=_rope(config, head_dim, "full_attention"),
+        local_rope=_rope(config, head_dim, _LOCAL) if kind == "gemma3_text" else None,
+        windows=windows,
+        dense=_dense(config, layers, experts),
+        epsilon=number(config, "rms_norm_eps", 1e-6),
+        activation=_activation(config),
+        tied=bool(config.get("tie_word_embeddings", False)),
+        experts=experts,
+        experts_per_token=_experts_per_token(config, experts),
+        expert_intermediate=whole(config, "moe_intermediate_size", intermediate) if experts else 0,
+        normalize_experts=bool(config.get("norm_topk_prob", False)),
+        shared_intermediate=whole(config, "shared_expert_intermediate_size", 0) if kind == "qwen2_moe" else 0,
+        max_tokens=whole(config, "max_position_embeddings", 4096),
+        scale=query**-0.5 if query > 0 else 0.0,
+        embed_scale=hidden**0.5 if kind.startswith("gemma") else 1.0,
+        attention_cap=number(config, "attn_logit_softcapping", 0.0),
+        logit_cap=number(config, "final_logit_softcapping", 0.0),
+        swiglu_limit=number(config, "swiglu_limit", 0.0),
+        swiglu_alpha=number(config, "swiglu_alpha", 1.702),
+    )
+
+
+_MAY_BE_NULL: Final = ("sliding_window", "attn_logit_softcapping", "final_logit_softcapping")
+"""Where null says "none" rather than "the default"."""
+
+
+def _check_extents(config: Json, heads: int, kv_heads: int, head_dim: int) -> None:
+    if not kv_heads or heads % kv_heads or not head_dim or head_dim % 2:
+        raise ValueError(f"config.json: {heads} heads of width {head_dim} over {kv_heads} kv heads are no attention")
+    for key in ("hidden_size", "vocab_size", "intermediate_size", "head_dim", "num_experts", "num_local_experts"):
+        if whole(config, key, 0) > _MAX_EXTENT:
+            raise ValueError(f"config.json: `{key}` is {config[key]}, more than {_MAX_EXTENT}")
+
+
+def _activation(config: Json) -> str:
+    return str(config.get("hidden_activation") or config.get("hidden_act") or "silu")
+
+
+def _experts(config: Json, kind: str) -> int:
+    if kind not in ("mixtral", "gpt_oss") and not kind.endswith("_moe"):
+        return 0
+    return whole(config, "num_local_experts", whole(config, "num_experts", 0))
+
+
+def _experts_per_token(config: Json, experts: int) -> int:
+    chosen = whole(config, "num_experts_per_tok", 0)
+    if experts and not 0 < chosen <= experts:
+        raise ValueError(f"config.json: `num_experts_per_tok` is {chosen}, for {experts} experts")
+    return chosen if experts else 0
+
+
+def _rope(config: Json, head_dim: int, layer_type: str) -> Rope:
+    """Gemma 3 keeps local layers unstretched, with a base of their own."""
+    scaling: Json = rope_table(config, layer_type)
+    local = layer_type == _LOCAL
+    if local and scaling is rope_table(config, "full_attention"):
+        scaling = dict[str, object]()
+    theta = number(config, "rope_local_base_freq" if local else "rope_theta", 10000.0)
+    share = number(scaling, "partial_rotary_factor", number(config, "partial_rotary_factor", 1.0))
+    if not 0 < share <= 1 or int(head_dim * share) < 2:
+        raise ValueError(f"config.json: `partial_rotary_factor` is {share:g}")
+    return read_rope(scaling, int(head_dim * share) // 2 * 2, number(scaling, "rope_theta", theta), config)
+
+
+def _windows(config: Json, kind: str, layers: int) -> tuple[int, ...]:
+    """Newer files list the kind of every layer; older ones state a period, a first layer, or one window for all."""
+    window = whole(config, "sliding_window", 0)
+    if not window or kind in ("llama", "gemma") or not config.get("use_sliding_window", True):
+        return (0,) * layers
+    if isinstance(kinds := config.get("layer_types"), list):
+        listed = cast(list[object], kinds)
+        if len(listed) != layers:
+            raise ValueError(f"config.json: layer_types has {len(listed)} entries for {layers} layers")
+        return tuple(window if kind == _LOCAL else 0 for kind in listed)
+    if period := whole(config, "sliding_window_pattern", whole(config, "_sliding_window_pattern", 0)):
+        return tuple(0 if (layer + 1) % period == 0 else window for layer in range(layers))
+    first = whole(config, "max_window_layers", 0)
+    return tuple(window if layer >= first else 0 for layer in range(layers))
+
+
+def _dense(config: Json, layers: int, experts: int) -> tuple[bool, ...]:
+    """Qwen's mixtures may keep layers dense: ``mlp_only_layers``, and all but every ``decoder_sparse_step``-th."""
+    listed: object = config.get("mlp_only_layers")
+    only: list[object] = [*cast(list[object], listed)] if isinstance(listed, list) else []
+    step = max(whole(config, "decoder_sparse_step", 1), 1) if experts else 1
+    return tuple(not experts or layer in only or (layer + 1) % step != 0 for layer in range(layers))

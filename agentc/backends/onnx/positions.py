@@ -1,0 +1,76 @@
+"""What all layers of a decoder share: rotary tables, and who may see whom."""
+
+from typing import Literal, TypeAlias
+
+from onnx import TensorProto
+
+from agentc.backends.onnx.config import DecoderConfig
+from agentc.backends.onnx.graph import Graph
+from agentc.backends.onnx.layers import dimension, real, scalar
+from agentc.backends.onnx.rope import Rope
+from agentc.support.record import record
+
+Phase: TypeAlias = Literal["prefill", "decode"]
+
+
+@record(slots=True)
+class Positions:
+    """Values by what they depend on."""
+
+    tables: dict[Rope, tuple[str, str]]
+    """Cosines and sines, ``[batch, tokens, pairs]``."""
+    masks: dict[int, str]
+    """By window, ``[tokens, total]``; the empty name where everything that is there may be seen."""
+
+
+def positions(graph: Graph, config: DecoderConfig, phase: Phase, past: str) -> Positions:
+    """``past``: a value whose axis 2 is as long as the cache."""
+    cached = dimension(graph, past, 2)
+    total = graph.op("Add", cached, dimension(graph, "input_ids", 1))
+    one = graph.constant(1)
+    queries = graph.op("Range", scalar(graph, cached), scalar(graph, total), one)
+    queries = graph.op("Unsqueeze", queries, graph.constant([1]))
+    keys = graph.op("Range", graph.constant(0), scalar(graph, total), one)
+    places = graph.op("Cast", queries, to=TensorProto.FLOAT)
+    per_batch = graph.op("Concat", dimension(graph, "input_ids", 0), graph.constant([1, 1]), axis=0)
+    ropes = dict.fromkeys(config.rope_of(layer) for layer in range(config.layers))
+    tables = {rope: _table(graph, rope, places, total, per_batch) for rope in ropes}
+    masks = {window: _mask(graph, keys, queries, window, phase) for window in sorted(set(config.windows))}
+    return Positions(tables, masks)
+
+
+def _table(graph: Graph, rope: Rope, places: str, total: str, per_batch: str) -> tuple[str, str]:
+    angles = graph.op("Mul", places, _frequencies(graph, rope, total))
+    cosines, sines = (_scaled(graph, graph.op(kind, angles), rope.scale) for kind in ("Cos", "Sin"))
+    return graph.op("Expand", cosines, per_batch), graph.op("Expand", sines, per_batch)
+
+
+def _scaled(graph: Graph, x: str, scale: float) -> str:
+    return x if scale == 1 else graph.op("Mul", x, real(graph, scale))
+
+
+def _frequencies(graph: Graph, rope: Rope, total: str) -> str:
+    """Radians per position, which two kinds of stretching make depend on the length of the sequence."""
+    plain = real(graph, rope.frequencies)
+    if rope.long:
+        beyond = graph.op("Greater", total, graph.constant([rope.trained]))
+        return graph.op("Where", beyond, real(graph, rope.long), plain)
+    if not rope.growth:
+        return plain
+    length = graph.op("Cast", graph.op("Max", total, graph.constant([rope.trained])), to=TensorProto.FLOAT)
+    base = graph.op("Mul", length, real(graph, [rope.growth / rope.trained]))
+    base = graph.op("Sub", base, real(graph, [rope.growth - 1]))
+    pairs = len(rope.frequencies)
+    exponents = [-i / (pairs - 1) if pairs > 1 else 0.0 for i in range(pairs)]
+    return graph.op("Mul", plain, graph.op("Pow", base, real(graph, exponents)))
+
+
+def _mask(graph: Graph, keys: str, queries: str, window: int, phase: Phase) -> str:
+    """True where a query (row) may see a key (column): not later, and within the window."""
+    if phase == "decode" and not window:
+        return ""
+    seen = graph.op("LessOrEqual", keys, queries)
+    if not window:
+        return seen
+    near = graph.op("Greater", keys, graph.op("Sub", queries, graph.constant(window)))
+    return graph.op("And", seen, near)
