@@ -24,7 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "models": ("agentc.cli.models:models", "List the models of the catalog."),
     "accuracy": ("agentc.cli.accuracy:accuracy", "Say how far predictions are from measurements."),
     "calibrate": ("agentc.cli.calibrate:calibrate", "Fit the cost model to your measurements."),
-    "schema": ("agentc.cli.schema:schema", "Print the JSON Schema of an agent or fleet file."),
+    "schema": ("agentc.cli.schema:schema", "Print the JSON Schema of a file."),
 }
 """Name -> where the command lives, and its sentence: so that ``agentc --help`` loads none of them."""
 

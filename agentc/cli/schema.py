@@ -5,10 +5,10 @@ import json
 import click
 
 
-@click.command(short_help="Print the JSON Schema of an agent or fleet file.")
-@click.argument("what", type=click.Choice(["agent", "fleet"]), default="agent")
+@click.command(short_help="Print the JSON Schema of a file.")
+@click.argument("what", type=click.Choice(["agent", "fleet", "profile", "manifest"]), default="agent")
 def schema(what: str) -> None:
-    """Print the JSON Schema (draft 2020-12) of an agent definition or a fleet file."""
+    """Print the JSON Schema (draft 2020-12) of an agent definition, a fleet file, a profile, or a build's manifest."""
     from agentc import api
 
     click.echo(json.dumps(api.schema(what), indent=2))

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, field
-from typing import Any
+from typing import Any, Final
 
+from agentc.support.plain_schema import violations
 from agentc.support.record import record
 
 SCHEMA = 1
@@ -55,22 +56,59 @@ class Manifest:
         """
         if data.get("schema") != SCHEMA:
             raise ValueError(f"the manifest has schema {data.get('schema')!r}; this agentc reads {SCHEMA}")
-        try:
-            stated: dict[str, Any] = {**data, "files": tuple(ManifestFile(**row) for row in data.get("files", ()))}
-            return Manifest(**stated)
-        except TypeError as problem:
-            raise ValueError(f"the manifest is malformed: {problem}") from problem
-
-    def __post_init__(self) -> None:
-        """Raises ValueError: a file's path, kind, checksum, … is no text."""
-        for row in self.files:
-            wrong = [name for name in ("path", "kind", "target", "of", "sha256", "note") if not _is_text(row, name)]
-            if wrong:
-                raise ValueError(f"the manifest is malformed: `{wrong[0]}` of a file is `{getattr(row, wrong[0])}`")
+        if problem := next(violations(data, schema()), None):
+            raise ValueError(f"the manifest is malformed: {problem}")
+        stated: dict[str, Any] = {**data, "files": tuple(ManifestFile(**row) for row in data.get("files", ()))}
+        return Manifest(**stated)
 
 
-def _is_text(row: ManifestFile, name: str) -> bool:
-    return isinstance(getattr(row, name), str)
+def schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of a manifest: what ``Manifest.read`` takes."""
+    fields = {
+        "schema": {"const": SCHEMA},
+        **dict.fromkeys(("agent", "fleet", "objective", "status"), _TEXT),
+        "gap": _FIGURE | {"description": "how far the plan may be from the best, as a share"},
+        "usd_per_hour": _FIGURE,
+        "usd_per_request": _FIGURE,
+        "placement": _rows(_PLACEMENT) | {"description": "task -> where it runs"},
+        "models": _rows(_MODEL) | {"description": "symbol -> what it is"},
+        "files": {"type": "array", "items": _FILE, "description": "every file of the build, sorted by path"},
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"agentc manifest {SCHEMA}",
+        "type": "object",
+        "properties": fields,
+        "required": [name for name in fields if name not in ("placement", "models", "files")],
+        "additionalProperties": False,
+    }
+
+
+def _rows(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Names -> rows that may say more than ``properties``."""
+    return {"type": "object", "additionalProperties": {"type": "object", "properties": dict(properties)}}
+
+
+_TEXT: Final[dict[str, Any]] = {"type": "string"}
+_COUNT: Final[dict[str, Any]] = {"type": "integer", "minimum": 0}
+_FIGURE: Final[dict[str, Any]] = {"type": "number", "minimum": 0}
+_PLACEMENT: Final[dict[str, Any]] = {
+    **dict.fromkeys(("op", "device", "mode", "pool"), _TEXT),
+    **dict.fromkeys(("tp", "pp", "dp", "batch", "replicas"), _COUNT),
+}
+_MODEL: Final[dict[str, Any]] = {"name": _TEXT, "kind": _TEXT, "precision": _TEXT}
+_FILE: Final[dict[str, Any]] = {
+    "type": "object",
+    "properties": {
+        "path": _TEXT | {"description": "relative to the build, with `/`"},
+        **dict.fromkeys(("kind", "target", "of"), _TEXT),
+        "sha256": _TEXT | {"pattern": "^[0-9a-f]{64}$"},
+        "bytes": _COUNT,
+        "note": _TEXT,
+    },
+    "required": ["path", "kind", "target", "of", "sha256", "bytes"],
+    "additionalProperties": False,
+}
 
 
 def _row(row: dict[str, Any]) -> dict[str, Any]:
