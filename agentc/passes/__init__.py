@@ -22,6 +22,7 @@ PASSES: dict[str, str] = {
     "insert-transfers": "agentc.passes.insert_transfers:InsertTransfersPass",
     "fuse-kernels": "agentc.passes.fuse_kernels:FuseKernelsPass",
     "bufferize-kernels": "agentc.passes.bufferize_kernels:BufferizeKernelsPass",
+    "lower-linalg-ext": "agentc.passes.lower_linalg_ext:LowerLinalgExtPass",
     "lower-kernels-to-loops": "agentc.passes.lower_kernels_to_loops:LowerKernelsToLoopsPass",
     "fuse-kernel-loops": "agentc.passes.fuse_kernel_loops:FuseKernelLoopsPass",
     "outline-kernel-phases": "agentc.passes.outline_kernel_phases:OutlineKernelPhasesPass",

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 from xdsl.builder import Builder
 from xdsl.context import Context
@@ -9,12 +10,23 @@ from xdsl.dialects import arith, func, memref, tensor
 from xdsl.dialects.builtin import AffineMapAttr, FunctionType, IntegerAttr, MemRefType, ModuleOp, TensorType, i64
 from xdsl.dialects.linalg.attrs import IteratorTypeAttr
 from xdsl.dialects.linalg.ops import FillOp, GenericOp, YieldOp
-from xdsl.ir import Attribute, Block, BlockArgument, Operation, Region, SSAValue
+from xdsl.ir import Attribute, Block, BlockArgument, Operation, OpResult, Region, SSAValue
 from xdsl.ir.affine import AffineMap
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
 
-from agentc.analyses.kernel_dims import DIMS, OUTPUTS, dims_attr, element_of, function_dims, is_tensor, shape_of
+from agentc.analyses.kernel_dims import (
+    DIMS,
+    OUTPUTS,
+    SIZE_OPS,
+    dims_attr,
+    element_of,
+    function_dims,
+    is_tensor,
+    shape_of,
+    size_of,
+)
+from agentc.dialects.linalg_ext import ExtOp
 from agentc.passes.fuse_kernels import is_elementwise
 from agentc.plan.kernels import Dim
 from agentc.support.diagnostics import Diagnostic, Refused
@@ -51,7 +63,7 @@ class Bufferizer:
         for op in list(block.ops):
             self._convert(op, Builder(InsertPoint.before(op)))
         for op in reversed(list(block.ops)):
-            if isinstance(op, GenericOp | FillOp | tensor.EmptyOp) and op.results:
+            if isinstance(op, GenericOp | FillOp | ExtOp | tensor.EmptyOp) and op.results:
                 op.detach()
                 op.erase(safe_erase=False)
         _set_types(self.function, len(outputs))
@@ -79,13 +91,14 @@ class Bufferizer:
         last = block.last_op
         assert isinstance(last, func.ReturnOp)
         for value, argument in zip(last.arguments, outputs, strict=True):
-            if isinstance(value.owner, GenericOp):
+            if isinstance(value.owner, GenericOp | ExtOp):
                 self.homes.setdefault(value, argument)
         for op in reversed(list(order)):
             if isinstance(op, GenericOp):
                 home = self.homes.setdefault(op.results[0], op.results[0])
                 for operand in _overwritable(op):
-                    if operand not in self.homes and all(order[u.operation] <= order[op] for u in operand.uses):
+                    readers = [_top(u.operation, block) for u in operand.uses]
+                    if operand not in self.homes and all(order[r] <= order[op] for r in readers):
                         self.homes[operand] = home
                         break
 
@@ -104,7 +117,11 @@ class Bufferizer:
                     build.insert(FillOp([op.inputs[0]], [target], []))
             case func.ReturnOp():
                 self._return(op, build)
-            case tensor.EmptyOp() | arith.ConstantOp() | arith.MuliOp() | arith.IndexCastOp() | arith.SIToFPOp():
+            case ExtOp():
+                self._ext(op, build)
+            case tensor.EmptyOp() | arith.ConstantOp() | arith.IndexCastOp() | arith.SIToFPOp():
+                pass
+            case _ if type(op) in SIZE_OPS.values():
                 pass
             case _:
                 raise _refuse(op)
@@ -126,7 +143,33 @@ class Bufferizer:
         inputs = [self._memory(v) if isinstance(v.type, TensorType) else v for v in op.inputs]
         body = Region()
         op.body.clone_into(body)
+        self._load_extracted(body.block)
         build.insert(GenericOp(inputs, [target], body, op.indexing_maps, op.iterator_types, ()))
+
+    def _load_extracted(self, body: Block) -> None:
+        """``tensor.extract`` becomes a load."""
+        for op in list(body.ops):
+            if isinstance(op, tensor.ExtractOp):
+                load = memref.LoadOp.get(self._memory(op.tensor), list(op.indices))
+                Rewriter.replace_op(op, load)
+
+    def _ext(self, op: ExtOp, build: Builder) -> None:
+        """An op that writes each output whole, after what the output held was copied where that counts."""
+        targets: list[SSAValue] = []
+        for result, start in zip(op.results, op.outputs, strict=True):
+            home = self.homes.setdefault(result, result)
+            target = home if isinstance(home, BlockArgument) else self._allocate(result, build)
+            self.buffers[result] = target
+            if isinstance(start.owner, FillOp):
+                build.insert(FillOp([start.owner.inputs[0]], [target], []))
+            elif not isinstance(start.owner, tensor.EmptyOp):
+                self._copy(self._memory(start), target, build)
+            targets.append(target)
+        inputs = [self._memory(v) for v in op.inputs]
+        segments = op.properties["operandSegmentSizes"]
+        build.insert(
+            type(op).create(operands=[*inputs, *targets], properties={**op.properties, "operandSegmentSizes": segments})
+        )
 
     def _return(self, op: func.ReturnOp, build: Builder) -> None:
         outputs = self.function.body.block.args[-len(op.arguments) :]
@@ -178,14 +221,15 @@ class Bufferizer:
         return build.insert(memref.DimOp(self._memory(source), op.index)).result
 
     def _name(self, size: SSAValue) -> Dim:
-        match size.owner:
-            case memref.DimOp() as op:
-                return self.dims[op.source][_constant_of(op.index)]
-            case arith.ConstantOp():
-                return _constant_of(size)
-            case other:
-                assert isinstance(other, Operation)
-                raise _refuse(other)
+        found = size_of(size, self._read_size)
+        if found is None:
+            assert isinstance(size.owner, Operation)
+            raise _refuse(size.owner)
+        return found
+
+    def _read_size(self, value: SSAValue) -> Dim | None:
+        owner = value.owner
+        return self.dims[owner.source][_constant_of(owner.index)] if isinstance(owner, memref.DimOp) else None
 
 
 def _overwritable(op: GenericOp) -> list[SSAValue]:
@@ -197,10 +241,24 @@ def _overwritable(op: GenericOp) -> list[SSAValue]:
     found: list[SSAValue] = []
     for value in dict.fromkeys(op.inputs):
         maps = [m.data for v, m in zip(op.inputs, op.indexing_maps.data, strict=False) if v is value]
-        same = isinstance(value.owner, GenericOp) and value.type == result.type
+        same = isinstance(value.owner, GenericOp) and value.type == result.type and not _is_extracted(op, value)
         if same and all(m == identity for m in maps) and _sizes(value) == _sizes(result):
             found.append(value)
     return found
+
+
+def _is_extracted(op: GenericOp, value: SSAValue) -> bool:
+    """Whether the body of ``op`` reads ``value`` wherever it likes."""
+    return any(isinstance(inner, tensor.ExtractOp) and value in inner.operands for inner in op.body.block.ops)
+
+
+def _top(op: Operation, block: Block) -> Operation:
+    """``op``, or what it is inside of, in ``block``."""
+    while op.parent is not block:
+        parent = op.parent_op()
+        assert parent is not None
+        op = parent
+    return op
 
 
 def _sizes(value: SSAValue) -> tuple[SSAValue, ...]:
@@ -214,6 +272,8 @@ def _empty_of(value: SSAValue) -> tensor.EmptyOp:
             return op
         case GenericOp() | FillOp() as op:
             return _empty_of(op.outputs[0])
+        case ExtOp() as op:
+            return _empty_of(op.outputs[[*op.results].index(cast("OpResult", value))])
         case _:
             raise Refused(Diagnostic("kernel-unsupported", "a tensor's sizes do not come from `tensor.empty`"))
 
@@ -221,7 +281,7 @@ def _empty_of(value: SSAValue) -> tensor.EmptyOp:
 def _is_start(op: Operation, value: SSAValue) -> bool:
     """Whether ``op`` uses ``value`` only as what its own result starts from."""
     match op:
-        case GenericOp():
+        case GenericOp() | ExtOp():
             return value in op.outputs and value not in op.inputs
         case _:
             return False

@@ -5,11 +5,11 @@ from typing import TypeGuard
 
 from xdsl.context import Context
 from xdsl.dialects import arith, math
-from xdsl.dialects.builtin import AffineMapAttr, ModuleOp
+from xdsl.dialects.builtin import AffineMapAttr, IndexType, ModuleOp
 from xdsl.dialects.linalg.attrs import IteratorType
-from xdsl.dialects.linalg.ops import FillOp, GenericOp, YieldOp
+from xdsl.dialects.linalg.ops import FillOp, GenericOp, IndexOp, YieldOp
 from xdsl.ir import Block, Operation, Region, SSAValue
-from xdsl.ir.affine import AffineMap
+from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineMap
 from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import (
     GreedyRewritePatternApplier,
@@ -21,6 +21,7 @@ from xdsl.pattern_rewriter import (
 from xdsl.transforms.dead_code_elimination import region_dce
 
 from agentc.analyses.kernel_dims import element_of
+from agentc.dialects.linalg_ext import ExtOp
 
 EXPENSIVE = (arith.DivfOp, math.ExpOp, math.LogOp, math.SqrtOp, math.TanhOp, math.SinOp, math.CosOp, math.PowFOp)
 """Not worth computing twice: a division or a call of a math function costs more than a load and a store."""
@@ -47,7 +48,7 @@ def _is_elementwise(op: GenericOp) -> bool:
 
 def is_cheap(op: GenericOp) -> bool:
     """Whether computing an element of ``op`` again costs less than keeping it."""
-    body = [o for o in op.body.block.ops if not isinstance(o, arith.ConstantOp | YieldOp)]
+    body = [o for o in op.body.block.ops if not isinstance(o, arith.ConstantOp | IndexOp | YieldOp)]
     return len(body) <= CHEAP_OPS and not any(isinstance(o, EXPENSIVE) for o in body)
 
 
@@ -78,7 +79,7 @@ def fuse(producer: GenericOp, consumer: GenericOp, index: int) -> GenericOp:
     places = [block.args[inputs.index(pair)] for pair in wanted]
     split = len(producer.inputs)
     mapper: dict[SSAValue, SSAValue] = dict(zip(producer.body.block.args, places[:split], strict=False))
-    mapper[consumer.body.block.args[index]] = _clone_body(producer, block, mapper)
+    mapper[consumer.body.block.args[index]] = _clone_body(producer, block, mapper, read)
     mapper.update(zip((consumer.body.block.args[i] for i in kept), places[split:], strict=True))
     mapper.update(zip(consumer.body.block.args[count:], block.args[len(inputs) :], strict=True))
     block.add_op(YieldOp(_clone_body(consumer, block, mapper)))
@@ -93,14 +94,31 @@ def fuse(producer: GenericOp, consumer: GenericOp, index: int) -> GenericOp:
     )
 
 
-def _clone_body(op: GenericOp, block: Block, mapper: dict[SSAValue, SSAValue]) -> SSAValue:
-    """Append the body of ``op`` without its yield; the value that it yields."""
+def _clone_body(
+    op: GenericOp, block: Block, mapper: dict[SSAValue, SSAValue], loops: AffineMap | None = None
+) -> SSAValue:
+    """Append the body of ``op`` without its yield; the value that it yields. ``loops`` says what its loops are now."""
     for inner in op.body.block.ops:
+        if loops is not None and isinstance(inner, IndexOp):
+            at = _index_op(loops, inner)
+            block.add_op(at)
+            mapper[inner.result] = at.results[0]
+            continue
         if isinstance(inner, YieldOp):
             value = inner.operands[0]
             return mapper[value] if value in mapper else value
         block.add_op(inner.clone(value_mapper=mapper))
     raise ValueError("a linalg.generic ends with linalg.yield")
+
+
+def _index_op(loops: AffineMap, op: IndexOp) -> Operation:
+    match loops.results[op.dim.value.data]:
+        case AffineDimExpr(position):
+            return IndexOp(position)
+        case AffineConstantExpr(value):
+            return arith.ConstantOp.from_int_and_width(value, IndexType())
+        case other:
+            raise ValueError(f"index `{other}` is neither a loop nor a number")
 
 
 class FuseProducer(RewritePattern):
@@ -122,7 +140,7 @@ class FuseProducer(RewritePattern):
 def erase_unread(module: ModuleOp) -> None:
     """Erase tensor code whose result nobody reads. Linalg on tensors has no effect but its result."""
     for op in reversed(list(module.walk())):
-        if isinstance(op, GenericOp | FillOp) and op.results and not any(r.uses for r in op.results):
+        if isinstance(op, GenericOp | FillOp | ExtOp) and op.results and not any(r.uses for r in op.results):
             op.detach()
             op.erase()
 

@@ -9,14 +9,15 @@ from xdsl.context import Context
 from xdsl.dialects import arith, func, memref, scf
 from xdsl.dialects.builtin import DYNAMIC_INDEX, FloatAttr, IndexType, IntegerAttr, ModuleOp
 from xdsl.dialects.linalg.attrs import IteratorType
-from xdsl.dialects.linalg.ops import FillOp, GenericOp, YieldOp
+from xdsl.dialects.linalg.ops import FillOp, GenericOp, IndexOp, YieldOp
 from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineExpr, AffineMap
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint
 
-from agentc.analyses.kernel_dims import shape_of, value_dims
+from agentc.analyses.kernel_dims import insert_size, shape_of, value_dims
 from agentc.analyses.reductions import NEUTRAL, neutral
+from agentc.plan import sizes
 from agentc.plan.kernels import Dim
 from agentc.support.diagnostics import Diagnostic, Refused
 
@@ -33,14 +34,17 @@ class LoopLowering:
     starts: dict[Operation, FillOp] = field(default_factory=dict[Operation, FillOp])
     """Reduction -> the fill right before it, which gives its first value."""
 
-    def run(self) -> None:
-        """Lower the function in place."""
+    def __post_init__(self) -> None:
         block = self.function.body.block
         first = block.first_op
         self._top = Builder(InsertPoint.before(first) if first else InsertPoint.at_end(block))
         self._dims = value_dims(self.function)
         self._sizes: dict[Dim, SSAValue] = {}
         self._integers: dict[int, SSAValue] = {}
+
+    def run(self) -> None:
+        """Lower the function in place."""
+        block = self.function.body.block
         work = [op for op in block.ops if isinstance(op, GenericOp | FillOp)]
         for before, op in zip(work, work[1:], strict=False):
             if isinstance(before, FillOp) and isinstance(op, GenericOp) and _starts(before, op):
@@ -61,16 +65,25 @@ class LoopLowering:
         """A constant, from the top of the function."""
         return self._top.insert(arith.ConstantOp(attribute)).result
 
+    def dims(self, value: SSAValue) -> tuple[Dim, ...]:
+        """What the sizes of ``value`` are called."""
+        return self._dims[value]
+
     def extent(self, value: SSAValue, axis: int) -> SSAValue:
         """The size of ``value`` along ``axis``; equal sizes are one value, which is what loop fusion looks for."""
         shape = shape_of(value.type) or ()
         if shape[axis] != DYNAMIC_INDEX:
             return self.integer(shape[axis])
-        name = self._dims[value][axis]
+        return self._size(self._dims[value][axis])
+
+    def _size(self, name: Dim) -> SSAValue:
         if name not in self._sizes:
-            owner, place = self._owner(name)
-            self._sizes[name] = self._top.insert(memref.DimOp(owner, self.integer(place))).result
-            self._sizes[name].name_hint = str(name)
+            if isinstance(name, str) and not sizes.is_name(name):
+                self._sizes[name] = insert_size(self._top, name, self._size)
+            else:
+                owner, place = self._owner(name)
+                self._sizes[name] = self._top.insert(memref.DimOp(owner, self.integer(place))).result
+                self._sizes[name].name_hint = str(name)
         return self._sizes[name]
 
     def _owner(self, name: Dim) -> tuple[SSAValue, int]:
@@ -239,6 +252,8 @@ class Nest:
             if inner is skip:
                 other = next(o for o in inner.operands if o is not body.args[-1])
                 mapper[inner.results[0]] = mapper[other] if other in mapper else other
+            elif isinstance(inner, IndexOp):
+                mapper[inner.result] = at[inner.dim.value.data]
             elif not isinstance(inner, YieldOp):
                 build.insert(inner.clone(value_mapper=mapper))
         assert body.last_op is not None

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TypeGuard
 
 from xdsl.builder import Builder
 from xdsl.context import Context
 from xdsl.dialects import arith, func, memref, scf
-from xdsl.dialects.builtin import ArrayAttr, IndexType, IntegerAttr, ModuleOp, StringAttr
-from xdsl.ir import Block, Operation, Region, SSAValue
+from xdsl.dialects.builtin import ArrayAttr, IndexType, ModuleOp, StringAttr
+from xdsl.ir import Block, BlockArgument, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint
 
@@ -17,26 +18,25 @@ from agentc.analyses.kernel_dims import (
     OUTPUTS,
     PHASE,
     ROWS,
+    SIZE_OPS,
     argument_names,
     dims_attr,
+    size_of,
     temporary_names,
     value_dims,
 )
 from agentc.plan.kernels import Dim
 from agentc.support.diagnostics import Diagnostic, Refused
 
-SETUP = (
-    arith.ConstantOp,
-    arith.MuliOp,
-    arith.IndexCastOp,
-    arith.SIToFPOp,
-    memref.DimOp,
-    memref.AllocOp,
-    memref.DeallocOp,
-    func.ReturnOp,
-    func.CallOp,
-)
-"""Stays in the kernel's own function, and is computed again in a phase that needs it."""
+SETUP = (arith.ConstantOp, memref.DimOp, memref.AllocOp, memref.DeallocOp, func.ReturnOp, func.CallOp)
+ARITHMETIC = (*SIZE_OPS.values(), arith.IndexCastOp, arith.SIToFPOp)
+
+
+def is_setup(op: Operation | Block) -> TypeGuard[Operation]:
+    """Whether ``op`` stays in the kernel's own function, and is computed again in a phase that needs it."""
+    if isinstance(op, Operation) and isinstance(op, ARITHMETIC):
+        return all(isinstance(o, BlockArgument) or is_setup(o.owner) for o in op.operands)
+    return isinstance(op, SETUP)
 
 
 @dataclass
@@ -117,7 +117,7 @@ class Outline:
         if value in self._order:
             return {value}
         owner = value.owner
-        if not isinstance(owner, SETUP) or isinstance(owner, memref.DimOp | func.CallOp):
+        if not is_setup(owner) or isinstance(owner, memref.DimOp | func.CallOp):
             if isinstance(owner, memref.DimOp):
                 return set()
             raise Refused(Diagnostic("kernel-unsupported", "parts of a kernel exchange a value outside memory"))
@@ -132,16 +132,18 @@ class Outline:
         return {d for o in owner.operands for d in self._sizes_of(o)}
 
     def _size(self, value: SSAValue) -> Dim:
-        match value.owner:
-            case memref.DimOp() as op:
-                axis = self._size(op.index)
-                assert isinstance(axis, int)
-                return self._dims[op.source][axis]
-            case arith.ConstantOp() as op:
-                assert isinstance(op.value, IntegerAttr)
-                return op.value.value.data
-            case _:
-                raise Refused(Diagnostic("kernel-unsupported", "a loop's range is no size of an argument"))
+        found = size_of(value, self._read_size)
+        if found is None:
+            raise Refused(Diagnostic("kernel-unsupported", "a loop's range is no size of an argument"))
+        return found
+
+    def _read_size(self, value: SSAValue) -> Dim | None:
+        owner = value.owner
+        if not isinstance(owner, memref.DimOp):
+            return None
+        axis = self._size(owner.index)
+        assert isinstance(axis, int)
+        return self._dims[owner.source][axis]
 
     def _inside(self, op: Operation, mapper: dict[SSAValue, SSAValue], body: Builder) -> None:
         for value in _captured([op]):
@@ -154,7 +156,7 @@ class Outline:
         owner = value.owner
         if isinstance(owner, memref.DimOp):
             new = self._dim(self._size(value), mapper, body)
-        elif isinstance(owner, Operation) and isinstance(owner, SETUP):
+        elif is_setup(owner):
             for operand in owner.operands:
                 self._value(operand, mapper, body)
             new = body.insert(owner.clone(value_mapper=mapper)).results[0]
@@ -176,7 +178,7 @@ def groups(ops: Sequence[Operation]) -> list[list[Operation]]:
     found: list[list[Operation]] = []
     rows_before = True
     for op in ops:
-        if isinstance(op, SETUP):
+        if is_setup(op):
             continue
         rows = isinstance(op, scf.ParallelOp) and not op.res
         if rows or rows_before:

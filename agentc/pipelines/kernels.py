@@ -20,6 +20,7 @@ def kernel_passes(device: Device = "cpu") -> "list[ModulePass]":
     from agentc.passes.fuse_kernel_loops import FuseKernelLoopsPass
     from agentc.passes.fuse_kernels import FuseKernelsPass
     from agentc.passes.lower_kernels_to_loops import LowerKernelsToLoopsPass
+    from agentc.passes.lower_linalg_ext import LowerLinalgExtPass
     from agentc.passes.outline_kernel_phases import OutlineKernelPhasesPass
 
     return [
@@ -27,7 +28,9 @@ def kernel_passes(device: Device = "cpu") -> "list[ModulePass]":
         CommonSubexpressionElimination(),  # equal sizes become one value, by which bufferization compares
         FuseKernelsPass(),  # on tensors, where a value has no place yet and fusion needs no alias analysis
         BufferizeKernelsPass(),  # after fusion: what is fused away needs no memory
+        LowerLinalgExtPass(),  # before linalg, so that what both need at the top of a function is made once
         LowerKernelsToLoopsPass("register" if device == "gpu" else "auto"),
+        CommonSubexpressionElimination(),  # sizes again: equal ranges are how loops are known to be equal
         FuseKernelLoopsPass(),  # on loops, as a reduction and its consumer share only the outer ones
         OutlineKernelPhasesPass(),  # last: what is a phase is known when nothing fuses any more
     ]
@@ -43,9 +46,11 @@ def lower_kernel(module: "ModuleOp", device: Device = "cpu") -> "ModuleOp":
     from xdsl.dialects import arith, func, linalg, math, memref, scf, tensor
     from xdsl.dialects.builtin import Builtin
 
+    from agentc.dialects.linalg_ext import LinalgExt
+
     context = Context()
     for dialect in (
-        Builtin, arith.Arith, func.Func, linalg.Linalg, math.Math, memref.MemRef, scf.Scf, tensor.Tensor,
+        Builtin, arith.Arith, func.Func, linalg.Linalg, math.Math, memref.MemRef, scf.Scf, tensor.Tensor, LinalgExt,
     ):  # fmt: skip
         context.load_dialect(dialect)
     lowered = module.clone()

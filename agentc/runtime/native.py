@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentc.plan.kernels import PREFIX, Dim, KernelAbi, Parameter, Phase
+from agentc.plan.sizes import Sizes, is_name
 from agentc.support.record import record
 
 Array: TypeAlias = NDArray[Any]
@@ -25,6 +26,11 @@ DTYPES: Mapping[str, str] = {
     "i32": "int32",
     "i64": "int64",
     "i1": "bool",
+    "u8": "uint8",
+    "u32": "uint32",
+    "u64": "uint64",
+    "f16": "float16",
+    "bf16": "bfloat16",
 }
 C_SCALARS: Mapping[str, Any] = {
     "f32": ctypes.c_float,
@@ -33,6 +39,9 @@ C_SCALARS: Mapping[str, Any] = {
     "i32": ctypes.c_int32,
     "i64": ctypes.c_int64,
     "i1": ctypes.c_bool,
+    "u8": ctypes.c_uint8,
+    "u32": ctypes.c_uint32,
+    "u64": ctypes.c_uint64,
 }
 SERIAL_BYTES = 1 << 18
 """A phase that touches less is not worth waking threads for: a wake-up costs about as much as this traffic."""
@@ -79,8 +88,9 @@ class NativeKernel:
             KernelCallError: a missing or extra argument, another type, or sizes that do not agree.
         """
         ordered = self._ordered(arguments, named)
-        sizes: dict[str, int] = {}
+        sizes = Sizes()
         values = [_checked(p, v, sizes) for p, v in zip(self.abi.arguments, ordered, strict=True)]
+        _check_derived(self.abi.arguments, values, sizes)
         results = self._results(out, sizes, values)
         buffers = [*values, *results, *(_empty(p, sizes) for p in self.abi.temporaries)]
         for entry in self._entries:
@@ -136,6 +146,28 @@ class NativeKernel:
             future.result()
 
 
+def dtype_of(name: str) -> Any:
+    """The NumPy type.
+
+    Raises:
+        KernelCallError: it is bf16, which NumPy only knows once the package ``ml_dtypes`` was imported.
+    """
+    try:
+        return np.dtype(DTYPES[name])
+    except TypeError as error:
+        raise KernelCallError(f"arrays of {name} need `import ml_dtypes` before the call") from error
+
+
+def _check_derived(parameters: Sequence[Parameter], values: Sequence[Any], sizes: Mapping[str, int]) -> None:
+    """Sizes that follow from others, once all names are known."""
+    for parameter, value in zip(parameters, values, strict=True):
+        for dim, size in zip(parameter.dims or (), np.shape(value), strict=parameter.dims is not None):
+            if isinstance(dim, str) and not is_name(dim) and size != sizes[dim]:
+                raise KernelCallError(
+                    f"`{parameter.name}` has shape {np.shape(value)}: {size} is not `{dim}` = {sizes[dim]}"
+                )
+
+
 def default_threads() -> int:
     """As many as there are cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -164,12 +196,14 @@ def _checked(parameter: Parameter, value: Any, sizes: dict[str, int]) -> Any:
             return np.asarray(value).item()
         raise KernelCallError(f"`{parameter.name}` is a number, not an array of shape {np.shape(value)}")
     array: Array = np.asarray(value)
-    wanted = np.dtype(DTYPES[parameter.dtype])
+    wanted = dtype_of(parameter.dtype)
     if array.dtype != wanted:
         raise KernelCallError(f"`{parameter.name}` is {array.dtype}, not {wanted}: convert it with `astype`")
     if array.ndim != len(parameter.dims):
         raise KernelCallError(f"`{parameter.name}` has {array.ndim} axes, not {len(parameter.dims)}")
     for dim, size in zip(parameter.dims, array.shape, strict=True):
+        if isinstance(dim, str) and not is_name(dim):
+            continue
         expected = dim if isinstance(dim, int) else sizes.setdefault(dim, size)
         if size != expected:
             name = f"`{dim}` = {expected}" if isinstance(dim, str) else str(expected)
@@ -182,12 +216,12 @@ def _shape(dims: Sequence[Dim], sizes: Mapping[str, int]) -> tuple[int, ...]:
 
 
 def _empty(parameter: Parameter, sizes: Mapping[str, int]) -> Array:
-    return np.empty(_shape(parameter.dims or (), sizes), DTYPES[parameter.dtype])
+    return np.empty(_shape(parameter.dims or (), sizes), dtype_of(parameter.dtype))
 
 
 def _check_result(parameter: Parameter, array: Array, sizes: Mapping[str, int]) -> None:
     wanted = _shape(parameter.dims or (), sizes)
-    if array.shape != wanted or array.dtype != np.dtype(DTYPES[parameter.dtype]):
+    if array.shape != wanted or array.dtype != dtype_of(parameter.dtype):
         raise KernelCallError(
             f"`{parameter.name}` is {array.dtype}{list(array.shape)}, not {parameter.dtype}{list(wanted)}"
         )

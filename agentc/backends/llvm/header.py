@@ -11,6 +11,11 @@ C_TYPES: Mapping[str, str] = {
     "i32": "int32_t",
     "i64": "int64_t",
     "i1": "bool",
+    "u8": "uint8_t",
+    "u32": "uint32_t",
+    "u64": "uint64_t",
+    "f16": "uint16_t",
+    "bf16": "uint16_t",
     "index": "int64_t",
 }
 

@@ -31,12 +31,21 @@ INTEGER_BINARY: Mapping[type[Operation], str] = {
     arith.AndIOp: "and_",
     arith.OrIOp: "or_",
     arith.XOrIOp: "xor",
+    arith.ShLIOp: "shl",
+    arith.ShRSIOp: "ashr",
+    arith.ShRUIOp: "lshr",
+    arith.DivSIOp: "sdiv",
+    arith.DivUIOp: "udiv",
+    arith.RemSIOp: "srem",
+    arith.RemUIOp: "urem",
 }
 INTRINSICS: Mapping[type[Operation], str] = {
     arith.MaximumfOp: "llvm.maximum",
     arith.MinimumfOp: "llvm.minimum",
     arith.MaxSIOp: "llvm.smax",
     arith.MinSIOp: "llvm.smin",
+    arith.MaxUIOp: "llvm.umax",
+    arith.MinUIOp: "llvm.umin",
     math.SqrtOp: "llvm.sqrt",
     math.AbsFOp: "llvm.fabs",
     math.SinOp: "llvm.sin",
@@ -65,7 +74,22 @@ def llvm_type(type_: Attribute) -> Any:
         return I64
     if isinstance(type_, IntegerType):
         return ir.IntType(bits(type_))
-    return {"f32": ir.FloatType(), "f64": ir.DoubleType()}[str(type_)]
+    return {"f32": ir.FloatType(), "f64": ir.DoubleType(), "f16": ir.HalfType(), "bf16": ir.IntType(16)}[str(type_)]
+
+
+def memory_type(type_: Attribute) -> Any:
+    """The LLVM type of an element in memory: a truth value is a byte."""
+    return ir.IntType(8) if str(type_) == "i1" else llvm_type(type_)
+
+
+def to_memory(build: Any, value: Any) -> Any:
+    """``value`` as it is stored."""
+    return build.zext(value, ir.IntType(8)) if value.type == ir.IntType(1) else value
+
+
+def from_memory(build: Any, value: Any, type_: Attribute) -> Any:
+    """What was loaded as a value of ``type_``."""
+    return build.trunc(value, ir.IntType(1)) if str(type_) == "i1" else value
 
 
 def flags_of(op: Operation) -> tuple[str, ...]:
@@ -91,6 +115,8 @@ class Scalars:
             return self._intrinsic(build, INTRINSICS[kind], op, values)
         if kind in VECTORIZABLE:
             return build.call(self.functions.get(VECTORIZABLE[kind], values[0].type), values)
+        if "bf16" in (str(op.results[0].type), *(str(o.type) for o in op.operands)):
+            return _bf16(build, op, values)
         if kind in CASTS:
             return getattr(build, CASTS[kind])(values[0], llvm_type(op.results[0].type))
         return self._other(build, op, values)
@@ -107,20 +133,51 @@ class Scalars:
             arith.CmpfOp: lambda: _compare_floats(build, cast(arith.CmpfOp, op), values),
             arith.CmpiOp: lambda: _compare_integers(build, cast(arith.CmpiOp, op), values),
             arith.IndexCastOp: lambda: _index_cast(build, op, values[0]),
-            arith.FPToSIOp: lambda: self._to_integer(build, op, values[0]),
+            arith.FloorDivSIOp: lambda: _floor_divide(build, values),
+            arith.BitcastOp: lambda: build.bitcast(values[0], llvm_type(op.results[0].type)),
+            arith.FPToSIOp: lambda: self._to_integer(build, op, values[0], "fptosi"),
+            arith.FPToUIOp: lambda: self._to_integer(build, op, values[0], "fptoui"),
         }
         make = other.get(type(op))
         return make() if make else None
 
-    def _to_integer(self, build: Any, op: Operation, value: Any) -> Any:
+    def _to_integer(self, build: Any, op: Operation, value: Any, kind: str) -> Any:
         """Toward zero; out of range saturates and NaN is 0, where a plain conversion would be undefined."""
         target = llvm_type(op.results[0].type)
         suffix = f"{target.intrinsic_name}.{value.type.intrinsic_name}"
-        name = f"llvm.fptosi.sat.{suffix}"
+        name = f"llvm.{kind}.sat.{suffix}"
         callee = self.functions.module.globals.get(name)
         if callee is None:
             callee = ir.Function(self.functions.module, ir.FunctionType(target, [value.type]), name)
         return build.call(callee, [value])
+
+
+def _bf16(build: Any, op: Operation, values: Values) -> Any:
+    """The upper half of single precision, rounded to nearest even; kept as an integer, which every target has."""
+    i16, i32 = ir.IntType(16), ir.IntType(32)
+    match op:
+        case arith.ExtFOp():
+            return build.bitcast(build.shl(build.zext(values[0], i32), ir.Constant(i32, 16)), ir.FloatType())
+        case arith.TruncFOp():
+            bits = build.bitcast(values[0], i32)
+            odd = build.and_(build.lshr(bits, ir.Constant(i32, 16)), ir.Constant(i32, 1))
+            rounded = build.add(bits, build.add(odd, ir.Constant(i32, 0x7FFF)))
+            kept = build.select(
+                build.fcmp_unordered("uno", values[0], values[0]), ir.Constant(i32, 0x7FC00000), rounded
+            )
+            return build.trunc(build.lshr(kept, ir.Constant(i32, 16)), i16)
+        case arith.SelectOp():
+            return build.select(*values)
+        case _:
+            return None
+
+
+def _floor_divide(build: Any, values: Values) -> Any:
+    quotient, rest = build.sdiv(*values), build.srem(*values)
+    zero = ir.Constant(rest.type, 0)
+    apart = build.icmp_signed("<", build.xor(rest, values[1]), zero)
+    uneven = build.and_(build.icmp_signed("!=", rest, zero), apart)
+    return build.sub(quotient, build.zext(uneven, rest.type))
 
 
 def _signature(values: Values) -> ir.FunctionType:

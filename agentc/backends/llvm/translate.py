@@ -16,7 +16,7 @@ from xdsl.ir import Block, Operation, SSAValue
 from agentc.analyses.kernel_abi import sizes
 from agentc.analyses.kernel_dims import argument_names, value_dims
 from agentc.backends.llvm.functions import Functions
-from agentc.backends.llvm.scalars import I64, Scalars, llvm_type
+from agentc.backends.llvm.scalars import I64, Scalars, from_memory, llvm_type, memory_type, to_memory
 from agentc.plan.kernels import PREFIX, Dim
 from agentc.support.diagnostics import Diagnostic, Refused
 
@@ -87,9 +87,10 @@ class FunctionTranslation:
         match op:
             case memref.LoadOp():
                 place = self._address(op.memref, op.indices)
-                self.values[op.res] = self.build.load(place, typ=llvm_type(op.res.type))
+                loaded = self.build.load(place, typ=memory_type(op.res.type))
+                self.values[op.res] = from_memory(self.build, loaded, op.res.type)
             case memref.StoreOp():
-                self.build.store(self.values[op.value], self._address(op.memref, op.indices))
+                self.build.store(to_memory(self.build, self.values[op.value]), self._address(op.memref, op.indices))
             case memref.DimOp():
                 self.values[op.result] = self._dim(op)
             case memref.AllocOp():
@@ -100,6 +101,8 @@ class FunctionTranslation:
                 self._parallel(op)
             case scf.ForOp():
                 self._for(op)
+            case scf.IfOp():
+                self._if(op)
             case scf.ReduceOp() | scf.YieldOp() | scf.ReduceReturnOp():
                 pass
             case func.CallOp():
@@ -133,11 +136,11 @@ class FunctionTranslation:
             place = self.build.mul(place, self._size(dim), flags=("nsw",))
             place = self.build.add(place, self.values[index], flags=("nsw",))
         assert isinstance(memory.type, MemRefType)
-        return self.build.gep(base, [place], inbounds=True, source_etype=llvm_type(memory.type.element_type))
+        return self.build.gep(base, [place], inbounds=True, source_etype=memory_type(memory.type.element_type))
 
     def _allocate(self, op: memref.AllocOp) -> Any:
         element = op.memref.type.element_type
-        width = {"f32": 4, "i32": 4, "i8": 1, "i1": 1}.get(str(element), 8)
+        width = {"f32": 4, "i32": 4, "i8": 1, "i1": 1, "f16": 2, "bf16": 2}.get(str(element), 8)
         count: Any = ir.Constant(I64, width)
         for dim in self.dims[op.memref]:
             count = self.build.mul(count, self._size(dim))
@@ -165,6 +168,30 @@ class FunctionTranslation:
             assert last is not None
             finish.extend(self.values[v] for v in last.operands)
         self.values.update(zip(op.results, carried, strict=True))
+
+    def _if(self, op: scf.IfOp) -> None:
+        """Both sides join in phis of what they yield."""
+        build = self.build
+        sides = [("then", op.true_region.block), ("else", op.false_region.blocks.first)]
+        made = [build.append_basic_block(name) if block is not None else None for name, block in sides]
+        after = build.append_basic_block("joined")
+        build.cbranch(self.values[op.cond], made[0], made[1] or after)
+        ends: list[tuple[Any, list[Any]]] = []
+        for (_, block), place in zip(sides, made, strict=True):
+            if block is None or place is None:
+                continue
+            build.position_at_end(place)
+            self._block(block)
+            last = block.last_op
+            assert last is not None
+            ends.append((build.block, [self.values[v] for v in last.operands]))
+            build.branch(after)
+        build.position_at_end(after)
+        for i, result in enumerate(op.results):
+            phi = build.phi(ends[0][1][i].type)
+            for block, values in ends:
+                phi.add_incoming(values[i], block)
+            self.values[result] = phi
 
     def _parallel(self, op: scf.ParallelOp) -> None:
         """In order, here: what may run at once was cut into phases before."""
