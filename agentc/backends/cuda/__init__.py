@@ -5,17 +5,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agentc.backends.cuda.targets import DEFAULT_TARGETS, capability, retired
 from agentc.plan.artifacts import Artifact
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
 
-DEFAULT_TARGETS = ("sm_80", "sm_90a", "sm_100")
-
 
 def emit(kernels: "Mapping[str, ModuleOp]", out: Path, *, targets: Sequence[str] = DEFAULT_TARGETS) -> list[Artifact]:
     """Write, for each kernel lowered for a GPU, ``NAME.cu`` and ``NAME.abi.json``, the headers that it includes, and
-    ``SM/NAME.ptx`` and ``.cubin`` for each target. Without a compiler the source's note says so.
+    ``SM/NAME.ptx`` and ``.cubin`` for each target (``SM/NAME.log`` where the compiler refuses, with the reason in its
+    note). Without a compiler the source's note says so.
 
     Raises:
         Refused: ``kernel-target`` for what is no ``sm_…``, ``kernel-unsupported`` for what is no lowered kernel.
@@ -42,12 +42,10 @@ def emit(kernels: "Mapping[str, ModuleOp]", out: Path, *, targets: Sequence[str]
 
 
 def _check(targets: Sequence[str]) -> None:
-    import re
-
     from agentc.support.diagnostics import Diagnostic, Refused
 
     for target in targets:
-        if not re.fullmatch(r"sm_\d{2,3}[af]?", target):
+        if capability(target) is None:
             help = "write for example `sm_90a`"
             raise Refused(Diagnostic("kernel-target", f"the CUDA backend has no target `{target}`", help=help))
 
@@ -57,7 +55,7 @@ def _compile(text: str, out: Path, name: str, target: str) -> list[Artifact]:
 
     made = compile_source(text, target)
     if made.problem:
-        note = f"not compiled: {made.problem.splitlines()[0]}"
+        note = f"not compiled: {retired(target) or made.problem.splitlines()[0]}"
         return [_write(out, f"{target}/{name}.log", made.problem.encode(), "compiler-log", target, name, note)]
     return [
         _write(out, f"{target}/{name}.ptx", made.ptx, "ptx", target, name),
