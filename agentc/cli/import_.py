@@ -18,8 +18,8 @@ from agentc.cli.show import show
 def import_(format_: str, source: str, model_map: str | None, output: Path | None) -> None:
     """Write the agent of SOURCE, a file of another tool, as a definition in which every assumption is a comment.
 
-    FORMAT: agentspec, nat, haystack, dify, flowise, docker-agent, promptflow, ms-agent-framework, adk, langgraph, or
-    auto.
+    FORMAT: agentspec, nat, haystack, dify, flowise, docker-agent, promptflow, ms-agent-framework, adk, crewai,
+    langgraph, or auto.
     """
     from agentc import api
     from agentc.support.files import write_file

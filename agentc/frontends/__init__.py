@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from agentc.support.diagnostics import Diagnostic, Diagnostics
     from agentc.support.yaml_source import Document
 
-SUFFIXES: Final = (".yaml", ".yml", ".json", ".mlir", ".py")
+SUFFIXES: Final = (".yaml", ".yml", ".json", ".jsonc", ".mlir", ".py")
 
 
 def load(
@@ -65,7 +65,7 @@ def read(source: str, models: Mapping[str, Any]) -> "tuple[Document, Path, Impor
     """
     from agentc.support.diagnostics import Diagnostic, Refused
 
-    if source.endswith((".yaml", ".yml", ".json")):
+    if source.endswith((".yaml", ".yml", ".json", ".jsonc")):
         return _document(source, models)
     if ".py" in source:
         return _python(source, models)
@@ -74,15 +74,14 @@ def read(source: str, models: Mapping[str, Any]) -> "tuple[Document, Path, Impor
 
 
 def _python(source: str, models: Mapping[str, Any]) -> "tuple[Document, Path, Imported | None]":
-    """``file.py:name``: an agent that the file builds, or a graph of LangGraph in it."""
+    """``file.py:name``: an agent that the file builds, or a graph of LangGraph or a crew of CrewAI in it."""
     from agentc.frontends import importers, python
-    from agentc.frontends.importers import langgraph
 
     head, _, name = source.partition(".py:")
     path = Path(f"{head.removesuffix('.py')}.py")
-    if not langgraph.recognized(path):
+    if importers.python_format(path) is None:
         return python.read(source), path.parent, None
-    document, imported = langgraph.load(path, name, importers.options(models))
+    document, imported = importers.of_python(path, name, importers.options(models))
     return importers.overlay(document, imported), path.parent, imported
 
 
@@ -100,7 +99,7 @@ def _document(path: str, models: Mapping[str, Any]) -> "tuple[Document, Path, Im
 
 
 def _open(path: str) -> "Document":
-    if path.endswith(".json"):
+    if path.endswith((".json", ".jsonc")):
         from agentc.frontends.importers.json_text import open_source
 
         return open_source(path)

@@ -40,7 +40,9 @@ def load_definition(
         refuse_profile("a module", profile)
         return Loaded(source, Path())
     from agentc import frontends
+    from agentc.frontends.importers import located
 
+    source = located(source)
     found, models = Diagnostics(), model_mapping(model_map)
     module = frontends.load(source, found=found, models=models, assume=assume, profile=_profile(profile))
     home = folder(source)

@@ -41,6 +41,8 @@ class Format:
     module: str
 
 
+CREWAI: Final = "CrewAI"
+
 FORMATS: Final[dict[str, Format]] = {
     "agentspec": Format("Open Agent Spec", "agentspec"),
     "nat": Format("NeMo Agent Toolkit", "nat"),
@@ -51,6 +53,7 @@ FORMATS: Final[dict[str, Format]] = {
     "promptflow": Format("promptflow", "promptflow"),
     "ms-agent-framework": Format("Microsoft Agent Framework", "ms_agent_framework"),
     "adk": Format("Google ADK config", "adk"),
+    "crewai": Format(CREWAI, "crewai"),
 }
 """Name -> format, in the order in which a document is asked what it is."""
 
@@ -91,6 +94,40 @@ def read(document: "Document", format: str, options: "Options | None" = None) ->
     return importer(format).read(draft)
 
 
+def python_format(path: "Path") -> str | None:
+    """The format of a Python file: LangGraph or CrewAI; None for an agent of ours, or nothing that is known."""
+    from agentc.frontends.importers import langgraph
+
+    if langgraph.recognized(path):
+        return "langgraph"
+    from agentc.frontends.importers.crewai import recognized
+
+    return "crewai" if recognized(path) else None
+
+
+def of_python(path: "Path", name: str, options: "Options") -> "tuple[Document, Imported]":
+    """The agent ``name`` of a Python file of another tool: its document and its definition.
+
+    Raises:
+        Refused: it cannot be read, is no Python, or makes no such agent.
+    """
+    from agentc.frontends.importers import crewai, langgraph
+
+    module = crewai if python_format(path) == "crewai" else langgraph
+    return module.load(path, name, options)
+
+
+def located(source: "str | Path") -> "str | Path":
+    """The file to begin with where ``source`` is the folder of a project (CrewAI's); else ``source``."""
+    from pathlib import Path
+
+    if not Path(source).is_dir():
+        return source
+    from agentc.frontends.importers.crewai.files import located
+
+    return located(str(source)) or source
+
+
 def overlay(document: "Document", imported: "Imported") -> "Document":
     """The definition as a document whose places are those of the user's file."""
     from agentc.frontends.yaml.document import Overlay
@@ -119,11 +156,10 @@ def to_yaml(source: "str | Path", format: str, models: Mapping[str, Any]) -> "tu
     from agentc.frontends.importers.write import text
     from agentc.support.diagnostics import Diagnostic, Refused
 
+    source = located(source)
     head, python, name = str(source).partition(".py")
-    if format == "langgraph" or (format == "auto" and python):
-        from agentc.frontends.importers import langgraph
-
-        document, imported = langgraph.load(Path(head + python), name.removeprefix(":"), options(models))
+    if format == "langgraph" or (format in ("auto", "crewai") and python):
+        document, imported = of_python(Path(head + python), name.removeprefix(":"), options(models))
     else:
         document = open_source(source)
         found = detect(document) if format == "auto" else format

@@ -97,6 +97,12 @@ class Agent:
         answers = answers or {"answer": "text"}
         seen = next(iter(unique.values())).value(act) if len(unique) == 1 else act
         call = {**self._call([*inputs, seen]), "fields": {**asked, **answers}}
+        if "prompt" in call:
+            heard = names.new("heard")
+            call |= {
+                "in": {**{name: name for name in inputs}, heard: seen},
+                "prompt": f"{call['prompt']}\n\n{{{heard}}}",
+            }
         share = 1 - 1 / defaults.TOOL_TRIPS
         body: Tree = {decide: at(self.part, call), act: self._acting(names, unique, decide)}
         trips = {

@@ -22,6 +22,9 @@ HANDOFFS: Final = 2.0
 CAUGHT: Final = 0.05
 """How often a step fails and its handler runs."""
 
+CONDITION: Final = 0.5
+"""How often a task runs whose condition is a function of the user's."""
+
 PARALLEL: Final = 4
 """Entries of a fan-out at a time where the source says that it runs in parallel, but not how far."""
 

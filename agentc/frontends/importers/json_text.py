@@ -1,7 +1,8 @@
-"""JSON where YAML reads it otherwise: tabs between tokens, and characters written as two surrogates.
+"""JSON where YAML reads it otherwise: tabs between tokens, comments, and characters written as two surrogates.
 
-YAML 1.2 takes JSON for YAML, but its readers take no tab for indentation and no half of a character. Both are put in a
-way that they take; lines stay, and so do columns but for what follows such a character on its line.
+YAML 1.2 takes JSON for YAML, but its readers take no tab for indentation and no half of a character, nor do they know
+the comments of `.jsonc`. All are put in a way that they take; lines stay, and so do columns but for what follows such a
+character on its line.
 """
 
 import re
@@ -10,19 +11,21 @@ from pathlib import Path
 from agentc.support.diagnostics import Diagnostics, Refused, shortened
 from agentc.support.yaml_source import MAX_BYTES, Document, load_yaml, parse_yaml
 
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.S)
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|//[^\n]*|/\*.*?\*/', re.S)
+"""A string or a comment."""
+
 _ESCAPE = re.compile(
     rb"\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2}|\\.", re.S
 )
 
 
 def open_source(path: str | Path) -> Document:
-    """The document of a file that ends in `.json`, or of YAML.
+    """The document of a file that ends in `.json` or `.jsonc`, or of YAML.
 
     Raises:
         Refused: it cannot be read, or is neither.
     """
-    if not str(path).endswith(".json"):
+    if not str(path).endswith((".json", ".jsonc")):
         return load_yaml(path)
     found = Diagnostics()
     try:
@@ -38,11 +41,16 @@ def as_yaml(raw: bytes) -> bytes:
     """``raw`` as readers of YAML take it."""
     made: list[bytes] = []
     end = 0
-    for match in _STRING.finditer(raw):
-        made += (raw[end : match.start()].replace(b"\t", b" "), _ESCAPE.sub(_character, match[0]))
+    for match in _TOKEN.finditer(raw):
+        made += (raw[end : match.start()].replace(b"\t", b" "), _taken(match[0]))
         end = match.end()
     made.append(raw[end:].replace(b"\t", b" "))
     return b"".join(made)
+
+
+def _taken(token: bytes) -> bytes:
+    """A string with its characters as YAML writes them; blanks for a comment."""
+    return _ESCAPE.sub(_character, token) if token[:1] == b'"' else re.sub(rb"[^\n]", b" ", token)
 
 
 def _character(match: re.Match[bytes]) -> bytes:

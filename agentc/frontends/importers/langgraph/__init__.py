@@ -8,14 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agentc.frontends.importers import LANGGRAPH
-from agentc.frontends.importers.langgraph.module import Module
-from agentc.support.diagnostics import Diagnostic, Refused, shortened
+from agentc.frontends.importers.langgraph.module import MAX_BYTES, Module, text_of
 
 if TYPE_CHECKING:
     from agentc.frontends.importers.frame import Imported, Options
     from agentc.support.yaml_source import Document
-
-MAX_BYTES = 5_000_000
 
 _IMPORTS = re.compile(r"^\s*(from\s+langgraph[\w.]*\s+import|import\s+langgraph)\b", re.MULTILINE)
 _OURS = re.compile(r"^\s*(from\s+agentc[\w.]*\s+import|import\s+agentc)\b", re.MULTILINE)
@@ -37,7 +34,7 @@ def load(path: Path, name: str = "", options: "Options | None" = None) -> "tuple
     Raises:
         Refused: the file cannot be read, is no Python, or builds no such graph.
     """
-    return read(_text(path), str(path), name, options)
+    return read(text_of(path), str(path), name, options)
 
 
 def read(text: str, file: str, name: str = "", options: "Options | None" = None) -> "tuple[Document, Imported]":
@@ -50,15 +47,3 @@ def read(text: str, file: str, name: str = "", options: "Options | None" = None)
     draft = Draft(module.document, LANGGRAPH, options or Options())
     title, graph = definition(module, draft, graphs(module), name)
     return module.document, draft.finish(title, graph)
-
-
-def _text(path: Path) -> str:
-    shown = shortened(str(path))
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise Refused(Diagnostic("yaml-too-large", f"`{shown}` is larger than {MAX_BYTES // 1_000_000} MB"))
-        return path.read_text(encoding="utf-8")
-    except OSError as problem:
-        raise Refused(Diagnostic("unreadable-file", f"cannot read `{shown}`: {problem.strerror}")) from problem
-    except UnicodeDecodeError as problem:
-        raise Refused(Diagnostic("unreadable-file", f"`{shown}` is not UTF-8")) from problem

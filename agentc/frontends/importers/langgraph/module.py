@@ -2,16 +2,19 @@
 
 import ast
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TypeAlias
 
 from agentc.frontends.importers.source import Part
-from agentc.support.diagnostics import Diagnostic, Refused, Span
+from agentc.support.diagnostics import Diagnostic, Refused, Span, shortened
 from agentc.support.yaml_source import Document
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 Scope: TypeAlias = ast.Module | ast.ClassDef | Function
 Meaning: TypeAlias = ast.expr | Function | ast.ClassDef
 """What a name stands for: the expression that it was assigned, or a definition."""
+
+MAX_BYTES = 5_000_000
 
 _FOLLOWED = 20
 """Names that stand for names; more are a circle."""
@@ -247,3 +250,16 @@ def _simple(node: ast.expr) -> str | None:
 
 POINTS = {"START": "__start__", "END": "__end__"}
 """Where a graph is entered and left."""
+
+
+def text_of(path: Path) -> str:
+    """The text of a Python file. Raises Refused where it cannot be read, or is larger than ``MAX_BYTES``."""
+    shown = shortened(str(path))
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise Refused(Diagnostic("yaml-too-large", f"`{shown}` is larger than {MAX_BYTES // 1_000_000} MB"))
+        return path.read_text(encoding="utf-8")
+    except OSError as problem:
+        raise Refused(Diagnostic("unreadable-file", f"cannot read `{shown}`: {problem.strerror}")) from problem
+    except UnicodeDecodeError as problem:
+        raise Refused(Diagnostic("unreadable-file", f"`{shown}` is not UTF-8")) from problem

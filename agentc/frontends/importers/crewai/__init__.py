@@ -1,0 +1,61 @@
+"""CrewAI: crews of `agents.yaml` and `tasks.yaml`, of `crew.jsonc` and `agents/*.jsonc`, and of Python files.
+
+https://docs.crewai.com/. Python is read by its syntax tree: nothing of it runs. `docs/formats/crewai.md` has the
+mapping.
+"""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from agentc.frontends.importers import CREWAI
+
+if TYPE_CHECKING:
+    from agentc.frontends.importers.frame import Draft, Imported, Options
+    from agentc.support.yaml_source import Document
+
+IMPORTS: Final = re.compile(r"^\s*(from\s+crewai[\w.]*\s+import|import\s+crewai)\b", re.MULTILINE)
+
+
+def recognized(path: Path) -> bool:
+    """Whether a Python file makes a crew."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            text = file.read(1_000_000)
+    except (OSError, UnicodeDecodeError):
+        return False
+    return bool(IMPORTS.search(text)) and "Crew(" in text
+
+
+def recognize(data: dict[str, Any]) -> bool:
+    """Whether a document is of the format: a crew, the agents of one, or its tasks."""
+    from agentc.frontends.importers.crewai.files import kind
+
+    return bool(kind(data))
+
+
+def read(draft: "Draft") -> "Imported":
+    """The definition of the crew that a document belongs to. Raises Refused."""
+    from agentc.frontends.importers.crewai.files import opened
+    from agentc.frontends.importers.crewai.team import Team
+
+    crew = opened(draft)
+    return draft.finish(crew.name, Team(draft, crew).graph())
+
+
+def load(path: Path, name: str = "", options: "Options | None" = None) -> "tuple[Document, Imported]":
+    """The crew ``name`` of a Python file (the only one where none is named), as a definition.
+
+    Raises:
+        Refused: the file cannot be read, is no Python, or makes no such crew.
+    """
+    from agentc.frontends.importers.crewai.code import crews
+    from agentc.frontends.importers.crewai.files import of_code
+    from agentc.frontends.importers.crewai.team import Team
+    from agentc.frontends.importers.frame import Draft, Options
+    from agentc.frontends.importers.langgraph.module import Module, text_of
+
+    module = Module(text_of(path), str(path))
+    draft = Draft(module.document, CREWAI, options or Options())
+    crew = of_code(draft, crews(module, draft, name))
+    return module.document, draft.finish(crew.name, Team(draft, crew).graph())
