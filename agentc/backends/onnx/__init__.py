@@ -18,6 +18,7 @@ def emit_model(
     role: Literal["decoder", "embedding", "rerank"],
     weights: Path | None = None,
     seed: int = 0,
+    precision: str = "",
 ) -> list[Artifact]:
     """Write the model into the folder ``out``; see ``agentc.backends.onnx.emit.emit_model``.
 
@@ -26,7 +27,7 @@ def emit_model(
     """
     from agentc.backends.onnx.emit import emit_model as emit
 
-    return emit(shape, out, role=role, weights=weights, seed=seed)
+    return emit(shape, out, role=role, weights=weights, seed=seed, precision=precision)
 
 
 def locate_weights(spec: Mapping[str, str], base_dir: Path) -> Path:

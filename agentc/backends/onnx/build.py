@@ -49,5 +49,7 @@ def _emit(spec: SpecOp, request: Request) -> list[Artifact]:
     where = {key: value.data for key, value in stated.items() if isinstance(value, StringAttr)}
     folder = f"{FOLDER}/{spec.sym_name.data}"
     weights = locate_weights(where, request.base) if where else None
-    written = emit_model(spec.shape.data, request.out / folder, role=role, weights=weights)
+    written = emit_model(
+        spec.shape.data, request.out / folder, role=role, weights=weights, precision=spec.precision.data
+    )
     return [replace(one, path=f"{folder}/{one.path}", of=spec.sym_name.data) for one in written]

@@ -18,6 +18,8 @@ from agentc.backends.onnx.config import (
 )
 from agentc.backends.onnx.graph import WeightFile, check
 from agentc.backends.onnx.layouts import canonical, with_mxfp4
+from agentc.backends.onnx.positions import Phase
+from agentc.backends.onnx.quantize import Quantization, of_precision
 from agentc.backends.onnx.stand_in import decoder_shapes, encoder_shapes
 from agentc.backends.onnx.views import Weights
 from agentc.backends.onnx.weights import Checkpoint, Seeded, read_json
@@ -40,20 +42,25 @@ class _Source:
     facts: Mapping[str, Any]
     """What ``model.json`` says beside the architecture."""
     checkpoint: Path | None
+    quantization: Quantization | None = None
 
 
-def emit_model(shape: ModelShape, out: Path, *, role: Role, weights: Path | None, seed: int = 0) -> list[Artifact]:
+def emit_model(
+    shape: ModelShape, out: Path, *, role: Role, weights: Path | None, seed: int = 0, precision: str = ""
+) -> list[Artifact]:
     """Write the model into the folder ``out`` (made if missing) and list the files, with paths relative to it.
 
     ``weights`` is a checkpoint folder (see ``weights.locate``); without one a seeded stand-in of the shape is
-    written, and every artifact's note says so. The bytes depend on the arguments alone.
+    written, and every artifact's note says so. ``precision`` is that of the definition: with 8 or 4 bits the
+    matrices of a checkpoint's decoder are stored as integers in blocks; a stand-in stays as it is. The bytes
+    depend on the arguments alone.
 
     Raises:
         Refused: ``weights-refused``, if the checkpoint is corrupt, of another model, or of an architecture that
             is not supported; the message gives the cause.
     """
     try:
-        source = _from_checkpoint(shape, role, weights) if weights else _stand_in(shape, role, seed)
+        source = _from_checkpoint(shape, role, weights, precision) if weights else _stand_in(shape, role, seed)
         return _write(shape.name, source, role, out)
     except ValueError as error:
         place = f" in `{weights.name}`" if weights else ""
@@ -71,11 +78,11 @@ def _stand_in(shape: ModelShape, role: Role, seed: int) -> _Source:
     return _Source(config, Seeded(encoder_shapes(config, classifier=role == "rerank"), seed), facts, None)
 
 
-def _from_checkpoint(shape: ModelShape, role: Role, folder: Path) -> _Source:
+def _from_checkpoint(shape: ModelShape, role: Role, folder: Path, precision: str) -> _Source:
     config = read_json(folder / "config.json")
     if not (folder / "tokenizer.json").is_file():
         raise ValueError("tokenizer.json is missing")
-    facts = {"stand_in": False, "tokenizer": "tokenizer.json", "end": _end_tokens(config, folder)}
+    facts: dict[str, Any] = {"stand_in": False, "tokenizer": "tokenizer.json", "end": _end_tokens(config, folder)}
     checkpoint: Weights = Checkpoint(folder)
     if role == "decoder":
         built: DecoderConfig | EncoderConfig = decoder_from_checkpoint(shape.name, config)
@@ -85,7 +92,10 @@ def _from_checkpoint(shape: ModelShape, role: Role, folder: Path) -> _Source:
         pooling, limits = (_optional(folder / file) for file in ("1_Pooling/config.json", "sentence_bert_config.json"))
         built = encoder_from_checkpoint(shape.name, config, pooling, limits)
     check_agrees(shape, built)
-    return _Source(built, checkpoint, facts, folder)
+    how = of_precision(precision) if role == "decoder" else None
+    if how is not None:
+        facts["weights"] = f"int{how.bits} in blocks of {how.block}"
+    return _Source(built, checkpoint, facts, folder, how)
 
 
 def _end_tokens(config: Mapping[str, Any], folder: Path) -> list[int]:
@@ -102,7 +112,8 @@ def _optional(path: Path) -> dict[str, Any]:
 def _write(name: str, source: _Source, role: Role, out: Path) -> list[Artifact]:
     file = WeightFile(WEIGHTS_FILE)
     if isinstance(source.config, DecoderConfig):
-        graphs = {p: decoder.build(source.config, source.weights, p, file) for p in ("prefill", "decode")}
+        phases: tuple[Phase, ...] = ("prefill", "decode")
+        graphs = {p: decoder.build(source.config, source.weights, p, file, source.quantization) for p in phases}
     else:
         head: encoder.Head = "rerank" if role == "rerank" else "embedding"
         graphs = {_STEMS[head]: encoder.build(source.config, source.weights, head, file)}

@@ -11,14 +11,20 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, cast
 
-import ml_dtypes
 import numpy as np
 import numpy.typing as npt
+from onnx import TensorProto, helper
 
 from agentc.support.record import record
 
 MAX_HEADER_BYTES: Final = 100_000_000
 """The limit that the reference implementation sets."""
+
+
+def _type(kind: int) -> npt.DTypeLike:
+    """A type that NumPy lacks, as the library of ONNX defines it."""
+    return helper.tensor_dtype_to_np_dtype(kind)
+
 
 _DTYPES: Final[Mapping[str, npt.DTypeLike]] = {
     "BOOL": "?",
@@ -26,10 +32,10 @@ _DTYPES: Final[Mapping[str, npt.DTypeLike]] = {
     "I8": "i1",
     "I16": "<i2",
     "U16": "<u2",
-    "F8_E4M3": ml_dtypes.float8_e4m3fn,
-    "F8_E5M2": ml_dtypes.float8_e5m2,
+    "F8_E4M3": _type(TensorProto.FLOAT8E4M3FN),
+    "F8_E5M2": _type(TensorProto.FLOAT8E5M2),
     "F16": "<f2",
-    "BF16": ml_dtypes.bfloat16,
+    "BF16": _type(TensorProto.BFLOAT16),
     "I32": "<i4",
     "U32": "<u4",
     "F32": "<f4",

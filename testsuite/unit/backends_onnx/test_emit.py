@@ -181,6 +181,17 @@ def test_a_half_precision_checkpoint_is_read(checkpoint: Path, tmp_path: Path) -
     np.testing.assert_allclose(Decoder(tmp_path / "bf16").prefill("the cat sat").logits, expected[-1], atol=1e-4)
 
 
+def test_the_precision_of_the_definition_is_that_of_the_weights(checkpoint: Path, tmp_path: Path) -> None:
+    sizes: list[int] = []
+    for precision, said in (("bf16", None), ("fp8", "int8 in blocks of 32"), ("int4", "int4 in blocks of 32")):
+        out = tmp_path / precision
+        emit_model(SHAPE, out, role="decoder", weights=checkpoint, precision=precision)
+        assert json.loads((out / "model.json").read_text()).get("weights") == said
+        sizes.append((out / "weights.bin").stat().st_size)
+        assert Decoder(out).prefill("the cat sat").logits.shape == (80,)
+    assert sizes[0] > sizes[1] > sizes[2]
+
+
 def test_the_folder_can_move(tmp_path: Path) -> None:
     emit_model(MIXTRAL, tmp_path / "a", role="decoder", weights=None)
     before = Decoder(tmp_path / "a").generate("x", 8)

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 import pytest
+from onnx_reference import write_safetensors
 
 from agentc.backends.onnx import emit_model
+from agentc.backends.onnx.safetensors import SafeTensors
 from agentc.plan.models import ModelShape
 
 torch = pytest.importorskip("torch")
@@ -194,10 +196,8 @@ def test_the_language_part_of_a_model_that_sees(tmp_path: Path) -> None:
     emit_model(ModelShape("m", "decoder"), tmp_path / "plain", role="decoder", weights=tmp_path / "in")
     config = json.loads((tmp_path / "in" / "config.json").read_text())
     (tmp_path / "in" / "config.json").write_text(json.dumps({"model_type": "gemma3", "text_config": config}))
-    from safetensors.numpy import load_file, save_file
-
     file = tmp_path / "in" / "model.safetensors"
-    save_file({f"language_model.{name}": array for name, array in load_file(file).items()}, file)
+    write_safetensors(file, {f"language_model.{name}": np.array(array) for name, array in SafeTensors(file).items()})
     emit_model(ModelShape("m", "decoder"), tmp_path / "nested", role="decoder", weights=tmp_path / "in")
     for name in ("weights.bin", "prefill.onnx", "decode.onnx"):
         assert (tmp_path / "plain" / name).read_bytes() == (tmp_path / "nested" / name).read_bytes()
