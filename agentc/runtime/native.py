@@ -268,17 +268,31 @@ def _engine() -> Any:
     return binding.create_mcjit_compiler(binding.parse_assembly(""), machine)
 
 
+LINEAGES = (
+    ("znver5", "znver4", "znver3", "znver2", "znver1"),
+    ("graniterapids", "sapphirerapids", "icelake-server", "cascadelake", "skylake-avx512", "haswell"),
+    ("emeraldrapids", "sapphirerapids"),
+    ("neoverse-v2", "neoverse-n2"),
+    ("neoverse-v3", "neoverse-v2", "neoverse-n2"),
+)
+"""Processors, each of which runs the code of those after it."""
+
+
 def best_target(available: Sequence[str]) -> str | None:
     """The most capable of ``available`` target names that this machine runs, or ``None``."""
     import platform
 
     from llvmlite import binding
 
+    cpu = binding.get_host_cpu_name()
+    line = next((names[names.index(cpu) :] for names in LINEAGES if cpu in names), (cpu,))
     if platform.machine() in ("aarch64", "arm64"):
-        order = ["aarch64"]
+        order = [*line, *(f"aarch64-{name}" for name in line), "aarch64"]
     else:
         features = binding.get_host_cpu_features()
         wide = all(features.get(f) for f in ("avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"))
         middle = all(features.get(f) for f in ("avx2", "fma", "bmi2"))
-        order = ["x86-64-v4"] * wide + ["x86-64-v3"] * middle + ["x86-64"]
+        # A virtual machine may hide what its processor has: then the levels alone tell what runs.
+        named = [name for name in line if wide or name in ("haswell", "znver1", "znver2", "znver3") and middle]
+        order = [*named, *["x86-64-v4"] * wide, *["x86-64-v3"] * middle, "x86-64-v2", "x86-64"]
     return next((t for t in order if t in available), None)

@@ -13,17 +13,21 @@ DEFAULT_TARGETS = ("x86-64", "x86-64-v3", "x86-64-v4", "aarch64")
 
 
 def emit(kernels: "Mapping[str, ModuleOp]", out: Path, *, targets: Sequence[str] = DEFAULT_TARGETS) -> list[Artifact]:
-    """Write, for each lowered kernel, ``NAME.h`` and ``NAME.abi.json``; for each target ``TARGET/NAME.ll`` and ``.o``.
+    """Write, for each lowered kernel, ``NAME.h`` and ``NAME.abi.json``; for each target ``TARGET/NAME.ll``, ``.o`` and,
+    where a linker is here, ``.so``. Where none is, the object's note says so.
 
     Raises:
         Refused: ``kernel-target`` for an unknown target, ``kernel-unsupported`` for what is no lowered kernel.
     """
     from agentc.analyses.kernel_abi import kernel_abi
+    from agentc.backends.llvm.checked import SUPPORT_NAME, support_header
     from agentc.backends.llvm.header import header
     from agentc.backends.llvm.targets import find
 
     chosen = {name: find(name) for name in targets}
     written: list[Artifact] = []
+    if kernels:
+        written.append(_write(out, SUPPORT_NAME, support_header().encode(), "c-header", "llvm", ""))
     for name, module in sorted(kernels.items()):
         abi = kernel_abi(module)
         written.append(_write(out, f"{name}.h", header(abi).encode(), "c-header", "llvm", name))
@@ -34,21 +38,27 @@ def emit(kernels: "Mapping[str, ModuleOp]", out: Path, *, targets: Sequence[str]
 
 
 def _emit_for(module: "ModuleOp", name: str, out: Path, target: str) -> list[Artifact]:
+    from agentc.backends.llvm.linker import link_shared
     from agentc.backends.llvm.targets import find, object_code
 
     text = optimized_ir(module, target)
     code = object_code(text, find(target))
-    return [
+    linked = link_shared(code, find(target).triple)
+    note = f"no shared library: {linked.problem}" if linked.problem else ""
+    written = [
         _write(out, f"{target}/{name}.ll", text.encode(), "llvm-ir", target, name),
-        _write(out, f"{target}/{name}.o", code, "object", target, name),
+        _write(out, f"{target}/{name}.o", code, "object", target, name, note),
     ]
+    if linked.library:
+        written.append(_write(out, f"{target}/{name}.so", linked.library, "shared-library", target, name))
+    return written
 
 
-def _write(out: Path, path: str, data: bytes, kind: str, target: str, of: str) -> Artifact:
+def _write(out: Path, path: str, data: bytes, kind: str, target: str, of: str, note: str = "") -> Artifact:
     place = out / path
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_bytes(data)
-    return Artifact(path, kind, target, of)
+    return Artifact(path, kind, target, of, note)
 
 
 def optimized_ir(module: "ModuleOp", target: str) -> str:

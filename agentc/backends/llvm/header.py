@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from agentc.backends.llvm.checked import SUPPORT_NAME, checked_entry
 from agentc.plan.kernels import PREFIX, KernelAbi, Parameter, c_name
 
 C_TYPES: Mapping[str, str] = {
@@ -41,12 +42,13 @@ def header(abi: KernelAbi) -> str:
         [
             *lines,
             "#pragma once",
-            "#include <stdbool.h>",
-            "#include <stdint.h>",
+            f'#include "{SUPPORT_NAME}"',
             "#ifdef __cplusplus",
             'extern "C" {',
             "#endif",
             declaration,
+            "// The same, with shapes, strides, alignment and overlaps checked first.",
+            checked_entry(abi, C_TYPES),
             "#ifdef __cplusplus",
             "}",
             "#endif",

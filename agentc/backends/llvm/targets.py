@@ -23,20 +23,38 @@ class Target:
     features: str = ""
 
 
+X86 = "x86_64-unknown-linux-gnu"
+ARM = "aarch64-unknown-linux-gnu"
+WIDE = "-prefer-256-bit"
+"""Whole 512-bit vectors: LLVM's models of some processors ask for halves, which cost kernels of streams a fifth."""
+
 TARGETS: Mapping[str, Target] = {
-    "x86-64": Target("x86_64-unknown-linux-gnu", "x86-64"),
-    "x86-64-v3": Target("x86_64-unknown-linux-gnu", "x86-64-v3"),
-    "x86-64-v4": Target("x86_64-unknown-linux-gnu", "x86-64-v4", "-prefer-256-bit"),
-    "aarch64": Target("aarch64-unknown-linux-gnu", "generic"),
-    "aarch64-neoverse-v2": Target("aarch64-unknown-linux-gnu", "neoverse-v2"),
+    "x86-64": Target(X86, "x86-64"),
+    "x86-64-v2": Target(X86, "x86-64-v2"),
+    "x86-64-v3": Target(X86, "x86-64-v3"),
+    "x86-64-v4": Target(X86, "x86-64-v4", WIDE),
+    **{name: Target(X86, name) for name in ("haswell", "sierraforest", "znver1", "znver2", "znver3")},
+    **{name: Target(X86, name, WIDE) for name in ("skylake-avx512", "cascadelake", "icelake-server")},
+    **{name: Target(X86, name, WIDE) for name in ("sapphirerapids", "emeraldrapids", "graniterapids")},
+    **{name: Target(X86, name, WIDE) for name in ("znver4", "znver5")},
+    "aarch64": Target(ARM, "generic"),
+    "aarch64-neoverse-v2": Target(ARM, "neoverse-v2"),
+    **{name: Target(ARM, name) for name in ("neoverse-n1", "neoverse-n2", "neoverse-n3")},
+    **{name: Target(ARM, name) for name in ("neoverse-v1", "neoverse-v2", "neoverse-v3", "ampere1", "ampere1a")},
 }
-"""Name in ``emit(targets=…)`` -> processor. ``host`` is this machine, for code that runs at once and is not kept."""
+"""Name in ``emit(targets=…)`` and in a fleet -> processor. ``host`` is this machine, for code that is not kept."""
 
 
 @cache
-def _initialize() -> None:
+def initialize() -> None:
+    """Make every processor and GPU that this LLVM was built with known."""
     binding.initialize_all_targets()
     binding.initialize_all_asmprinters()
+
+
+def is_processor(name: str) -> bool:
+    """Whether ``name``, for example a device's ``target`` in a fleet, is a processor that this backend knows."""
+    return name in TARGETS
 
 
 def find(name: str) -> Target:
@@ -46,7 +64,7 @@ def find(name: str) -> Target:
         Refused: ``kernel-target``.
     """
     if name == "host":
-        _initialize()
+        initialize()
         return Target(
             binding.get_process_triple(), binding.get_host_cpu_name(), binding.get_host_cpu_features().flatten()
         )
@@ -68,7 +86,7 @@ def host_target() -> str:
 
 def machine(target: Target) -> binding.TargetMachine:
     """LLVM's code generator for ``target``: position-independent, at its highest level."""
-    _initialize()
+    initialize()
     return binding.Target.from_triple(target.triple).create_target_machine(
         cpu=target.cpu, features=target.features, opt=3, reloc="pic", codemodel="default"
     )

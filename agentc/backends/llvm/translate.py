@@ -31,7 +31,7 @@ def translate(module: ModuleOp) -> ir.Module:
     """
     target = ir.Module("agentc")
     functions = [op for op in module.body.block.ops if isinstance(op, func.FuncOp)]
-    declared = {f.sym_name.data: Declared(_declare(target, f), sizes(f)) for f in functions}
+    declared = {f.sym_name.data: declare(target, f) for f in functions}
     math = Functions(target)
     for function in functions:
         FunctionTranslation(function, declared, math).run()
@@ -43,6 +43,11 @@ class Declared(NamedTuple):
 
     made: ir.Function
     sizes: list[str]
+
+
+def declare(module: ir.Module, function: func.FuncOp) -> Declared:
+    """``function`` in ``module``, without a body."""
+    return Declared(_declare(module, function), sizes(function))
 
 
 def _declare(module: ir.Module, function: func.FuncOp) -> ir.Function:

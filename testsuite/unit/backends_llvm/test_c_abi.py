@@ -1,0 +1,94 @@
+"""A C program calls a kernel through its header: right answers, and a refusal for each thing that may be wrong."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from agentc.backends import llvm
+from agentc.backends.llvm.checked import checked_entry
+from agentc.backends.llvm.header import C_TYPES
+from agentc.backends.llvm.linker import link_shared
+from agentc.frontends.kernels import builtin
+from agentc.pipelines.kernels import lower_kernel
+from agentc.plan.kernels import KernelAbi, Parameter
+from agentc.runtime.native import best_target
+
+PROGRAM = r"""
+#include "cosine_scores.h"
+#include <stdio.h>
+static float q[5] = {1, 0, 0, 0, 0}, x[8] = {2, 0, 0, 0, 1, 1, 0, 0}, y[3];
+static int64_t four[1] = {4}, three[1] = {3}, two[1] = {2}, matrix[2] = {2, 4}, none[2] = {0, 4}, zero[1] = {0};
+static int64_t rows[2] = {4, 1}, columns[2] = {1, 2}, negative[2] = {-1, 4};
+static int64_t huge[2] = {INT64_C(1) << 40, INT64_C(1) << 40};
+static agentc_array array(void *data, int64_t *shape, int rank) {
+  return (agentc_array){data, shape, 0, rank, AGENTC_F32};
+}
+static void show(agentc_array a, agentc_array b, agentc_array c) {
+  agentc_result r = agentc_cosine_scores_checked(a, b, c);
+  printf("%d:%d\n", (int)r.status, (int)r.array);
+}
+int main(void) {
+  agentc_array a = array(q, four, 1), b = array(x, matrix, 2), c = array(y, two, 1), bad;
+  show(a, b, c);
+  printf("%.6f %.6f\n", y[0], y[1]);
+  bad = b; bad.strides = rows; show(a, bad, c);
+  bad = b; bad.strides = columns; show(a, bad, c);
+  bad = a; bad.dtype = AGENTC_F64; show(bad, b, c);
+  bad = a; bad.rank = 2; bad.shape = matrix; show(bad, b, c);
+  bad = a; bad.shape = three; show(bad, b, c);
+  bad = b; bad.shape = negative; show(a, bad, c);
+  bad = b; bad.shape = huge; show(a, bad, c);
+  bad = a; bad.data = (char *)q + 1; show(bad, b, c);
+  bad = a; bad.data = 0; show(bad, b, c);
+  bad = c; bad.data = x + 4; show(a, b, bad);
+  show(a, array(0, none, 2), array(0, zero, 1));
+  return 0;
+}
+"""
+EXPECTED = ["0:-1", "1.000000 0.707107", "0:-1", "5:1", "2:0", "3:0", "4:1", "4:1", "8:1", "6:0", "1:0", "7:2", "0:-1"]
+
+
+@pytest.mark.skipif(not shutil.which("cc"), reason="needs a C compiler")
+def test_a_c_program_calls_the_library(tmp_path: Path) -> None:
+    target = best_target(["x86-64", "aarch64"])
+    assert target is not None
+    llvm.emit({"cosine_scores": lower_kernel(builtin("cosine_scores"))}, tmp_path, targets=[target])
+    library = tmp_path / target / "cosine_scores.so"
+    assert library.read_bytes()[:4] == b"\x7fELF"
+    (tmp_path / "main.c").write_text(PROGRAM)
+    strict = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-pedantic"]
+    command = ["cc", *strict, "main.c", str(library), "-lm", f"-Wl,-rpath,{library.parent}", "-o", "main"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    told = subprocess.run([str(tmp_path / "main")], capture_output=True, text=True, check=True).stdout.split("\n")
+    assert told[:-1] == EXPECTED
+
+
+def test_sizes_that_follow_are_compared() -> None:
+    abi = KernelAbi(
+        "k",
+        (Parameter("x", "u8", ("n",)), Parameter("s", "f32", None)),
+        (Parameter("y", "f32", ("n//2 + 1", 3)),),
+        (),
+        ("n", "n//2 + 1"),
+        (),
+    )
+    text = checked_entry(abi, C_TYPES)
+    assert "const int64_t size_n = x.shape[0];" in text
+    assert "y.shape[0] != (agentc_floordiv(size_n, INT64_C(2)) + INT64_C(1))" in text
+    assert "y.shape[1] != INT64_C(3)" in text
+    assert "agentc_check(&x, AGENTC_U8, 1, 1, &bytes[0])" in text
+
+
+def test_without_a_linker_it_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("agentc.backends.llvm.linker.lld", lambda: ())
+    told = link_shared(b"", "riscv64-unknown-linux-gnu")
+    assert not told.library and told.problem.startswith("no linker for riscv64")
+    rows = llvm.emit({"relu": lower_kernel(builtin("relu"))}, tmp_path, targets=["neoverse-n1"])
+    assert [r.note for r in rows if r.kind == "object"][0].startswith("no shared library: no linker for aarch64")
+
+
+def test_linker_errors_are_told() -> None:
+    told = link_shared(b"no object", "x86_64-unknown-linux-gnu")
+    assert not told.library and told.problem

@@ -1,0 +1,207 @@
+"""Kernels for GPUs by LLVM: code objects with their symbols, PTX that NVIDIA's assembler takes, and right answers when the
+same IR runs on this machine, each lane a fiber.
+"""
+
+import ctypes
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from agentc.backends.llvm import gpu
+from agentc.backends.llvm.gpu_phases import form_of, launches, translate_gpu
+from agentc.backends.llvm.linker import lld
+from agentc.frontends.kernels import builtin
+from agentc.pipelines.kernels import lower_kernel
+from agentc.runtime.native import load_ir
+from agentc.support.diagnostics import Refused
+
+EM_AMDGPU = 224
+SHIM = r"""
+#include <stdint.h>
+#include <stdlib.h>
+#include <ucontext.h>
+typedef void (*phase)(int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t);
+enum { LANES = 32, STACK = 1 << 16 };
+static ucontext_t scheduler, lane[LANES];
+static char stacks[LANES][STACK];
+static int current, done[LANES], parity[LANES], group, groups, warp, group_size;
+static uint32_t slots[2][LANES];
+static phase entry;
+static int64_t given[10];
+int32_t shim_tid(void) { return warp * LANES + current; }
+int32_t shim_ctaid(void) { return group; }
+int32_t shim_ntid(void) { return group_size; }
+int32_t shim_nctaid(void) { return groups; }
+int32_t shim_shfl(int32_t mask, int32_t value, int32_t distance, int32_t clamp) {
+  int me = current, turn = parity[me];
+  if (mask != -1 || clamp != 31) abort();
+  parity[me] ^= 1;
+  slots[turn][me] = (uint32_t)value;
+  swapcontext(&lane[me], &scheduler);
+  return (int32_t)slots[turn][me ^ distance];
+}
+static void start(void) {
+  entry(given[0], given[1], given[2], given[3], given[4], given[5], given[6], given[7], given[8], given[9]);
+  done[current] = 1;
+}
+/* 0, or 1 where lanes of one warp exchanged a different number of times. */
+int launch(phase function, const int64_t *arguments, int count, int size) {
+  entry = function, groups = count, group_size = size;
+  for (int i = 0; i < 10; ++i) given[i] = arguments[i];
+  for (group = 0; group < groups; ++group)
+    for (warp = 0; warp < size / LANES; ++warp) {
+      int left = LANES;
+      for (int i = 0; i < LANES; ++i) {
+        getcontext(&lane[i]);
+        lane[i].uc_stack.ss_sp = stacks[i], lane[i].uc_stack.ss_size = STACK, lane[i].uc_link = &scheduler;
+        makecontext(&lane[i], start, 0);
+        done[i] = parity[i] = 0;
+      }
+      while (left) {
+        int finished = 0;
+        for (current = 0; current < LANES; ++current) {
+          swapcontext(&scheduler, &lane[current]);
+          finished += done[current];
+        }
+        if (finished && finished != LANES) return 1;
+        left -= finished;
+      }
+    }
+  return 0;
+}
+"""
+REGISTERS = {
+    "llvm.nvvm.read.ptx.sreg.tid.x": "shim_tid",
+    "llvm.nvvm.read.ptx.sreg.ctaid.x": "shim_ctaid",
+    "llvm.nvvm.read.ptx.sreg.ntid.x": "shim_ntid",
+    "llvm.nvvm.read.ptx.sreg.nctaid.x": "shim_nctaid",
+    "llvm.nvvm.shfl.sync.bfly.i32": "shim_shfl",
+    "ptx_kernel ": "",
+}
+
+
+@pytest.fixture(scope="module")
+def shim(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
+    if not shutil.which("cc"):
+        pytest.skip("needs a C compiler")
+    folder = tmp_path_factory.mktemp("shim")
+    (folder / "shim.c").write_text(SHIM)
+    subprocess.run(["cc", "-O1", "-shared", "-fPIC", "shim.c", "-o", "shim.so"], cwd=folder, check=True)
+    from llvmlite import binding
+
+    binding.load_library_permanently(str(folder / "shim.so"))
+    return ctypes.CDLL(str(folder / "shim.so"))
+
+
+def on_lanes(shim: ctypes.CDLL, name: str, arrays: list[NDArray[Any]], groups: int) -> list[NDArray[Any]]:
+    """The results of a built-in, every phase by the GPU's form of it."""
+    from agentc.analyses.kernel_abi import kernel_abi
+    from agentc.backends.llvm.targets import find, optimize
+
+    module = lower_kernel(builtin(name), "gpu")
+    abi = kernel_abi(module)
+    text = translate_gpu(module, gpu.find_gpu("sm_90"))
+    for old, new in REGISTERS.items():
+        text = text.replace(old, new)
+    native = load_ir(optimize(text, find("host")), abi)
+    sizes: dict[str, int] = {}
+    for parameter, array in zip(abi.arguments, arrays, strict=True):
+        sizes.update({d: n for d, n in zip(parameter.dims or (), array.shape, strict=True) if isinstance(d, str)})
+    types = {"f32": np.float32, "i8": np.int8}
+    shape = [[sizes[d] if isinstance(d, str) else d for d in p.dims or ()] for p in abi.buffers]
+    made: list[NDArray[Any]] = [np.zeros(s, types[p.dtype]) for s, p in zip(shape, abi.buffers, strict=True)][
+        len(arrays) :
+    ]
+    buffers = [*arrays, *made]
+    for phase, told in zip(abi.phases, launches(module), strict=True):
+        rows = [] if phase.rows is None else [0, sizes[str(phase.rows)]]
+        values = [buffers[i].ctypes.data for i in phase.arguments] + rows + [sizes[s] for s in phase.sizes]
+        padded = (ctypes.c_int64 * 10)(*values, *[0] * (10 - len(values)))
+        address = native._engine.get_function_address(f"agentc_{phase.symbol}")  # pyright: ignore[reportPrivateUsage]
+        size = 32 if told["group"] == "one wave" else int(told["group"])
+        assert shim.launch(ctypes.c_void_p(address), padded, groups, size) == 0
+    return made[: len(abi.results)]
+
+
+@pytest.mark.parametrize("groups", [1, 3])
+@pytest.mark.parametrize("rows, width", [(1, 1), (37, 65), (300, 7)])
+@pytest.mark.parametrize("name", ["cosine_scores", "softmax_rows", "layer_norm", "quantize_int8", "min_max_fusion"])
+def test_lanes_together_give_what_one_processor_gives(
+    shim: ctypes.CDLL, name: str, rows: int, width: int, groups: int
+) -> None:
+    from agentc.pipelines.kernels import compile_kernel
+
+    random = np.random.default_rng(rows)
+    kernel = compile_kernel(builtin(name), threads=1)
+    sizes = dict(zip(("n", "d"), (rows, width), strict=True)) | {"lists": 5}
+    arrays = [
+        random.standard_normal([sizes[str(d)] for d in p.dims or ()]).astype(np.float32) for p in kernel.abi.arguments
+    ]
+    wanted = kernel(*arrays)
+    for found, expected in zip(
+        on_lanes(shim, name, list(arrays), groups), wanted if isinstance(wanted, tuple) else (wanted,), strict=True
+    ):
+        np.testing.assert_allclose(found, expected, rtol=2e-5, atol=2e-6)
+
+
+def test_forms() -> None:
+    module = lower_kernel(builtin("attention_pool"), "gpu")
+    assert [row["form"] for row in launches(module)][:4] == ["one", "wave", "wave", "lane"]
+    from xdsl.dialects.func import FuncOp
+
+    first = next(f for f in module.ops if isinstance(f, FuncOp) and f.sym_name.data.endswith("_p1"))
+    assert form_of(first) == "wave"
+
+
+@pytest.mark.skipif(not lld(), reason="needs ld.lld")
+@pytest.mark.parametrize("target", ["gfx90a", "gfx942", "gfx950"])
+def test_code_objects_of_amd(target: str, tmp_path: Path) -> None:
+    rows = gpu.emit_gpu({"cosine_scores": lower_kernel(builtin("cosine_scores"), "gpu")}, tmp_path, targets=[target])
+    assert {r.kind for r in rows} == {"gpu-launch", "llvm-ir", "object", "hsaco"}
+    data = (tmp_path / target / "cosine_scores.hsaco").read_bytes()
+    assert data[:4] == b"\x7fELF" and int.from_bytes(data[16:18], "little") == 3  # a shared object
+    assert int.from_bytes(data[18:20], "little") == EM_AMDGPU
+    for symbol in (row["symbol"] for row in json.loads((tmp_path / "cosine_scores.gpu.json").read_text())["phases"]):
+        assert f"agentc_{symbol}.kd".encode() in data
+    assert b"amdhsa.kernels" in data and target.encode() in data
+    assert "ds.bpermute" in (tmp_path / target / "cosine_scores.ll").read_text()
+
+
+def test_the_same_again_is_the_same_bytes(tmp_path: Path) -> None:
+    module = lower_kernel(builtin("softmax_rows"), "gpu")
+    before = str(module)
+    for folder in ("a", "b"):
+        gpu.emit_gpu({"softmax_rows": module}, tmp_path / folder, targets=["gfx942", "sm_90"])
+    assert str(module) == before
+    for path in (p for p in (tmp_path / "a").rglob("*") if p.is_file()):
+        assert path.read_bytes() == (tmp_path / "b" / path.relative_to(tmp_path / "a")).read_bytes()
+
+
+@pytest.mark.skipif(not shutil.which("ptxas"), reason="needs ptxas")
+@pytest.mark.parametrize("name", ["cosine_softmax", "gelu", "quantize_int8"])
+def test_ptxas_takes_the_ptx(name: str, tmp_path: Path) -> None:
+    gpu.emit_gpu({name: lower_kernel(builtin(name), "gpu")}, tmp_path, targets=["sm_80", "sm_90a"])
+    for target in ("sm_80", "sm_90a"):
+        source = tmp_path / target / f"{name}.ptx"
+        assert ".entry agentc_" in source.read_text()
+        subprocess.run(["ptxas", f"-arch={target}", "-o", str(tmp_path / "out"), str(source)], check=True)
+
+
+def test_without_lld_it_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("agentc.backends.llvm.linker.lld", lambda: ())
+    rows = gpu.emit_gpu({"relu": lower_kernel(builtin("relu"), "gpu")}, tmp_path, targets=["gfx942"])
+    assert next(r.note for r in rows if r.kind == "object").startswith("no HSACO: no ld.lld is here")
+    assert not [r for r in rows if r.kind == "hsaco"]
+
+
+@pytest.mark.parametrize("name", ["gfx", "sm90", "x86-64-v3"])
+def test_an_unknown_gpu_is_refused(name: str) -> None:
+    with pytest.raises(Refused) as refused:
+        gpu.find_gpu(name)
+    assert refused.value.diagnostics[0].slug == "kernel-target"
