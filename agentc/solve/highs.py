@@ -161,7 +161,9 @@ class Program:
         solver = self.loaded()
         solver.setOptionValue("mip_rel_gap", gap)
         solver.setOptionValue("mip_abs_gap", 1e-9)
-        solver.setOptionValue("time_limit", solver.getRunTime() + time_limit)  # its clock runs on from run to run
+        # The clock of linear programs runs on from run to run, that of whole ones starts anew.
+        before = 0.0 if self.integer else solver.getRunTime()
+        solver.setOptionValue("time_limit", before + time_limit)
         solver.setOptionValue("objective_target", target)
         solver.run()
         status = solver.getModelStatus()

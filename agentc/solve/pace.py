@@ -35,7 +35,7 @@ def _choose(tables: Tables, left: Reduced, price: float) -> list[int]:
     picked, ends, taken = list[int](), list[float](), dict[int, float]()
     for t, row in enumerate(left.alive):
         places = dict.fromkeys(tables.cells[t][o].place for o in row)
-        begin = {place: _ready(tables, picked, ends, t, place) for place in places}
+        begin = {place: ready_at(tables, picked, ends, t, place) for place in places}
         ready = [begin[tables.cells[t][o].place] for o in row]
         fits = [_fits(tables, taken, tables.cells[t][o]) for o in row]
         bills = [
@@ -49,7 +49,7 @@ def _choose(tables: Tables, left: Reduced, price: float) -> list[int]:
     return picked
 
 
-def _ready(tables: Tables, picked: list[int], ends: list[float], t: int, place: str) -> float:
+def ready_at(tables: Tables, picked: list[int], ends: list[float], t: int, place: str) -> float:
     """When all that a task waits for is at ``place``."""
     ready = 0.0
     for n in tables.arriving[t]:

@@ -107,6 +107,7 @@ def _relax(search: Search, share_of_time: float, *, repair: bool = True) -> None
     """
     from agentc.solve.pace import pace  # for large problems only
     from agentc.solve.relaxation import relax
+    from agentc.solve.tolls import tolled
 
     tables, left = search.tables, search.left
     until = time.perf_counter() + share_of_time * search.seconds_left
@@ -119,8 +120,10 @@ def _relax(search: Search, share_of_time: float, *, repair: bool = True) -> None
     if state.score().violation > 0:
         if not repair:
             return
-        if state.late_links() and search.objective == "cost":
-            search.offer(pace(tables, within(tables, left, state.totals.users.keys()), tries=PACES))
+        if search.objective == "cost":
+            if state.late_links():
+                search.offer(pace(tables, within(tables, left, state.totals.users.keys()), tries=PACES))
+            search.offer(tolled(tables, left, until=state.until))
         if search.best is not None:
             return
         near = within(tables, left, found.pools)
