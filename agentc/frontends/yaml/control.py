@@ -123,7 +123,7 @@ def _map(emitter: "Emitter", item: Item) -> "Values":
     body = item.bodies[""]
     items = emitter.at(item.scope, (*item.path, "map", "over"))
     block = Block(arg_types=[kinds.attribute(emitter.kinds.entry(body))])
-    block.args[0].name_hint = node.map.as_.replace("-", "_")
+    block.args[0].name_hint = kinds.hint(node.map.as_)
     emitter.frames[body] = Frame({(node.map.as_,): block.args[0]})
     with emitter.into(block):
         emitter.body(body)
@@ -150,7 +150,7 @@ def _loop(emitter: "Emitter", item: Item) -> "Values":
     inits = [_start(emitter, item, key, type_) for key, type_ in zip(carried, types, strict=True)]
     block = Block(arg_types=types)
     for key, argument in zip(carried, block.args, strict=True):
-        argument.name_hint = "last_" + "_".join(key).replace("-", "_")
+        argument.name_hint = kinds.hint("last_" + "_".join(key))
     emitter.frames[body] = Frame(previous=dict(zip(carried, block.args, strict=True)))
     with emitter.into(block):
         emitter.body(body)
@@ -193,6 +193,6 @@ def _start(emitter: "Emitter", item: Item, key: Key, type_: Attribute) -> SSAVal
         return emitter.fitted(emitter.at(item.scope, (*item.path, "loop", "start", key[0])), type_, item)
     op = agent.NoneOp(type_)
     op.attributes.update(emitter.marks(item))
-    op.result.name_hint = "no_" + "_".join(key).replace("-", "_")
+    op.result.name_hint = kinds.hint("no_" + "_".join(key))
     emitter.insert(op)
     return op.result

@@ -110,7 +110,7 @@ class Emitter:
         }
         shape = {key: QuantityAttr(figure) for key, figure in figures.get(kind.name, {}).items()}
         op = agent.InputOp(name, kinds.attribute(kind), {**shape, **marks})
-        op.result.name_hint = _hint(name)
+        op.result.name_hint = kinds.hint(name)
         self.insert(op)
         return op.result
 
@@ -126,7 +126,7 @@ class Emitter:
             self._items.pop()
             for inner, value in values.items():
                 frame.current[(name, *inner)] = value
-                value.name_hint = _hint("_".join((name, *inner)))
+                value.name_hint = kinds.hint("_".join((name, *inner)))
         frame.now = None
 
     def at(self, scope: Scope, path: Path) -> SSAValue:
@@ -151,7 +151,7 @@ class Emitter:
                 return known[record, name]
         op = agent.GetOp(record, name, type_)
         op.attributes.update(self._origin(record))
-        op.result.name_hint = _hint(name)
+        op.result.name_hint = kinds.hint(name)
         self.insert(op)
         self._blocks[-1][1][record, name] = op.result
         return op.result
@@ -206,12 +206,6 @@ def _device(name: str) -> str:
     from agentc import catalog
 
     return catalog.device(name).name
-
-
-def _hint(name: str) -> str:
-    """A name for a value in the IR: there it begins with no digit, and is more than a number behind ``_``."""
-    plain = name.replace("-", "_").replace("*", "any")
-    return plain if plain.strip("_0123456789") and not plain[0].isdigit() else f"n{plain}"
 
 
 def module(program: Program) -> ModuleOp:

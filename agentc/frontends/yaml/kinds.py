@@ -105,3 +105,14 @@ def attribute(kind: Kind) -> "Attribute":
         "any": agent.AnyType(),
     }
     return table[kind.name]
+
+
+_NUMBERS = re.compile(r"(?:_\d+)+\Z")
+
+
+def hint(name: str) -> str:
+    """A name for a value in the IR: there it begins with no digit, and the numbers behind `_` at its end are not its
+    own (IR that is read back has lost them)."""
+    plain = name.replace("-", "_").replace("*", "any")
+    kept = _NUMBERS.sub("", plain)
+    return kept if kept.strip("_") and not kept[0].isdigit() else f"n{kept}"

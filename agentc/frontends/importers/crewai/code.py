@@ -257,7 +257,7 @@ def _sum(left: Any, right: Any) -> Any:
         return left + right
     if isinstance(left, list) and isinstance(right, list):
         return [*cast("list[Any]", left), *cast("list[Any]", right)]
-    return left or right
+    return cast(Any, left or right)
 
 
 def _piece(part: ast.expr) -> str:
