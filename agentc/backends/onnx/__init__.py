@@ -1,4 +1,4 @@
-"""Models as ONNX: decoders (prefill and decode with a KV cache), text encoders and rerankers.
+"""Models as ONNX: decoders (prefill and decode with a KV cache), text encoders, rerankers, and Whisper.
 
 ONNX itself is imported when the first model is written, not before.
 """
@@ -15,7 +15,7 @@ def emit_model(
     shape: ModelShape,
     out: Path,
     *,
-    role: Literal["decoder", "embedding", "rerank"],
+    role: Literal["decoder", "embedding", "rerank", "stt"],
     weights: Path | None = None,
     seed: int = 0,
     precision: str = "",

@@ -16,15 +16,16 @@ from agentc.support.diagnostics import Diagnostic, Refused
 
 FOLDER: Final = "artifacts/onnx"
 
-_Role: TypeAlias = Literal["decoder", "embedding", "rerank"]
-_ROLES: Final[dict[str, _Role]] = {"decoder": "decoder", "embedding": "embedding", "rerank": "rerank"}
+_Role: TypeAlias = Literal["decoder", "embedding", "rerank", "stt"]
+_ROLES: Final[dict[str, _Role]] = {"decoder": "decoder", "embedding": "embedding", "rerank": "rerank", "stt": "stt"}
 
 
 def emit_build(request: Request) -> list[Artifact]:
     """Write every language, embedding and rerank model that is not somebody else's API.
 
     A model's weights come from where its ``model.spec`` says; without weights a seeded stand-in is written.
-    Other kinds have no ONNX form here, and the runtime has engines of its own for speech.
+    Recognizers of speech are written where they have weights; the runtime has an engine of its own for others.
+    Other kinds have no ONNX form here.
 
     Raises:
         Refused: ``weights-not-found`` and ``weights-refused``, for all models at once.
@@ -49,6 +50,8 @@ def _emit(spec: SpecOp, request: Request) -> list[Artifact]:
     where = {key: value.data for key, value in stated.items() if isinstance(value, StringAttr)}
     folder = f"{FOLDER}/{spec.sym_name.data}"
     weights = locate_weights(where, request.base) if where else None
+    if role == "stt" and weights is None:  # the runtime's own engine hears in its place
+        return []
     written = emit_model(
         spec.shape.data, request.out / folder, role=role, weights=weights, precision=spec.precision.data
     )

@@ -1,6 +1,6 @@
 """What a graph is built from: the architecture in full, from a checkpoint's ``config.json`` or from a bare shape."""
 
-from agentc.backends.onnx.fields import Json, number, whole
+from agentc.backends.onnx.fields import Json, whole
 from agentc.backends.onnx.rope import Rope, plain_rope
 from agentc.plan.models import ModelShape
 from agentc.support.record import record
@@ -62,7 +62,7 @@ class DecoderConfig:
 
 @record(slots=True)
 class EncoderConfig:
-    """A BERT encoder."""
+    """An encoder of BERT's kind."""
 
     name: str
     layers: int
@@ -77,6 +77,34 @@ class EncoderConfig:
     pooling: str = "mean"
     """``mean`` over the tokens, or ``cls``: the first."""
     max_tokens: int = 512
+    first: int = 0
+    """The place of a text's first token in the table of positions (RoBERTa: after that of padding)."""
+
+
+@record(slots=True)
+class SpeechConfig:
+    """Whisper."""
+
+    name: str
+    hidden: int
+    bands: int
+    """Of the spectrogram."""
+    positions: int
+    """Of the encoder: half the frames of a window."""
+    encoder_layers: int
+    encoder_heads: int
+    encoder_intermediate: int
+    layers: int
+    heads: int
+    intermediate: int
+    vocab: int
+    max_tokens: int
+    activation: str = "gelu"
+
+    @property
+    def head_dim(self) -> int:
+        """Of the decoder."""
+        return self.hidden // self.heads
 
 
 def decoder_from_shape(shape: ModelShape) -> DecoderConfig:
@@ -110,52 +138,6 @@ def _is_local(shape: ModelShape, layer: int) -> bool:
     return shape.sliding_window > 0 and (every <= 1 or (layer + 1) % every != 0)
 
 
-def encoder_from_shape(shape: ModelShape) -> EncoderConfig:
-    """BERT's constants around a shape."""
-    limit = shape.max_tokens or 512
-    return EncoderConfig(
-        name=shape.name,
-        layers=shape.layers or shape.encoder_layers,
-        hidden=shape.hidden,
-        heads=shape.heads,
-        intermediate=shape.intermediate,
-        vocab=shape.vocab,
-        positions=limit,
-        max_tokens=limit,
-    )
-
-
-def encoder_from_checkpoint(name: str, config: Json, pooling: Json, limits: Json) -> EncoderConfig:
-    """The architecture of a BERT checkpoint; ``pooling`` and ``limits`` are sentence-transformers' files, or empty.
-
-    Raises:
-        ValueError: a field is missing or wrong, or the architecture is not BERT with mean or first-token pooling.
-    """
-    if config.get("model_type") != "bert":
-        raise ValueError(f"config.json: model_type `{config.get('model_type')}` is not `bert`")
-    if (places := config.get("position_embedding_type", "absolute")) != "absolute":
-        raise ValueError(f"config.json: position_embedding_type `{places}` is not `absolute`")
-    modes = {key for key, on in pooling.items() if key.startswith("pooling_mode_") and on is True}
-    if not modes <= {"pooling_mode_mean_tokens"} and not modes <= {"pooling_mode_cls_token"}:
-        raise ValueError(f"pooling {sorted(modes)} is neither of mean and first token")
-    positions = whole(config, "max_position_embeddings", 512)
-    layers, hidden, heads = extents(config)
-    return EncoderConfig(
-        name=name,
-        layers=layers,
-        hidden=hidden,
-        heads=heads,
-        intermediate=whole(config, "intermediate_size"),
-        vocab=whole(config, "vocab_size"),
-        positions=positions,
-        types=whole(config, "type_vocab_size", 2),
-        epsilon=number(config, "layer_norm_eps", 1e-12),
-        activation=str(config.get("hidden_act", "gelu")),
-        pooling="cls" if "pooling_mode_cls_token" in modes else "mean",
-        max_tokens=min(positions, whole(limits, "max_seq_length", positions)),
-    )
-
-
 def extents(config: Json) -> tuple[int, int, int]:
     """Layers, hidden width and heads; none is zero, and the layers are no more than any model has."""
     layers, hidden, heads = (whole(config, f) for f in ("num_hidden_layers", "hidden_size", "num_attention_heads"))
@@ -164,7 +146,7 @@ def extents(config: Json) -> tuple[int, int, int]:
     return layers, hidden, heads
 
 
-def check_agrees(shape: ModelShape, config: DecoderConfig | EncoderConfig) -> None:
+def check_agrees(shape: ModelShape, config: DecoderConfig | EncoderConfig | SpeechConfig) -> None:
     """Refuse a checkpoint of another model than the one that was planned for. Fields that the shape leaves at 0 agree.
 
     Raises:

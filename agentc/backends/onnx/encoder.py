@@ -1,4 +1,6 @@
-"""A BERT encoder (arXiv 1810.04805) as an ONNX graph that ends in a sentence's embedding or in a pair's score.
+"""An encoder of BERT's kind as an ONNX graph that ends in a sentence's embedding or in a pair's score.
+
+BERT (arXiv 1810.04805), RoBERTa and XLM-R differ in where positions start and in the names of the head.
 
 input_ids, attention_mask [batch, tokens] int64, token_type_ids [batch, tokens] int64 (rerank only)
 -> embedding [batch, hidden] of length one, or score [batch]
@@ -27,7 +29,8 @@ def build(config: EncoderConfig, weights: Weights, head: Head, file: WeightFile)
     names = ["input_ids", "attention_mask", *(["token_type_ids"] if head == "rerank" else [])]
     for name in names:
         graph.input(name, ["batch", "tokens"], TensorProto.INT64)
-    prefix = "bert." if "bert.embeddings.word_embeddings.weight" in weights else ""
+    word = "embeddings.word_embeddings.weight"
+    prefix = next((found for found in ("bert.", "roberta.") if f"{found}{word}" in weights), "")
     x = _embeddings(graph, config, weights, f"{prefix}embeddings", head)
     mask = _mask(graph)
     for layer in range(config.layers):
@@ -43,13 +46,21 @@ def _embeddings(graph: Graph, config: EncoderConfig, weights: Weights, name: str
     def table(kind: str, rows: int) -> str:
         return parameter(graph, weights, f"{name}.{kind}_embeddings.weight", (rows, config.hidden))
 
-    length = scalar(graph, dimension(graph, "input_ids", 1))
-    places = graph.op("Range", graph.constant(0), length, graph.constant(1))
-    types = "token_type_ids" if head == "rerank" else graph.constant([0])
+    types = "token_type_ids" if head == "rerank" and config.types > 1 else graph.constant([0])
     x = graph.op("Gather", table("word", config.vocab), "input_ids")
-    x = graph.op("Add", x, graph.op("Gather", table("position", config.positions), places))
+    x = graph.op("Add", x, graph.op("Gather", table("position", config.positions), _places(graph, config)))
     x = graph.op("Add", x, graph.op("Gather", table("token_type", config.types), types))
     return _norm(graph, config, weights, x, f"{name}.LayerNorm")
+
+
+def _places(graph: Graph, config: EncoderConfig) -> str:
+    """Where tokens stand in the table of positions; padding stands before ``first`` and is not looked at."""
+    length = scalar(graph, dimension(graph, "input_ids", 1))
+    return graph.op("Range", graph.constant(config.first), _beyond(graph, length, config.first), graph.constant(1))
+
+
+def _beyond(graph: Graph, length: str, first: int) -> str:
+    return graph.op("Add", length, graph.constant(first)) if first else length
 
 
 def _mask(graph: Graph) -> str:
@@ -99,8 +110,10 @@ def _mean(graph: Graph, x: str) -> str:
 
 
 def _score(graph: Graph, config: EncoderConfig, weights: Weights, x: str, prefix: str) -> None:
-    """BERT's pooler and a classifier of one class: the raw logit, larger for a better match."""
-    pooled = linear(graph, weights, _first(graph, x), f"{prefix}pooler.dense", config.hidden, config.hidden)
-    score = linear(graph, weights, graph.op("Tanh", pooled), "classifier", config.hidden, 1)
+    """A pooler and a classifier of one class: the raw logit, larger for a better match. RoBERTa names them together."""
+    roberta = "classifier.dense.weight" in weights
+    dense, last = ("classifier.dense", "classifier.out_proj") if roberta else (f"{prefix}pooler.dense", "classifier")
+    pooled = linear(graph, weights, _first(graph, x), dense, config.hidden, config.hidden)
+    score = linear(graph, weights, graph.op("Tanh", pooled), last, config.hidden, 1)
     graph.op("Squeeze", score, graph.constant([1]), out="score")
     graph.output("score", ["batch"])

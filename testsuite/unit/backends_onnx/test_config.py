@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentc.backends.onnx.architectures import decoder_from_checkpoint
-from agentc.backends.onnx.config import check_agrees, decoder_from_shape, encoder_from_checkpoint
+from agentc.backends.onnx.config import check_agrees, decoder_from_shape
+from agentc.backends.onnx.encoders import encoder_from_checkpoint
 from agentc.backends.onnx.rope import plain_rope, read_rope
 from agentc.plan.models import ModelShape
 
@@ -174,7 +175,7 @@ def test_bert() -> None:
 @pytest.mark.parametrize(
     ("change", "pooling", "message"),
     [
-        ({"model_type": "roberta"}, {}, "model_type `roberta` is not `bert`"),
+        ({"model_type": "deberta"}, {}, "model_type `deberta` is not one of bert"),
         ({"position_embedding_type": "relative_key"}, {}, "`relative_key` is not `absolute`"),
         ({}, {"pooling_mode_max_tokens": True}, "is neither of mean and first token"),
         ({}, {"pooling_mode_mean_tokens": True, "pooling_mode_cls_token": True}, "is neither of"),

@@ -15,7 +15,7 @@ from onnx_reference import decoder_logits, write_safetensors
 
 from agentc.backends.onnx import emit_model
 from agentc.backends.onnx.architectures import decoder_from_checkpoint
-from agentc.backends.onnx.emit import Role
+from agentc.backends.onnx.sources import Role
 from agentc.backends.onnx.stand_in import decoder_shapes
 from agentc.backends.onnx.weights import Seeded
 from agentc.plan.models import ModelShape
@@ -167,7 +167,7 @@ def test_a_checkpoint_that_cannot_be_used_is_refused(
 
 
 def test_an_encoder_checkpoint_for_a_decoder_is_refused(checkpoint: Path, tmp_path: Path) -> None:
-    with pytest.raises(Refused, match="model_type `llama` is not `bert`"):
+    with pytest.raises(Refused, match="model_type `llama` is not one of bert"):
         emit_model(SHAPE, tmp_path / "out", role="embedding", weights=checkpoint)
 
 

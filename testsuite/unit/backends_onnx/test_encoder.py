@@ -9,8 +9,9 @@ import onnxruntime as ort
 import pytest
 from onnx_reference import embedding, pair_score
 
-from agentc.backends.onnx.config import EncoderConfig, encoder_from_checkpoint
+from agentc.backends.onnx.config import EncoderConfig
 from agentc.backends.onnx.encoder import Head, build
+from agentc.backends.onnx.encoders import encoder_from_checkpoint
 from agentc.backends.onnx.graph import WeightFile, check
 from agentc.backends.onnx.stand_in import encoder_shapes
 from agentc.backends.onnx.views import Weights

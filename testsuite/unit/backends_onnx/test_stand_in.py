@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentc.backends.onnx import emit_model
-from agentc.backends.onnx.config import decoder_from_shape, encoder_from_shape
+from agentc.backends.onnx.config import decoder_from_shape
+from agentc.backends.onnx.encoders import encoder_from_shape
 from agentc.backends.onnx.graph import check
 from agentc.backends.onnx.stand_in import BYTE_VOCAB, decoder_shapes, encoder_shapes, stand_in
 from agentc.catalog import models
