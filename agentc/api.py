@@ -417,10 +417,13 @@ def schema(what: str) -> dict[str, Any]:
     return load(SCHEMAS[what])()
 
 
-def import_(source: str | Path, format: str = "auto", model_map: Side = None) -> tuple[str, tuple[Diagnostic, ...]]:
+def import_(
+    source: str | Path, format: str = "auto", model_map: Side = None, metadata: bool = False
+) -> tuple[str, tuple[Diagnostic, ...]]:
     """Another tool's file as a definition: its text, each assumption a comment, and what is worth knowing of it.
 
     ``format``: a name of ``import_formats``, or `auto`. ``model_map``: a file or mapping of its models to ours.
+    ``metadata``: of Open Agent Spec, the same file that states in `metadata.agentc` what was assumed.
 
     Raises:
         Refused: the file is of no such format, or is refused.
@@ -431,7 +434,24 @@ def import_(source: str | Path, format: str = "auto", model_map: Side = None) ->
     if format != "auto" and format not in known:
         help = did_you_mean(format, known)
         raise Refused(Diagnostic("unknown-name", f"there is no format `{format}`", help=help))
+    if metadata:
+        return importers.with_metadata(source, model_mapping(model_map))
     return importers.to_yaml(source, format, model_mapping(model_map))
+
+
+def learn_profile(
+    traces: Sequence[str | Path], agent: str | Path | None = None, model_map: Side = None
+) -> tuple[str, tuple[Diagnostic, ...]]:
+    """The profile that files of OpenTelemetry spans (OTLP/JSON) make, as YAML, and what is worth knowing of it.
+
+    ``agent``: the definition whose nodes the figures are of; without one, spans name them.
+
+    Raises:
+        Refused: a file cannot be read, or holds nothing of the agent.
+    """
+    from agentc.frontends.profile.traces import learn
+
+    return learn(traces, agent, model_mapping(model_map))
 
 
 def import_formats() -> dict[str, str]:

@@ -13,6 +13,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "compile": ("agentc.cli.compile:compile_", "Compile an agent for a fleet: placement, code, deployment files."),
     "check": ("agentc.cli.check:check", "Say what is wrong with an agent's definition, and nothing else."),
     "import": ("agentc.cli.import_:import_", "Write another tool's agent as a definition."),
+    "profile": ("agentc.cli.profile:profile", "Learn a profile of an agent from its traces."),
     "explain-placement": (
         "agentc.cli.explain_placement:explain_placement",
         "Say where each task runs, at what cost, and why.",

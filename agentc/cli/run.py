@@ -31,6 +31,12 @@ from agentc.cli.options import Figure
     "--trace", metavar="FILE", type=click.Path(path_type=Path), help="Write the trace of every node as JSON lines."
 )
 @click.option(
+    "--otlp",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Append the run to FILE as OpenTelemetry spans, for `agentc profile`.",
+)
+@click.option(
     "--out", metavar="DIR", type=click.Path(path_type=Path), default=Path(), help="Where audio and images go."
 )
 @click.option("--stream/--no-stream", default=True, help="Show tokens as they come, on stderr.")
@@ -41,7 +47,7 @@ def run(build: Path, **options: Any) -> None:
     Inputs are JSON by name; "@file.wav" as a value reads a file, in a FILE of inputs one beside it.
     """
     from agentc.runtime import execute
-    from agentc.support.files import write_file
+    from agentc.support.files import append_file, write_file
 
     outcome = execute(
         build,
@@ -56,6 +62,8 @@ def run(build: Path, **options: Any) -> None:
     )
     if options["trace"] is not None:
         write_file(options["trace"], outcome.trace_lines())
+    if options["otlp"] is not None:
+        append_file(options["otlp"], outcome.otlp_line())
     click.echo(outcome.json() if options["format_"] == "json" else outcome.text(), nl=False)
 
 

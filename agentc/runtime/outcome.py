@@ -1,6 +1,8 @@
 """One request from the command line, and what is printed of it."""
 
 import json
+import secrets
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
@@ -37,6 +39,11 @@ class Outcome:
     def trace_lines(self) -> str:
         """The trace as JSON lines."""
         return self.trace.json_lines()
+
+    def otlp_line(self) -> str:
+        """The trace as a line of OTLP/JSON, which has just ended, under an identity of its own."""
+        began = time.time_ns() - round(self.trace.settled_seconds * 1e9)
+        return json.dumps(self.trace.spans(secrets.token_hex(16), began), ensure_ascii=False) + "\n"
 
 
 def execute(

@@ -4,7 +4,7 @@ import json
 import threading
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Final
 
 
 @dataclass(slots=True)
@@ -70,10 +70,18 @@ class Trace:
         rows += [step.as_json() for step in self.steps]
         return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
-    def spans(self) -> dict[str, Any]:
-        """The run in the form of OpenTelemetry's OTLP/JSON, times in nanoseconds from the start of the run."""
-        root = _span(0, self.agent or "agent", 0.0, self.settled_seconds, {})
+    def spans(self, trace: str = f"{1:032x}", began: int = 0) -> dict[str, Any]:
+        """The run in the form of OpenTelemetry's OTLP/JSON, with its attributes of generative AI.
+
+        ``trace``: 32 hexadecimal digits that tell this run from others. ``began``: when, in nanoseconds of the Unix
+        epoch; times count from there.
+        """
+        about = {"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": self.agent}
+        root = _span(0, f"invoke_agent {self.agent}", 0.0, self.settled_seconds, about)
         steps = [_of_step(place, step) for place, step in enumerate(self.steps, 1)]
+        for span in (root, *steps):
+            span["traceId"] = trace
+            span |= {key: str(began + int(span[key])) for key in ("startTimeUnixNano", "endTimeUnixNano")}
         scope = {"scope": {"name": "agentc"}, "spans": [root, *steps]}
         service = {"key": "service.name", "value": {"stringValue": self.agent}}
         return {"resourceSpans": [{"resource": {"attributes": [service]}, "scopeSpans": [scope]}]}
@@ -88,8 +96,33 @@ class Trace:
 def _of_step(place: int, step: Step) -> dict[str, Any]:
     keys = ("device", "estimated_seconds", "bytes", "tokens", "first_token_seconds", "source", "note")
     facts = {f"agentc.{key}": value for key, value in step.as_json().items() if key in keys}
-    facts |= {"agentc.op": step.op} | ({"agentc.trip": ".".join(map(str, step.trip))} if step.trip else {})
+    facts |= _conventional(step)
+    facts |= {"agentc.node": step.node, "agentc.op": step.op} | (
+        {"agentc.trip": ".".join(map(str, step.trip))} if step.trip else {}
+    )
     return _span(place, step.node, step.start, step.seconds, facts, failed=step.failed)
+
+
+def _conventional(step: Step) -> dict[str, Any]:
+    """The step in the words of OpenTelemetry's conventions for generative AI."""
+    operation = _OPERATIONS.get(step.op)
+    if operation is None:
+        return {}
+    facts: dict[str, Any] = {"gen_ai.operation.name": operation}
+    if step.tokens:
+        side = "input" if step.op == "llm.prefill" or operation == "embeddings" else "output"
+        facts[f"gen_ai.usage.{side}_tokens"] = step.tokens
+    return facts
+
+
+_OPERATIONS: Final = {
+    "llm.prefill": "chat",
+    "llm.decode": "chat",
+    "llm.call": "chat",
+    "tool.compute": "execute_tool",
+    "tool.invoke": "execute_tool",
+    "model.embed": "embeddings",
+}
 
 
 def _span(

@@ -47,6 +47,18 @@ def write_file(path: str | Path, data: str | bytes) -> None:
             temporary.unlink(missing_ok=True)
 
 
+def append_file(path: str | Path, data: str | bytes) -> None:
+    """Add ``data`` to the end of a file in one write, so that lines of several processes do not mix.
+
+    Raises:
+        Refused: It cannot be written.
+    """
+    with _refusing(Path(path)):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        with Path(path).open("ab", buffering=0) as stream:
+            stream.write(_bytes(data))
+
+
 def write_directory(path: str | Path, files: Mapping[str, str | bytes], marker: str = "manifest.yaml") -> None:
     """Make ``path`` hold exactly ``files`` (relative POSIX path -> content).
 
