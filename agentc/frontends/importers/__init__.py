@@ -169,3 +169,32 @@ def to_yaml(source: "str | Path", format: str, models: Mapping[str, Any]) -> "tu
         imported = read(document, found, options(models))
     definition = yaml.define(overlay(document, imported), Path(source).parent)
     return text(imported, Path(source).name), (*imported.warnings, *definition.warnings)
+
+
+def with_metadata(source: "str | Path", models: Mapping[str, Any]) -> "tuple[str, tuple[Diagnostic, ...]]":
+    """An Agent Spec file that states in `metadata.agentc` what was assumed of it, and what to know of it.
+
+    All else of the file stays as it is; read again, the file leaves nothing to assume.
+
+    Raises:
+        Refused: as ``to_yaml``; or the file is of another format, or has no place for it.
+    """
+    from pathlib import Path
+
+    from agentc.frontends import yaml
+    from agentc.frontends.importers.agentspec.metadata import written
+    from agentc.frontends.importers.json_text import open_source, parse_source
+    from agentc.support.diagnostics import Diagnostic, Refused
+
+    document = open_source(source)
+    if detect(document) != "agentspec":
+        message = f"`{document.file}` is no Open Agent Spec, the one format with a place for what it does not state"
+        raise Refused(Diagnostic("import-metadata", message, document.span()))
+    imported = read(document, "agentspec", options(models))
+    definition = yaml.define(overlay(document, imported), Path(source).parent)
+    text = written(document, Path(source).read_bytes().decode("utf-8-sig"), imported, options(models))
+    again = read(parse_source(text, document.file), "agentspec", options(models))
+    if again.assumptions or again.definition != imported.definition:
+        message = "the file is written such that nothing can be put into it"
+        raise Refused(Diagnostic("import-metadata", message, document.span(), help="write it without anchors"))
+    return text, (*imported.warnings, *definition.warnings)

@@ -156,8 +156,10 @@ class Draft:
         message = f"`{shortened(what, 80)}` is unknown to the importer of {self.format}: it becomes opaque computation"
         self.warn("import-opaque", message, part, "state its cost in the definition that `agentc import` writes")
 
-    def finish(self, name: str, graph: Mapping[str, Any]) -> Imported:
+    def finish(self, name: str, graph: Mapping[str, Any], values: Part | None = None) -> Imported:
         """The definition: ``graph`` (inputs, nodes, outputs, sla, …) with all entries.
+
+        ``values``: what the source states of the definition itself, by the places of the values (JSON Pointer).
 
         Raises:
             Refused: something was wrong.
@@ -172,6 +174,15 @@ class Draft:
         places: dict[Path, Span] = {}
         reasons: dict[Path, str] = {}
         plain = _plain({**head, **first, **sections, **rest}, (), places, reasons)
+        for pointer, part in values.fields().items() if values is not None else ():
+            path = path_of(pointer, plain)
+            if path is None:
+                self.warn("import-left-out", f"`{shortened(pointer, 80)}` is no value of the definition", part)
+                continue
+            _put(plain, path, part.value)
+            places[path] = part.span
+            for assumed in [each for each in reasons if each[: len(path)] == path]:
+                del reasons[assumed]
         return Imported(self.format, plain, places, reasons, self.found.sorted())
 
 
@@ -189,6 +200,39 @@ def _plain(value: Any, path: Path, places: dict[Path, Span], reasons: dict[Path,
         items = cast("list[Any]", value)
         return [_plain(inner, (*path, i), places, reasons) for i, inner in enumerate(items)]
     return value
+
+
+def pointer_of(path: Path) -> str:
+    """``path`` as a JSON Pointer (RFC 6901): `/nodes/work/loop/max`."""
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
+
+
+def path_of(pointer: str, data: Any) -> Path | None:
+    """The path of ``pointer`` in ``data``; None where there is nothing, or nothing that may be replaced."""
+    if not pointer.startswith("/"):
+        return None
+    path: list[str | int] = []
+    for text in pointer[1:].split("/"):
+        step: str | int = text.replace("~1", "/").replace("~0", "~")
+        if isinstance(data, list) and text.isascii() and text.isdigit() and len(text) < 8:
+            step = int(text)
+        if not _holds(data, step):
+            return None
+        data = cast(Any, data)[step]
+        path.append(step)
+    return tuple(path) if len(path) > 1 else None
+
+
+def _holds(data: Any, step: str | int) -> bool:
+    if isinstance(data, dict):
+        return step in data
+    return isinstance(data, list) and isinstance(step, int) and step < len(cast("list[Any]", data))
+
+
+def _put(data: Any, path: Path, value: Any) -> None:
+    for step in path[:-1]:
+        data = data[step]
+    data[path[-1]] = value
 
 
 def top(value: Any) -> Any:

@@ -34,7 +34,14 @@ def open_source(path: str | Path) -> Document:
     except OSError as problem:
         found.error("unreadable-file", f"cannot read `{shortened(str(path))}`: {problem.strerror}")
         raise Refused(*found) from problem
-    return parse_yaml(raw if len(raw) > MAX_BYTES else as_yaml(raw), str(path))
+    return parse_source(raw, str(path))
+
+
+def parse_source(raw: str | bytes, file: str) -> Document:
+    """The document that ``raw`` is, by the end of its file's name. Raises Refused."""
+    if not file.endswith((".json", ".jsonc")) or len(raw) > MAX_BYTES:
+        return parse_yaml(raw, file)
+    return parse_yaml(as_yaml(raw.encode() if isinstance(raw, str) else raw), file)
 
 
 def as_yaml(raw: bytes) -> bytes:

@@ -36,4 +36,5 @@ def read(draft: Draft) -> Imported:
         what = f"a `{kind}`" if kind else "components for other files"
         message = f"the file holds {what}, and no agent or flow to compile"
         raise draft.refuse("import-no-agent", message, root, "name the file of the agent that uses it")
-    return draft.finish(root["name"].text() or "agent", {**components.stated(root, "sla", "load"), **graph})
+    values = root["metadata"]["agentc"]["values"]
+    return draft.finish(root["name"].text() or "agent", {**components.stated(root, "sla", "load"), **graph}, values)

@@ -124,7 +124,8 @@ class Components:
             where = {"http": url}
         outputs = properties(config["outputs"])
         returns = next(iter(outputs.values())) if len(outputs) == 1 else "record" if outputs else "any"
-        more = self.stated(config, "latency_ms", "cpu_ms", "timeout_ms", "pure")
+        more = self.stated(config, "http", "mcp", "python", "latency_ms", "cpu_ms", "timeout_ms", "pure")
+        where = {} if {"http", "mcp", "python"} & more.keys() else where
         described = {"description": config["description"].text()}
         return agents.tool(
             self.draft, name, config, key=id(config.value), returns=returns, **described, **where, **more
