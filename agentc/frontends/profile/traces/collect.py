@@ -11,7 +11,7 @@ from agentc.frontends.profile.traces.otlp import Recorded
 from agentc.frontends.profile.traces.sketch import Sketch
 from agentc.frontends.profile.traces.structure import Node
 
-OPEN_SPANS: Final = 200_000
+OPEN_SPANS: Final = 100_000
 """Spans that wait for the rest of their traces. Beyond, the trace that has waited longest counts as it is."""
 
 DEEPEST: Final = 100

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from agentc.frontends.profile.traces.meaning import Meaning
@@ -98,6 +99,7 @@ def _same(label: str, names: Iterable[str]) -> bool:
     return bool(label) and _folded(label) in map(_folded, names)
 
 
+@lru_cache(maxsize=65_536)
 def _folded(name: str) -> str:
     return re.sub(r"[\W_]+", "", name).casefold()
 

@@ -30,6 +30,7 @@ TOLD: Final = 10
 _ARRAY: Final = re.compile(r'"spans"\s*:\s*\[')
 _BEGIN: Final = re.compile(r"[\s,]*(?:(\{)|(\]))")
 _AGAIN: Final = re.compile(r'"spans"\s*:\s*\[|\{\s*"(?:traceId|trace_id)"')
+_WHOLE: Final = re.compile(r"-?[0-9]+\Z")
 _DECODER: Final = json.JSONDecoder(parse_constant=lambda _: None)
 
 
@@ -230,7 +231,7 @@ def _nanoseconds(data: dict[str, Any], *names: str) -> int:
 def whole(value: object) -> int | None:
     """A 64-bit integer, which JSON may hold as text."""
     if isinstance(value, str):
-        value = int(value) if re.fullmatch(r"-?[0-9]{1,20}", value) else None
+        value = int(value) if len(value) < 21 and _WHOLE.match(value) else None
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
         return None
     return int(value) if abs(value) < 1 << 64 else None
