@@ -16,7 +16,7 @@ from agentc.backends.onnx.config import DecoderConfig
 from agentc.backends.onnx.experts import dense, mixture
 from agentc.backends.onnx.graph import Graph, WeightFile
 from agentc.backends.onnx.layers import capped, matrix, parameter, real
-from agentc.backends.onnx.positions import Phase, Positions, positions
+from agentc.backends.onnx.positions import Phase, positions
 from agentc.backends.onnx.quantize import Quantization
 from agentc.backends.onnx.views import Weights
 
@@ -38,15 +38,17 @@ def build(
         for part in ("key", "value"):
             graph.input(f"past.{layer}.{part}", ["batch", config.kv_heads, "past", config.head_dim])
     shared = positions(graph, config, phase, "past.0.key")
-    table = parameter(graph, weights, "model.embed_tokens.weight", (config.vocab, config.hidden))
-    x = graph.op("Gather", table, "input_ids")
-    if config.embed_scale != 1:
-        x = graph.op("Mul", x, real(graph, config.embed_scale))
+    x = embedded(graph, config, weights)
     for layer in range(config.layers):
-        x = _layer(graph, config, weights, x, layer, shared, phase)
+        y = half_norm(graph, config, weights, x, 2 * layer)
+        y = attention(graph, config, weights, y, layer, shared)
+        x = graph.op("Add", x, output_norm(graph, config, weights, y, 2 * layer))
+        y = half_norm(graph, config, weights, x, 2 * layer + 1)
+        y = feed_forward(graph, config, weights, y, layer, one_token=phase == "decode")
+        x = graph.op("Add", x, output_norm(graph, config, weights, y, 2 * layer + 1))
     if phase == "prefill":
         x = graph.op("Gather", x, "keep", axis=1)
-    _logits(graph, config, weights, _norm(graph, config, weights, x, "model.norm"), table)
+    logits(graph, config, weights, norm(graph, config, weights, x, "model.norm"))
     graph.output("logits", ["batch", "kept" if phase == "prefill" else 1, config.vocab])
     for layer in range(config.layers):
         for part in ("key", "value"):
@@ -54,46 +56,56 @@ def build(
     return graph
 
 
-def _layer(
-    graph: Graph, config: DecoderConfig, weights: Weights, x: str, layer: int, shared: Positions, phase: Phase
-) -> str:
-    name = f"model.layers.{layer}"
-    y = _norm(graph, config, weights, x, f"{name}.input_layernorm")
-    y = attention(graph, config, weights, y, layer, shared)
-    x = graph.op("Add", x, _output_norm(graph, config, weights, y, f"{name}.self_attn.output_norm"))
-    y = _norm(graph, config, weights, x, f"{name}.post_attention_layernorm")
-    if config.dense[layer]:
-        y = dense(graph, config, weights, y, f"{name}.mlp", config.intermediate)
-    else:
-        y = mixture(graph, config, weights, y, name, one_token=phase == "decode")
-    return graph.op("Add", x, _output_norm(graph, config, weights, y, f"{name}.mlp.output_norm"))
+def embedded(graph: Graph, config: DecoderConfig, weights: Weights) -> str:
+    """The hidden states of ``input_ids``."""
+    x = graph.op("Gather", _table(graph, config, weights), "input_ids")
+    return x if config.embed_scale == 1 else graph.op("Mul", x, real(graph, config.embed_scale))
 
 
-def _output_norm(graph: Graph, config: DecoderConfig, weights: Weights, y: str, name: str) -> str:
+def _table(graph: Graph, config: DecoderConfig, weights: Weights) -> str:
+    return parameter(graph, weights, "model.embed_tokens.weight", (config.vocab, config.hidden))
+
+
+def half_norm(graph: Graph, config: DecoderConfig, weights: Weights, x: str, half: int) -> str:
+    """The norm before a half of a layer: attention (even) or feed-forward (odd)."""
+    kind = "post_attention_layernorm" if half % 2 else "input_layernorm"
+    return norm(graph, config, weights, x, f"model.layers.{half // 2}.{kind}")
+
+
+def output_norm(graph: Graph, config: DecoderConfig, weights: Weights, y: str, half: int) -> str:
     """Gemma 2 and 3 also normalize what each half of a layer gives."""
-    return _norm(graph, config, weights, y, name) if f"{name}.weight" in weights else y
+    name = f"model.layers.{half // 2}.{'mlp' if half % 2 else 'self_attn'}.output_norm"
+    return norm(graph, config, weights, y, name) if f"{name}.weight" in weights else y
 
 
-def _norm(graph: Graph, config: DecoderConfig, weights: Weights, x: str, name: str) -> str:
+def feed_forward(graph: Graph, config: DecoderConfig, weights: Weights, x: str, layer: int, *, one_token: bool) -> str:
+    """The second half of a layer, dense or a mixture."""
+    name = f"model.layers.{layer}"
+    if config.dense[layer]:
+        return dense(graph, config, weights, x, f"{name}.mlp", config.intermediate)
+    return mixture(graph, config, weights, x, name, one_token=one_token)
+
+
+def norm(graph: Graph, config: DecoderConfig, weights: Weights, x: str, name: str) -> str:
+    """A norm as wide as the model."""
     scale = parameter(graph, weights, f"{name}.weight", (config.hidden,))
     return graph.op("RMSNormalization", x, scale, axis=-1, epsilon=config.epsilon)
 
 
-def _logits(graph: Graph, config: DecoderConfig, weights: Weights, x: str, table: str) -> None:
+def logits(graph: Graph, config: DecoderConfig, weights: Weights, x: str) -> None:
     """Gemm reads the matrix as ``[vocab, hidden]``, so that a tied table is stored once; a quantized one lies apart."""
     how = graph.quantization
     if how is not None and how.fits(config.hidden, config.vocab):
         name = "model.embed_tokens.weight" if config.tied else "lm_head.weight"
-        logits = graph.op("MatMul", x, matrix(graph, weights, name, config.hidden, config.vocab))
+        y = graph.op("MatMul", x, matrix(graph, weights, name, config.hidden, config.vocab))
     else:
-        logits = _product(graph, config, weights, x, table)
-    graph.op("Identity", capped(graph, logits, config.logit_cap), out="logits")
+        y = _product(graph, config, weights, x)
+    graph.op("Identity", capped(graph, y, config.logit_cap), out="logits")
 
 
-def _product(graph: Graph, config: DecoderConfig, weights: Weights, x: str, table: str) -> str:
-    if not config.tied:
-        table = parameter(graph, weights, "lm_head.weight", (config.vocab, config.hidden))
+def _product(graph: Graph, config: DecoderConfig, weights: Weights, x: str) -> str:
+    head = parameter(graph, weights, "lm_head.weight", (config.vocab, config.hidden)) if not config.tied else ""
     rows = graph.op("Reshape", x, graph.constant([-1, config.hidden]))
-    flat = graph.op("Gemm", rows, table, transB=1)
+    flat = graph.op("Gemm", rows, head or _table(graph, config, weights), transB=1)
     shape = graph.op("Concat", graph.op("Shape", x, end=2), graph.constant([config.vocab]), axis=0)
     return graph.op("Reshape", flat, shape)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from agentc.backends.onnx import decoder, encoder, whisper
+from agentc.backends.onnx import decoder, encoder, shards, whisper
 from agentc.backends.onnx.config import DecoderConfig, SpeechConfig
 from agentc.backends.onnx.graph import Graph, WeightFile, check
 from agentc.backends.onnx.sources import Role, Source, from_checkpoint, seeded
@@ -35,9 +35,12 @@ def emit_model(
         source = from_checkpoint(shape, role, weights, precision) if weights else seeded(shape, role, seed)
         return _write(shape.name, source, role, out)
     except ValueError as error:
-        place = f" in `{weights.name}`" if weights else ""
-        message = f"the weights of model `{shape.name}`{place} cannot be used: {error}"
-        raise Refused(Diagnostic("weights-refused", message)) from error
+        raise _refused(shape.name, weights, error) from error
+
+
+def _refused(name: str, weights: Path | None, error: ValueError) -> Refused:
+    place = f" in `{weights.name}`" if weights else ""
+    return Refused(Diagnostic("weights-refused", f"the weights of model `{name}`{place} cannot be used: {error}"))
 
 
 def _write(name: str, source: Source, role: Role, out: Path) -> list[Artifact]:
@@ -57,6 +60,52 @@ def _write(name: str, source: Source, role: Role, out: Path) -> list[Artifact]:
     if source.checkpoint:
         files += _beside(source, source.checkpoint, out)
     return [Artifact(path=path, kind=kind, target="onnx", of=name, note=note) for path, kind in files]
+
+
+def emit_shards(
+    shape: ModelShape, out: Path, *, ranks: int, weights: Path | None, seed: int = 0, precision: str = ""
+) -> list[Artifact]:
+    """Write a language model as ``ranks`` shards into ``out``, one folder each, and what joins them.
+
+    ``shards.json`` says how many there are, which segments each has, and how wide the sums are that they exchange.
+    Otherwise as ``emit_model``; the whole model's tokenizer and facts lie beside the shards.
+
+    Raises:
+        Refused: ``weights-refused``, also where the heads or a width do not divide among the shards.
+    """
+    try:
+        source = from_checkpoint(shape, "decoder", weights, precision) if weights else seeded(shape, "decoder", seed)
+        return _write_shards(shape.name, source, ranks, out)
+    except ValueError as error:
+        raise _refused(shape.name, weights, error) from error
+
+
+def _write_shards(name: str, source: Source, ranks: int, out: Path) -> list[Artifact]:
+    assert isinstance(source.config, DecoderConfig)
+    parts = [_shard(source, source.config, rank, ranks) for rank in range(ranks)]
+    note = "seeded stand-in weights: the answers mean nothing" if not source.checkpoint else ""
+    files: list[tuple[str, str]] = []
+    for rank, (file, segments) in enumerate(parts):
+        folder = out / f"rank{rank}"
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / WEIGHTS_FILE).open("wb") as data:
+            file.write(data)
+        files.append((f"rank{rank}/{WEIGHTS_FILE}", "weights"))
+        for place, segment in enumerate(segments):
+            segment.write(folder / f"{place:03}.onnx")
+            files.append((f"rank{rank}/{place:03}.onnx", "onnx"))
+    facts = {"join": "comm.allreduce", "ranks": ranks, "layers": source.config.layers, "hidden": source.config.hidden}
+    _write_json(out / "shards.json", facts)
+    return [
+        Artifact(path=path, kind=kind, target="onnx", of=name, note=note)
+        for path, kind in [*files, ("shards.json", "metadata")]
+    ]
+
+
+def _shard(source: Source, config: DecoderConfig, rank: int, ranks: int) -> tuple[WeightFile, list[Graph]]:
+    own, weights = shards.shard(config, source.weights, rank, ranks)
+    file = WeightFile(WEIGHTS_FILE)
+    return file, shards.build_segments(own, weights, file, source.quantization, first=rank == 0)
 
 
 def _graphs(source: Source, role: Role, file: WeightFile) -> dict[str, Graph]:

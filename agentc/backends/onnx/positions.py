@@ -23,8 +23,9 @@ class Positions:
     """By window, ``[tokens, total]``; the empty name where everything that is there may be seen."""
 
 
-def positions(graph: Graph, config: DecoderConfig, phase: Phase, past: str) -> Positions:
-    """``past``: a value whose axis 2 is as long as the cache."""
+def positions(graph: Graph, config: DecoderConfig, phase: Phase, past: str, only: int | None = None) -> Positions:
+    """``past``: a value whose axis 2 is as long as the cache; ``only``: the one layer that they are for."""
+    layers = range(config.layers) if only is None else [only]
     cached = dimension(graph, past, 2)
     total = graph.op("Add", cached, dimension(graph, "input_ids", 1))
     one = graph.constant(1)
@@ -33,9 +34,12 @@ def positions(graph: Graph, config: DecoderConfig, phase: Phase, past: str) -> P
     keys = graph.op("Range", graph.constant(0), scalar(graph, total), one)
     places = graph.op("Cast", queries, to=TensorProto.FLOAT)
     per_batch = graph.op("Concat", dimension(graph, "input_ids", 0), graph.constant([1, 1]), axis=0)
-    ropes = dict.fromkeys(config.rope_of(layer) for layer in range(config.layers))
+    ropes = dict.fromkeys(config.rope_of(layer) for layer in layers)
     tables = {rope: _table(graph, rope, places, total, per_batch) for rope in ropes}
-    masks = {window: _mask(graph, keys, queries, window, phase) for window in sorted(set(config.windows))}
+    masks = {
+        window: _mask(graph, keys, queries, window, phase)
+        for window in sorted({config.windows[layer] for layer in layers})
+    }
     return Positions(tables, masks)
 
 
