@@ -9,6 +9,7 @@ from xdsl.ir import Attribute, SSAValue
 from agentc.analyses.kernel_dims import (
     OUTPUTS,
     PHASE,
+    REQUIRES,
     ROWS,
     UNSIGNED,
     argument_names,
@@ -79,6 +80,9 @@ def kernel_abi(module: ModuleOp) -> KernelAbi:
         tuple(temporaries),
         tuple(sizes(function)),
         tuple(_phases(module, function, buffers)),
+        tuple((read_dims(ArrayAttr([function.attributes[REQUIRES]])) or [()])[0])
+        if REQUIRES in function.attributes
+        else (),
     )
 
 

@@ -36,6 +36,8 @@ PHASE = "agentc.phase"
 """On a function that is a part of a kernel: ``rows`` (any range of it may be done alone) or ``serial``."""
 UNSIGNED = "agentc.unsigned"
 """Names of the arguments and results whose integers have no sign, which their types in the IR do not tell."""
+REQUIRES = "agentc.requires"
+"""Sizes that have to be at least 1, where the kernel reads a certain element."""
 ROWS = "agentc.rows"
 """The size, as a list of one, of the range of a ``rows`` phase."""
 

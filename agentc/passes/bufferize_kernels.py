@@ -148,7 +148,7 @@ class Bufferizer:
 
     def _load_extracted(self, body: Block) -> None:
         """``tensor.extract`` becomes a load."""
-        for op in list(body.ops):
+        for op in list(body.walk()):
             if isinstance(op, tensor.ExtractOp):
                 load = memref.LoadOp.get(self._memory(op.tensor), list(op.indices))
                 Rewriter.replace_op(op, load)
@@ -249,7 +249,7 @@ def _overwritable(op: GenericOp) -> list[SSAValue]:
 
 def _is_extracted(op: GenericOp, value: SSAValue) -> bool:
     """Whether the body of ``op`` reads ``value`` wherever it likes."""
-    return any(isinstance(inner, tensor.ExtractOp) and value in inner.operands for inner in op.body.block.ops)
+    return any(isinstance(inner, tensor.ExtractOp) and value in inner.operands for inner in op.body.walk())
 
 
 def _top(op: Operation, block: Block) -> Operation:

@@ -59,11 +59,24 @@ def covers(map_: AffineMap) -> bool:
 
 def should_fuse(producer: Operation, consumer: GenericOp, index: int) -> bool:
     """Whether input ``index`` of ``consumer`` is better computed in its body."""
-    if not is_elementwise(producer) or producer.parent is not consumer.parent:
+    if (
+        not is_elementwise(producer)
+        or producer.parent is not consumer.parent
+        or not _leaves_sizes(producer, consumer, index)
+    ):
         return False
     if is_cheap(producer):
         return True
     return len(list(producer.results[0].uses)) == 1 and covers(consumer.indexing_maps.data[index].data)
+
+
+def _leaves_sizes(producer: GenericOp, consumer: GenericOp, index: int) -> bool:
+    """Whether every loop of ``consumer`` still runs over an axis of some operand: a gather has none of what it reads."""
+    read = consumer.indexing_maps.data[index].data
+    maps = [m.data.compose(read) for m in producer.indexing_maps.data[:-1]]
+    maps += [m.data for i, m in enumerate(consumer.indexing_maps.data) if i != index]
+    walked = {d for m in maps for d in m.used_dims()}
+    return len(walked) == len(consumer.iterator_types)
 
 
 def fuse(producer: GenericOp, consumer: GenericOp, index: int) -> GenericOp:

@@ -52,6 +52,8 @@ class KernelAbi:
     temporaries: tuple[Parameter, ...]
     sizes: tuple[str, ...]
     phases: tuple[Phase, ...]
+    requires: tuple[Dim, ...] = ()
+    """Sizes that have to be at least 1: ``n - 3`` where the kernel reads ``x[3]``."""
 
     @property
     def buffers(self) -> tuple[Parameter, ...]:
@@ -79,6 +81,7 @@ class KernelAbi:
             _parameters(data["temporaries"]),
             tuple(data["sizes"]),
             tuple(Phase(p["symbol"], tuple(p["arguments"]), tuple(p["sizes"]), p["rows"]) for p in data["phases"]),
+            tuple(data.get("requires", ())),
         )
 
 

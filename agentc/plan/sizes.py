@@ -170,12 +170,31 @@ def maximum(left: Size, right: Size) -> Size:
 
 
 def _extreme(name: str, left: Size, right: Size) -> Size:
-    difference = subtract(left, right)
-    if isinstance(difference, int):
-        return left if (difference <= 0) == (name == "min") else right
-    if right == 0 and name == "max" and isinstance(left, str) and _never_negative(_parsed(left)):
-        return left
+    if _at_most(left, right):
+        return left if name == "min" else right
+    if _at_most(right, left):
+        return right if name == "min" else left
     return f"{name}({left}, {right})"
+
+
+def _at_most(left: Size, right: Size) -> bool:
+    """Whether ``left <= right`` whatever the names are. For a size ``a``, ``a//k`` is at most ``a``."""
+    difference = _sum(_polynomial(right), _polynomial(left), -1)
+    for factors, count in list(difference.items()):
+        whole = _divided(factors[0]) if len(factors) == 1 and count < 0 else None
+        if whole is not None:
+            difference = _sum(difference, _sum({factors: -count}, {k: c * count for k, c in whole.items()}))
+    rest = _text(difference)
+    return rest >= 0 if isinstance(rest, int) else _never_negative(_parsed(rest))
+
+
+def _divided(factor: str) -> Polynomial | None:
+    """``a`` of ``a//k``, where that is a size divided by a number."""
+    match _parsed(factor):
+        case ast.BinOp(left=left, op=ast.FloorDiv(), right=ast.Constant()) if _never_negative(left):
+            return _of(left)
+        case _:
+            return None
 
 
 def _never_negative(node: ast.expr) -> bool:

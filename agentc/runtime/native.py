@@ -91,6 +91,9 @@ class NativeKernel:
         sizes = Sizes()
         values = [_checked(p, v, sizes) for p, v in zip(self.abi.arguments, ordered, strict=True)]
         _check_derived(self.abi.arguments, values, sizes)
+        for size in self.abi.requires:
+            if sizes[str(size)] < 1:
+                raise KernelCallError(f"`{self.abi.name}` needs `{size}` to be at least 1, it is {sizes[str(size)]}")
         results = self._results(out, sizes, values)
         buffers = [*values, *results, *(_empty(p, sizes) for p in self.abi.temporaries)]
         for entry in self._entries:

@@ -133,7 +133,7 @@ class Scalars:
             arith.CmpfOp: lambda: _compare_floats(build, cast(arith.CmpfOp, op), values),
             arith.CmpiOp: lambda: _compare_integers(build, cast(arith.CmpiOp, op), values),
             arith.IndexCastOp: lambda: _index_cast(build, op, values[0]),
-            arith.FloorDivSIOp: lambda: _floor_divide(build, values),
+            arith.FloorDivSIOp: lambda: floor_divide(build, values),
             arith.BitcastOp: lambda: build.bitcast(values[0], llvm_type(op.results[0].type)),
             arith.FPToSIOp: lambda: self._to_integer(build, op, values[0], "fptosi"),
             arith.FPToUIOp: lambda: self._to_integer(build, op, values[0], "fptoui"),
@@ -172,7 +172,8 @@ def _bf16(build: Any, op: Operation, values: Values) -> Any:
             return None
 
 
-def _floor_divide(build: Any, values: Values) -> Any:
+def floor_divide(build: Any, values: Values) -> Any:
+    """The quotient toward minus infinity."""
     quotient, rest = build.sdiv(*values), build.srem(*values)
     zero = ir.Constant(rest.type, 0)
     apart = build.icmp_signed("<", build.xor(rest, values[1]), zero)

@@ -16,8 +16,9 @@ from xdsl.ir import Block, Operation, SSAValue
 from agentc.analyses.kernel_abi import sizes
 from agentc.analyses.kernel_dims import argument_names, value_dims
 from agentc.backends.llvm.functions import Functions
-from agentc.backends.llvm.scalars import I64, Scalars, from_memory, llvm_type, memory_type, to_memory
+from agentc.backends.llvm.scalars import I64, Scalars, floor_divide, from_memory, llvm_type, memory_type, to_memory
 from agentc.plan.kernels import PREFIX, Dim
+from agentc.plan.sizes import fold
 from agentc.support.diagnostics import Diagnostic, Refused
 
 POINTER = ir.PointerType()
@@ -124,7 +125,16 @@ class FunctionTranslation:
         self.values[op.results[0]] = value
 
     def _size(self, dim: Dim) -> Any:
-        return self.sizes[dim] if isinstance(dim, str) else ir.Constant(I64, dim)
+        if dim in self.sizes:
+            return self.sizes[str(dim)]
+        return fold(dim, lambda name: self.sizes[name], lambda number: ir.Constant(I64, number), self._on_sizes)
+
+    def _on_sizes(self, symbol: str, left: Any, right: Any) -> Any:
+        """Arithmetic of sizes that follow from others."""
+        if symbol in ("min", "max"):
+            return self.build.select(self.build.icmp_signed("<" if symbol == "min" else ">", left, right), left, right)
+        emit = {"+": self.build.add, "-": self.build.sub, "*": self.build.mul, "%": self.build.srem}
+        return floor_divide(self.build, [left, right]) if symbol == "//" else emit[symbol](left, right)
 
     def _dim(self, op: memref.DimOp) -> Any:
         owner = op.index.owner

@@ -52,3 +52,74 @@ f64 = ArrayType("f64", "float64")
 i8 = ArrayType("i8", "int8")
 i32 = ArrayType("i32", "int32")
 i64 = ArrayType("i64", "int64")
+u8 = ArrayType("u8", "uint8")
+u32 = ArrayType("u32", "uint32")
+u64 = ArrayType("u64", "uint64")
+f16 = ArrayType("f16", "float16")
+bf16 = ArrayType("bf16", "bfloat16")
+i1 = ArrayType("i1", "bool")
+
+
+def top_k(x: Any, k: int) -> tuple[Any, Any]:
+    """The k largest of each row in descending order, and their places as i64: equal ones in their order, NaN last.
+
+    Where a row has fewer, the rest is the least value of the type and -1.
+    """
+    import numpy as np
+
+    x = np.asarray(x)
+    floats = x.dtype.kind not in "iub"
+    places = np.argsort(-x.astype("float64") if floats else ~x, axis=-1, kind="stable")[..., :k]
+    lacking = [(0, 0)] * (x.ndim - 1) + [(0, k - places.shape[-1])]
+    least = -np.inf if floats else (np.iinfo(x.dtype).min if x.dtype.kind != "b" else False)
+    values = np.pad(np.take_along_axis(x, places, axis=-1), lacking, constant_values=least)
+    return values, np.pad(places, lacking, constant_values=-1)
+
+
+def _scattered(x: Any, rows: Any, updates: Any, combine: Callable[[Any, Any], Any]) -> Any:
+    import numpy as np
+
+    found, count = np.array(x), len(x)
+    wanted = np.broadcast_to(updates, (len(rows), *found.shape[1:]))
+    for row, update in zip(rows, wanted, strict=True):
+        at = row + count if row < 0 else row
+        if 0 <= at < count:
+            found[at] = combine(found[at], update)
+    return found
+
+
+def _newer(old: Any, new: Any) -> Any:
+    return new
+
+
+def scatter_set(x: Any, rows: Any, updates: Any) -> Any:
+    """``x`` after ``x[rows[i]] = updates[i]`` for each i in order; rows beyond either end are dropped."""
+    return _scattered(x, rows, updates, _newer)
+
+
+def scatter_add(x: Any, rows: Any, updates: Any) -> Any:
+    """``x`` after ``x[rows[i]] += updates[i]`` for each i in order; rows beyond either end are dropped."""
+    import numpy as np
+
+    return _scattered(x, rows, updates, np.add)
+
+
+def scatter_max(x: Any, rows: Any, updates: Any) -> Any:
+    """As ``scatter_add``, with the larger of both."""
+    import numpy as np
+
+    return _scattered(x, rows, updates, np.maximum)
+
+
+def scatter_min(x: Any, rows: Any, updates: Any) -> Any:
+    """As ``scatter_add``, with the smaller of both."""
+    import numpy as np
+
+    return _scattered(x, rows, updates, np.minimum)
+
+
+def power_spectrum(x: Any) -> Any:
+    """The squared magnitudes of the discrete Fourier transform of real rows: ``abs(rfft(x)) ** 2``."""
+    import numpy as np
+
+    return np.abs(np.fft.rfft(np.asarray(x), axis=-1)) ** 2

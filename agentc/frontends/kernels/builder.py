@@ -12,31 +12,39 @@ from xdsl.dialects import arith, func, tensor
 from xdsl.dialects.builtin import (
     DYNAMIC_INDEX,
     AffineMapAttr,
+    AnyFloat,
     ArrayAttr,
     IndexType,
     ModuleOp,
     StringAttr,
     TensorType,
-    i64,
 )
 from xdsl.dialects.linalg.attrs import IteratorTypeAttr
-from xdsl.dialects.linalg.ops import FillOp, GenericOp, YieldOp
-from xdsl.ir import Attribute, Block, Region, SSAValue
+from xdsl.dialects.linalg.ops import FillOp, GenericOp, IndexOp, YieldOp
+from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineExpr, AffineMap
 from xdsl.rewriter import InsertPoint
 
-from agentc.analyses.kernel_dims import DIMS, NAMES, dims_attr
+from agentc.analyses.kernel_dims import DIMS, NAMES, REQUIRES, UNSIGNED, dims_attr, insert_size
 from agentc.frontends.kernels.scalars import (
     COMBINE,
     COMPARISONS,
+    COMPOUND,
     ELEMENTS,
+    HALVES,
+    WHOLE_ONLY,
     Element,
     constant,
     convert,
     element_name,
+    from_index,
     identity,
+    is_unsigned,
+    limits,
+    storage,
     table_for,
 )
+from agentc.plan import sizes
 from agentc.plan.kernels import Dim, Parameter
 from agentc.support.record import record
 
@@ -57,11 +65,17 @@ class Tensor:
     """Axis of ``value`` for each of ``dims``; ``None`` for an axis of size 1 that ``value`` lacks."""
     element: Element
     scalar: bool = False
+    size: Dim | None = None
+    """The size that a scalar is, where it is one: what reshapes and slices ask for."""
 
     @property
     def transposed(self) -> "Tensor":
         """The axes in reverse."""
         return replace(self, dims=self.dims[::-1], axes=self.axes[::-1])
+
+    def permuted(self, order: Sequence[int]) -> "Tensor":
+        """The axes in another order."""
+        return replace(self, dims=tuple(self.dims[i] for i in order), axes=tuple(self.axes[i] for i in order))
 
     def expanded(self, at: int) -> "Tensor":
         """With a new axis of size 1 before axis ``at``."""
@@ -115,6 +129,7 @@ class KernelBuilder:
         self._block = Block(arg_types=[_type(p) for p in parameters])
         self._builder = Builder(InsertPoint.at_end(self._block))
         self._sizes: dict[Dim, SSAValue] = {}
+        self._required: dict[Dim, None] = {}
         self.arguments: list[Tensor] = []
         for parameter, value in zip(parameters, self._block.args, strict=True):
             value.name_hint = parameter.name
@@ -135,32 +150,54 @@ class KernelBuilder:
             element = self._common(op, operands[1:])
         else:
             element = self._common(op, operands)
-        if op not in table_for(element):
+        if element in HALVES:
+            single = ELEMENTS["f32"]
+            wide = [self.cast(o, single) if isinstance(o, Tensor) and o.element == element else o for o in operands]
+            found = self.map(op, *wide)
+            return self.cast(found, element) if found.element == single else found
+        whole = not isinstance(element, AnyFloat)
+        known = op in table_for(element) or (op in COMPOUND and element != ELEMENTS["i1"])
+        if not known or (op in WHOLE_ONLY and not whole):
             raise ShapeError(f"`{op}` is not defined on {element_name(element)}")
-        make = table_for(element)[op]
+        if whole:
+            _check_constants(op, operands, element)
 
         def body(builder: Builder, values: Sequence[SSAValue]) -> SSAValue:
             supply = iter(values)
             scalars = [next(supply) if isinstance(o, Tensor) else constant(builder, o, element) for o in operands]
-            return builder.insert(make(*scalars)).results[0]
+            if op in COMPOUND:
+                return COMPOUND[op](builder, scalars[0], scalars[1], element)
+            return builder.insert(table_for(element)[op](*scalars)).results[0]
 
         result = ELEMENTS["i1"] if op in COMPARISONS else element
-        return self._elementwise([o for o in operands if isinstance(o, Tensor)], result, body)
+        return self.elementwise([o for o in operands if isinstance(o, Tensor)], result, body)
 
     def cast(self, operand: Tensor, element: Element) -> Tensor:
         """``operand`` converted to ``element``."""
         if operand.element == element:
             return operand
-        return self._elementwise([operand], element, lambda builder, values: convert(builder, values[0], element))
+        source = operand.element
+        return self.elementwise([operand], element, lambda builder, v: convert(builder, v[0], source, element))
 
-    def reduce(self, kind: str, operand: Tensor, axes: Sequence[int], keep: bool) -> Tensor:
-        """``sum``, ``prod``, ``max`` or ``min`` over ``axes``; ``mean`` divides the sum by the count.
+    def reduce(self, kind: str, operand: Tensor, axes: Sequence[int], keep: bool, start: float | None = None) -> Tensor:
+        """``sum``, ``prod``, ``max`` or ``min`` over ``axes``, from ``start``; ``mean`` divides the sum by the count.
+
+        Sums and products of integers are 64 bits wide, as NumPy's; those of f16 and bf16 add up in f32.
 
         Raises:
             ShapeError: the type has no such reduction.
         """
         if not axes:
             return operand
+        narrow = operand.element
+        if narrow in HALVES:
+            return self.cast(self.reduce(kind, self.cast(operand, ELEMENTS["f32"]), axes, keep, start), narrow)
+        if not isinstance(narrow, AnyFloat):
+            if kind == "mean":
+                return self.reduce(kind, self.cast(operand, ELEMENTS["f64"]), axes, keep)
+            if kind in ("sum", "prod"):
+                sign = is_unsigned(narrow) and narrow != ELEMENTS["i1"]
+                operand = self.cast(operand, ELEMENTS["u64" if sign else "i64"])
         if kind == "mean":
             count = self._count([operand.dims[a] for a in axes], operand.element)
             return self.map("div", self.reduce("sum", operand, axes, keep), count)
@@ -169,13 +206,13 @@ class KernelBuilder:
             raise ShapeError(f"`{kind}` is not defined on {element_name(operand.element)}")
         rank = len(operand.dims)
         kept = [i for i in range(rank) if i not in axes]
-        found = self._generic(
+        found = self.generic(
             [(operand, list(range(rank)))],
             [operand.dims[i] for i in range(rank)],
             kept,
             operand.element,
             lambda builder, values: builder.insert(combine(values[1], values[0])).results[0],
-            start=identity(kind, operand.element),
+            start=identity(kind, operand.element) if start is None else start,
         )
         return self._with_kept_axes(found, rank, axes) if keep else found
 
@@ -193,6 +230,9 @@ class KernelBuilder:
             ShapeError: the inner sizes differ, a rank is not 1 or 2, or the types differ.
         """
         element = self._common("@", [left, right])
+        if element in HALVES:
+            wide = [self.cast(t, ELEMENTS["f32"]) for t in (left, right)]
+            return self.cast(self.matmul(*wide), element)
         if not 1 <= len(left.dims) <= 2 or not 1 <= len(right.dims) <= 2:
             raise ShapeError(f"`@` takes vectors and matrices, not {show(left.dims)} and {show(right.dims)}")
         inner = right.dims[0]
@@ -208,7 +248,7 @@ class KernelBuilder:
 
         loops_left = [*range(len(rows)), k]
         loops_right = [k, *range(len(rows), k)]
-        return self._generic(
+        return self.generic(
             [(left, loops_left), (right, loops_right)],
             [*rows, *columns, inner],
             range(k),
@@ -219,11 +259,11 @@ class KernelBuilder:
 
     def size(self, dim: Dim, element: Element) -> Tensor:
         """The size that ``dim`` names, as a scalar of ``element``."""
-        return self._count([dim], element)
+        return replace(self._count([dim], element), size=dim)
 
     def finish(self, results: Sequence[Tensor], names: Sequence[str] = ()) -> ModuleOp:
         """The module with the kernel, which returns ``results``."""
-        values = [self._materialized(r) for r in results]
+        values = [self.materialized(r, own=True) for r in results]
         self._builder.insert(func.ReturnOp(*values))
         types = ([a.type for a in self._block.args], [v.type for v in values])
         function = func.FuncOp(self.name, types, Region(self._block))
@@ -234,18 +274,26 @@ class KernelBuilder:
         while any(t.startswith(stem) for t in taken):
             stem += "_"
         labels = names or ([f"{stem}{i}" for i in range(len(results))] if len(results) > 1 else [stem])
-        function.attributes[NAMES] = ArrayAttr([StringAttr(n) for n in (*(p.name for p in self.parameters), *labels)])
+        every = [*(p.name for p in self.parameters), *labels]
+        function.attributes[NAMES] = ArrayAttr([StringAttr(n) for n in every])
+        elements = [*(ELEMENTS[p.dtype] for p in self.parameters), *(r.element for r in results)]
+        unsigned = [n for n, e in zip(every, elements, strict=True) if is_unsigned(e) and e != ELEMENTS["i1"]]
+        if self._required:
+            function.attributes[REQUIRES] = dims_attr([list(self._required)]).data[0]
+        if unsigned:
+            function.attributes[UNSIGNED] = ArrayAttr([StringAttr(n) for n in unsigned])
         module = ModuleOp([function])
         module.verify()
         return module
 
-    def _materialized(self, result: Tensor) -> SSAValue:
+    def materialized(self, result: Tensor, own: bool = False) -> SSAValue:
+        """``result`` as a tensor of the IR with exactly its axes; with ``own`` it is no argument of the kernel."""
         as_is = result.axes == tuple(range(len(result.dims))) and not result.scalar
-        if as_is and result.value.owner is not self._block:
+        if as_is and not (own and result.value.owner is self._block):
             return result.value
         loops = range(len(result.dims))
         body: Body = lambda _, values: values[0]  # noqa: E731
-        return self._generic([(result, list(loops))], result.dims, loops, result.element, body).value
+        return self.generic([(result, list(loops))], result.dims, loops, result.element, body).value
 
     def _common(self, op: str, operands: Sequence[Operand]) -> Element:
         found = {o.element for o in operands if isinstance(o, Tensor)}
@@ -256,7 +304,7 @@ class KernelBuilder:
             raise ShapeError(f"`{op}` of {names}: convert one with `astype`")
         return found.pop()
 
-    def _elementwise(self, operands: Sequence[Tensor], element: Element, body: Body) -> Tensor:
+    def elementwise(self, operands: Sequence[Tensor], element: Element, body: Body) -> Tensor:
         dims = broadcast(operands)
         rank = len(dims)
         present = [self._is_present(operands, rank, i) for i in range(rank)]
@@ -267,7 +315,7 @@ class KernelBuilder:
             sizes = zip(places, operand.dims, strict=True)
             inputs.append((operand, [loop_of.get(i) if d == dims[i] else None for i, d in sizes]))
         loops = [dims[i] for i in range(rank) if present[i]]
-        found = self._generic(inputs, loops, range(len(loops)), element, body)
+        found = self.generic(inputs, loops, range(len(loops)), element, body)
         for i in range(rank):
             found = found if present[i] else found.expanded(i)
         return found
@@ -278,7 +326,42 @@ class KernelBuilder:
         offsets = ((o, place - (rank - len(o.dims))) for o in operands)
         return any(i >= 0 and o.axes[i] is not None for o, i in offsets)
 
-    def _generic(
+    def empty(self, dims: Sequence[Dim], element: Element) -> SSAValue:
+        """A tensor of ``dims`` whose elements nobody has set."""
+        supply = [self.size_value(d) for d in dims if isinstance(d, str)]
+        type_ = TensorType(storage(element), [DYNAMIC_INDEX if isinstance(d, str) else d for d in dims])
+        return self._builder.insert(tensor.EmptyOp(supply, type_)).tensor
+
+    def require(self, size: Dim) -> None:
+        """Have callers see to it that ``size`` is at least 1.
+
+        Raises:
+            ShapeError: it never is.
+        """
+        if isinstance(size, int):
+            if size < 1:
+                raise ShapeError("an element is read that the array does not have")
+        elif sizes.maximum(size, 1) != size:
+            self._required[size] = None
+
+    @property
+    def top(self) -> Builder:
+        """Where the kernel's code goes, outside of generic bodies."""
+        return self._builder
+
+    def insert(self, op: Operation) -> Operation:
+        """Append ``op`` to the kernel."""
+        return self._builder.insert(op)
+
+    def iota(self, dim: Dim, element: Element) -> Tensor:
+        """``0, 1, …`` up to ``dim``."""
+
+        def body(builder: Builder, values: Sequence[SSAValue]) -> SSAValue:
+            return from_index(builder, builder.insert(IndexOp(0)).result, element)
+
+        return self.generic([], [dim], [0], element, body)
+
+    def generic(
         self,
         inputs: Sequence[tuple[Tensor, Sequence[int | None]]],
         loops: Sequence[Dim],
@@ -290,16 +373,15 @@ class KernelBuilder:
         """One ``linalg.generic`` over ``loops``, of which ``kept`` are the result's axes."""
         rank = len(loops)
         dims = tuple(loops[i] for i in kept)
-        sizes = [self._size(d) for d in dims if isinstance(d, str)]
-        type_ = TensorType(element, [DYNAMIC_INDEX if isinstance(d, str) else d for d in dims])
-        target: SSAValue = self._builder.insert(tensor.EmptyOp(sizes, type_)).tensor
+        target = self.empty(dims, element)
+        type_ = target.type
         if start is not None:
             first = constant(self._builder, start, element)
             target = self._builder.insert(FillOp([first], [target], [type_])).results[0]
         maps = [t.map_to(place, rank) for t, place in inputs]
         maps.append(AffineMap(rank, 0, tuple(AffineExpr.dimension(i) for i in kept)))
         iterators = [IteratorTypeAttr.parallel() if i in kept else IteratorTypeAttr.reduction() for i in range(rank)]
-        block = Block(arg_types=[*(t.element for t, _ in inputs), element])
+        block = Block(arg_types=[*(storage(t.element) for t, _ in inputs), storage(element)])
         inner = Builder(InsertPoint.at_end(block))
         inner.insert(YieldOp(body(inner, block.args)))
         op = GenericOp(
@@ -308,8 +390,14 @@ class KernelBuilder:
         value = self._builder.insert(op).results[0]
         return Tensor(value, dims, tuple(range(len(dims))), element)
 
-    def _size(self, dim: Dim) -> SSAValue:
-        """The size that ``dim`` names, read off the first argument that has it."""
+    def size_value(self, dim: Dim) -> SSAValue:
+        """The size that ``dim`` is, computed from what is read off the first argument that has a name."""
+        if isinstance(dim, int):
+            if dim not in self._sizes:
+                self._sizes[dim] = self._index(dim)
+            return self._sizes[dim]
+        if dim not in self._sizes and not sizes.is_name(dim):
+            self._sizes[dim] = insert_size(self._builder, dim, self.size_value)
         if dim not in self._sizes:
             owner, axis = next((t, t.dims.index(dim)) for t in self.arguments if dim in t.dims)
             index = self._index(axis)
@@ -324,14 +412,28 @@ class KernelBuilder:
         """How many elements ``dims`` span, as a scalar of ``element``."""
         total = self._index(1)
         for dim in dims:
-            size = self._size(dim) if isinstance(dim, str) else self._index(dim)
-            total = self._builder.insert(arith.MuliOp(total, size)).result
-        whole = self._builder.insert(arith.IndexCastOp(total, i64)).result
-        return Tensor(convert(self._builder, whole, element), (), (), element, scalar=True)
+            total = self._builder.insert(arith.MuliOp(total, self.size_value(dim))).result
+        return Tensor(from_index(self._builder, total, element), (), (), element, scalar=True)
+
+
+def _check_constants(op: str, operands: Sequence[Operand], element: Element) -> None:
+    """Refuse a number that the integers of the other operand do not hold.
+
+    Raises:
+        ShapeError: it is a fraction, or too large.
+    """
+    low, high = limits(element)
+    for operand in operands:
+        if isinstance(operand, Tensor):
+            continue
+        if operand != operand or abs(operand) == float("inf") or int(operand) != operand:
+            raise ShapeError(f"`{op}` of {element_name(element)} and {operand}: convert one with `astype`")
+        if not low <= operand <= high:
+            raise ShapeError(f"`{op}`: {int(operand)} is beyond {element_name(element)}, which ends at {high}")
 
 
 def _type(parameter: Parameter) -> Attribute:
-    element = ELEMENTS[parameter.dtype]
+    element = storage(ELEMENTS[parameter.dtype])
     if parameter.dims is None:
         return element
     return TensorType(element, [DYNAMIC_INDEX if isinstance(d, str) else d for d in parameter.dims])

@@ -4,8 +4,21 @@ import ast
 from collections.abc import Callable, Mapping, Sequence
 
 from agentc.frontends.kernels.builder import Tensor
-from agentc.frontends.kernels.expressions import Lost, Scope, Value, evaluate, power, tensor, unsupported
-from agentc.frontends.kernels.scalars import ELEMENTS
+from agentc.frontends.kernels.expressions import (
+    Lost,
+    Scope,
+    Value,
+    Values,
+    divide,
+    evaluate,
+    power,
+    real,
+    tensor,
+    unsupported,
+)
+from agentc.frontends.kernels.fourier import Complex, rfft
+from agentc.frontends.kernels.fourier import power as squared
+from agentc.frontends.kernels.scalars import ELEMENTS, is_unsigned
 from agentc.frontends.kernels.source import number_of
 from agentc.support.diagnostics import did_you_mean
 
@@ -18,8 +31,21 @@ ELEMENTWISE: Mapping[str, tuple[str, int]] = {
     "add": ("add", 2),
     "subtract": ("sub", 2),
     "multiply": ("mul", 2),
-    "divide": ("div", 2),
     "where": ("where", 3),
+    "floor_divide": ("floordiv", 2),
+    "mod": ("mod", 2),
+    "remainder": ("mod", 2),
+    "left_shift": ("shl", 2),
+    "right_shift": ("shr", 2),
+    "bitwise_and": ("and", 2),
+    "bitwise_or": ("or", 2),
+    "bitwise_xor": ("xor", 2),
+    "equal": ("eq", 2),
+    "not_equal": ("ne", 2),
+    "less": ("lt", 2),
+    "less_equal": ("le", 2),
+    "greater": ("gt", 2),
+    "greater_equal": ("ge", 2),
 }
 """NumPy's name -> scalar operation and number of operands."""
 
@@ -39,27 +65,49 @@ CASTS: Mapping[str, str] = {
     "int8": "i8",
     "int32": "i32",
     "int64": "i64",
+    "uint8": "u8",
+    "uint32": "u32",
+    "uint64": "u64",
+    "float16": "f16",
+    "bool_": "i1",
+    "bool": "i1",
+    "i1": "i1",
 }
+MASKS = ("nonzero", "flatnonzero", "argwhere", "unique", "extract", "compress", "delete")
+"""Of these the size of the result depends on data."""
 
 
-def call(scope: Scope, node: ast.Call) -> Value:
+def call(scope: Scope, node: ast.Call) -> Values:
     """The value of a call.
 
     Raises:
         KernelError: the function is unknown, or its arguments are not what it takes.
     """
+    from agentc.frontends.kernels.arrays import METHODS, OWN, apply
+
     match node.func:
+        case ast.Attribute(value=ast.Attribute(value=ast.Name(id=module), attr=name), attr="accumulate") if (
+            module in scope.source.numpy
+        ):
+            return _numpy(scope, node, f"{name}.accumulate", node.args)
+        case ast.Attribute(value=ast.Name(id=module), attr=name) if module in scope.source.agentc and name in OWN:
+            return apply(scope, node, OWN, name, node.args)
+        case ast.Name(id=name) if name in OWN and name not in scope.source.functions:
+            return apply(scope, node, OWN, name, node.args)
         case ast.Attribute(value=ast.Name(id=module), attr=name) if module in scope.source.numpy:
             return _numpy(scope, node, name, node.args)
         case ast.Attribute(value=ast.Attribute(value=ast.Name(id=module), attr="linalg"), attr="norm") if (
             module in scope.source.numpy
         ):
             return _norm(scope, node)
+        case ast.Attribute(value=ast.Attribute(value=ast.Name(id=module), attr="fft")) if module in scope.source.numpy:
+            help = "take `np.abs(np.fft.rfft(x))`, or its `.real` or `.imag`; rows have a known length"
+            raise unsupported(scope, node, ast.unparse(node), help)
         case ast.Attribute(value=value, attr="astype"):
-            _keywords(scope, node, ())
+            keywords(scope, node, ())
             _count(scope, node, node.args, 1)
-            return scope.builder.cast(tensor(scope, value), ELEMENTS[_cast_name(scope, node.args[0])])
-        case ast.Attribute(value=value, attr=name) if name in REDUCTIONS or name == "transpose":
+            return scope.builder.cast(tensor(scope, value), ELEMENTS[cast_name(scope, node.args[0])])
+        case ast.Attribute(value=value, attr=name) if name in (*REDUCTIONS, *METHODS, "transpose") and name != "sort":
             return _numpy(scope, node, name, [value, *node.args])
         case ast.Name(id=name) if name in scope.source.functions:
             return _inline(scope, node, scope.source.functions[name])
@@ -67,6 +115,13 @@ def call(scope: Scope, node: ast.Call) -> Value:
             return _cast(scope, node, name)
         case ast.Name(id="abs"):
             return _numpy(scope, node, "abs", node.args)
+        case ast.Name(id="len"):
+            _count(scope, node, node.args, 1)
+            array = tensor(scope, node.args[0])
+            dim = array.dims[0] if array.dims else 1
+            return scope.builder.size(dim, ELEMENTS["i64"]) if isinstance(dim, str) else dim
+        case ast.Name(id="min" | "max" as name) if len(node.args) == 2:
+            return _numpy(scope, node, f"{name}imum", node.args)
         case _:
             known = [*scope.source.functions]
             raise unsupported(scope, node, ast.unparse(node.func), suggestion(node.func, known))
@@ -77,23 +132,77 @@ def suggestion(node: ast.expr, known: Sequence[str]) -> str | None:
     return did_you_mean(node.id, known) if isinstance(node, ast.Name) and known else None
 
 
-def _numpy(scope: Scope, node: ast.Call, name: str, args: Sequence[ast.expr]) -> Value:
+def _numpy(scope: Scope, node: ast.Call, name: str, args: Sequence[ast.expr]) -> Values:
+    from agentc.frontends.kernels.arrays import NUMPY, apply
+
+    if name in NUMPY:
+        return apply(scope, node, NUMPY, name, args)
+    if name == "abs" and len(args) == 1 and (value := _complex(scope, args[0])) is not None:
+        return scope.builder.map("sqrt", squared(scope.builder, value))
+    if name == "transpose":
+        return _transpose(scope, node, args)
     if name in REDUCTIONS:
         return _reduce(scope, node, REDUCTIONS[name], args)
     if name in ELEMENTWISE:
         op, count = ELEMENTWISE[name]
-        _keywords(scope, node, ())
+        keywords(scope, node, ())
         _count(scope, node, args, count)
-        return scope.builder.map(op, *(evaluate(scope, a) for a in args))
+        return _elementwise(scope, op, [evaluate(scope, a) for a in args])
     if name in CASTS:
         return _cast(scope, node, name)
     if name in OTHERS:
         count, make = OTHERS[name]
-        _keywords(scope, node, ())
+        keywords(scope, node, ())
         _count(scope, node, args, count)
         return make(scope, [evaluate(scope, a) for a in args], node)
-    known = [*ELEMENTWISE, *REDUCTIONS, *OTHERS]
-    raise unsupported(scope, node, f"np.{name}", did_you_mean(name, known))
+    known = [*ELEMENTWISE, *REDUCTIONS, *OTHERS, *NUMPY]
+    help = "its size depends on data; use `np.where`" if name in MASKS else did_you_mean(name, known)
+    raise unsupported(scope, node, f"np.{name}", help)
+
+
+REAL_ONLY = ("exp", "log", "sqrt", "tanh", "sin", "cos", "floor", "ceil", "round")
+
+
+def _elementwise(scope: Scope, op: str, values: Sequence[Value]) -> Value:
+    """With what NumPy does to integers: functions of real numbers take them as f64."""
+    build = scope.builder
+    if op in REAL_ONLY:
+        return build.map(op, *(real(scope, v) for v in values))
+    if op == "abs" and isinstance(values[0], Tensor) and real(scope, values[0]) is not values[0]:
+        return (
+            values[0] if is_unsigned(values[0].element) else build.map("max", values[0], build.map("sub", 0, values[0]))
+        )
+    if op == "neg" and isinstance(values[0], Tensor) and real(scope, values[0]) is not values[0]:
+        return build.map("sub", 0, values[0])
+    return build.map(op, *values)
+
+
+def _complex(scope: Scope, node: ast.expr) -> Complex | None:
+    """The transform that ``node`` is, if it is one."""
+    match node:
+        case ast.Call(
+            func=ast.Attribute(value=ast.Attribute(value=ast.Name(id=module), attr="fft"), attr="rfft"), args=[array]
+        ) if module in scope.source.numpy:
+            keywords(scope, node, ("axis",))
+            for keyword in node.keywords:
+                value = tensor(scope, array)
+                if axis_of(scope, keyword.value, len(value.dims)) != len(value.dims) - 1:
+                    raise unsupported(scope, keyword, "axis=", "the last axis is transformed")
+            return rfft(scope.builder, tensor(scope, array))
+        case _:
+            return None
+
+
+def part(scope: Scope, node: ast.Attribute, value: ast.expr, name: str) -> Tensor:
+    """``np.fft.rfft(x).real`` or ``.imag``.
+
+    Raises:
+        KernelError: the value is no transform.
+    """
+    found = _complex(scope, value)
+    if found is None:
+        raise unsupported(scope, node, ast.unparse(node))
+    return found.real if name == "real" else found.imaginary
 
 
 def _as_tensor(scope: Scope, value: Value, node: ast.AST) -> Tensor:
@@ -111,6 +220,21 @@ def _matmul(scope: Scope, values: Sequence[Value], node: ast.AST) -> Value:
     return scope.builder.matmul(_as_tensor(scope, values[0], node), _as_tensor(scope, values[1], node))
 
 
+def _log(scope: Scope, value: Value) -> Value:
+    return scope.builder.map("log", real(scope, value))
+
+
+def _flag(scope: Scope, value: Value, node: ast.AST) -> Tensor:
+    return scope.builder.cast(_as_tensor(scope, value, node), ELEMENTS["i1"])
+
+
+def _sign(scope: Scope, value: Tensor) -> Tensor:
+    """1, -1, or the value itself where it is neither above nor below 0: 0 or NaN."""
+    build = scope.builder
+    below = value if is_unsigned(value.element) else build.map("where", build.map("lt", value, 0), -1, value)
+    return build.map("where", build.map("gt", value, 0), 1, below)
+
+
 OTHERS: Mapping[str, tuple[int, Callable[[Scope, Sequence[Value], ast.AST], Value]]] = {
     "clip": (3, _clip),
     "matmul": (2, _matmul),
@@ -118,35 +242,61 @@ OTHERS: Mapping[str, tuple[int, Callable[[Scope, Sequence[Value], ast.AST], Valu
     "square": (1, lambda scope, v, _: scope.builder.map("mul", v[0], v[0])),
     "reciprocal": (1, lambda scope, v, _: scope.builder.map("div", 1.0, v[0])),
     "power": (2, lambda scope, v, _: power(scope, v[0], v[1])),
-    "transpose": (1, lambda scope, v, node: _as_tensor(scope, v[0], node).transposed),
+    "divide": (2, lambda scope, v, _: divide(scope, v[0], v[1])),
+    "true_divide": (2, lambda scope, v, _: divide(scope, v[0], v[1])),
+    "log2": (1, lambda scope, v, _: scope.builder.map("mul", _log(scope, v[0]), 1.4426950408889634)),
+    "log10": (1, lambda scope, v, _: scope.builder.map("mul", _log(scope, v[0]), 0.4342944819032518)),
+    "sign": (1, lambda scope, v, node: _sign(scope, _as_tensor(scope, v[0], node))),
+    "isinf": (1, lambda scope, v, _: scope.builder.map("eq", scope.builder.map("abs", v[0]), float("inf"))),
+    "isfinite": (1, lambda scope, v, _: scope.builder.map("lt", scope.builder.map("abs", v[0]), float("inf"))),
+    "logical_and": (2, lambda scope, v, node: scope.builder.map("and", *(_flag(scope, x, node) for x in v))),
+    "logical_or": (2, lambda scope, v, node: scope.builder.map("or", *(_flag(scope, x, node) for x in v))),
+    "logical_xor": (2, lambda scope, v, node: scope.builder.map("xor", *(_flag(scope, x, node) for x in v))),
+    "logical_not": (1, lambda scope, v, node: scope.builder.map("xor", _flag(scope, v[0], node), 1)),
     "isnan": (1, lambda scope, v, _: scope.builder.map("ne", v[0], v[0])),
 }
 
 
+def _transpose(scope: Scope, node: ast.Call, args: Sequence[ast.expr]) -> Tensor:
+    """``np.transpose(x, axes)``, ``x.transpose(1, 0)``: axes in reverse where none are stated."""
+    keywords(scope, node, ("axes",))
+    array = tensor(scope, args[0])
+    stated = [*args[1:], *(k.value for k in node.keywords)]
+    if len(stated) == 1 and isinstance(stated[0], ast.Tuple | ast.List):
+        stated = stated[0].elts
+    if not stated:
+        return array.transposed
+    order = [axis_of(scope, item, len(array.dims)) for item in stated]
+    if sorted(order) != list(range(len(array.dims))):
+        raise scope.source.error("kernel-shape", f"axes {order} of an array with {len(array.dims)} axes", node)
+    return array.permuted(order)
+
+
 def _reduce(scope: Scope, node: ast.Call, kind: str, args: Sequence[ast.expr]) -> Tensor:
-    _keywords(scope, node, ("axis", "keepdims"))
+    keywords(scope, node, ("axis", "keepdims"))
     if not 1 <= len(args) <= 2:
         raise unsupported(scope, node, ast.unparse(node), "give the array, then `axis=` and `keepdims=`")
     array = tensor(scope, args[0])
     given = {k.arg: k.value for k in node.keywords}
     axis = args[1] if len(args) == 2 else given.get("axis")
-    keep = _truth(scope, given["keepdims"]) if "keepdims" in given else False
-    return scope.builder.reduce(kind, array, _axes(scope, axis, len(array.dims)), keep)
+    keep = truth(scope, given["keepdims"]) if "keepdims" in given else False
+    return scope.builder.reduce(kind, array, axes_of(scope, axis, len(array.dims)), keep)
 
 
 def _norm(scope: Scope, node: ast.Call) -> Tensor:
     """``np.linalg.norm``: the root of the sum of squares."""
-    _keywords(scope, node, ("axis", "keepdims"))
+    keywords(scope, node, ("axis", "keepdims"))
     _count(scope, node, node.args, 1)
     array = tensor(scope, node.args[0])
     given = {k.arg: k.value for k in node.keywords}
-    keep = _truth(scope, given["keepdims"]) if "keepdims" in given else False
+    keep = truth(scope, given["keepdims"]) if "keepdims" in given else False
     squares = scope.builder.map("mul", array, array)
-    total = scope.builder.reduce("sum", squares, _axes(scope, given.get("axis"), len(array.dims)), keep)
+    total = scope.builder.reduce("sum", squares, axes_of(scope, given.get("axis"), len(array.dims)), keep)
     return scope.builder.map("sqrt", total)
 
 
-def _axes(scope: Scope, node: ast.expr | None, rank: int) -> tuple[int, ...]:
+def axes_of(scope: Scope, node: ast.expr | None, rank: int) -> tuple[int, ...]:
+    """The axes that a literal or a tuple of them names; all where nothing is stated."""
     match node:
         case None | ast.Constant(value=None):
             return tuple(range(rank))
@@ -170,13 +320,15 @@ def axis_of(scope: Scope, node: ast.expr, rank: int) -> int:
     return int(number) % rank
 
 
-def _truth(scope: Scope, node: ast.expr) -> bool:
+def truth(scope: Scope, node: ast.expr) -> bool:
+    """The literal True or False that ``node`` is."""
     if isinstance(node, ast.Constant) and isinstance(node.value, bool):
         return node.value
     raise unsupported(scope, node, f"keepdims={ast.unparse(node)}", "write True or False")
 
 
-def _keywords(scope: Scope, node: ast.Call, allowed: Sequence[str]) -> None:
+def keywords(scope: Scope, node: ast.Call, allowed: Sequence[str]) -> None:
+    """Refuse keywords that are not ``allowed``."""
     for keyword in node.keywords:
         if keyword.arg not in allowed:
             raise unsupported(scope, keyword, f"{keyword.arg}=", did_you_mean(str(keyword.arg), allowed))
@@ -188,7 +340,8 @@ def _count(scope: Scope, node: ast.Call, args: Sequence[ast.expr], count: int) -
         raise scope.source.error("kernel-unsupported", text, node)
 
 
-def _cast_name(scope: Scope, node: ast.expr) -> str:
+def cast_name(scope: Scope, node: ast.expr) -> str:
+    """The element type that ``node`` names."""
     label = node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", ast.unparse(node))
     if label not in CASTS:
         raise unsupported(scope, node, ast.unparse(node), did_you_mean(label, CASTS))
@@ -196,7 +349,7 @@ def _cast_name(scope: Scope, node: ast.expr) -> str:
 
 
 def _cast(scope: Scope, node: ast.Call, name: str) -> Value:
-    _keywords(scope, node, ())
+    keywords(scope, node, ())
     _count(scope, node, node.args, 1)
     value = evaluate(scope, node.args[0])
     return scope.builder.cast(value, ELEMENTS[CASTS[name]]) if isinstance(value, Tensor) else value

@@ -5,11 +5,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from agentc.frontends.kernels.builder import KernelBuilder, ShapeError, Tensor, show
+from agentc.frontends.kernels.builder import KernelBuilder, ShapeError, Tensor
+from agentc.frontends.kernels.scalars import ELEMENTS, HALVES, all_ones
 from agentc.frontends.kernels.source import KernelError, KernelSource
+from agentc.plan import sizes
 from agentc.support.diagnostics import Diagnostics, did_you_mean
 
 Value: TypeAlias = Tensor | float
+Values: TypeAlias = Tensor | float | tuple[Tensor, ...]
 Inline: TypeAlias = "Callable[[Scope, ast.Call, ast.FunctionDef, Mapping[str, Value]], Value | None]"
 
 
@@ -39,6 +42,17 @@ BINARY: Mapping[type[ast.operator], tuple[str, Callable[[float, float], float]]]
     ast.BitAnd: ("and", lambda a, b: int(a) & int(b)),
     ast.BitOr: ("or", lambda a, b: int(a) | int(b)),
     ast.BitXor: ("xor", lambda a, b: int(a) ^ int(b)),
+    ast.FloorDiv: ("floordiv", lambda a, b: a // b),
+    ast.Mod: ("mod", lambda a, b: a % b),
+    ast.LShift: ("shl", lambda a, b: int(a) << int(b)),
+    ast.RShift: ("shr", lambda a, b: int(a) >> int(b)),
+}
+ON_SIZES: Mapping[str, Callable[[sizes.Size, sizes.Size], sizes.Size]] = {
+    "add": sizes.add,
+    "sub": sizes.subtract,
+    "mul": sizes.multiply,
+    "floordiv": sizes.floordiv,
+    "mod": sizes.modulo,
 }
 COMPARE: Mapping[type[ast.cmpop], str] = {
     ast.Eq: "eq",
@@ -61,6 +75,15 @@ def evaluate(scope: Scope, node: ast.expr) -> Value:
     Raises:
         KernelError: a problem in it, at the innermost place that shows it.
     """
+    value = evaluate_all(scope, node)
+    if isinstance(value, tuple):
+        text = f"`{ast.unparse(node)}` gives {len(value)} values"
+        raise scope.source.error("kernel-shape", text, node, "write `values, places = top_k(x, 8)`")
+    return value
+
+
+def evaluate_all(scope: Scope, node: ast.expr) -> Values:
+    """As ``evaluate``, where several values are fine."""
     try:
         return _evaluate(scope, node)
     except ShapeError as error:
@@ -69,8 +92,9 @@ def evaluate(scope: Scope, node: ast.expr) -> Value:
         raise scope.source.error("kernel-shape", f"constant arithmetic fails: {error}", node) from None
 
 
-def _evaluate(scope: Scope, node: ast.expr) -> Value:
-    from agentc.frontends.kernels.calls import call
+def _evaluate(scope: Scope, node: ast.expr) -> Values:
+    from agentc.frontends.kernels.calls import call, part
+    from agentc.frontends.kernels.indexing import indexed
 
     match node:
         case ast.Constant(value=bool() | int() | float() as value):
@@ -91,10 +115,14 @@ def _evaluate(scope: Scope, node: ast.expr) -> Value:
             raise unsupported(scope, node, f"{module}.{name}", did_you_mean(name, NUMPY_CONSTANTS))
         case ast.Attribute(value=value, attr="T"):
             return tensor(scope, value).transposed
+        case ast.Attribute(value=value, attr="real" | "imag" as name):
+            return part(scope, node, value, name)
+        case ast.Attribute(value=value, attr="ndim"):
+            return len(tensor(scope, value).dims)
         case ast.Subscript(value=ast.Attribute(value=value, attr="shape"), slice=index):
             return _size(scope, tensor(scope, value), index)
         case ast.Subscript(value=value, slice=index):
-            return _index(scope, node, tensor(scope, value), index)
+            return indexed(scope, node, tensor(scope, value), index)
         case _:
             raise unsupported(scope, node, ast.unparse(node))
 
@@ -138,11 +166,41 @@ def _binary(scope: Scope, node: ast.BinOp, op: ast.operator, left: Value, right:
     if type(op) not in BINARY:
         raise unsupported(scope, node, ast.unparse(node))
     name, on_numbers = BINARY[type(op)]
+    if (size := _size_arithmetic(scope, name, left, right)) is not None:
+        return size
     if not isinstance(left, Tensor) and not isinstance(right, Tensor):
         return on_numbers(left, right)
     if name == "pow":
         return power(scope, left, right)
+    if name == "div":
+        return divide(scope, left, right)
     return scope.builder.map(name, left, right)
+
+
+def divide(scope: Scope, left: Value, right: Value) -> Tensor:
+    """``left / right``, of integers in f64, as in NumPy."""
+    return scope.builder.map("div", *(real(scope, v) for v in (left, right)))
+
+
+def real(scope: Scope, value: Value) -> Value:
+    """Integers as f64; the rest as it is."""
+    floats = (*HALVES, ELEMENTS["f32"], ELEMENTS["f64"])
+    whole = isinstance(value, Tensor) and value.element not in floats
+    return scope.builder.cast(value, ELEMENTS["f64"]) if isinstance(value, Tensor) and whole else value
+
+
+def _size_arithmetic(scope: Scope, name: str, left: Value, right: Value) -> Value | None:
+    """What is computed from sizes alone is a size."""
+    given = [v for v in (left, right) if isinstance(v, Tensor)]
+    if name not in ON_SIZES or not given or any(v.size is None for v in given):
+        return None
+    plain = [v for v in (left, right) if not isinstance(v, Tensor)]
+    if any(int(v) != v for v in plain):
+        return None
+    sides = [v.size if isinstance(v, Tensor) else int(v) for v in (left, right)]
+    assert sides[0] is not None and sides[1] is not None
+    found = ON_SIZES[name](sides[0], sides[1])
+    return scope.builder.size(found, given[0].element) if isinstance(found, str) else found
 
 
 def power(scope: Scope, base: Value, exponent: Value) -> Tensor:
@@ -172,7 +230,10 @@ def _unary(scope: Scope, node: ast.UnaryOp, op: ast.unaryop, value: Value) -> Va
             except ShapeError:
                 return scope.builder.map("sub", 0, value)
         case ast.Invert() if isinstance(value, Tensor):
-            return scope.builder.map("xor", value, 1)
+            flag = value.element == ELEMENTS["i1"]
+            return scope.builder.map("xor", value, 1 if flag else all_ones(value.element))
+        case ast.Invert() if isinstance(value, int):
+            return ~value
         case _:
             raise unsupported(scope, node, ast.unparse(node), "use `~` on an array of truth values")
 
@@ -182,24 +243,5 @@ def _size(scope: Scope, array: Tensor, index: ast.expr) -> Value:
     from agentc.frontends.kernels.calls import axis_of
 
     dim = array.dims[axis_of(scope, index, len(array.dims))]
-    return scope.builder.size(dim, array.element) if isinstance(dim, str) else dim
-
-
-def _index(scope: Scope, node: ast.Subscript, array: Tensor, index: ast.expr) -> Tensor:
-    """``array[:, None]``: new axes; every other axis whole."""
-    place = 0
-    for item in index.elts if isinstance(index, ast.Tuple) else [index]:
-        match item:
-            case ast.Constant(value=None):
-                array = array.expanded(place)
-            case ast.Attribute(value=ast.Name(id=module), attr="newaxis") if module in scope.source.numpy:
-                array = array.expanded(place)
-            case ast.Slice(lower=None, upper=None, step=None) if place < len(array.dims):
-                pass
-            case ast.Constant(value=value) if value is ...:
-                place = len(array.dims) - 1
-            case _:
-                text = f"`{ast.unparse(node)}` on shape {show(array.dims)}: only `:`, `None` and `...` index an array"
-                raise scope.source.error("kernel-unsupported", text, item)
-        place += 1
-    return array
+    element = array.element if array.element in (ELEMENTS["f32"], ELEMENTS["f64"]) else ELEMENTS["i64"]
+    return scope.builder.size(dim, element) if isinstance(dim, str) else dim

@@ -1,13 +1,13 @@
 """From a NumPy-style Python function to a kernel, by its syntax tree. The function is never executed."""
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from xdsl.dialects.builtin import ModuleOp
 
 from agentc.frontends.kernels.builder import KernelBuilder, ShapeError, Tensor, show
-from agentc.frontends.kernels.expressions import Scope, Value, evaluate
+from agentc.frontends.kernels.expressions import Scope, Value, evaluate, evaluate_all, tensor
 from agentc.frontends.kernels.scalars import ELEMENTS, element_name
 from agentc.frontends.kernels.signature import Signature, read_signature
 from agentc.frontends.kernels.source import KernelError, KernelSource, read
@@ -44,8 +44,11 @@ def compile_source(source: KernelSource, name: str) -> ModuleOp:
 
 def _run(scope: Scope, function: ast.FunctionDef) -> list[Value | None]:
     """Go through the statements; a statement with a problem is reported, and its names are then known as lost."""
-    for statement in function.body:
+    for statement, number in _unrolled(scope, function.body):
         try:
+            if number is not None:
+                scope.names.update(number)
+                continue
             if isinstance(statement, ast.Return):
                 return _returned(scope, statement)
             _statement(scope, statement)
@@ -64,7 +67,44 @@ def _returned(scope: Scope, statement: ast.Return) -> list[Value | None]:
     if statement.value is None:
         raise scope.source.error("kernel-unsupported", "a kernel has to return an array", statement)
     items = statement.value.elts if isinstance(statement.value, ast.Tuple) else [statement.value]
+    if len(items) == 1 and isinstance(items[0], ast.Call):
+        value = evaluate_all(scope, items[0])
+        return list(value) if isinstance(value, tuple) else [value]
     return [evaluate(scope, item) for item in items]
+
+
+MOST_TRIPS = 64
+
+
+def _unrolled(scope: Scope, body: Sequence[ast.stmt]) -> Iterator[tuple[ast.stmt, dict[str, Value | None] | None]]:
+    """The statements of ``body``, those of a loop over a known range as often as it says; with each trip's number."""
+    for statement in body:
+        match statement:
+            case ast.For(target=ast.Name(id=name), iter=ast.Call(func=ast.Name(id="range"), args=args), orelse=[]):
+                bounds = _bounds(scope, statement, args)
+                for trip in range(*bounds) if bounds is not None else ():
+                    yield statement, {name: trip}
+                    yield from _unrolled(scope, statement.body)
+            case _:
+                yield statement, None
+
+
+def _bounds(scope: Scope, statement: ast.For, args: Sequence[ast.expr]) -> tuple[int, ...] | None:
+    try:
+        values = [evaluate(scope, a) for a in args]
+        numbers = [int(v) for v in values if not isinstance(v, Tensor)]
+        if 1 <= len(numbers) == len(values) <= 3 and len(range(*numbers)) <= MOST_TRIPS:
+            return tuple(numbers)
+        help = f"a kernel's loop makes a known number of trips, at most {MOST_TRIPS}; arrays are worked on whole"
+        raise scope.source.error("kernel-unsupported", "this `for` is not supported in a kernel", statement, help)
+    except KernelError as error:
+        scope.found.add(error.diagnostic)
+        scope.names.update({n.id: None for n in ast.walk(statement) if isinstance(n, ast.Name) and _stores(n)})
+        return None
+
+
+def _stores(node: ast.Name) -> bool:
+    return isinstance(node.ctx, ast.Store)
 
 
 def _statement(scope: Scope, statement: ast.stmt) -> None:
@@ -73,6 +113,8 @@ def _statement(scope: Scope, statement: ast.stmt) -> None:
             return
         case ast.Assign(targets=[ast.Name(id=name)], value=value):
             scope.names[name] = evaluate(scope, value)
+        case ast.Assign(targets=[ast.Tuple(elts=targets)], value=value):
+            _unpack(scope, statement, targets, value)
         case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
             scope.names[name] = evaluate(scope, value)
         case ast.AugAssign(target=ast.Name(id=name) as target, op=op, value=value):
@@ -82,6 +124,25 @@ def _statement(scope: Scope, statement: ast.stmt) -> None:
             what = type(statement).__name__.lower()
             help = "a kernel is assignments and one return; use `np.where` to choose between values"
             raise scope.source.error("kernel-unsupported", f"`{what}` is not supported in a kernel", statement, help)
+
+
+def _unpack(scope: Scope, statement: ast.stmt, targets: Sequence[ast.expr], value: ast.expr) -> None:
+    """``a, b = …``: of a tuple, of a shape, or of a function that gives several values."""
+    names = [t.id for t in targets if isinstance(t, ast.Name)]
+    match value:
+        case ast.Tuple(elts=items):
+            found: Sequence[Value] = [evaluate(scope, item) for item in items]
+        case ast.Attribute(value=array, attr="shape"):
+            count = len(tensor(scope, array).dims)
+            reads = (ast.Subscript(value, ast.Constant(i), ast.Load()) for i in range(count))
+            found = [evaluate(scope, ast.fix_missing_locations(ast.copy_location(r, value))) for r in reads]
+        case _:
+            made = evaluate_all(scope, value)
+            found = made if isinstance(made, tuple) else [made]
+    if len(names) != len(targets) or len(found) != len(names):
+        text = f"`{ast.unparse(value)}` gives {len(found)} values, not {len(targets)}"
+        raise scope.source.error("kernel-shape", text, statement)
+    scope.names.update(zip(names, found, strict=True))
 
 
 def _inline(scope: Scope, node: ast.Call, function: ast.FunctionDef, values: Mapping[str, Value]) -> Value | None:
@@ -108,8 +169,6 @@ def _check_results(scope: Scope, function: ast.FunctionDef, signature: Signature
     for i, result in enumerate(results):
         if not isinstance(result, Tensor):
             scope.found.error("kernel-shape", f"result {i} is a constant, not an array", place)
-        elif result.element == ELEMENTS["i1"]:
-            scope.found.error("kernel-shape", f"result {i} is boolean", place, help="choose numbers with `np.where`")
     if signature.results is None:
         return
     if len(signature.results) != len(results):

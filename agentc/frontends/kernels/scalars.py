@@ -4,7 +4,18 @@ from collections.abc import Callable, Mapping
 
 from xdsl.builder import Builder
 from xdsl.dialects import arith, math
-from xdsl.dialects.builtin import AnyFloat, Float32Type, Float64Type, FloatAttr, IntegerAttr, IntegerType
+from xdsl.dialects.builtin import (
+    AnyFloat,
+    BFloat16Type,
+    Float16Type,
+    Float32Type,
+    Float64Type,
+    FloatAttr,
+    IndexType,
+    IntegerAttr,
+    IntegerType,
+    Signedness,
+)
 from xdsl.dialects.utils import FastMathFlag
 from xdsl.ir import Attribute, Operation, SSAValue
 
@@ -15,7 +26,7 @@ FLAGS = arith.FastMathFlagsAttr(
 )
 """Sums may be reordered, so that they vectorize; infinities and NaN keep their meaning."""
 
-Element = Float32Type | Float64Type | IntegerType
+Element = Float16Type | BFloat16Type | Float32Type | Float64Type | IntegerType
 ELEMENTS: Mapping[str, Element] = {
     "f32": Float32Type(),
     "f64": Float64Type(),
@@ -23,9 +34,31 @@ ELEMENTS: Mapping[str, Element] = {
     "i32": IntegerType(32),
     "i64": IntegerType(64),
     "i1": IntegerType(1),
+    "u8": IntegerType(8, Signedness.UNSIGNED),
+    "u32": IntegerType(32, Signedness.UNSIGNED),
+    "u64": IntegerType(64, Signedness.UNSIGNED),
+    "f16": Float16Type(),
+    "bf16": BFloat16Type(),
 }
+HALVES = (ELEMENTS["f16"], ELEMENTS["bf16"])
+"""Kept in 16 bits, computed in f32: each operation rounds its result."""
 
 Scalar = Callable[..., Operation]
+
+
+def is_unsigned(element: Attribute) -> bool:
+    """Whether ``element`` is an integer type without sign, or a truth value."""
+    return is_integer(element) and (element.signedness.data == Signedness.UNSIGNED or bits(element) == 1)
+
+
+def storage(element: Element) -> Element:
+    """The type in the IR, whose integers know no sign: the operations do."""
+    return IntegerType(bits(element)) if is_integer(element) else element
+
+
+def order_of(element: Attribute) -> str:
+    """How `linalg_ext` is told to read integers."""
+    return "unsigned" if is_unsigned(element) else "signed"
 
 
 def _binary(op: Callable[..., Operation]) -> Scalar:
@@ -95,9 +128,46 @@ INTEGERS: Mapping[str, Scalar] = {
     "le": _compare_integers("sle"),
     "gt": _compare_integers("sgt"),
     "ge": _compare_integers("sge"),
+    "and": arith.AndIOp,
+    "or": arith.OrIOp,
+    "xor": arith.XOrIOp,
     "where": arith.SelectOp,
 }
-BOOLEANS: Mapping[str, Scalar] = {"and": arith.AndIOp, "or": arith.OrIOp, "xor": arith.XOrIOp, "where": arith.SelectOp}
+UNSIGNED: Mapping[str, Scalar] = {
+    **INTEGERS,
+    "max": arith.MaxUIOp,
+    "min": arith.MinUIOp,
+    "lt": _compare_integers("ult"),
+    "le": _compare_integers("ule"),
+    "gt": _compare_integers("ugt"),
+    "ge": _compare_integers("uge"),
+}
+BOOLEANS: Mapping[str, Scalar] = {
+    "and": arith.AndIOp,
+    "or": arith.OrIOp,
+    "xor": arith.XOrIOp,
+    "max": arith.OrIOp,
+    "min": arith.AndIOp,
+    "eq": _compare_integers("eq"),
+    "ne": _compare_integers("ne"),
+    "where": arith.SelectOp,
+}
+
+
+def limits(element: Element) -> tuple[int, int]:
+    """The least and the largest number of an integer type."""
+    assert is_integer(element)
+    width = bits(element)
+    if is_unsigned(element):
+        return 0, (1 << width) - 1
+    return -(1 << (width - 1)), (1 << (width - 1)) - 1
+
+
+def all_ones(element: Element) -> int:
+    """The number whose bits are all set."""
+    return limits(element)[1] if is_unsigned(element) else -1
+
+
 INFINITY = float("inf")
 F32_LIMIT = 3.4028235677973366e38
 """What is larger rounds to infinity in single precision."""
@@ -108,7 +178,7 @@ def table_for(element: Attribute) -> Mapping[str, Scalar]:
     """The operations that exist on ``element``."""
     if isinstance(element, AnyFloat):
         return FLOATS
-    return BOOLEANS if element == ELEMENTS["i1"] else INTEGERS
+    return BOOLEANS if element == ELEMENTS["i1"] else UNSIGNED if is_unsigned(element) else INTEGERS
 
 
 def element_name(element: Attribute) -> str:
@@ -119,7 +189,10 @@ def element_name(element: Attribute) -> str:
 def constant(builder: Builder, value: float, element: Element) -> SSAValue:
     """Insert ``value`` as a constant of ``element``."""
     if isinstance(element, IntegerType):
-        attribute: Attribute = IntegerAttr(int(value), element)
+        width = bits(element)
+        number = int(value) & ((1 << width) - 1)
+        signed = number - (1 << width) if width > 1 and number >> (width - 1) else number
+        attribute: Attribute = IntegerAttr(signed, IntegerType(width))
     else:
         attribute = FloatAttr(_representable(value, element), element)
     return builder.insert(arith.ConstantOp(attribute)).result  # pyright: ignore[reportArgumentType]
@@ -138,8 +211,7 @@ def identity(kind: str, element: Element) -> float:
         return 0.0 if kind == "sum" else 1.0
     sign = -1 if kind == "max" else 1
     if isinstance(element, IntegerType):
-        width = bits(element)
-        return -(1 << (width - 1)) if sign < 0 else (1 << (width - 1)) - 1
+        return limits(element)[0 if sign < 0 else 1]
     return sign * INFINITY
 
 
@@ -147,22 +219,130 @@ COMBINE: Mapping[str, str] = {"sum": "add", "prod": "mul", "max": "max", "min": 
 """Reduction -> the scalar operation that combines two partial values."""
 
 
-def convert(builder: Builder, value: SSAValue, target: Element) -> SSAValue:
-    """Insert the conversion of a scalar to ``target``, as NumPy's ``astype`` does (floats toward zero)."""
-    source = value.type
+def convert(builder: Builder, value: SSAValue, source: Element, target: Element) -> SSAValue:
+    """Insert the conversion of a scalar to ``target``, as NumPy's ``astype`` does.
+
+    Floats go toward zero and stop at the limits of an integer type; integers wrap.
+    """
     if source == target:
         return value
-    return builder.insert(_conversion(value, source, target)).results[0]
+    if target == ELEMENTS["i1"]:
+        zero = constant(builder, 0, source)
+        return builder.insert(table_for(source)["ne"](value, zero)).results[0]
+    if target in HALVES or source in HALVES:
+        single = ELEMENTS["f32"]
+        if source in HALVES:
+            value = builder.insert(arith.ExtFOp(value, single)).results[0]  # pyright: ignore[reportArgumentType]
+        elif source != single:
+            value = convert(builder, value, source, single)
+        if target not in HALVES:
+            return convert(builder, value, single, target)
+        return builder.insert(arith.TruncFOp(value, target)).results[0]  # pyright: ignore[reportArgumentType]
+    if storage(source) == storage(target):
+        return value
+    return builder.insert(_conversion(value, source, storage(target), is_unsigned(target))).results[0]
 
 
-def _conversion(value: SSAValue, source: Attribute, target: Element) -> Operation:
+def _conversion(value: SSAValue, source: Element, target: Attribute, unsigned_target: bool) -> Operation:
+    unsigned = is_unsigned(source)
     if is_integer(source):
         if isinstance(target, Float32Type | Float64Type):
-            unsigned = bits(source) == 1
             return arith.UIToFPOp(value, target) if unsigned else arith.SIToFPOp(value, target)
+        assert is_integer(target)
         if bits(source) > bits(target):
             return arith.TruncIOp(value, target)
-        return (arith.ExtUIOp if bits(source) == 1 else arith.ExtSIOp)(value, target)
+        return (arith.ExtUIOp if unsigned else arith.ExtSIOp)(value, target)
     if is_integer(target):
-        return arith.FPToSIOp(value, target)
+        return (arith.FPToUIOp if unsigned_target else arith.FPToSIOp)(value, target)
+    assert isinstance(target, Float32Type | Float64Type)
     return arith.ExtFOp(value, target) if source == ELEMENTS["f32"] else arith.TruncFOp(value, target)
+
+
+def to_index(builder: Builder, value: SSAValue, element: Element) -> SSAValue:
+    """Insert an integer as an index of an array."""
+    wide = convert(builder, value, element, ELEMENTS["i64"])
+    return builder.insert(arith.IndexCastOp(wide, IndexType())).result
+
+
+def from_index(builder: Builder, value: SSAValue, element: Element) -> SSAValue:
+    """Insert an index as a number of ``element``."""
+    wide = builder.insert(arith.IndexCastOp(value, IntegerType(64))).result
+    return convert(builder, wide, ELEMENTS["i64"], element)
+
+
+Compound = Callable[[Builder, SSAValue, SSAValue, Element], SSAValue]
+
+
+def _floor_divide(builder: Builder, a: SSAValue, b: SSAValue, element: Element) -> SSAValue:
+    if not is_integer(element):
+        return builder.insert(math.FloorOp(builder.insert(arith.DivfOp(a, b, FLAGS)).result, FLAGS)).result
+    return _divide(builder, a, b, element, remainder=False)
+
+
+def _modulo(builder: Builder, a: SSAValue, b: SSAValue, element: Element) -> SSAValue:
+    """Of the sign of ``b``, as Python's."""
+    if not is_integer(element):
+        product = builder.insert(arith.MulfOp(_floor_divide(builder, a, b, element), b, FLAGS)).result
+        return builder.insert(arith.SubfOp(a, product, FLAGS)).result
+    return _divide(builder, a, b, element, remainder=True)
+
+
+def _divide(builder: Builder, a: SSAValue, b: SSAValue, element: Element, remainder: bool) -> SSAValue:
+    """Toward minus infinity; by zero gives 0, as in NumPy, and the least integer by -1 wraps."""
+    unsigned = is_unsigned(element)
+    stated = b.owner
+    zero, one = constant(builder, 0, element), constant(builder, 1, element)
+    number = stated.value.value.data if isinstance(stated, arith.ConstantOp) else 0  # pyright: ignore
+    safe, divisor, bad = isinstance(number, int) and number > 0, b, zero
+    if not safe:
+        bad = builder.insert(arith.CmpiOp(b, zero, "eq")).result
+        if not unsigned:
+            minus = builder.insert(arith.CmpiOp(b, constant(builder, -1, element), "eq")).result
+            bad = builder.insert(arith.OrIOp(bad, minus)).result
+        divisor = builder.insert(arith.SelectOp(bad, one, b)).result
+    if unsigned:
+        result = builder.insert((arith.RemUIOp if remainder else arith.DivUIOp)(a, divisor)).results[0]
+    elif remainder:
+        rest = builder.insert(arith.RemSIOp(a, divisor)).result
+        signs = builder.insert(arith.XOrIOp(rest, divisor)).result
+        apart = builder.insert(arith.CmpiOp(signs, zero, "slt")).result
+        uneven = builder.insert(arith.CmpiOp(rest, zero, "ne")).result
+        moved = builder.insert(arith.AddiOp(rest, divisor)).result
+        result = builder.insert(arith.SelectOp(builder.insert(arith.AndIOp(apart, uneven)).result, moved, rest)).result
+    else:
+        result = builder.insert(arith.FloorDivSIOp(a, divisor)).results[0]
+    if safe:
+        return result
+    other = zero
+    if not unsigned and not remainder:
+        other = builder.insert(arith.SelectOp(builder.insert(arith.CmpiOp(b, zero, "eq")).result, zero,
+            builder.insert(arith.SubiOp(zero, a)).result)).result  # fmt: skip
+    return builder.insert(arith.SelectOp(bad, other, result)).result
+
+
+def _shift(left: bool) -> Compound:
+    """By the width or more leaves nothing but the sign."""
+
+    def make(builder: Builder, a: SSAValue, b: SSAValue, element: Element) -> SSAValue:
+        if not is_integer(element):
+            raise TypeError("shift of a float")
+        kind = arith.ShLIOp if left else arith.ShRUIOp if is_unsigned(element) else arith.ShRSIOp
+        most = constant(builder, bits(element) - 1, element)
+        within = builder.insert(arith.CmpiOp(b, most, "ule")).result
+        amount = builder.insert(arith.SelectOp(within, b, most)).result
+        result = builder.insert(kind(a, amount)).result
+        if kind is arith.ShRSIOp:
+            return result
+        return builder.insert(arith.SelectOp(within, result, constant(builder, 0, element))).result
+
+    return make
+
+
+COMPOUND: Mapping[str, Compound] = {
+    "floordiv": _floor_divide,
+    "mod": _modulo,
+    "shl": _shift(True),
+    "shr": _shift(False),
+}
+"""What takes several ops."""
+WHOLE_ONLY = ("shl", "shr")

@@ -3,13 +3,14 @@
 import ast
 from collections.abc import Iterator
 
-from agentc.frontends.kernels.scalars import ELEMENTS
+from agentc.frontends.kernels.scalars import ELEMENTS, HALVES
 from agentc.frontends.kernels.source import KernelSource, number_of
+from agentc.plan import sizes
 from agentc.plan.kernels import Dim, Parameter
 from agentc.support.diagnostics import Diagnostics, did_you_mean
 from agentc.support.record import record
 
-ELEMENT_NAMES = tuple(name for name in ELEMENTS if name != "i1")
+ELEMENT_NAMES = tuple(ELEMENTS)
 
 
 @record
@@ -33,13 +34,18 @@ def read_signature(source: KernelSource, function: ast.FunctionDef, found: Diagn
         elif parameter := _parameter(source, argument.arg, argument.annotation or argument, found):
             parameters.append(parameter)
     results = _results(source, function, found)
-    known = {d for p in parameters for d in p.dims or ()}
+    known: set[Dim] = {d for p in parameters for d in p.dims or () if isinstance(d, str) and d.isidentifier()}
     _check_names(source, function, known, found)
-    for result in results or ():
-        for dim in result.dims or ():
-            if isinstance(dim, str) and dim not in known:
-                message = f"size `{dim}` of the result is no size of an argument"
+    rows = [("an argument", p) for p in parameters] + [("the result", r) for r in results or ()]
+    for owner, row in rows:
+        for dim in {n: None for d in row.dims or () for n in sizes.names(d)}:
+            if dim not in known:
+                message = f"size `{dim}` of {owner} is no size of an argument"
                 found.error("kernel-annotation", message, source.span(function.returns or function))
+    for parameter in parameters:
+        if parameter.dims is None and ELEMENTS[parameter.dtype] in HALVES:
+            message = f"`{parameter.name}` is a number of {parameter.dtype}, which nobody passes"
+            found.error("kernel-annotation", message, source.span(function), help="take f32")
     return Signature(tuple(parameters), constants, results)
 
 
@@ -114,12 +120,20 @@ def _dims(source: KernelSource, node: ast.expr, found: Diagnostics) -> tuple[Dim
     dims: list[Dim] = []
     for item in items:
         match item:
-            case ast.Constant(value=str() as name) if name.isidentifier() and name.isascii():
-                dims.append(name)
+            case ast.Constant(value=str() as name) if name.isascii() and (size := _derived(name)) is not None:
+                dims.append(size)
             case ast.Constant(value=int() as size) if size > 0 and not isinstance(item.value, bool):
                 dims.append(size)
             case _:
                 message = f"`{ast.unparse(item)}` is no size"
-                help = "a size is a name in quotes or a positive integer"
+                help = 'a size is a name in quotes, a positive integer, or arithmetic on these such as "n + 1"'
                 found.error("kernel-annotation", message, source.span(item), help=help)
     return tuple(dims)
+
+
+def _derived(text: str) -> Dim | None:
+    try:
+        found = sizes.canonical(text)
+    except ValueError:
+        return None
+    return found if isinstance(found, str) or found > 0 else None

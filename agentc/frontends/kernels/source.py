@@ -24,6 +24,8 @@ class KernelSource:
     constants: dict[str, float] = field(default_factory=dict[str, float])
     numpy: set[str] = field(default_factory=set[str])
     """Names that NumPy was imported as."""
+    agentc: set[str] = field(default_factory=set[str])
+    """Names that agentc was imported as."""
 
     def span(self, node: ast.AST) -> Span:
         """Where ``node`` stands in the file."""
@@ -87,6 +89,7 @@ def _enter(source: KernelSource, statement: ast.stmt) -> None:
             source.functions[name] = statement
         case ast.Import(names=names):
             source.numpy |= {n.asname or n.name for n in names if n.name == "numpy"}
+            source.agentc |= {n.asname or n.name for n in names if n.name == "agentc"}
         case (
             ast.Assign(targets=[ast.Name(id=name)], value=value) | ast.AnnAssign(target=ast.Name(id=name), value=value)
         ):
