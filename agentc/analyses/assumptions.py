@@ -52,7 +52,15 @@ def _choices(module: ModuleOp) -> Iterator[str]:
             if isinstance(mark, StringAttr):
                 users.setdefault(mark.data, {}).setdefault(_called(op))
     for what, names in users.items():
-        yield f"{what}: {_listed(names)}"
+        yield f"{_WORDS.get(what, what)}: {_listed(names)}"
+
+
+_WORDS = {
+    "max": "most trips",
+    "builtin": "what it computes",
+    "server": "where it is served",
+    "model": "a model that stands in, or a hosted one whose price and speed nobody stated",
+}
 
 
 def _called(op: Operation) -> str:

@@ -4,6 +4,7 @@ Refused, each with its place: duplicate keys, custom tags, alias bombs and cycle
 text that is not UTF-8, and inputs over ``MAX_BYTES``.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -17,6 +18,7 @@ from agentc.support.yaml_text import LOADER
 MAX_BYTES = 10_000_000
 
 _parse = cast(Callable[..., Iterator[yaml.Event]], yaml.parse)  # pyright: ignore[reportUnknownMemberType]
+_ASSUMED = re.compile(r"[:|>+\s-]*\s#\s?assumed\b")
 _UNPRINTABLE = yaml.reader.Reader.NON_PRINTABLE
 
 
@@ -27,6 +29,7 @@ class Document:
         self.file = file
         self.text = text
         self._root = root
+        self._cut: list[str] | None = None
 
     @property
     def data(self) -> Any:
@@ -52,6 +55,20 @@ class Document:
         for step in path:
             node = node.items.get(step) if node else None
         return node is not None
+
+    def assumed(self, path: tuple[str | int, ...]) -> bool:
+        """Whether nobody stated the value at ``path``: a comment that begins with `assumed` ends its line."""
+        if "# assumed" not in self.text or not path or not self.has(path):
+            return False
+        key, value = self.span(path, key=True), self.span(path)
+        after = value if value.end_line == key.line else key
+        line = self._lines()[key.line - 1]
+        return _ASSUMED.match(line, after.end_column - 1) is not None
+
+    def _lines(self) -> list[str]:
+        if self._cut is None:
+            self._cut = self.text.split("\n")
+        return self._cut
 
 
 def load_yaml(path: str | Path, file: str | None = None) -> Document:

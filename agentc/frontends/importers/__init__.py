@@ -133,7 +133,8 @@ def overlay(document: "Document", imported: "Imported") -> "Document":
     from agentc.frontends.yaml.document import Overlay
     from agentc.support.yaml_source import Document
 
-    return Overlay(Document(document.file, document.text, None), imported.definition, imported.places)
+    below = Document(document.file, document.text, None)
+    return Overlay(below, imported.definition, imported.places, imported.assumptions.keys())
 
 
 def options(models: Mapping[str, Any]) -> "Options":

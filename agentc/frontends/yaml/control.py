@@ -41,10 +41,11 @@ def _conditional(emitter: "Emitter", item: Item) -> "Values":
     assert stated is not None
     _, path, share, negated = stated
     flag = emitter.at(item.scope, path)
-    assumed: tuple[str, ...] = ()
     if share is None:
         share, guessed = _probability(emitter, item)
-        assumed = ("probabilities",) if guessed else ()
+    else:
+        guessed = emitter.assumed(item, (path[len(item.path)], "probability"))
+    assumed = ("probabilities",) if guessed else ()
     block, other = Block(), Block()
     with emitter.into(block):
         values = _plain(emitter, item)
@@ -79,7 +80,8 @@ def _probability(emitter: "Emitter", item: Item) -> tuple[float, bool]:
         if _same(goes_on, targets[stated[1]]):
             trips = _trips(node)
             holds = rounded((trips - 1) / trips)
-            return (holds if stop == stated[3] else 1 - holds), node.loop.expected is None
+            guessed = node.loop.expected is None or emitter.assumed(owner, ("loop", "expected"))
+            return (holds if stop == stated[3] else 1 - holds), guessed
     return defaults.WHEN_PROBABILITY, True
 
 
@@ -107,7 +109,8 @@ def _branch(emitter: "Emitter", item: Item) -> "Values":
             emitter.insert(agent.YieldOp(*values))
         cases[label] = (float(node.branch.cases[label].probability), Region(block))
     op = agent.BranchOp(selector, cases, types)
-    op.attributes.update(emitter.marks(item))
+    guessed = any(emitter.assumed(item, ("branch", "cases", label, "probability")) for label in item.bodies)
+    op.attributes.update({**emitter.marks(item), **assumed_attr(("probabilities",) if guessed else ())})
     emitter.insert(op)
     return {(): op.results[0]} if types else {}
 
@@ -135,7 +138,8 @@ def _map(emitter: "Emitter", item: Item) -> "Values":
         width=emitter.sizes.width(item),
         concurrency=node.map.concurrency or defaults.MAP_CONCURRENCY,
     )
-    op.attributes.update({**emitter.marks(item), **assumed_attr(() if node.map.concurrency else ("concurrency",))})
+    stated = node.map.concurrency is not None and not emitter.assumed(item, ("map", "concurrency"))
+    op.attributes.update({**emitter.marks(item), **assumed_attr(() if stated else ("concurrency",))})
     emitter.insert(op)
     return {(): op.result}
 
@@ -158,10 +162,10 @@ def _loop(emitter: "Emitter", item: Item) -> "Values":
         current = emitter.frames[body].current
         values = [emitter.fitted(current[key], type_, item) for key, type_ in zip(carried, types, strict=True)]
         emitter.insert(agent.ContinueOp(flag, values))
-    op = agent.LoopOp(
-        inits, Region(block), expected=_trips(node), max=node.loop.max, assumed=node.loop.expected is None
-    )
-    op.attributes.update(emitter.marks(item))
+    guessed = node.loop.expected is None or emitter.assumed(item, ("loop", "expected"))
+    op = agent.LoopOp(inits, Region(block), expected=_trips(node), max=node.loop.max, assumed=guessed)
+    most = ("max",) if emitter.assumed(item, ("loop", "max")) else ()
+    op.attributes.update({**emitter.marks(item), **assumed_attr(most)})
     emitter.insert(op)
     return dict(zip(carried, op.results, strict=True))
 

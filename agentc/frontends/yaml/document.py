@@ -1,7 +1,7 @@
 """Documents beside YAML files: data from elsewhere, or a file with some values replaced, with places all the same."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, cast
 
 from agentc.support.diagnostics import Span
@@ -11,10 +11,21 @@ Path = tuple[str | int, ...]
 
 
 class Overlay(Document):
-    """A document with other data; places come from the document below, or from ``places``."""
+    """A document with other data; places come from the document below, or from ``places``.
 
-    def __init__(self, below: Document, data: Any, places: Mapping[Path, Span] | None = None) -> None:
+    ``assumed``: what of the data nobody stated, where that is known; else what the document below says of values that
+    are still the same.
+    """
+
+    def __init__(
+        self,
+        below: Document,
+        data: Any,
+        places: Mapping[Path, Span] | None = None,
+        assumed: Collection[Path] | None = None,
+    ) -> None:
         super().__init__(below.file, below.text, None)
+        self._assumed = assumed
         self._below = below
         self._data = data
         self._places = places or {}
@@ -31,6 +42,12 @@ class Overlay(Document):
                 return self._places[path[:length]]
         return self._below.span(path, key)
 
+    def assumed(self, path: Path) -> bool:
+        """Whether nobody stated the value at ``path``."""
+        if self._assumed is not None:
+            return path in self._assumed
+        return self._below.assumed(path) and self.has(path) and _at(self._below.data, path) == _at(self._data, path)
+
     def has(self, path: Path) -> bool:
         """Whether the data holds a value at ``path``."""
         value = self._data
@@ -39,6 +56,12 @@ class Overlay(Document):
                 return False
             value = value[step]
         return True
+
+
+def _at(value: Any, path: Path) -> Any:
+    for step in path:
+        value = value[step]
+    return value
 
 
 def _holds(value: Any, step: str | int) -> bool:

@@ -184,6 +184,10 @@ class Emitter:
             marks["agent.placement"] = PlacementRuleAttr(data)
         return marks
 
+    def assumed(self, item: Item, path: Path) -> bool:
+        """Whether nobody stated the value at ``path`` of a node."""
+        return item.scope.agent.unit.source.assumed((*item.path, *path))
+
     def fitted(self, value: SSAValue, wanted: Attribute, item: Item) -> SSAValue:
         """``value`` as ``wanted``: as it is, or through a conversion that is checked when it runs."""
         if value.type == wanted:

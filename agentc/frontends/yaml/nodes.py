@@ -158,6 +158,8 @@ def _compute(emitter: "Emitter", item: Item) -> "Values":
         return _kernel(emitter, item)
     inputs, stated = _inputs(emitter, item), node.compute
     shape = {"cpu_seconds": quantity(stated.cpu_ms, 0.001)} if stated.cpu_ms is not None else None
+    opaque = ("builtin",) if emitter.assumed(item, ("compute", "builtin")) else ()
+    marks = {**emitter.marks(item), **assumed_attr(opaque)}
     if stated.builtin is not None:
         options = dict(stated.options or {})
         if stated.builtin == "template":
@@ -168,7 +170,7 @@ def _compute(emitter: "Emitter", item: Item) -> "Values":
             _type(emitter, item),
             options=_options(options),
             shape=shape,
-            attributes=emitter.marks(item),
+            attributes=marks,
         )
     else:
         op = compute.PythonOp(
@@ -176,7 +178,7 @@ def _compute(emitter: "Emitter", item: Item) -> "Values":
             _ordered(item, inputs),
             _type(emitter, item),
             shape=shape or {"cpu_seconds": defaults.assumed(defaults.PYTHON_CPU_SECONDS)},
-            attributes=emitter.marks(item),
+            attributes=marks,
         )
     emitter.insert(op)
     return {(): op.result}

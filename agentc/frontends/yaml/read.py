@@ -48,6 +48,10 @@ class Source:
         """The place of the value (or its key) at ``path``."""
         return self.document.span(path, key)
 
+    def assumed(self, path: Path) -> bool:
+        """Whether nobody stated the value at ``path``."""
+        return self.document.assumed(path)
+
 
 def read(document: Document, directory: FilePath, found: Diagnostics) -> Source | None:
     """``document`` as a definition; its problems go to ``found``. ``None`` where nothing of it can be used."""

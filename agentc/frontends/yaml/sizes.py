@@ -240,7 +240,9 @@ class Sizes:
         over = self.at(item.scope, (*item.path, "map", "over"))
         kind = self.kinds.at(item.scope, (*item.path, "map", "over"))
         entries = over.documents if kind.name == "documents" else over.width
-        return _stated(node.map.width, entries if entries.mean > 0 else assumed(1.0))
+        width = _stated(node.map.width, entries if entries.mean > 0 else assumed(1.0))
+        guessed = item.scope.agent.unit.source.assumed((*item.path, "map", "width"))
+        return replace(width, assumed=True) if guessed else width
 
     def _second(self, item: Item) -> Size:
         """Of a rerank: its documents."""

@@ -105,7 +105,8 @@ class Specs:
             description=stated.description,
             pure=stated.pure,
         )
-        op.attributes["agent.source"] = source_attr(unit, ("tools", name))
+        where = ("server",) if any(_assumed(unit, "tools", name, key) for key in ("http", "mcp", "python")) else ()
+        op.attributes.update({"agent.source": source_attr(unit, ("tools", name)), **assumed_attr(where)})
         if stated.timeout_ms is not None:
             op.attributes["timeout_seconds"] = FloatAttr(stated.timeout_ms / 1000, 64)
         return op
@@ -144,5 +145,11 @@ def _model(unit: Unit, name: str, symbol: str, facts: ModelFacts) -> Operation:
         weights=_dictionary(places),
         hosted=_dictionary(facts.hosted),
     )
-    op.attributes.update({"agent.source": source_attr(unit, ("models", name)), **assumed_attr(facts.assumed)})
+    stands_in = ("model",) if any(_assumed(unit, "models", name, key) for key in ("hosted", "catalog")) else ()
+    marks = assumed_attr((*facts.assumed, *stands_in))
+    op.attributes.update({"agent.source": source_attr(unit, ("models", name)), **marks})
     return op
+
+
+def _assumed(unit: Unit, *path: str) -> bool:
+    return unit.source.assumed(path)
