@@ -1,14 +1,18 @@
 """``agentc compile``."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from agentc.cli.arguments import compiling
 from agentc.cli.show import show
 from agentc.pipelines.phases import PHASES
+
+if TYPE_CHECKING:
+    from agentc.api import Build
 
 NAMES = [phase.name for phase in PHASES]
 
@@ -37,9 +41,34 @@ def compile_(agent: str, output: Path | None, stop_after: str | None, **options:
     The build is written whole or not at all; a failed compile leaves the previous one as it was.
     """
     _settle()
+    from agentc.pipelines.sources import build_name
+
+    whole = stop_after in (None, "artifacts")
+    out = (output or Path("build") / build_name(agent)) if whole else None
+    if out is None or options["dump_phases"] is not None:
+        build = _compile(agent, out, stop_after, options)
+        if out is None:
+            _deliver(build.text, output)
+        else:
+            click.echo(build.headline)
+        return
+    from agentc.pipelines import unchanged
+
+    name = unchanged.command_key({"agent": agent, "out": out, **options})
+    headline = unchanged.restore(name, out)
+    if headline is None:
+        with unchanged.noting() as noted:
+            build = _compile(agent, out, stop_after, options)
+        headline = build.headline
+        if not build.diagnostics:  # warnings are told each time
+            unchanged.keep(name, noted, out, headline)
+    click.echo(headline)
+
+
+def _compile(agent: str, out: Path | None, stop_after: str | None, options: Mapping[str, Any]) -> "Build":
+    """Compile, and show the warnings."""
     from agentc import api
 
-    stops = stop_after not in (None, "artifacts")
     build = api.compile(
         agent,
         fleet=options["fleet"],
@@ -53,13 +82,10 @@ def compile_(agent: str, output: Path | None, stop_after: str | None, **options:
         targets=options["targets"] or None,
         dump_phases=options["dump_phases"],
         stop_after=stop_after,
-        out=None if stops else output or Path("build") / api.name_of(agent),
+        out=out,
     )
     show(build.diagnostics)
-    if stops:
-        _deliver(build.text, output)
-    else:
-        click.echo(build.headline)
+    return build
 
 
 def _settle() -> None:

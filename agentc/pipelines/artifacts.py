@@ -5,12 +5,12 @@ from pathlib import Path
 
 from agentc.backends import BACKENDS, manifest
 from agentc.backends.request import Request
-from agentc.pipelines.runner import Compilation
+from agentc.pipelines.build_cache import emitted
+from agentc.pipelines.runner import Compilation, text
 from agentc.plan.artifacts import Artifact
 from agentc.report.facts import facts
 from agentc.support.diagnostics import Diagnostic, Refused, did_you_mean
 from agentc.support.files import whole_directory
-from agentc.support.registry import load
 
 ALWAYS = frozenset({"sources"})
 """Backends that every build needs, whatever targets are asked for."""
@@ -49,8 +49,9 @@ def write_build(compilation: Compilation, home: Path, out: Path, targets: Sequen
     with whole_directory(out) as fresh:
         artifacts = [*_ir(compilation, fresh), *_report(compilation, fresh)]
         request = Request(compilation.module, fresh, home, compilation.kernels, compilation.gpu_kernels)
+        placed = compilation.texts.get("placed") or text(compilation.module)
         for name in backends:
-            artifacts += load(BACKENDS[name])(request)
+            artifacts += emitted(name, request, placed)
         manifest.write(compilation.module, fresh, artifacts)
         _readable(fresh)
     return out
