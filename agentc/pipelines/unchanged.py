@@ -1,8 +1,8 @@
 """The build of an agent that nothing has changed of: handed out again before anything of it is read.
 
-While a compilation runs, the files that it opens are noted. The build is kept under its command; it counts again as long
-as each of those files, and the list of names in each of their folders, is as it was, so that a file that appears beside
-a definition counts as a change too.
+While a compilation runs, the files that it opens are noted. The build is kept under its command; it counts again as
+long as each of those files, and the list of names in each of their folders, is as it was, so that a file that appears
+beside a definition counts as a change too.
 """
 
 import json
