@@ -30,6 +30,19 @@ def emit_model(
     return emit(shape, out, role=role, weights=weights, seed=seed, precision=precision)
 
 
+def emit_shards(
+    shape: ModelShape, out: Path, *, ranks: int, weights: Path | None = None, seed: int = 0, precision: str = ""
+) -> list[Artifact]:
+    """Write a language model as ``ranks`` shards into ``out``; see ``agentc.backends.onnx.emit.emit_shards``.
+
+    Raises:
+        Refused: ``weights-refused``.
+    """
+    from agentc.backends.onnx.emit import emit_shards as emit
+
+    return emit(shape, out, ranks=ranks, weights=weights, seed=seed, precision=precision)
+
+
 def locate_weights(spec: Mapping[str, str], base_dir: Path) -> Path:
     """The checkpoint folder that ``{path: dir}`` or ``{package: name}`` names; see ``weights.locate``.
 

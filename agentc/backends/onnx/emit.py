@@ -68,7 +68,7 @@ def emit_shards(
     """Write a language model as ``ranks`` shards into ``out``, one folder each, and what joins them.
 
     ``shards.json`` says how many there are, which segments each has, and how wide the sums are that they exchange.
-    Otherwise as ``emit_model``; the whole model's tokenizer and facts lie beside the shards.
+    Otherwise as ``emit_model``, whose tokenizer and ``model.json`` serve the shards too.
 
     Raises:
         Refused: ``weights-refused``, also where the heads or a width do not divide among the shards.

@@ -11,7 +11,6 @@ from agentc.runtime.models.audio import Audio
 from agentc.runtime.models.guided import fill
 from agentc.runtime.models.llm import Decoder, KvCache
 from agentc.runtime.models.sampling import Sampler
-from agentc.runtime.models.session import array
 
 
 class LocalLanguage:
@@ -31,7 +30,7 @@ class LocalLanguage:
         if self._decoder.is_stand_in:
             tokens = tokens[-(self._decoder.bundle.max_tokens // 2) :]
         state = self._decoder.prefill(tokens, reuse.state if reuse is not None else None)
-        nbytes = sum(array(part).nbytes for part in state.tensors)
+        nbytes = self._decoder.nbytes(state)
         return Cache(prompt, len(state.tokens), state.reused, nbytes, state)
 
     def decode(self, cache: Cache, ask: Ask, on_text: Callable[[str], None]) -> Reply:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from agentc.runtime.models.tokenizer import TextStream, open_tokenizer
 from agentc.support.diagnostics import Diagnostic, Refused
 from agentc.support.record import record
 
-_CHUNK = 512
+CHUNK = 512
 """Tokens of one prefill step: bounds the memory of attention scores, whatever the length of the prompt."""
 
 
@@ -23,8 +23,8 @@ class KvCache:
     """Keys and values of ``tokens`` and the logits after them. Never changed, so that many answers may start here."""
 
     tokens: tuple[int, ...]
-    tensors: tuple[Tensor, ...]
-    """Key and value by layer, ``[1, kv_heads, tokens, head_dim]``."""
+    tensors: tuple[Any, ...]
+    """The engine's own: key and value by layer, ``[1, kv_heads, tokens, head_dim]``, or what shards hold."""
     logits: Logits
     """Of the token to come, ``[vocab]``."""
     reused: int = 0
@@ -52,8 +52,11 @@ class Decoder:
     def __init__(self, folder: Path, threads: int = 0) -> None:
         self.bundle = open_bundle(folder, "decoder")
         self.tokenizer = open_tokenizer(self.bundle)
-        self._prefill = Session(folder / "prefill.onnx", threads)
-        self._decode = Session(folder / "decode.onnx", threads)
+        self._open(threads)
+
+    def _open(self, threads: int) -> None:
+        self._prefill = Session(self.bundle.folder / "prefill.onnx", threads)
+        self._decode = Session(self.bundle.folder / "decode.onnx", threads)
         self._past = [name for name in self._prefill.inputs if name.startswith("past.")]
 
     @property
@@ -82,7 +85,7 @@ class Decoder:
         if reuse and shared == len(tokens) == len(reuse.tokens):
             return KvCache(reuse.tokens, reuse.tensors, reuse.logits, shared)
         shared = min(shared, len(tokens) - 1)
-        past = _cut(reuse, shared) if reuse and shared else self._nothing()
+        past = self._cut(reuse, shared) if reuse and shared else self._nothing()
         cache = KvCache(tuple(tokens[:shared]), past, np.zeros(0), shared)
         return self.extend(cache, tokens[shared:])
 
@@ -96,8 +99,8 @@ class Decoder:
         if total > self.bundle.max_tokens:
             message = f"{total} tokens are more than `{self.bundle.name}` takes: {self.bundle.max_tokens}"
             raise Refused(Diagnostic("prompt-too-long", message, help="shorten the input or take another model"))
-        for start in range(0, len(tokens), _CHUNK):
-            chunk = tokens[start : start + _CHUNK]
+        for start in range(0, len(tokens), CHUNK):
+            chunk = tokens[start : start + CHUNK]
             logits, past = self._step(cache, chunk, keep=[len(chunk) - 1])
             cache = KvCache((*cache.tokens, *chunk), past, logits[-1], cache.reused)
         return cache
@@ -160,6 +163,16 @@ class Decoder:
         shapes = [self._prefill.inputs[name] for name in self._past]
         return tuple(tensor(np.zeros((1, int(s[1]), 0, int(s[3]))), np.float32) for s in shapes)
 
+    def _cut(self, cache: KvCache, length: int) -> tuple[Any, ...]:
+        """The cache of the first ``length`` tokens."""
+        if length == len(cache.tokens):
+            return cache.tensors
+        return tuple(tensor(value.numpy()[:, :, :length], np.float32) for value in cache.tensors)
+
+    def nbytes(self, cache: KvCache) -> int:
+        """Bytes that a cache takes in this process."""
+        return sum(value.numpy().nbytes for value in cache.tensors)
+
 
 class Decoding(Iterator[str]):
     """An answer as it comes: each step gives the text of one token, which is empty inside of a character.
@@ -202,10 +215,3 @@ def _is_printable(piece: str | None) -> bool:
 def _shared_prefix(left: Sequence[int], right: Sequence[int]) -> int:
     pairs = zip(left, right, strict=False)
     return next((place for place, (a, b) in enumerate(pairs) if a != b), min(len(left), len(right)))
-
-
-def _cut(cache: KvCache, length: int) -> tuple[Tensor, ...]:
-    """The cache of the first ``length`` tokens."""
-    if length == len(cache.tokens):
-        return cache.tensors
-    return tuple(tensor(value.numpy()[:, :, :length], np.float32) for value in cache.tensors)

@@ -1,0 +1,122 @@
+"""One process of a sharded language model: its segments, its caches, and the all-reduce between the halves."""
+
+from multiprocessing.connection import Connection
+from multiprocessing.shared_memory import SharedMemory
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from agentc.runtime.models.session import Array, Session, Tensor, tensor
+from agentc.support.record import record
+
+
+@record(slots=True)
+class Setup:
+    """What a process is started with."""
+
+    folder: Path
+    rank: int
+    ranks: int
+    layers: int
+    hidden: int
+    memory: str
+    """The name of the shared block: two buffers of ``ranks`` parts each."""
+    threads: int
+
+
+@record(slots=True)
+class Step:
+    """What all processes do together."""
+
+    base: int
+    """The cache to go on from; 0 for none."""
+    length: int
+    """How many of its tokens."""
+    tokens: tuple[int, ...]
+    keep: tuple[int, ...]
+    """The positions whose logits are wanted."""
+    key: int
+    """The name of the cache that comes of it."""
+    gone: tuple[int, ...]
+    """Caches that nobody has any more."""
+
+
+def serve(setup: Setup, connection: "Connection[Any, Any]", barrier: Any) -> None:
+    """The life of a process: load, then a step for each that comes, until the other side closes."""
+    try:
+        shard = Shard(setup, barrier)
+        connection.send(None)
+        while True:
+            answer = shard.step(connection.recv())
+            if setup.rank == 0:
+                connection.send(answer)
+    except (EOFError, KeyboardInterrupt):
+        return
+    except Exception as error:  # the other side tells it
+        barrier.abort()
+        connection.send(f"shard {setup.rank}: {error or type(error).__name__}")
+
+
+class Shard:
+    """The segments of one rank, its caches, and its place in the shared block."""
+
+    def __init__(self, setup: Setup, barrier: Any) -> None:
+        self._setup = setup
+        self._barrier = barrier
+        count = 2 * setup.layers + (setup.rank == 0)
+        self._segments = [Session(setup.folder / f"{place:03}.onnx", setup.threads) for place in range(count)]
+        self._caches: dict[int, list[Tensor]] = {0: self._nothing()}
+        self._memory = SharedMemory(setup.memory)
+        size = self._memory.size // 4 // (2 * setup.ranks)
+        shape = (2, setup.ranks, size)
+        self._floats: npt.NDArray[np.float32] = np.ndarray(shape, np.float32, buffer=self._memory.buf)  # pyright: ignore[reportArgumentType]
+        self._turn = 0
+
+    def close(self) -> None:
+        """Let go of the shared block."""
+        del self._floats
+        self._memory.close()
+
+    def _nothing(self) -> list[Tensor]:
+        shapes = [s.inputs[f"past.{i}.key"] for i, s in enumerate(self._segments[: 2 * self._setup.layers : 2])]
+        return [tensor(np.zeros((1, int(s[1]), 0, int(s[3]))), np.float32) for s in shapes for _ in range(2)]
+
+    def step(self, step: Step) -> Array | None:
+        """Logits ``[kept, vocab]`` on the first rank."""
+        for key in step.gone:
+            self._caches.pop(key, None)
+        past = [_first(part, step.length) for part in self._caches[step.base]]
+        ids = tensor([list(step.tokens)])
+        present: list[Tensor] = []
+        feed: dict[str, Tensor] = {}
+        for half in range(2 * self._setup.layers):
+            if half % 2 == 0:
+                feed |= {"input_ids": ids}
+                feed |= {f"past.{half // 2}.{kind}": past[half + place] for place, kind in enumerate(("key", "value"))}
+            residual, partial, *cached = self._segments[half].run(feed)
+            present += cached
+            feed = {"before": residual, "sum": self._all_reduce(partial)}
+        self._caches[step.key] = present
+        if self._setup.rank:
+            return None
+        return self._segments[-1].run({**feed, "keep": tensor(list(step.keep))})[0].numpy()[0]
+
+    def _all_reduce(self, partial: Tensor) -> Tensor:
+        """The sum over all ranks. Two buffers take turns, so that one wait is enough: who writes the next sum has
+        seen everybody come for this one, and nobody is still reading the one before."""
+        values = partial.numpy()
+        parts = self._floats[self._turn]
+        parts[self._setup.rank, : values.size] = values.reshape(-1)
+        self._barrier.wait()
+        total = parts[0, : values.size].copy()
+        for other in parts[1:]:
+            total += other[: values.size]
+        self._turn = 1 - self._turn
+        return tensor(total.reshape(values.shape), np.float32)
+
+
+def _first(part: Tensor, length: int) -> Tensor:
+    values = part.numpy()
+    return part if values.shape[2] == length else tensor(values[:, :, :length], np.float32)

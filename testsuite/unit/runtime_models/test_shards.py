@@ -1,0 +1,122 @@
+"""Shards answer as the whole model does: in threads for many kinds of models, in processes for a few."""
+
+import os
+import signal
+import threading
+from dataclasses import replace
+from multiprocessing.shared_memory import SharedMemory
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from agentc.backends.onnx import emit_model, emit_shards
+from agentc.plan.models import ModelShape
+from agentc.runtime.models.llm import Decoder
+from agentc.runtime.models.shard_worker import Setup, Shard, Step
+from agentc.runtime.models.shards import ShardedDecoder
+from agentc.support.diagnostics import Refused
+
+LLAMA = ModelShape("llama", "decoder", 32, 4096, 32, 8, 128, 14336, 32000, max_tokens=256)
+MIXTURE = replace(LLAMA, experts=8, experts_per_token=2, expert_intermediate=14336, shared_experts=1)
+SHAPES = {
+    "grouped": LLAMA,
+    "one-kv-head": replace(LLAMA, kv_heads=1, heads=8),
+    "window": replace(LLAMA, sliding_window=8, full_attention_every=2),
+    "mixture": MIXTURE,
+    "tied": replace(LLAMA, tied_embeddings=True),
+}
+TOKENS = [256, 3, 14, 15, 9, 26, 5, 35, 8, 97]
+
+
+def _steps(folder: Path, ranks: int, steps: list[Step]) -> list[Any]:
+    """All ranks in threads; the first one's answers."""
+    import json
+
+    facts = json.loads((folder / "shards.json").read_text())
+    memory = SharedMemory(create=True, size=2 * ranks * 512 * facts["hidden"] * 4)
+    barrier = threading.Barrier(ranks, timeout=20)
+    answers: dict[int, list[Any]] = {}
+
+    def one(rank: int) -> None:
+        setup = Setup(folder / f"rank{rank}", rank, ranks, facts["layers"], facts["hidden"], memory.name, 1)
+        shard = Shard(setup, barrier)
+        answers[rank] = [shard.step(step) for step in steps]
+        shard.close()
+
+    threads = [threading.Thread(target=one, args=(rank,)) for rank in range(ranks)]
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        memory.close()
+        memory.unlink()
+    assert all(answer is None for rank in range(1, ranks) for answer in answers[rank])
+    return answers[0]
+
+
+@pytest.mark.parametrize("ranks", [2, 4])
+@pytest.mark.parametrize("kind", SHAPES)
+def test_shards_give_the_logits_of_the_whole(kind: str, ranks: int, tmp_path: Path) -> None:
+    emit_model(SHAPES[kind], tmp_path / "whole", role="decoder", weights=None, seed=3)
+    emit_shards(SHAPES[kind], tmp_path / "parts", ranks=ranks, weights=None, seed=3)
+    whole = Decoder(tmp_path / "whole", 1)
+    steps = [
+        Step(0, 0, tuple(TOKENS[:6]), (5,), 1, ()),
+        Step(1, 6, tuple(TOKENS[6:7]), (0,), 2, ()),
+        Step(1, 4, tuple(TOKENS[4:]), (5,), 3, (2,)),
+    ]
+    prompts = [TOKENS[:6], TOKENS[:7], TOKENS]
+    for answer, prompt in zip(_steps(tmp_path / "parts", ranks, steps), prompts, strict=True):
+        np.testing.assert_allclose(answer[0], whole.prefill(prompt).logits, atol=2e-5)
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("model")
+    emit_model(LLAMA, folder, role="decoder", weights=None, seed=3)
+    for ranks in (2, 4):
+        emit_shards(LLAMA, folder / f"tp{ranks}", ranks=ranks, weights=None, seed=3)
+    return folder
+
+
+@pytest.mark.parametrize("ranks", [2, 4])
+def test_processes_say_what_the_whole_model_says(ranks: int, parts: Path) -> None:
+    whole, sharded = Decoder(parts, 1), ShardedDecoder(parts, parts / f"tp{ranks}", 1)
+    try:
+        first = sharded.generate("The capital of", 12)
+        assert first == whole.generate("The capital of", 12)
+        cache = sharded.prefill("The capital of France")
+        again = sharded.prefill("The capital of Spain", cache)
+        assert again.reused == len("The capital of ") + 1
+        np.testing.assert_allclose(again.logits, whole.prefill("The capital of Spain").logits, atol=2e-5)
+        assert sharded.score(cache, [5, 7]) == pytest.approx(
+            whole.score(whole.prefill("The capital of France"), [5, 7]), abs=1e-4
+        )
+        assert sharded.nbytes(cache) == 0
+    finally:
+        sharded.close()
+
+
+def test_a_process_that_ends_is_told(parts: Path) -> None:
+    sharded = ShardedDecoder(parts, parts / "tp2", 1)
+    (victim,) = [process for process in sharded.processes if process.name.endswith("1")]
+    os.kill(victim.pid or 0, signal.SIGKILL)
+    with pytest.raises(Refused, match="the model in `tp2` cannot be opened: .*ended"):
+        sharded.prefill("Hello")
+    assert not any(process.is_alive() for process in sharded.processes)
+
+
+def test_a_shard_that_does_not_load_is_told(parts: Path, tmp_path: Path) -> None:
+    emit_shards(LLAMA, tmp_path / "tp2", ranks=2, weights=None)
+    (tmp_path / "tp2" / "rank1" / "003.onnx").write_bytes(b"no graph")
+    with pytest.raises(Refused, match="shard 1: .*003.onnx"):
+        ShardedDecoder(parts, tmp_path / "tp2", 1)
+
+
+def test_what_does_not_divide_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="heads = 8 is not divisible among 3 shards"):
+        emit_shards(LLAMA, tmp_path, ranks=3, weights=None)
