@@ -8,7 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from agentc.pipelines.loading import Side, load_definition, model_mapping, refuse_profile
+from agentc.pipelines.importing import import_ as import_
+from agentc.pipelines.importing import import_formats as import_formats
+from agentc.pipelines.importing import import_mcp as import_mcp
+from agentc.pipelines.importing import learn_profile as learn_profile
+from agentc.pipelines.loading import Side, check_definition, load_definition, refuse_profile
 from agentc.support.diagnostics import Diagnostic, Refused, Span, did_you_mean
 from agentc.support.record import record
 
@@ -193,16 +197,10 @@ def check(
 ) -> list[Diagnostic]:
     """What is wrong with ``source``, warnings too, with ``profile`` and with ``fleet``'s file; nothing is placed or
     written."""
-    from agentc.pipelines.runner import Compilation
-    from agentc.pipelines.sources import shown_from
-    from agentc.pipelines.standard import Settings
-
     found: list[Diagnostic] = []
     try:
-        loaded = load_definition(source, model_map, assume, profile)
-        found += loaded.warnings
-        with shown_from(loaded.home):
-            _run(Compilation(loaded.module, Settings()), "task", None, every=False)
+        sure = check_definition(source, model_map, assume, profile)
+        found += sure if sure is not None else _checked_ir(source, model_map, assume, profile)
     except Refused as refused:
         found += refused.diagnostics
     if fleet is not None:
@@ -417,48 +415,18 @@ def schema(what: str) -> dict[str, Any]:
     return load(SCHEMAS[what])()
 
 
-def import_(
-    source: str | Path, format: str = "auto", model_map: Side = None, metadata: bool = False
-) -> tuple[str, tuple[Diagnostic, ...]]:
-    """Another tool's file as a definition: its text, each assumption a comment, and what is worth knowing of it.
+def _checked_ir(
+    source: "str | Path | ModuleOp", model_map: Side, assume: bool, profile: Side
+) -> tuple[Diagnostic, ...]:
+    """What is worth knowing of ``source``, whose IR is taken to phase `task`. Raises Refused."""
+    from agentc.pipelines.runner import Compilation
+    from agentc.pipelines.sources import shown_from
+    from agentc.pipelines.standard import Settings
 
-    ``format``: a name of ``import_formats``, or `auto`. ``model_map``: a file or mapping of its models to ours.
-    ``metadata``: of Open Agent Spec, the same file that states in `metadata.agentc` what was assumed.
-
-    Raises:
-        Refused: the file is of no such format, or is refused.
-    """
-    from agentc.frontends import importers
-
-    known = import_formats()
-    if format != "auto" and format not in known:
-        help = did_you_mean(format, known)
-        raise Refused(Diagnostic("unknown-name", f"there is no format `{format}`", help=help))
-    if metadata:
-        return importers.with_metadata(source, model_mapping(model_map))
-    return importers.to_yaml(source, format, model_mapping(model_map))
-
-
-def learn_profile(
-    traces: Sequence[str | Path], agent: str | Path | None = None, model_map: Side = None
-) -> tuple[str, tuple[Diagnostic, ...]]:
-    """The profile that files of OpenTelemetry spans (OTLP/JSON) make, as YAML, and what is worth knowing of it.
-
-    ``agent``: the definition whose nodes the figures are of; without one, spans name them.
-
-    Raises:
-        Refused: a file cannot be read, or holds nothing of the agent.
-    """
-    from agentc.frontends.profile.traces import learn
-
-    return learn(traces, agent, model_mapping(model_map))
-
-
-def import_formats() -> dict[str, str]:
-    """The formats that ``import_`` and ``compile`` read: name -> title."""
-    from agentc.frontends import importers
-
-    return {**{name: each.title for name, each in importers.FORMATS.items()}, "langgraph": importers.LANGGRAPH}
+    loaded = load_definition(source, model_map, assume, profile)
+    with shown_from(loaded.home):
+        _run(Compilation(loaded.module, Settings()), "task", None, every=False)
+    return loaded.warnings
 
 
 def _entry(module: "ModuleOp") -> "GraphOp":

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from dataclasses import field
 from http.client import HTTPException, HTTPMessage, HTTPResponse
 from typing import IO, Any, cast
 from urllib.error import HTTPError, URLError
@@ -37,6 +38,8 @@ class Endpoint:
     deadline: float = 600.0
     retries: int = 2
     """How often a request is sent again that failed before its answer began."""
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Sent with every request, beside those that every request has."""
 
     def __post_init__(self) -> None:
         if not _is_address(self.url):
@@ -82,7 +85,7 @@ class Endpoint:
         raise AssertionError("the last attempt returns or raises")
 
     def _try(self, path: str, body: Mapping[str, Any] | None) -> HTTPResponse:
-        headers = {"Accept": "text/event-stream, application/json", "User-Agent": "agentc"}
+        headers = {"Accept": "text/event-stream, application/json", "User-Agent": "agentc", **self.headers}
         data = None
         if body is not None:
             headers["Content-Type"] = "application/json"

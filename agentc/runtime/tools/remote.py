@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
@@ -39,18 +40,43 @@ def call_mcp(tool: str, target: str, arguments: Mapping[str, Any], seconds: floa
     endpoint, path = _split(url, seconds)
     client = {"name": "agentc", "version": "1"}
     opening = {"protocolVersion": PROTOCOL, "capabilities": {}, "clientInfo": client}
-    _rpc(endpoint, path, 1, "initialize", opening)
+    endpoint = _opened(endpoint, path, opening)
     call = {"name": name or tool, "arguments": _jsonable(tool, arguments)}
     answer = _rpc(endpoint, path, 2, "tools/call", call)
     return _mcp_value(tool, answer)
 
 
+def _opened(endpoint: Endpoint, path: str, opening: Mapping[str, Any]) -> Endpoint:
+    """The endpoint with what the server wants to see in further requests: the session's name, where it has sessions,
+    and the version of the protocol that it chose."""
+    body = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": opening}
+    with endpoint.open(path, body) as answer:
+        session = answer.response.headers.get("Mcp-Session-Id", "")
+        result = _result_of(endpoint, answer, 1, "initialize")
+    chosen = cast(dict[str, Any], result).get("protocolVersion") if isinstance(result, dict) else None
+    headers = {"MCP-Protocol-Version": chosen if isinstance(chosen, str) and _is_plain(chosen) else PROTOCOL}
+    if session and _is_plain(session):
+        headers["Mcp-Session-Id"] = session
+    ready = replace(endpoint, headers=headers)
+    with ready.open(path, {"jsonrpc": "2.0", "method": "notifications/initialized"}):
+        return ready
+
+
+def _is_plain(text: str) -> bool:
+    """Whether a header can carry ``text``."""
+    return text.isascii() and text.isprintable()
+
+
 def _rpc(endpoint: Endpoint, path: str, number: int, method: str, params: Mapping[str, Any]) -> Any:
     body = {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
     with endpoint.open(path, body) as answer:
-        for message in _messages(answer):
-            if isinstance(message, dict) and cast(dict[str, Any], message).get("id") == number:
-                return _result(endpoint, cast(dict[str, Any], message))
+        return _result_of(endpoint, answer, number, method)
+
+
+def _result_of(endpoint: Endpoint, answer: Answering, number: int, method: str) -> Any:
+    for message in _messages(answer):
+        if isinstance(message, dict) and cast(dict[str, Any], message).get("id") == number:
+            return _result(endpoint, cast(dict[str, Any], message))
     raise endpoint.refused("endpoint-answer", f"no answer to `{method}`")
 
 
