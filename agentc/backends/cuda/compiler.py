@@ -12,7 +12,8 @@ from pathlib import Path
 from agentc.support.record import record
 
 INCLUDE = Path(__file__).parent / "include"
-HEADERS = ("agentc_cuda.cuh", "agentc_host.h")
+DEVICE_HEADERS = ("agentc_cuda.cuh", "agentc_matrix.cuh")
+HEADERS = (*DEVICE_HEADERS, "agentc_host.h", "agentc_check.h", "agentc_hooks.h")
 
 
 @record
@@ -86,9 +87,10 @@ def _nvrtc(text: str, architecture: str) -> Compiled:
     assert library is not None
     api = ctypes.CDLL(library)
     program = ctypes.c_void_p()
-    header = (INCLUDE / HEADERS[0]).read_bytes()
-    sources, names = (ctypes.c_char_p * 1)(header), (ctypes.c_char_p * 1)(HEADERS[0].encode())
-    api.nvrtcCreateProgram(ctypes.byref(program), text.encode(), b"kernel.cu", 1, sources, names)
+    count = len(DEVICE_HEADERS)
+    sources = (ctypes.c_char_p * count)(*((INCLUDE / name).read_bytes() for name in DEVICE_HEADERS))
+    names = (ctypes.c_char_p * count)(*(name.encode() for name in DEVICE_HEADERS))
+    api.nvrtcCreateProgram(ctypes.byref(program), text.encode(), b"kernel.cu", count, sources, names)
     options = [b"--std=c++17", f"--gpu-architecture={architecture}".encode()]
     status = api.nvrtcCompileProgram(program, len(options), (ctypes.c_char_p * len(options))(*options))
     if status:

@@ -6,17 +6,17 @@ from dataclasses import dataclass, field
 
 from xdsl.dialects import arith, func, memref, scf
 from xdsl.dialects.builtin import IndexType, IntegerAttr
-from xdsl.ir import Block, Operation, SSAValue
+from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from agentc.analyses.kernel_dims import argument_names, element_of, value_dims
-from agentc.analyses.reductions import is_neutral, neutral
-from agentc.backends.cuda.scalars import c_type, expression, literal
+from agentc.analyses.reductions import NEUTRAL, is_neutral, neutral
+from agentc.backends.cuda.scalars import BYTES, c_type, expression, literal, size_name
 from agentc.plan.kernels import Dim, c_name
 from agentc.support.diagnostics import Diagnostic, Refused
 
 SYNC = "group.sync();"
-MAX_PACKED_BYTES = 4
-"""Elements of at most this size are moved four at a time (16 bytes is the widest access of a thread)."""
+WIDEST = 16
+"""Bytes of the widest access of a thread."""
 
 
 def inner_loops(op: Operation) -> list[scf.ParallelOp]:
@@ -53,7 +53,7 @@ class DeviceBody:
             for n, a in zip(argument_names(self.function), arguments, strict=False)
         ]
         self.names: dict[SSAValue, str] = dict(zip(arguments, names, strict=False))
-        self._taken = {*names, *map(c_name, (d for row in self.dims.values() for d in row if isinstance(d, str)))}
+        self._taken = {*names, *map(size_name, (d for row in self.dims.values() for d in row if isinstance(d, str)))}
         self._count = 0
         self.guard = ""
         """Condition under which the rows of this group are real."""
@@ -86,7 +86,7 @@ class DeviceBody:
 
     def size(self, dim: Dim) -> str:
         """The C++ name of a size."""
-        return c_name(dim) if isinstance(dim, str) else str(dim)
+        return size_name(dim) if isinstance(dim, str) else str(dim)
 
     def block(self, block: Block) -> None:
         """All ops of ``block``, with a wait of the group around each that others depend on."""
@@ -121,6 +121,8 @@ class DeviceBody:
                 self.loop(op)
             case scf.ForOp():
                 self._for(op)
+            case scf.IfOp():
+                self._if(op)
             case scf.ReduceOp() | scf.YieldOp() | func.ReturnOp():
                 pass
             case _:
@@ -150,6 +152,16 @@ class DeviceBody:
         assert isinstance(owner, arith.ConstantOp) and isinstance(owner.value, IntegerAttr)
         return self.size(self.dims[op.source][owner.value.value.data])
 
+    def extent(self, value: SSAValue) -> str | None:
+        """A bound of a loop in terms that the host knows, too: a size or a number."""
+        match value.owner:
+            case memref.DimOp() as op:
+                return self._dim(op)
+            case arith.ConstantOp(value=IntegerAttr() as number):
+                return str(number.value.data)
+            case _:
+                return None
+
     def offset(self, memory: SSAValue, indices: Sequence[SSAValue]) -> str:
         """Row-major place of ``indices``."""
         text = ""
@@ -160,12 +172,47 @@ class DeviceBody:
         return text or "0"
 
     def _for(self, op: scf.ForOp) -> None:
-        if op.iter_args:
-            raise Refused(Diagnostic("kernel-unsupported", "an ordered loop of a kernel carries no values"))
+        carried = [self._variable(value) for value in op.iter_args]
+        self.names.update(zip(op.body.block.args[1:], carried, strict=True))
         index = self.names[op.body.block.args[0]] = self.fresh("k")
         low, high, step = (self.names[v] for v in (op.lb, op.ub, op.step))
         with self.braces(f"for (int64_t {index} = {low}; {index} < {high}; {index} += {step})"):
             self.block(op.body.block)
+            self._pass_on(op.body.block, carried)
+        self.names.update(zip(op.results, carried, strict=True))
+
+    def _if(self, op: scf.IfOp) -> None:
+        results = [self.fresh(c_name(r.name_hint or "v")) for r in op.results]
+        for result, name in zip(op.results, results, strict=True):
+            self.write(f"{c_type(result.type)} {name};")
+        with self.braces(f"if ({self.names[op.cond]})"):
+            self.block(op.true_region.block)
+            self._pass_on(op.true_region.block, results)
+        if op.false_region.blocks:
+            with self.braces("else"):
+                self.block(op.false_region.block)
+                self._pass_on(op.false_region.block, results)
+        self.names.update(zip(op.results, results, strict=True))
+
+    def _variable(self, value: SSAValue) -> str:
+        """A variable that starts as ``value``."""
+        name = self.fresh("next")
+        self.write(f"{c_type(value.type)} {name} = {self.names[value]};")
+        return name
+
+    def _pass_on(self, block: Block, targets: Sequence[str]) -> None:
+        """What ``block`` yields becomes the value of ``targets``, all at once."""
+        last = block.last_op
+        if not targets or not isinstance(last, scf.YieldOp):
+            return
+        values = [self.names[v] for v in last.operands]
+        for place, value in enumerate(values):
+            if value in targets[:place]:
+                values[place] = self.fresh("old")
+                self.write(f"const auto {values[place]} = {value};")
+        for target, value in zip(targets, values, strict=True):
+            if target != value:
+                self.write(f"{target} = {value};")
 
     def loop(self, op: scf.ParallelOp) -> None:
         """A parallel loop inside a row: shared by the group, or in order where a loop inside walks memory better."""
@@ -176,59 +223,65 @@ class DeviceBody:
         else:
             self._ordered_loop(op)
 
-    def _accumulators(self, op: scf.ParallelOp) -> list[str]:
+    def accumulators(self, op: scf.ParallelOp) -> list[str]:
+        """Declare a thread's partial value of each reduction of ``op``; their names."""
         names: list[str] = []
         for start, kind in zip(op.initVals, combiners(op), strict=True):
             name = self.fresh("sum" if isinstance(kind, arith.AddfOp | arith.AddiOp) else "best")
-            first = neutral(type(kind), start.type).value.data
-            self.write(f"{c_type(start.type)} {name} = {literal(first, start.type)};")
+            self.write(f"{c_type(start.type)} {name} = {first_of(kind, start.type)};")
             names.append(name)
         return names
 
-    def _finish(self, op: scf.ParallelOp, names: Sequence[str], across: bool) -> None:
-        """Combine the threads' partial values, and the value that the reduction starts from."""
-        for result, start, kind, name in zip(op.res, op.initVals, combiners(op), names, strict=True):
-            ctype = c_type(start.type)
-            text = name
-            if across:
-                text = f"group.reduce({name}, []({ctype} a, {ctype} b) {{ return {expression(kind, ['a', 'b'])}; }})"
+    def finish(self, op: scf.ParallelOp, texts: Sequence[str]) -> None:
+        """Combine what all threads' partial values come to with the value that the reduction starts from."""
+        for result, start, kind, text in zip(op.res, op.initVals, combiners(op), texts, strict=True):
             if not is_neutral(start, type(kind)):
                 partial = self.fresh("partial")
-                self.write(f"const {ctype} {partial} = {text};")
+                self.write(f"const {c_type(start.type)} {partial} = {text};")
                 text = str(expression(kind, [self.names[start], partial]))
             self._define(result, text)
 
-    def _combine(self, op: scf.ParallelOp, names: Sequence[str]) -> None:
+    def across(self, op: scf.ParallelOp, names: Sequence[str]) -> list[str]:
+        """The calls that combine the partial values of a group's threads."""
+        return [f"group.reduce({n}, {function_of(kind)})" for n, kind in zip(names, combiners(op), strict=True)]
+
+    def combine(self, op: scf.ParallelOp, names: Sequence[str]) -> None:
+        """Combine the values of this iteration with the thread's partial ones."""
         last = op.body.block.last_op
         assert isinstance(last, scf.ReduceOp)
         for value, kind, name in zip(last.args, combiners(op), names, strict=True):
             self.write(f"{name} = {expression(kind, [name, self.names[value]])};")
 
     def _ordered_loop(self, op: scf.ParallelOp) -> None:
-        names = self._accumulators(op)
+        names = self.accumulators(op)
         index = self.names[op.body.block.args[0]] = self.fresh("j")
-        with self.braces(f"for (int64_t {index} = 0; {index} < {self.names[op.upperBound[0]]}; ++{index})"):
+        low, high = self.names[op.lowerBound[0]], self.names[op.upperBound[0]]
+        with self.braces(f"for (int64_t {index} = {low}; {index} < {high}; ++{index})"):
             self.block(op.body.block)
-            self._combine(op, names)
-        self._finish(op, names, across=False)
+            self.combine(op, names)
+        self.finish(op, names)
 
     def _shared_loop(self, op: scf.ParallelOp) -> None:
-        names = self._accumulators(op)
+        names = self.accumulators(op)
         self.group = False
-        self.strided_loop(op, names, "group.lane()", "group.size", "0", self.names[op.upperBound[0]])
+        low, high = self.names[op.lowerBound[0]], self.names[op.upperBound[0]]
+        self.strided_loop(op, names, "group.lane()", "group.size", low, high)
         self.group = True
-        self._finish(op, names, across=True)
+        self.finish(op, self.across(op, names))
 
     def strided_loop(self, op: scf.ParallelOp, sums: Sequence[str], first: str, step: str, low: str, high: str) -> None:
-        """The iterations ``low + first``, ``low + first + step``, …; four neighbors at a time where memory allows."""
+        """The iterations ``low + first``, ``low + first + step``, …; neighbors at once where memory allows."""
         start = low
-        if packs := packed_accesses(op, self.dims):
+        if packs := packed_accesses(op):
             start = self._packed_loop(op, sums, first, step, low, high, packs)
+        self.plain_loop(op, sums, first if start == "0" else f"{start} + {first}", step, high)
+
+    def plain_loop(self, op: scf.ParallelOp, sums: Sequence[str], begin: str, step: str, high: str) -> None:
+        """The iterations ``begin``, ``begin + step``, … one by one."""
         index = self.names[op.body.block.args[0]] = self.fresh("j")
-        begin = first if start == "0" else f"{start} + {first}"
         with self.braces(f"for (int64_t {index} = {begin}; {index} < {high}; {index} += {step})"):
             self.block(op.body.block)
-            self._combine(op, sums)
+            self.combine(op, sums)
 
     def _packed_loop(
         self,
@@ -240,22 +293,23 @@ class DeviceBody:
         high: str,
         packs: Sequence[memref.LoadOp | memref.StoreOp],
     ) -> str:
-        """The part that can be done by fours; the name of where the rest begins."""
-        cut = self.fresh("cut")
-        aligned = " && ".join(f"agentc::packable({self.names[m]})" for m in dict.fromkeys(p.memref for p in packs))
-        wide = any(len(p.indices) > 1 for p in packs)
-        conditions = aligned + (f" && {high} % 4 == 0" if wide else "") + (f" && {low} % 4 == 0" if low != "0" else "")
-        self.write(f"const int64_t {cut} = {conditions} ? {high} / 4 * 4 : {low};")
+        """The part that can be done by packs; the name of where the rest begins."""
+        cut, width = self.fresh("cut"), pack_width(packs)
+        memories = dict.fromkeys(p.memref for p in packs)
+        conditions = [f"agentc::packable<{width}>({self.names[m]})" for m in memories]
+        rows = dict.fromkeys(self.size(self.dims[p.memref][-1]) for p in packs if len(p.indices) > 1)
+        conditions += [f"{text} % {width} == 0" for text in [*rows, *([low] if low != "0" else [])]]
+        self.write(f"const int64_t {cut} = {' && '.join(conditions)} ? {high} / {width} * {width} : {low};")
         index = op.body.block.args[0]
         at = self.fresh("j")
-        begin = f"4 * {first}" if low == "0" else f"{low} + 4 * {first}"
-        with self.braces(f"for (int64_t {at} = {begin}; {at} < {cut}; {at} += 4 * {step})"):
+        begin = f"{width} * {first}" if low == "0" else f"{low} + {width} * {first}"
+        with self.braces(f"for (int64_t {at} = {begin}; {at} < {cut}; {at} += {width} * {step})"):
             self.names[index] = at
             loaded: dict[SSAValue, str] = {}
             stored: list[tuple[memref.StoreOp, str]] = []
             for access in packs:
-                self._open_pack(access, loaded, stored)
-            self._unrolled(op, sums, at, loaded, dict(stored))
+                self._open_pack(access, width, loaded, stored)
+            self._unrolled(op, sums, at, width, loaded, dict(stored))
             for access, name in stored:
                 self.names[index] = at
                 place = f"{self.names[access.memref]} + {self.offset(access.memref, access.indices)}"
@@ -266,16 +320,17 @@ class DeviceBody:
     def _open_pack(
         self,
         access: memref.LoadOp | memref.StoreOp,
+        width: int,
         loaded: dict[SSAValue, str],
         stored: list[tuple[memref.StoreOp, str]],
     ) -> None:
-        name = self.fresh(f"{self.names[access.memref]}4")
+        name = self.fresh(f"{self.names[access.memref]}{width}")
         if isinstance(access, memref.LoadOp):
             place = f"{self.names[access.memref]} + {self.offset(access.memref, access.indices)}"
-            self.write(f"const auto {name} = agentc::load_pack({place});")
+            self.write(f"const auto {name} = agentc::load_pack<{width}>({place});")
             loaded[access.res] = name
         else:
-            self.write(f"agentc::Pack<{c_type(element_of(access.memref.type))}> {name};")
+            self.write(f"agentc::Pack<{c_type(element_of(access.memref.type))}, {width}> {name};")
             stored.append((access, name))
 
     def _unrolled(
@@ -283,12 +338,13 @@ class DeviceBody:
         op: scf.ParallelOp,
         sums: Sequence[str],
         at: str,
+        width: int,
         loaded: dict[SSAValue, str],
         stored: dict[memref.StoreOp, str],
     ) -> None:
         part = self.fresh("u")
         self.write("#pragma unroll")
-        with self.braces(f"for (int {part} = 0; {part} < 4; ++{part})"):
+        with self.braces(f"for (int {part} = 0; {part} < {width}; ++{part})"):
             self.names[op.body.block.args[0]] = f"({at} + {part})"
             for inner in op.body.block.ops:
                 if isinstance(inner, memref.LoadOp) and inner.res in loaded:
@@ -297,7 +353,7 @@ class DeviceBody:
                     self.write(f"{stored[inner]}.at[{part}] = {self.names[inner.value]};")
                 else:
                     self.op(inner)
-            self._combine(op, sums)
+            self.combine(op, sums)
 
 
 def combiners(op: scf.ParallelOp) -> list[Operation]:
@@ -313,8 +369,23 @@ def combiners(op: scf.ParallelOp) -> list[Operation]:
     return found
 
 
-def packed_accesses(op: scf.ParallelOp, dims: dict[SSAValue, tuple[Dim, ...]]) -> list[memref.LoadOp | memref.StoreOp]:
-    """The loads and stores along the loop, if all of a simple body can be moved by fours; else none."""
+def function_of(kind: Operation) -> str:
+    """A C++ function of two values that combines them as ``kind`` does."""
+    ctype = c_type(kind.results[0].type)
+    return f"[]({ctype} a, {ctype} b) {{ return {expression(kind, ['a', 'b'])}; }}"
+
+
+def first_of(kind: Operation, type_: Attribute) -> str:
+    """What the partial values of a reduction by ``kind`` start from."""
+    if type(kind) in NEUTRAL:
+        return literal(neutral(type(kind), type_).value.data, type_)
+    if isinstance(kind, arith.OrIOp | arith.XOrIOp | arith.AndIOp):
+        return literal(-1 if isinstance(kind, arith.AndIOp) else 0, type_)
+    raise Refused(Diagnostic("kernel-unsupported", f"no reduction by `{kind.name}` in a kernel for a GPU"))
+
+
+def packed_accesses(op: scf.ParallelOp) -> list[memref.LoadOp | memref.StoreOp]:
+    """The loads and stores along the loop, if all of a simple body can be moved by packs; else none."""
     index = op.body.block.args[0]
     found: list[memref.LoadOp | memref.StoreOp] = []
     for inner in op.body.block.ops:
@@ -326,12 +397,19 @@ def packed_accesses(op: scf.ParallelOp, dims: dict[SSAValue, tuple[Dim, ...]]) -
                 if isinstance(inner, memref.StoreOp):
                     return []
                 continue
-            if along != [len(inner.indices) - 1] or element_bytes(inner.memref) > MAX_PACKED_BYTES:
+            if along != [len(inner.indices) - 1]:
                 return []
             found.append(inner)
-    return found
+    written = {access.memref for access in found if isinstance(access, memref.StoreOp)}
+    loose = {o.memref for o in op.body.block.ops if isinstance(o, memref.LoadOp) and o not in found}
+    return [] if written & loose else found
+
+
+def pack_width(packs: Sequence[memref.LoadOp | memref.StoreOp]) -> int:
+    """How many neighbors fit the widest access, where all arrays move as many."""
+    return WIDEST // max(element_bytes(p.memref) for p in packs)
 
 
 def element_bytes(memory: SSAValue) -> int:
     """Bytes of an element of ``memory``."""
-    return {"f32": 4, "i32": 4, "i8": 1, "i1": 1}.get(str(element_of(memory.type)), 8)
+    return BYTES.get(str(element_of(memory.type)), 8)

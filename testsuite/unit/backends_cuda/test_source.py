@@ -17,10 +17,14 @@ from agentc.pipelines.kernels import Device, lower_kernel
 needs_compiler = pytest.mark.skipif(host_compiler() is None, reason="needs g++ or clang++ to run CUDA text on the CPU")
 LONG: Mapping[str, int] = {"n": 9, "d": 4100, "k": 64, "m": 36, "t": 70, "lists": 3}
 """Rows longer than a warp's share, and sizes that fours divide."""
+TALL: Mapping[str, int] = {"n": 70_001, "d": 3, "t": 1100}
+"""Long enough for many blocks."""
 CASES = [
     ("gpu", "cosine_softmax", SIZES),
     ("gpu", "cosine_gate", LONG),
     ("gpu", "mean_pool", SIZES),
+    ("gpu", "mean_pool", TALL),
+    ("gpu", "softmax", TALL),
     ("gpu", "linear", SIZES),
     ("gpu", "matmul", LONG),
     ("gpu", "quantize_int8", LONG),
@@ -35,7 +39,7 @@ def run_on_host(module: Any, values: list[Any], sizes: Mapping[str, int], folder
     kinds = {"f32": np.float32, "i8": np.int8}
     shapes = [[d if isinstance(d, int) else sizes[d] for d in p.dims or ()] for p in abi.results]
     results = [np.full(s, 99, kinds[p.dtype]) for s, p in zip(shapes, abi.results, strict=True)]
-    HostKernel(source(module), abi, folder)(values, results, [sizes[s] for s in abi.sizes])
+    HostKernel(source(module), abi, folder, check=True)(values, results, [sizes[s] for s in abi.sizes])
     return results
 
 
@@ -84,6 +88,6 @@ def test_work_is_shared_out_by_shape(name: str, kinds: list[str]) -> None:
 
 def test_rows_are_moved_by_fours() -> None:
     text = source(lower_kernel(builtin("softmax_rows"), "gpu"))
-    assert "agentc::load_pack(x + i * d + j" in text
+    assert "agentc::load_pack<4>(x + i * d + j" in text
     assert "agentc::store_pack(out + i * d + j" in text
     assert "d % 4 == 0" in text

@@ -1,13 +1,18 @@
 // What agentc's generated kernels share: groups of threads that work on one row, reductions within a group, packed
-// loads and stores. Compiles with nvcc and NVRTC, and with a plain C++ compiler through agentc_host.h.
+// loads and stores, 16-bit floats. Compiles with nvcc and NVRTC, and with a plain C++ compiler through agentc_host.h.
 #pragma once
 
 #ifdef AGENTC_ON_HOST
 #include "agentc_host.h"
 #elif defined(__CUDACC_RTC__)
 using int8_t = signed char;
+using int16_t = short;
 using int32_t = int;
 using int64_t = long long;
+using uint8_t = unsigned char;
+using uint16_t = unsigned short;
+using uint32_t = unsigned;
+using uint64_t = unsigned long long;
 #else
 #include <cstdint>
 #include <cuda_runtime.h>
@@ -21,9 +26,80 @@ using int64_t = long long;
 
 #ifndef AGENTC_LAUNCH
 #define AGENTC_LAUNCH(kernel, grid, block, stream, ...) kernel<<<grid, block, 0, stream>>>(__VA_ARGS__)
+// With `bytes` of shared memory; above 48 KiB that has to be asked for.
+#define AGENTC_LAUNCH_SHARED(kernel, grid, block, bytes, stream, ...)                                        \
+  do {                                                                                                       \
+    if (cudaError_t error = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes)) \
+      return error;                                                                                          \
+    kernel<<<grid, block, bytes, stream>>>(__VA_ARGS__);                                                     \
+  } while (false)
+#define AGENTC_DYNAMIC_SHARED(T, name)                       \
+  extern __shared__ __align__(128) unsigned char name##_bytes[]; \
+  T* name = reinterpret_cast<T*>(name##_bytes)
 #endif
 
 namespace agentc {
+
+// The same bits, read as another type of the same size.
+template <class To, class From> __device__ __forceinline__ To bits_as(From from) {
+  static_assert(sizeof(To) == sizeof(From));
+  To to;
+  memcpy(&to, &from, sizeof to);
+  return to;
+}
+
+// Two floats of 16 bits. They are computed with as floats of 32 bits, each result rounded to nearest even: for
+// + - * / that gives what 16-bit hardware gives, as a float has more than twice the digits (Figueroa, 1995).
+struct float16 {
+  static constexpr bool is_brain = false;
+  uint16_t bits;
+  float16() = default;
+  template <class T> __device__ explicit float16(T value) : bits(round(static_cast<float>(value))) {}
+  __device__ operator float() const;
+  __device__ static uint16_t round(float value);
+};
+struct bfloat16 {
+  static constexpr bool is_brain = true;
+  uint16_t bits;
+  bfloat16() = default;
+  template <class T> __device__ explicit bfloat16(T value) : bits(round(static_cast<float>(value))) {}
+  __device__ operator float() const { return bits_as<float>(static_cast<uint32_t>(bits) << 16); }
+  __device__ static uint16_t round(float value);
+};
+
+__device__ __forceinline__ float16::operator float() const {
+#ifdef AGENTC_ON_HOST
+  return agentc_host::float_of_half(bits);
+#else
+  float value;
+  asm("cvt.f32.f16 %0, %1;" : "=f"(value) : "h"(bits));
+  return value;
+#endif
+}
+__device__ __forceinline__ uint16_t float16::round(float value) {
+#ifdef AGENTC_ON_HOST
+  return agentc_host::half_of_float(value);
+#else
+  uint16_t bits;
+  asm("cvt.rn.f16.f32 %0, %1;" : "=h"(bits) : "f"(value));
+  return bits;
+#endif
+}
+__device__ __forceinline__ uint16_t bfloat16::round(float value) {
+  const uint32_t wide = bits_as<uint32_t>(value);
+  if (value != value) return static_cast<uint16_t>(wide >> 16 | 0x40);
+  return static_cast<uint16_t>((wide + 0x7fff + (wide >> 16 & 1)) >> 16);
+}
+
+#define AGENTC_ARITHMETIC(T)                                                                                     \
+  __device__ __forceinline__ T operator+(T a, T b) { return T(static_cast<float>(a) + static_cast<float>(b)); } \
+  __device__ __forceinline__ T operator-(T a, T b) { return T(static_cast<float>(a) - static_cast<float>(b)); } \
+  __device__ __forceinline__ T operator*(T a, T b) { return T(static_cast<float>(a) * static_cast<float>(b)); } \
+  __device__ __forceinline__ T operator/(T a, T b) { return T(static_cast<float>(a) / static_cast<float>(b)); } \
+  __device__ __forceinline__ T operator-(T a) { return T(-static_cast<float>(a)); }
+AGENTC_ARITHMETIC(float16)
+AGENTC_ARITHMETIC(bfloat16)
+#undef AGENTC_ARITHMETIC
 
 // NaN wins, as in NumPy.
 template <class T> __device__ __forceinline__ T maximum(T a, T b) { return (a > b || a != a) ? a : b; }
@@ -31,33 +107,80 @@ template <class T> __device__ __forceinline__ T minimum(T a, T b) { return (a < 
 
 // Toward zero; out of range saturates and NaN is 0.
 template <class To, class From> __device__ __forceinline__ To to_integer(From x) {
-  constexpr int bits = 8 * sizeof(To);
-  const From limit = static_cast<From>(1ull << (bits - 1));
-  const To smallest = static_cast<To>(1ull << (bits - 1));
+  constexpr bool is_signed = To(-1) < To(0);
+  constexpr int bits = 8 * sizeof(To) - is_signed;
+  constexpr To largest = static_cast<To>(~0ull >> (64 - bits));
+  constexpr To smallest = static_cast<To>(is_signed ? -largest - 1 : 0);
+  // Twice half of it: 2 ** bits is exact where 2 ** bits - 1 is not.
+  const From limit = static_cast<From>(1ull << (bits - 1)) * From(2);
   if (x != x) return To(0);
-  if (x >= limit) return static_cast<To>(~smallest);
-  return x < -limit ? smallest : static_cast<To>(x);
+  if (x >= limit) return largest;
+  if (is_signed ? x < -limit : x <= From(0)) return smallest;
+  return static_cast<To>(x);
+}
+template <class To> __device__ __forceinline__ To to_integer(float16 x) { return to_integer<To>(static_cast<float>(x)); }
+template <class To> __device__ __forceinline__ To to_integer(bfloat16 x) {
+  return to_integer<To>(static_cast<float>(x));
 }
 
-// Four neighbors, moved at once. The address is a multiple of the size.
-template <class T> struct alignas(4 * sizeof(T)) Pack {
-  T at[4];
+// Integers, without what C++ leaves undefined: a shift by too much gives 0 (or the sign), a division by 0 gives 0.
+template <class T> __device__ __forceinline__ T shift_left(T a, T by) {
+  constexpr int bits = 8 * sizeof(T);
+  return by < 0 || by >= bits ? T(0) : static_cast<T>(static_cast<uint64_t>(a) << by);
+}
+template <class T> __device__ __forceinline__ T shift_right(T a, T by) {
+  constexpr int bits = 8 * sizeof(T);
+  return by < 0 || by >= bits ? (a < T(0) ? T(-1) : T(0)) : static_cast<T>(a >> by);
+}
+template <class T> __device__ __forceinline__ T divide(T a, T b) {
+  if (b == T(0)) return T(0);
+  return b == static_cast<T>(-1) && T(-1) < T(0) ? static_cast<T>(0 - static_cast<uint64_t>(a)) : static_cast<T>(a / b);
+}
+template <class T> __device__ __forceinline__ T remainder(T a, T b) {
+  if (b == T(0) || (b == static_cast<T>(-1) && T(-1) < T(0))) return T(0);
+  return static_cast<T>(a % b);
+}
+template <class T> __device__ __forceinline__ T floor_divide(T a, T b) {
+  const T quotient = divide(a, b);
+  return b != T(0) && remainder(a, b) != T(0) && (a < T(0)) != (b < T(0)) ? static_cast<T>(quotient - 1) : quotient;
+}
+
+// Neighbors, moved at once: at most 16 bytes. The address is a multiple of the size.
+template <class T, int kCount> struct alignas(kCount * sizeof(T)) Pack {
+  T at[kCount];
 };
-template <class T> __device__ __forceinline__ Pack<T> load_pack(const T* from) {
-  return *reinterpret_cast<const Pack<T>*>(from);
+template <int kCount, class T> __device__ __forceinline__ Pack<T, kCount> load_pack(const T* from) {
+  return *reinterpret_cast<const Pack<T, kCount>*>(from);
 }
-template <class T> __device__ __forceinline__ void store_pack(T* to, const Pack<T>& pack) {
-  *reinterpret_cast<Pack<T>*>(to) = pack;
+template <class T, int kCount> __device__ __forceinline__ void store_pack(T* to, const Pack<T, kCount>& pack) {
+  *reinterpret_cast<Pack<T, kCount>*>(to) = pack;
 }
-template <class T> __device__ __forceinline__ bool packable(const T* pointer) {
-  return reinterpret_cast<unsigned long long>(pointer) % (4 * sizeof(T)) == 0;
+template <int kCount, class T> __device__ __forceinline__ bool packable(const T* pointer) {
+  return reinterpret_cast<unsigned long long>(pointer) % (kCount * sizeof(T)) == 0;
+}
+
+// A value of another lane of the warp.
+template <class T> __device__ __forceinline__ T shuffle_xor(T value, int mask) {
+  return __shfl_xor_sync(0xffffffffu, value, mask);
+}
+template <> __device__ __forceinline__ float16 shuffle_xor(float16 value, int mask) {
+  return bits_as<float16>(static_cast<uint16_t>(shuffle_xor(static_cast<int>(value.bits), mask)));
+}
+template <> __device__ __forceinline__ bfloat16 shuffle_xor(bfloat16 value, int mask) {
+  return bits_as<bfloat16>(static_cast<uint16_t>(shuffle_xor(static_cast<int>(value.bits), mask)));
 }
 
 template <class T, class F> __device__ __forceinline__ T reduce_warp(T value, F combine) {
 #pragma unroll
-  for (int offset = 16; offset > 0; offset /= 2) value = combine(value, __shfl_xor_sync(0xffffffffu, value, offset));
+  for (int offset = 16; offset > 0; offset /= 2) value = combine(value, shuffle_xor(value, offset));
   return value;
 }
+
+// A thread by itself.
+struct Alone {
+  static constexpr int size = 1;
+  __device__ int lane() const { return 0; }
+};
 
 // A warp for each row: no shared memory, no barrier. For rows up to a few thousand elements.
 struct Warp {
@@ -115,5 +238,45 @@ struct Columns {
     return total;
   }
 };
+
+// What `count` parts of a reduction come to, each `stride` from the one before, in an order that does not vary.
+template <class Group, class T, class F>
+__device__ __forceinline__ T combine_parts(const Group& group, const T* parts, int64_t stride, int count, T neutral, F combine) {
+  T value = neutral;
+  for (int part = group.lane(); part < count; part += Group::size) value = combine(value, parts[part * stride]);
+  if constexpr (Group::size == 1) {
+    return value;
+  } else {
+    return group.reduce(value, combine);
+  }
+}
+
+#ifndef __CUDACC_RTC__
+// In how many parts to cut `work` pieces of work: one for each `each`, at most `most`. Of sizes alone, so that a sum is
+// added in the same order on every GPU.
+inline int parts_of(int64_t work, int64_t each, int64_t most) {
+  const int64_t wanted = (work + each - 1) / each;
+  return static_cast<int>(wanted < 1 ? 1 : wanted < most ? wanted : most);
+}
+
+// Memory of the stream's pool for as long as the launcher runs; the stream gives it back when its work is done.
+template <class T> class Scratch {
+ public:
+  Scratch(int64_t count, cudaStream_t stream) : stream_(stream) {
+    error = cudaMallocAsync(&data_, sizeof(T) * static_cast<size_t>(count > 0 ? count : 1), stream);
+  }
+  ~Scratch() {
+    if (data_) cudaFreeAsync(data_, stream_);
+  }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  operator T*() const { return data_; }
+  cudaError_t error;
+
+ private:
+  T* data_ = nullptr;
+  cudaStream_t stream_;
+};
+#endif
 
 }  // namespace agentc

@@ -3,7 +3,10 @@
 // A block's threads are fibers (ucontext) that take turns. A barrier or a shuffle is a meeting: a fiber that arrives
 // waits until all of its block, or warp, that still run have arrived at the same meeting. If no fiber can go on, the
 // kernel's barriers diverge: the run is aborted with a message, where a GPU would hang or go wrong.
-// Blocks run one after the other. Atomics are not provided.
+// Blocks run one after the other. Atomics are not provided. Asynchronous copies arrive when they are waited for.
+//
+// With AGENTC_CHECK, and the text compiled (not linked) by -fsanitize=thread, agentc_check.h is told of each access to
+// memory and looks for races and for accesses outside of arrays.
 #pragma once
 
 #include <ucontext.h>
@@ -11,6 +14,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
+#include <cstddef>
 #include <cstdlib>
 #include <cstring>
 #include <functional>
@@ -24,6 +28,12 @@
 #define __restrict__ __restrict
 #define __launch_bounds__(...)
 #define __shared__ static  // blocks run one after the other
+#define AGENTC_DYNAMIC_SHARED(T, name) T* name = reinterpret_cast<T*>(agentc_host::machine().dynamic.get())
+#ifdef AGENTC_CHECK
+#define AGENTC_UNSEEN __attribute__((no_sanitize("thread")))
+#else
+#define AGENTC_UNSEEN
+#endif
 
 struct dim3 {
   unsigned x, y, z;
@@ -33,16 +43,36 @@ using cudaStream_t = void*;
 using cudaError_t = int;
 constexpr cudaError_t cudaSuccess = 0;
 inline cudaError_t cudaGetLastError() { return cudaSuccess; }
+#ifdef AGENTC_CHECK
+#include "agentc_check.h"
+#endif
 template <class T> cudaError_t cudaMallocAsync(T** to, std::size_t bytes, cudaStream_t) {
+#ifdef AGENTC_CHECK
+  *to = static_cast<T*>(agentc_check::allocate(bytes));
+#else
   *to = static_cast<T*>(std::aligned_alloc(256, (bytes + 255) / 256 * 256));
+#endif
   return *to ? cudaSuccess : 2;
 }
-inline cudaError_t cudaFreeAsync(void* memory, cudaStream_t) { return std::free(memory), cudaSuccess; }
+inline cudaError_t cudaFreeAsync(void* memory, cudaStream_t) {
+#ifdef AGENTC_CHECK
+  agentc_check::release(memory);
+#else
+  std::free(memory);
+#endif
+  return cudaSuccess;
+}
 
 namespace agentc_host {
 
 struct Meeting {
   unsigned members = 0, arrived = 0, round = 0;
+};
+
+struct Copy {
+  void* to;
+  unsigned char data[16];
+  unsigned group;
 };
 
 struct Fiber {
@@ -51,9 +81,12 @@ struct Fiber {
   dim3 thread;
   unsigned index = 0;
   bool done = false;
+  std::vector<Copy> copies;  // under way
+  unsigned closed = 0;       // groups of copies
 };
 
-constexpr std::size_t kStackBytes = 64 * 1024;
+constexpr std::size_t kStackBytes = 128 * 1024;
+constexpr std::size_t kDynamicBytes = 227 * 1024;  // what a block can have on sm_90
 
 struct Machine {
   ucontext_t scheduler;
@@ -63,16 +96,16 @@ struct Machine {
   Meeting block;
   Fiber* current = nullptr;
   bool progress = false;
+  bool running = false;  // a fiber, that is, and no part of this file
+  std::unique_ptr<std::max_align_t[]> dynamic{new std::max_align_t[kDynamicBytes / sizeof(std::max_align_t)]};
   dim3 block_index, block_size, grid_size;
   std::function<void()> body;
 };
 
-inline Machine& machine() {
-  static Machine instance;
-  return instance;
-}
+inline Machine the_machine;
+AGENTC_UNSEEN inline Machine& machine() { return the_machine; }
 
-inline void leave(Meeting& meeting) {
+AGENTC_UNSEEN inline void leave(Meeting& meeting) {
   --meeting.members;
   if (meeting.members && meeting.arrived == meeting.members) {
     meeting.arrived = 0;
@@ -80,9 +113,9 @@ inline void leave(Meeting& meeting) {
   }
 }
 
-inline void yield() { swapcontext(&machine().current->context, &machine().scheduler); }
+AGENTC_UNSEEN inline void yield() { swapcontext(&machine().current->context, &machine().scheduler); }
 
-inline void meet(Meeting& meeting) {
+AGENTC_UNSEEN inline void meet(Meeting& meeting) {
   machine().progress = true;
   const unsigned round = meeting.round;
   if (++meeting.arrived == meeting.members) {
@@ -96,10 +129,39 @@ inline void meet(Meeting& meeting) {
 
 inline Meeting& my_warp() { return machine().warps[machine().current->index / 32]; }
 
-inline void enter() {
+// A group of copies arrives as late as the program allows: when it is waited for.
+inline void close_copies() { ++machine().current->closed; }
+AGENTC_UNSEEN inline void copy_ahead(void* to, const void* from, int bytes) {
+  Fiber& me = *machine().current;
+  Copy copy{to, {}, me.closed};
+  std::memcpy(copy.data, from, bytes);
+#ifdef AGENTC_CHECK
+  if (bytes) agentc_check::access(from, bytes, false);
+  agentc_check::access(to, sizeof copy.data, true);
+#endif
+  me.copies.push_back(copy);
+}
+AGENTC_UNSEEN inline void wait_copies(unsigned left) {
+  Fiber& me = *machine().current;
+  std::size_t kept = 0;
+  for (const Copy& copy : me.copies) {
+    if (copy.group + left < me.closed) {
+      std::memcpy(copy.to, copy.data, sizeof copy.data);
+#ifdef AGENTC_CHECK
+      agentc_check::access(copy.to, sizeof copy.data, true);
+#endif
+    } else {
+      me.copies[kept++] = copy;
+    }
+  }
+  me.copies.resize(kept);
+}
+
+AGENTC_UNSEEN inline void enter() {
   Machine& m = machine();
   m.body();
   m.progress = true;
+  wait_copies(0);
   m.current->done = true;
   leave(my_warp());
   leave(m.block);
@@ -119,6 +181,7 @@ inline void run_block() {
     if (!fiber.stack) fiber.stack.reset(new char[kStackBytes]);
     fiber.index = i;
     fiber.done = false;
+    fiber.closed = 0;
     fiber.thread = dim3(i % m.block_size.x, i / m.block_size.x % m.block_size.y, i / m.block_size.x / m.block_size.y);
     getcontext(&fiber.context);
     fiber.context.uc_stack.ss_sp = fiber.stack.get();
@@ -126,13 +189,18 @@ inline void run_block() {
     fiber.context.uc_link = nullptr;
     makecontext(&fiber.context, enter, 0);
   }
+#ifdef AGENTC_CHECK
+  agentc_check::begin_block();
+#endif
   for (unsigned live = count; live;) {
     live = 0;
     m.progress = false;
     for (Fiber& fiber : m.fibers) {
       if (fiber.done) continue;
       m.current = &fiber;
+      m.running = true;
       swapcontext(&m.scheduler, &fiber.context);
+      m.running = false;
       live += !fiber.done;
     }
     if (live && !m.progress) {
@@ -147,6 +215,9 @@ inline void launch(dim3 grid, dim3 block, std::function<void()> body) {
   m.grid_size = grid;
   m.block_size = block;
   m.body = std::move(body);
+#ifdef AGENTC_CHECK
+  agentc_check::begin_launch();
+#endif
   for (unsigned z = 0; z < grid.z; ++z)
     for (unsigned y = 0; y < grid.y; ++y)
       for (unsigned x = 0; x < grid.x; ++x) {
@@ -156,7 +227,7 @@ inline void launch(dim3 grid, dim3 block, std::function<void()> body) {
 }
 
 // Lane `source` of the warp gives its value to the caller.
-template <class T> T exchange(T value, unsigned source) {
+template <class T> AGENTC_UNSEEN T exchange(T value, unsigned source) {
   static_assert(sizeof(T) <= 8);
   Machine& m = machine();
   const unsigned me = m.current->index, base = me / 32 * 32;
@@ -170,6 +241,57 @@ template <class T> T exchange(T value, unsigned source) {
 
 inline unsigned lane() { return machine().current->index % 32; }
 
+inline float float_of_half(std::uint16_t half) {
+  const std::uint32_t sign = static_cast<std::uint32_t>(half & 0x8000) << 16, exponent = half >> 10 & 31, rest = half & 1023;
+  const float small = std::ldexp(static_cast<float>(rest), -24);
+  std::uint32_t bits;
+  if (exponent == 0) {
+    std::memcpy(&bits, &small, sizeof bits);
+  } else {
+    bits = (exponent == 31 ? 255u : exponent + 112) << 23 | rest << 13;
+  }
+  bits |= sign;
+  float value;
+  std::memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
+// To nearest, ties to even.
+inline std::uint16_t half_of_float(float value) {
+  const std::uint16_t sign = std::signbit(value) ? 0x8000 : 0;
+  if (value != value) return sign | 0x7fff;
+  const float size = std::fabs(value);
+  if (size >= 65520.0f) return sign | 0x7c00;
+  if (size < 0x1p-14f) return sign | static_cast<std::uint16_t>(std::nearbyint(std::ldexp(size, 24)));
+  std::uint32_t bits;
+  std::memcpy(&bits, &size, sizeof bits);
+  bits += 0xfff + (bits >> 13 & 1);
+  return sign | static_cast<std::uint16_t>((bits >> 13) - (112 << 10));
+}
+
+// ldmatrix.x4 of PTX: `line` of lane 8 i + r is line r of matrix i; a lane gets two neighbors of each matrix.
+template <class T> AGENTC_UNSEEN void load_matrices(bool turned, std::uint32_t (&to)[4], const T* line) {
+  const unsigned me = lane(), row = me / 4, column = me % 4 * 2;
+  for (unsigned matrix = 0; matrix < 4; ++matrix) {
+    const T* found[2];
+    for (unsigned e = 0; e < 2; ++e) {
+      const T* start = exchange(line, 8 * matrix + (turned ? column + e : row));
+      found[e] = start + (turned ? row : column + e);
+      if (reinterpret_cast<std::uintptr_t>(start) % 16) {
+        std::fprintf(stderr, "agentc_host: a line of ldmatrix is not aligned to 16 bytes\n");
+        std::abort();
+      }
+#ifdef AGENTC_CHECK
+      agentc_check::access(found[e], sizeof(T), false);
+#endif
+    }
+    std::uint16_t low, high;
+    std::memcpy(&low, found[0], sizeof low);
+    std::memcpy(&high, found[1], sizeof high);
+    to[matrix] = low | static_cast<std::uint32_t>(high) << 16;
+  }
+}
+
 }  // namespace agentc_host
 
 #define threadIdx (agentc_host::machine().current->thread)
@@ -177,9 +299,24 @@ inline unsigned lane() { return machine().current->index % 32; }
 #define blockDim (agentc_host::machine().block_size)
 #define gridDim (agentc_host::machine().grid_size)
 #define AGENTC_LAUNCH(kernel, grid, block, stream, ...) agentc_host::launch(grid, block, [&] { kernel(__VA_ARGS__); })
+#define AGENTC_LAUNCH_SHARED(kernel, grid, block, bytes, stream, ...)             \
+  do {                                                                            \
+    static_assert(bytes <= agentc_host::kDynamicBytes, "too much shared memory"); \
+    AGENTC_LAUNCH(kernel, grid, block, stream, __VA_ARGS__);                      \
+  } while (false)
 
-inline void __syncthreads() { agentc_host::meet(agentc_host::machine().block); }
-inline void __syncwarp(unsigned = 0xffffffffu) { agentc_host::meet(agentc_host::my_warp()); }
+AGENTC_UNSEEN inline void __syncthreads() {
+  agentc_host::meet(agentc_host::machine().block);
+#ifdef AGENTC_CHECK
+  agentc_check::passed_barrier();
+#endif
+}
+AGENTC_UNSEEN inline void __syncwarp(unsigned = 0xffffffffu) {
+  agentc_host::meet(agentc_host::my_warp());
+#ifdef AGENTC_CHECK
+  agentc_check::passed_warp_barrier();
+#endif
+}
 template <class T> T __shfl_xor_sync(unsigned, T value, int mask) {
   return agentc_host::exchange(value, agentc_host::lane() ^ static_cast<unsigned>(mask));
 }
@@ -188,3 +325,7 @@ template <class T> T __shfl_down_sync(unsigned, T value, unsigned delta) {
   const unsigned lane = agentc_host::lane();
   return agentc_host::exchange(value, lane + delta < 32 ? lane + delta : lane);
 }
+
+#ifdef AGENTC_CHECK
+#include "agentc_hooks.h"
+#endif

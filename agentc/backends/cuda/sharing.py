@@ -1,0 +1,153 @@
+"""How the work of a phase is shared out among threads."""
+
+from xdsl.dialects import func, memref, scf
+from xdsl.ir import SSAValue
+
+from agentc.backends.cuda import matrices, parts
+from agentc.backends.cuda.device import DeviceBody, ends_with, inner_loops
+from agentc.backends.cuda.phase import THREADS, PhaseCode, blocks, in_order
+
+WARP_ROW = 4096
+"""Rows up to this many elements are a warp's work, longer ones a block's."""
+SERIAL_THREADS = 1024
+COLUMN_THREADS = 512
+
+
+def kind_of(phase: func.FuncOp) -> tuple[str, scf.ParallelOp | None]:
+    """How the work of a phase is shared out, and its loop over rows.
+
+    ``matrix``: a block for each tile; ``elements``: a thread for each element; ``rows``: a warp or block for each row;
+    ``columns``: 16 threads for each column; ``serial``: one block or, for what is long, many and then one; ``alone``: a
+    thread for each row, or one for all, as what it does is done in order.
+    """
+    first = next((op for op in phase.body.block.ops if isinstance(op, scf.ParallelOp)), None)
+    if first is None or phase.attributes.get("agentc.rows") is None:
+        return ("alone" if in_order(phase) else "serial"), None
+    if in_order(phase):
+        return "alone", first
+    if matrices.product_of(first) is not None:
+        return "matrix", first
+    loops = inner_loops(first)
+    if not loops:
+        return "elements", first
+    down = sum(_matrix_accesses(loop, first.body.block.args[0]) for loop in loops)
+    along = sum(_matrix_accesses(loop, loop.body.block.args[0]) for loop in loops)
+    return ("columns" if down > along else "rows"), first
+
+
+def _matrix_accesses(loop: scf.ParallelOp, index: SSAValue) -> int:
+    accesses = (o for o in loop.walk() if isinstance(o, memref.LoadOp | memref.StoreOp))
+    return sum(len(o.indices) > 1 and o.indices[-1] is index for o in accesses)
+
+
+def write_phase(code: PhaseCode) -> None:
+    """Write the phase's functions and how they are launched.
+
+    Raises:
+        Refused: ``kernel-unsupported``.
+    """
+    kind, rows = kind_of(code.function)
+    match kind, rows:
+        case "matrix", scf.ParallelOp():
+            matrices.write(code, rows)
+        case "elements", scf.ParallelOp():
+            _elements(code, rows)
+        case "rows" | "columns", scf.ParallelOp():
+            _groups(code, rows, kind)
+        case "alone", scf.ParallelOp():
+            _each_alone(code, rows)
+        case "alone", _:
+            _all_alone(code)
+        case _:
+            _serial(code)
+
+
+THREAD = (
+    "const int64_t thread = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;",
+    "const int64_t threads = static_cast<int64_t>(gridDim.x) * blockDim.x;",
+)
+
+
+def _elements(code: PhaseCode, rows: scf.ParallelOp) -> None:
+    """A thread for each element, or for some neighbors."""
+    body = code.body()
+    for line in THREAD:
+        body.write(line)
+    body.strided_loop(rows, [], "thread", "threads", "low", "high")
+    code.kernel("", THREADS, body.lines)
+    code.unless_empty([code.call("", blocks(code.rows, THREADS), THREADS)])
+
+
+def _each_alone(code: PhaseCode, rows: scf.ParallelOp) -> None:
+    """A thread for each row."""
+    body = code.body()
+    for line in THREAD:
+        body.write(line)
+    body.plain_loop(rows, [], "low + thread", "threads", "high")
+    code.kernel("", 64, body.lines)
+    code.unless_empty([code.call("", blocks(code.rows, 64), 64)])
+
+
+def _all_alone(code: PhaseCode) -> None:
+    """One thread: what has an order, over all."""
+    body = code.body()
+    body.block(code.function.body.block)
+    code.kernel("", 1, body.lines)
+    code.launch.append(code.call("", "1", 1))
+
+
+def _groups(code: PhaseCode, rows: scf.ParallelOp, kind: str) -> None:
+    """A group of threads for each row or column."""
+    body = code.body()
+    body.group = True
+    body.write("const Group group;")
+    group_rows(body, rows, guarded=kind == "columns")
+    symbol = code.function.sym_name.data
+    head = f"template <class Group> __device__ __forceinline__ void {symbol}({', '.join(code.declared())}) {{"
+    code.texts.append("\n".join([head, *body.lines, "}", ""]))
+    names = ", ".join(code.names())
+    if kind == "columns":
+        code.kernel("_columns", COLUMN_THREADS, [f"  {symbol}<agentc::Columns>({names});"])
+        one = code.call("_columns", blocks(code.rows, 32), "dim3(32, 16)")
+        code.unless_empty(parts.columns(code, rows, one) or [one])
+        return
+    block = f"agentc::Block<{THREADS}>"
+    code.kernel("_warp", THREADS, [f"  {symbol}<agentc::Warp>({names});"])
+    code.kernel("_block", THREADS, [f"  {symbol}<{block}>({names});"])
+    code.unless_empty(
+        [
+            f"if ({_row_length(rows, body)} <= {WARP_ROW}) {{",
+            f"  {code.call('_warp', blocks(code.rows, THREADS // 32), THREADS)}",
+            "} else {",
+            f"  {code.call('_block', blocks(code.rows, 1), THREADS)}",
+            "}",
+        ]
+    )
+
+
+def group_rows(body: DeviceBody, rows: scf.ParallelOp, guarded: bool) -> None:
+    """The loop of a group over its rows."""
+    index = body.names[rows.body.block.args[0]] = body.fresh("i")
+    with body.braces("for (int64_t base = low + group.first(); base < high; base += group.stride())"):
+        body.write(f"const int64_t {index} = group.row(base, high);")
+        if guarded:
+            body.guard = body.fresh("active")
+            body.write(f"const bool {body.guard} = group.active(base, high);")
+        body.block(rows.body.block)
+
+
+def _row_length(rows: scf.ParallelOp, body: DeviceBody) -> str:
+    """C++ for how many elements a row has."""
+    along = max(inner_loops(rows), key=lambda loop: ends_with(loop, loop.body.block.args[0]))
+    return body.extent(along.upperBound[0]) or "1"
+
+
+def _serial(code: PhaseCode) -> None:
+    """One block: what every later phase waits for. What is long goes over many blocks first."""
+    body = code.body()
+    body.group = True
+    body.write(f"const agentc::Block<{SERIAL_THREADS}> group;")
+    body.block(code.function.body.block)
+    code.kernel("", SERIAL_THREADS, body.lines)
+    one = code.call("", "1", SERIAL_THREADS)
+    code.launch += parts.serial(code, one) or [one]
