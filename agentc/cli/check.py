@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from agentc.cli.arguments import ASSUME, MODEL_MAP, PROFILE
+from agentc.cli.options import settings
 from agentc.cli.show import show
 
 
@@ -39,6 +40,6 @@ def _check(agent: str, model_map: str | None, assume: bool, profile: str | None)
     found = api.check(agent, model_map=model_map, assume=assume, profile=profile)
     show(found)
     errors = sum(problem.severity is Severity.ERROR for problem in found)
-    if not found:
+    if not found and settings().diagnostics == "text":
         print(f"{agent}: no problems", file=sys.stderr)
     return 1 if errors else 0

@@ -107,7 +107,7 @@ def _compose(text: str, file: str, found: Diagnostics) -> Node | None:
     try:
         root = Composer(file, found).compose(_parse(text, Loader=LOADER))
     except yaml.MarkedYAMLError as problem:
-        found.error("yaml-syntax", _why(problem), _problem_span(file, problem))
+        found.error("yaml-syntax", _why(problem), _problem_span(file, text, problem))
         raise Refused(*found) from problem
     found.raise_if_errors()
     return root
@@ -133,9 +133,13 @@ def _offset_span(file: str, text: str, offset: int) -> Span:
     return Span(file, text.count("\n", 0, offset) + 1, offset - line_start + 1)
 
 
-def _problem_span(file: str, problem: yaml.MarkedYAMLError) -> Span:
+def _problem_span(file: str, text: str, problem: yaml.MarkedYAMLError) -> Span:
     mark = problem.problem_mark or problem.context_mark
-    return mark_span(file, mark, mark) if mark else Span(file)
+    if mark is None:
+        return Span(file)
+    if mark.line > text.count("\n"):  # the parser puts the end of a last line without a line break on the next one
+        return _offset_span(file, text, len(text))
+    return mark_span(file, mark, mark)
 
 
 def _why(problem: yaml.MarkedYAMLError) -> str:

@@ -3,7 +3,9 @@
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import quote
 
+from agentc.support import manual
 from agentc.support.diagnostics import Diagnostic, Severity, Span
 
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "note"}
@@ -13,14 +15,27 @@ def render(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str]) -> str
     """One run of the tool ``agentc``, one rule a slug."""
     del sources
     found = list(diagnostics)
-    rules = [{"id": slug} for slug in dict.fromkeys(d.slug for d in found)]
+    slugs = list(dict.fromkeys(d.slug for d in found))
+    rules = [_rule(slug) for slug in slugs]
     run = {
         "tool": {"driver": {"name": "agentc", "rules": rules}},
         "columnKind": "unicodeCodePoints",
-        "results": [_result(d) for d in found],
+        "results": [_result(d) | {"ruleIndex": slugs.index(d.slug)} for d in found],
     }
     schema = "https://json.schemastore.org/sarif-2.1.0.json"
     return json.dumps({"$schema": schema, "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False) + "\n"
+
+
+def _rule(slug: str) -> dict[str, Any]:
+    """The diagnostic with its manual page, which code scanning shows beside each finding."""
+    page = manual.page(slug)
+    if page is None:
+        return {"id": slug}
+    return {
+        "id": slug,
+        "shortDescription": {"text": manual.title(slug) or slug},
+        "help": {"text": page, "markdown": page},
+    }
 
 
 def _result(d: Diagnostic) -> dict[str, Any]:
@@ -40,5 +55,5 @@ def _location(span: Span) -> dict[str, Any]:
         "endLine": span.end_line,
         "endColumn": span.end_column,
     }
-    artifact = {"uri": span.file.replace("\\", "/")}
+    artifact = {"uri": quote(span.file.replace("\\", "/"), safe="/~", errors="replace")}
     return {"physicalLocation": {"artifactLocation": artifact, "region": region}}

@@ -141,7 +141,7 @@ def test_duplicate_key_shows_the_first() -> None:
         ("[" * 100_000, f"f:1:{MAX_DEPTH + 1}: yaml-too-deep"),
         ("- " * 3000, f"f:1:{2 * MAX_DEPTH + 1}: yaml-too-deep"),
         ("a: 1\n---\nb: 2", "f:2:1: yaml-many-documents"),
-        ("a: [1", "f:2:1: yaml-syntax"),
+        ("a: [1", "f:1:6: yaml-syntax"),
         ("a: b: c", "f:1:5: yaml-syntax"),
         ('"\\ud800"', "f:1:4: yaml-syntax"),
         ("x: \x01", "f:1:4: yaml-syntax"),
