@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final, Literal, TypeAlias
 
-from xdsl.dialects.builtin import StringAttr
+from xdsl.dialects.builtin import StringAttr, SymbolRefAttr
 from xdsl.ir import Attribute
 
-from agentc.backends.onnx import emit_model, locate_weights
+from agentc.backends.onnx import emit_model, emit_shards, locate_weights
 from agentc.backends.request import Request
 from agentc.dialects.model import SpecOp
+from agentc.dialects.place import assignment
 from agentc.dialects.provenance import span
 from agentc.plan.artifacts import Artifact
 from agentc.support.diagnostics import Diagnostic, Refused
@@ -23,6 +24,7 @@ _ROLES: Final[dict[str, _Role]] = {"decoder": "decoder", "embedding": "embedding
 def emit_build(request: Request) -> list[Artifact]:
     """Write every language, embedding and rerank model that is not somebody else's API.
 
+    A checkpoint that the plan puts on several devices at once is also written as as many shards, in ``tpN``.
     A model's weights come from where its ``model.spec`` says; without weights a seeded stand-in is written.
     Recognizers of speech are written where they have weights; the runtime has an engine of its own for others.
     Other kinds have no ONNX form here.
@@ -52,7 +54,18 @@ def _emit(spec: SpecOp, request: Request) -> list[Artifact]:
     weights = locate_weights(where, request.base) if where else None
     if role == "stt" and weights is None:  # the runtime's own engine hears in its place
         return []
-    written = emit_model(
-        spec.shape.data, request.out / folder, role=role, weights=weights, precision=spec.precision.data
-    )
-    return [replace(one, path=f"{folder}/{one.path}", of=spec.sym_name.data) for one in written]
+    shape, precision, name = spec.shape.data, spec.precision.data, spec.sym_name.data
+    written = emit_model(shape, request.out / folder, role=role, weights=weights, precision=precision)
+    artifacts = [replace(one, path=f"{folder}/{one.path}", of=name) for one in written]
+    for ranks in _shards(spec, request) if weights is not None and role == "decoder" else ():
+        beside = f"{folder}/tp{ranks}"
+        parts = emit_shards(shape, request.out / beside, ranks=ranks, weights=weights, precision=precision)
+        artifacts += (replace(one, path=f"{beside}/{one.path}", of=name) for one in parts)
+    return artifacts
+
+
+def _shards(spec: SpecOp, request: Request) -> list[int]:
+    """Over how many devices the plan puts a step of the model, where it is more than one."""
+    of = SymbolRefAttr(spec.sym_name.data)
+    placed = [assignment(op) for op in request.module.walk() if op.properties.get("model") == of]
+    return sorted({one.tp for one in placed if one is not None and one.tp > 1})

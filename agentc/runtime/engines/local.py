@@ -9,7 +9,8 @@ import numpy.typing as npt
 from agentc.runtime.engines.base import Ask, Cache, Prompt, Reply
 from agentc.runtime.models.audio import Audio
 from agentc.runtime.models.guided import fill
-from agentc.runtime.models.llm import Decoder, KvCache
+from agentc.runtime.models.llm import KvCache
+from agentc.runtime.models.open import open_decoder
 from agentc.runtime.models.sampling import Sampler
 
 
@@ -17,7 +18,7 @@ class LocalLanguage:
     """A decoder of the build, prefill and decode apart."""
 
     def __init__(self, name: str, folder: Path) -> None:
-        self._decoder = Decoder(folder)
+        self._decoder = open_decoder(folder)
         self.note = (
             f"model `{name}` is a small seeded stand-in: its words mean nothing; `--bind {name}=URL` gives it a voice"
             if self._decoder.is_stand_in

@@ -7,7 +7,7 @@ import pytest
 from onnx_reference import embedding
 
 from agentc.backends.onnx import emit_model, locate_weights
-from agentc.backends.onnx.config import encoder_from_checkpoint
+from agentc.backends.onnx.encoders import encoder_from_checkpoint
 from agentc.backends.onnx.weights import Checkpoint, read_json
 from agentc.plan.models import ModelShape
 from agentc.runtime.models.embedding import Embedder
