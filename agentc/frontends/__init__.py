@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from agentc.frontends.importers.frame import Imported
     from agentc.frontends.profile import Profile
+    from agentc.frontends.yaml import Definition
     from agentc.frontends.profile.patch import Patch
     from agentc.support.diagnostics import Diagnostic, Diagnostics
     from agentc.support.yaml_source import Document
@@ -37,23 +38,41 @@ def load(
     Raises:
         Refused: with every problem.
     """
-    from agentc.support.diagnostics import Diagnostics
-
-    text, told = str(source), found if found is not None else Diagnostics()
-    if text.endswith(".mlir"):
+    if str(source).endswith(".mlir"):
         from agentc.frontends import ir
 
-        _no_profile(text, profile)
+        _no_profile(str(source), profile)
         return ir.load(source, overrides=overrides)
     from agentc.frontends import yaml
 
-    document, home, imported = read(text, models or {})
+    return yaml.lower(define(source, overrides=overrides, found=found, models=models, assume=assume, profile=profile))
+
+
+def define(
+    source: str | Path,
+    *,
+    overrides: Mapping[str, object] | None = None,
+    found: "Diagnostics | None" = None,
+    models: Mapping[str, Any] | None = None,
+    assume: bool = False,
+    profile: "Profile | None" = None,
+) -> "Definition":
+    """As ``load``, of any source but IR: the definition, which keeps every rule, before it is lowered.
+
+    Raises:
+        Refused: with every problem.
+    """
+    from agentc.frontends import yaml
+    from agentc.support.diagnostics import Diagnostics
+
+    told = found if found is not None else Diagnostics()
+    document, home, imported = read(str(source), models or {})
     patch = _bound(profile, document, home)
     if imported is not None:
         told.extend(imported.warnings if assume else (*imported.warnings, *_assumed(imported, document, patch)))
     definition = yaml.define(document, home, overrides=overrides, patch=patch)
     told.extend(definition.warnings)
-    return yaml.lower(definition)
+    return definition
 
 
 def read(source: str, models: Mapping[str, Any]) -> "tuple[Document, Path, Imported | None]":

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 Revise: TypeAlias = Callable[[str, Document], Document]
 
+_OPS = 40
+"""More than a node makes without its inputs: its op, fields that are taken, what its cases and trips give."""
+
 MAX_FILES = 100
 """Definitions that one compile reads."""
 
@@ -43,6 +46,28 @@ class Program:
     def graphs(self) -> list[AgentGraph]:
         """All agents, called ones before callers where files part them; the main one last."""
         return [agent for unit in self.units for agent in unit.graphs()]
+
+    def most_steps(self) -> int:
+        """Ops that the agent can make at most once its sub-agents are written out: more than there will be."""
+        known: dict[AgentGraph, int] = {}
+        waiting = self.graphs()
+        while waiting:
+            agent = waiting[-1]
+            callees = [callee for item in agent.scope.walk() if (callee := callee_of(item))]
+            missing = [callee for callee in callees if callee not in known]
+            if agent not in known and missing:
+                waiting += missing
+                continue
+            waiting.pop()
+            known[agent] = sum(_OPS + _inputs(item) for item in agent.scope.walk()) + sum(
+                map(known.__getitem__, callees)
+            )
+        return max(known.values(), default=0)
+
+
+def _inputs(item: Item) -> int:
+    stated = item.node.in_
+    return 1 if isinstance(stated, str) else len(stated)
 
 
 def assemble(source: Source, found: Diagnostics, revise: Revise | None = None) -> Program:
