@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from agentc.frontends.builder import Agent as Agent
     from agentc.frontends.importers.langgraph.live import from_langgraph as from_langgraph
+    from agentc.frontends.kernels.annotations import automaton as automaton
     from agentc.frontends.kernels.annotations import bf16 as bf16
     from agentc.frontends.kernels.annotations import f16 as f16
     from agentc.frontends.kernels.annotations import f32 as f32
@@ -32,7 +33,7 @@ _LAZY = {
     **dict.fromkeys(
         (
             *("kernel", "f16", "bf16", "f32", "f64", "i1", "i8", "i32", "i64", "u8", "u32", "u64", "top_k"),
-            *("scatter_set", "scatter_add", "scatter_max", "scatter_min", "power_spectrum"),
+            *("scatter_set", "scatter_add", "scatter_max", "scatter_min", "power_spectrum", "automaton"),
         ),
         "agentc.frontends.kernels.annotations",
     ),

@@ -225,4 +225,29 @@ class ScatterOp(ExtOp):
             raise VerifyException("there is one row number for each update, and updates have the shape of rows")
 
 
-LinalgExt = Dialect("linalg_ext", [SortOp, TopKOp, ScanOp, ScatterOp], [])
+@irdl_op_definition
+class AutomatonOp(ExtOp):
+    """
+    The state of a finite automaton after each byte of a row: `state = table[state, byte]`, from state 0. A state that
+    the table does not have is 0.
+
+    ```mlir
+    %s = linalg_ext.automaton ins(%text, %table : tensor<?xi8>, tensor<13x256xi8>) outs(%e : tensor<?xi8>) -> tensor<?xi8>
+    ```
+    """
+
+    name = "linalg_ext.automaton"
+    assembly_format = TAIL
+
+    def __init__(self, text: SSAValue, table: SSAValue, output: SSAValue):
+        super().__init__(operands=[[text, table], [output]], result_types=[_types([output])])
+
+    def verify_shapes(self, ins: Shapes, outs: Shapes) -> None:
+        kept, given = self.elements()
+        if len(ins) != 2 or len(outs) != 1 or any(e != IntegerType(8) for e in (*kept, *given)):
+            raise VerifyException("text, table and states are i8")
+        if not agree(ins[0], outs[0]) or len(ins[1]) != 2 or ins[1][1] != 256:
+            raise VerifyException("states have the shape of the text, and the table 256 columns")
+
+
+LinalgExt = Dialect("linalg_ext", [SortOp, TopKOp, ScanOp, ScatterOp, AutomatonOp], [])

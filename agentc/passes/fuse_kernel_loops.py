@@ -112,11 +112,17 @@ def try_fuse(first: scf.ParallelOp, second: scf.ParallelOp, outermost: bool) -> 
         return False
     if not iterations_match(first, second):
         return False
+    if outermost and second.res and any(_is_rows(op) for op in between if op not in needed):
+        return False  # what is done with the results stays behind, in another phase than they
     for op in needed:
         op.detach()
         Rewriter.insert_op(op, InsertPoint.before(first))
     merge(first, second)
     return True
+
+
+def _is_rows(op: Operation) -> bool:
+    return isinstance(op, scf.ParallelOp) and not op.res
 
 
 def _between(first: Operation, second: Operation) -> Iterator[Operation]:

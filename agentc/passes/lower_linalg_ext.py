@@ -12,7 +12,7 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint
 
 from agentc.analyses.kernel_dims import DIMS, bits, dims_attr, element_of, is_integer, shape_of
-from agentc.dialects.linalg_ext import ExtOp, ScanOp, ScatterOp, SortOp, TopKOp
+from agentc.dialects.linalg_ext import AutomatonOp, ExtOp, ScanOp, ScatterOp, SortOp, TopKOp
 from agentc.passes.lower_kernels_to_loops import LoopLowering
 
 CHUNK = 64
@@ -177,6 +177,29 @@ def _neutral(op: ScanOp, type_: Attribute) -> IntegerAttr | FloatAttr:
     if op.kind.data == "min":
         return IntegerAttr((1 << (bits(type_) - 1)) - 1 if op.order.data == "signed" else -1, type_)
     return IntegerAttr(int(op.kind.data == "mul"), type_)
+
+
+def automaton(op: AutomatonOp, code: Code) -> None:
+    """One ordered loop a row that carries the state."""
+    text, table = op.inputs
+    states = code.loops.extent(table, 0)
+    length = code.loops.extent(text, len(shape_of(text.type) or ()) - 1)
+    zero, one = code.number(0), code.number(1)
+    low = code.loops.constant(IntegerAttr(255, IndexType()))
+
+    def byte(code: Code, value: SSAValue) -> SSAValue:
+        return code.op(arith.AndIOp, code.index(value), low)
+
+    def row(code: Code, at: Sequence[SSAValue]) -> None:
+        def step(code: Code, i: SSAValue, carried: Sequence[SSAValue]) -> Sequence[SSAValue]:
+            state = code.load(table, carried[0], byte(code, code.load(text, *at, i)))
+            code.store(state, op.outputs[0], *at, i)
+            found = byte(code, state)
+            return [code.choose(code.whole("slt", found, states), found, zero)]
+
+        code.ordered(zero, length, one, step, [zero])
+
+    rows(op, code, row)
 
 
 def scatter(op: ScatterOp, code: Code) -> None:
@@ -346,6 +369,8 @@ def lower(op: ExtOp, code: Code) -> None:
     match op:
         case ScanOp():
             scan(op, code)
+        case AutomatonOp():
+            automaton(op, code)
         case ScatterOp():
             scatter(op, code)
         case TopKOp():

@@ -118,6 +118,20 @@ def scatter_min(x: Any, rows: Any, updates: Any) -> Any:
     return _scattered(x, rows, updates, np.minimum)
 
 
+def automaton(text: Any, table: Any) -> Any:
+    """The state of a finite automaton after each byte of each row: ``state = table[state, byte]``, from state 0."""
+    import numpy as np
+
+    text = np.asarray(text)
+    states = np.zeros_like(text)
+    for place in np.ndindex(text.shape[:-1]):
+        state = 0
+        for i, byte in enumerate(text[place]):
+            state = int(table[state if state < len(table) else 0, byte])
+            states[(*place, i)] = state
+    return states
+
+
 def power_spectrum(x: Any) -> Any:
     """The squared magnitudes of the discrete Fourier transform of real rows: ``abs(rfft(x)) ** 2``."""
     import numpy as np

@@ -9,7 +9,16 @@ from agentc.frontends.kernels.calls import axes_of, axis_of, cast_name, keywords
 from agentc.frontends.kernels.expressions import Scope, evaluate, tensor, unsupported
 from agentc.frontends.kernels.gathers import broadcast_to, joined, reshaped, taken, taken_along
 from agentc.frontends.kernels.indexing import size_of, sizes_of
-from agentc.frontends.kernels.ordered import best, filled, ordered, place_of, reversed_axis, running, scattered
+from agentc.frontends.kernels.ordered import (
+    best,
+    filled,
+    ordered,
+    place_of,
+    reversed_axis,
+    running,
+    scattered,
+    states_of,
+)
 from agentc.frontends.kernels.scalars import ELEMENTS, element_name
 from agentc.plan import sizes
 
@@ -196,6 +205,11 @@ def _flip(scope: Scope, node: ast.Call, args: Args) -> Tensor:
     return array
 
 
+def _automaton(scope: Scope, node: ast.Call, args: Args) -> Tensor:
+    keywords(scope, node, ())
+    return states_of(scope.builder, tensor(scope, args[0]), tensor(scope, args[1]))
+
+
 def _power_spectrum(scope: Scope, node: ast.Call, args: Args) -> Tensor:
     keywords(scope, node, ())
     return fourier.power(scope.builder, fourier.rfft(scope.builder, tensor(scope, args[0])))
@@ -237,6 +251,7 @@ OWN: Table = {
     "scatter_add": (3, 3, _scatter("add")),
     "scatter_max": (3, 3, _scatter("max")),
     "scatter_min": (3, 3, _scatter("min")),
+    "automaton": (2, 2, _automaton),
     "power_spectrum": (1, 1, _power_spectrum),
 }
 """Functions of ``agentc``; their meaning as plain NumPy is in ``annotations``."""

@@ -150,6 +150,7 @@ class KernelBuilder:
             element = self._common(op, operands[1:])
         else:
             element = self._common(op, operands)
+        operands = tuple(self._adapted(o, element) for o in operands)
         if element in HALVES:
             single = ELEMENTS["f32"]
             wide = [self.cast(o, single) if isinstance(o, Tensor) and o.element == element else o for o in operands]
@@ -171,6 +172,12 @@ class KernelBuilder:
 
         result = ELEMENTS["i1"] if op in COMPARISONS else element
         return self.elementwise([o for o in operands if isinstance(o, Tensor)], result, body)
+
+    def _adapted(self, operand: Operand, element: Element) -> Operand:
+        """A size takes the type of what it meets, as a number does."""
+        if isinstance(operand, Tensor) and operand.size is not None and operand.element != element:
+            return self.size(operand.size, element)
+        return operand
 
     def cast(self, operand: Tensor, element: Element) -> Tensor:
         """``operand`` converted to ``element``."""
@@ -296,9 +303,11 @@ class KernelBuilder:
         return self.generic([(result, list(loops))], result.dims, loops, result.element, body).value
 
     def _common(self, op: str, operands: Sequence[Operand]) -> Element:
-        found = {o.element for o in operands if isinstance(o, Tensor)}
+        found = {o.element for o in operands if isinstance(o, Tensor) and o.size is None}
+        found = found or {o.element for o in operands if isinstance(o, Tensor)}
         if not found:
-            return ELEMENTS["f32"]
+            whole = op == "where" and all(isinstance(o, int) for o in operands)
+            return ELEMENTS["i64" if whole else "f32"]
         if len(found) > 1:
             names = " and ".join(sorted(element_name(e) for e in found))
             raise ShapeError(f"`{op}` of {names}: convert one with `astype`")

@@ -1,8 +1,8 @@
 """The discrete Fourier transform of real rows, as products with tables of cosines and sines.
 
 For rows of a few hundred samples, as speech features have (400 in Whisper's), a product with a table that stays in
-cache is near the speed of a transform in log steps, exact to rounding, and one road for every target. Rows are halved first:
-cosine is even and sine odd around the middle of a row.
+cache is near the speed of a transform in log steps, exact to rounding, and one road for every target. Rows are halved
+first: cosine is even and sine odd around the middle of a row.
 """
 
 from collections.abc import Sequence

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from xdsl.dialects.linalg.ops import FillOp
 from xdsl.ir import SSAValue
 
-from agentc.dialects.linalg_ext import ScanOp, ScatterOp, SortOp, TopKOp
+from agentc.dialects.linalg_ext import AutomatonOp, ScanOp, ScatterOp, SortOp, TopKOp
 from agentc.frontends.kernels.builder import KernelBuilder, ShapeError, Tensor, broadcast, show
 from agentc.frontends.kernels.gathers import Slice, broadcast_to, sliced, taken_along
 from agentc.frontends.kernels.scalars import ELEMENTS, HALVES, constant, element_name, is_unsigned, limits, order_of
@@ -119,6 +119,23 @@ def scattered(kernel: KernelBuilder, kind: str, target: Tensor, rows: Tensor, up
         order_of(target.element),
     )
     return _tensor(kernel.insert(op).results[0], target)
+
+
+def states_of(kernel: KernelBuilder, text: Tensor, table: Tensor) -> Tensor:
+    """The state of the automaton ``table`` after each byte of each row.
+
+    Raises:
+        ShapeError: they are not bytes, or the table has not 256 columns.
+    """
+    byte = ELEMENTS["u8"]
+    if text.element != byte or table.element != byte or not text.dims:
+        raise ShapeError(f"text and table are u8, not {element_name(text.element)} and {element_name(table.element)}")
+    if len(table.dims) != 2 or table.dims[1] != 256:
+        raise ShapeError(f"a table is [states, 256], not {show(table.dims)}")
+    kernel.require(table.dims[0])
+    memory = [kernel.materialized(t) for t in (text, table)]
+    op = AutomatonOp(memory[0], memory[1], kernel.empty(text.dims, byte))
+    return _tensor(kernel.insert(op).results[0], text)
 
 
 def filled(kernel: KernelBuilder, dims: Sequence[Dim], value: float, name: str) -> Tensor:

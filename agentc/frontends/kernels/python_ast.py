@@ -150,7 +150,7 @@ def _inline(scope: Scope, node: ast.Call, function: ast.FunctionDef, values: Map
     if function.name in scope.stack:
         raise scope.source.error("kernel-unsupported", f"`{function.name}` calls itself", node)
     problems = len(scope.found)
-    signature = read_signature(scope.source, function, scope.found)
+    signature = read_signature(scope.source, function, scope.found, called=True)
     missing = [p.name for p in signature.parameters if p.name not in values]
     if missing:
         raise scope.source.error("kernel-unsupported", f"`{function.name}` lacks its argument `{missing[0]}`", node)

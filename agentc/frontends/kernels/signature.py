@@ -24,15 +24,23 @@ class Signature:
     """``None`` where the return type is not stated."""
 
 
-def read_signature(source: KernelSource, function: ast.FunctionDef, found: Diagnostics) -> Signature:
-    """The signature of ``function``; problems go to ``found``."""
+def read_signature(
+    source: KernelSource, function: ast.FunctionDef, found: Diagnostics, called: bool = False
+) -> Signature:
+    """The signature of ``function``; problems go to ``found``. One that is ``called`` takes what it is given: its
+    parameters need no types, and its result is checked where it is returned.
+    """
     parameters: list[Parameter] = []
     constants: dict[str, float] = {}
     for argument, default in _arguments(source, function, found):
         if isinstance(argument.annotation, ast.Name) and argument.annotation.id in ("float", "int"):
             constants[argument.arg] = _constant(source, argument, default, found)
+        elif called:
+            parameters.append(Parameter(argument.arg, "f32", None))
         elif parameter := _parameter(source, argument.arg, argument.annotation or argument, found):
             parameters.append(parameter)
+    if called:
+        return Signature(tuple(parameters), constants, None)
     results = _results(source, function, found)
     known: set[Dim] = {d for p in parameters for d in p.dims or () if isinstance(d, str) and d.isidentifier()}
     _check_names(source, function, known, found)

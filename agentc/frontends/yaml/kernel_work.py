@@ -1,7 +1,7 @@
 """The work of a tensor kernel, read off its loops: a formula over the sizes that the kernel names."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from typing import Any, cast
 
@@ -11,14 +11,17 @@ from xdsl.dialects.linalg.ops import FillOp, GenericOp, YieldOp
 from xdsl.ir import Attribute, SSAValue
 from xdsl.ir.affine import AffineDimExpr
 
-from agentc.analyses.kernel_dims import function_dims, shape_of, value_dims
-from agentc.plan import demand
-from agentc.plan.formula import ONE, Formula, constant, symbol, total
+from agentc.analyses.kernel_dims import function_dims, shape_of, size_of, value_dims
+from agentc.dialects.linalg_ext import ExtOp, SortOp
+from agentc.plan import demand, sizes
+from agentc.plan.formula import ONE, Formula, constant, maximum, minimum, symbol, total
 from agentc.plan.kernels import Dim
 from agentc.plan.work import Work
 
 _FREE = (arith.ConstantOp, YieldOp, arith.ExtFOp, arith.TruncFOp)
 """Ops of a loop's body that are no arithmetic."""
+SORTING = 40
+"""Ops for each element that is sorted: two in each of the 20 merges of a million, as its logarithm is no formula."""
 
 Dims = dict[SSAValue, tuple[Dim, ...]]
 
@@ -39,6 +42,10 @@ def kernel_work(function: func.FuncOp) -> Work:
             known[op.tensor] = _empty(op, known)
         elif isinstance(op, FillOp | GenericOp):
             known[op.results[0]] = known.get(op.outputs[0], ())
+        elif isinstance(op, ExtOp):
+            known.update({r: known.get(o, ()) for r, o in zip(op.results, op.outputs, strict=True)})
+            each = SORTING if isinstance(op, SortOp) else 1
+            flops.append(reduce(lambda a, d: a * _size(d), known.get(op.inputs[0], ()), ONE) * each)
         if isinstance(op, GenericOp):
             flops.append(_trips(op, known) * sum(not isinstance(inner, _FREE) for inner in op.body.block.ops))
     inputs = [a.type for a in function.body.block.args]
@@ -57,8 +64,8 @@ def size_places(function: func.FuncOp) -> dict[str, tuple[int, int]]:
     for place, argument in enumerate(function.body.block.args):
         if shape_of(argument.type) is not None:
             for axis, dim in enumerate(next(rows)):
-                if isinstance(dim, str):
-                    found.setdefault(dim, (place, axis))
+                if sizes.is_name(dim):
+                    found.setdefault(str(dim), (place, axis))
     return found
 
 
@@ -69,13 +76,18 @@ def _empty(op: tensor.EmptyOp, known: Mapping[SSAValue, tuple[Dim, ...]]) -> tup
 
 
 def _dim(size: SSAValue, known: Mapping[SSAValue, tuple[Dim, ...]]) -> Dim:
-    """The name of a size that ``tensor.dim`` reads; 1 where it comes from elsewhere."""
-    owner = size.owner
-    if isinstance(owner, tensor.DimOp) and isinstance(index := owner.index.owner, arith.ConstantOp):
+    """The size that is read by ``tensor.dim``, or computed from such; 1 where it comes from elsewhere."""
+
+    def read(value: SSAValue) -> Dim | None:
+        owner = value.owner
+        if not isinstance(owner, tensor.DimOp) or not isinstance(index := owner.index.owner, arith.ConstantOp):
+            return None
         axis = getattr(getattr(index.value, "value", None), "data", None)
         row = known.get(owner.source, ())
-        return row[axis] if isinstance(axis, int) and axis < len(row) else 1
-    return 1
+        return row[axis] if isinstance(axis, int) and axis < len(row) else None
+
+    found = size_of(size, read)
+    return 1 if found is None else found
 
 
 def _trips(op: GenericOp, known: Mapping[SSAValue, tuple[Dim, ...]]) -> Formula:
@@ -90,7 +102,19 @@ def _trips(op: GenericOp, known: Mapping[SSAValue, tuple[Dim, ...]]) -> Formula:
 
 
 def _size(dim: Dim) -> Formula:
-    return symbol(dim) if isinstance(dim, str) else constant(dim)
+    """Divisions without rounding, which is within one; of a remainder its limit."""
+    return sizes.fold(dim, symbol, constant, lambda op, a, b: _APPLY[op](a, b))
+
+
+_APPLY: Mapping[str, Callable[[Formula, Formula], Formula]] = {
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+    "//": lambda a, b: a / b,
+    "%": lambda a, b: b,
+    "min": minimum,
+    "max": maximum,
+}
 
 
 def _bytes(type_: Attribute, dims: Sequence[Dim]) -> Formula:

@@ -45,3 +45,9 @@
 %x, %p = "test.op"() : () -> (tensor<2x9xf32>, tensor<3xi64>)
 %y = linalg_ext.scatter "set" "signed" ins(%x, %p : tensor<2x9xf32>, tensor<3xi64>) outs(%x : tensor<2x9xf32>) -> tensor<2x9xf32>
 // CHECK: there is one row number for each update, and updates have the shape of rows
+
+// -----
+
+%t, %s = "test.op"() : () -> (tensor<?xi8>, tensor<4x99xi8>)
+%y = linalg_ext.automaton ins(%t, %s : tensor<?xi8>, tensor<4x99xi8>) outs(%t : tensor<?xi8>) -> tensor<?xi8>
+// CHECK: states have the shape of the text, and the table 256 columns

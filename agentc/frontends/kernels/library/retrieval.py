@@ -1,0 +1,74 @@
+"""Finding documents: the nearest by cosine, diverse ones, by terms, and questions that were answered before."""
+
+# ruff: noqa: F821
+# pyright: reportUndefinedVariable=false, reportInvalidTypeForm=false, reportInvalidTypeArguments=false
+# pyright: reportUnknownParameterType=false, reportUnknownVariableType=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false, reportGeneralTypeIssues=false, reportReturnType=false, reportMissingParameterType=false
+
+import numpy as np
+
+from agentc.frontends.kernels.annotations import f32, i64, kernel, top_k
+
+FLOOR = 1e-6
+
+
+def cosine(query, docs):
+    """Cosine of the angle between the query and each document."""
+    lengths = np.sqrt(np.sum(docs * docs, axis=1) * np.sum(query * query))
+    return docs @ query / np.maximum(lengths, FLOOR)
+
+
+@kernel
+def cosine_top_k(query: f32["d"], docs: f32["n", "d"], k: int = 10) -> tuple[f32[10], i64[10]]:
+    """The ten nearest documents and their scores, best first; -1 where there are fewer."""
+    scores, places = top_k(cosine(query, docs), k)
+    return scores, places
+
+
+@kernel
+def cosine_softmax_top_k(
+    query: f32["d"], docs: f32["n", "d"], temperature: f32, k: int = 10
+) -> tuple[f32[10], i64[10]]:
+    """The ten nearest documents with the softmax of all scores at a temperature: what a router picks from."""
+    scores = cosine(query, docs) / temperature
+    powers = np.exp(scores - np.max(scores))
+    chances, places = top_k(powers / np.sum(powers), k)
+    return chances, places
+
+
+@kernel
+def maximal_marginal_relevance(query: f32["d"], docs: f32["n", "d"], balance: f32, k: int = 5) -> i64[5]:
+    """Five documents near the query and unlike each other (Carbonell and Goldstein, 1998), in order of choice: each has
+    the greatest `balance * relevance - (1 - balance) * similarity to the nearest chosen`. -1 where none is left.
+    """
+    unit = docs / np.maximum(np.sqrt(np.sum(docs * docs, axis=1)), FLOOR)[:, None]
+    relevance = unit @ query / np.maximum(np.sqrt(np.sum(query * query)), FLOOR)
+    nearest = relevance * 0.0 - 1.0
+    taken = np.arange(docs.shape[0]) < 0
+    chosen = np.arange(k) * 0 - 1
+    for trip in range(k):
+        scores = np.where(taken, -np.inf, balance * relevance - (1.0 - balance) * nearest)
+        place = np.argmax(scores)
+        nearest = np.maximum(nearest, unit @ unit[place])
+        chosen = np.where((np.arange(k) == trip) & (np.max(scores) > -np.inf), place, chosen)
+        taken = taken | (np.arange(docs.shape[0]) == place)
+    return chosen
+
+
+@kernel
+def bm25(
+    frequencies: f32["n", "q"], lengths: f32["n"], weights: f32["q"], k1: float = 1.2, b: float = 0.75
+) -> f32["n"]:
+    """Okapi BM25 (Robertson and Zaragoza, 2009): how often each term of the query stands in each document, the
+    documents' lengths, and the inverse document frequency of each term.
+    """
+    relative = lengths / np.maximum(np.mean(lengths), FLOOR)
+    damping = k1 * (1.0 - b + b * relative)
+    return np.sum(weights * frequencies * (k1 + 1.0) / (frequencies + damping[:, None]), axis=1)
+
+
+@kernel
+def similarity_cache(query: f32["d"], keys: f32["n", "d"], threshold: f32) -> tuple[i64[1], f32[1]]:
+    """The nearest question of a cache and its cosine; -1 where none reaches the threshold."""
+    score, place = top_k(cosine(query, keys), 1)
+    return np.where(score >= threshold, place, -1), score
