@@ -31,10 +31,16 @@ class Step:
     asynchronous: bool = False
     failed: bool = False
     note: str = ""
+    prompt_tokens: int = 0
+    """Of a call of a language model, what a prefix covers included; for spans."""
+    answer_tokens: int = 0
+    """Likewise."""
 
     def as_json(self) -> dict[str, Any]:
         """The record as plain data; what is not known is left out."""
-        data = {("bytes" if key == "bytes_" else key): value for key, value in asdict(self).items()}
+        data = {
+            ("bytes" if key == "bytes_" else key): value for key, value in asdict(self).items() if key not in _OF_SPANS
+        }
         kept = {key: value for key, value in data.items() if value not in (None, "", (), False)}
         return {key: round(value, 6) if isinstance(value, float) else value for key, value in kept.items()}
 
@@ -105,15 +111,16 @@ def _of_step(place: int, step: Step) -> dict[str, Any]:
 
 def _conventional(step: Step) -> dict[str, Any]:
     """The step in the words of OpenTelemetry's conventions for generative AI."""
-    operation = _OPERATIONS.get(step.op)
-    if operation is None:
-        return {}
-    facts: dict[str, Any] = {"gen_ai.operation.name": operation}
-    if step.tokens:
-        side = "input" if step.op == "llm.prefill" or operation == "embeddings" else "output"
-        facts[f"gen_ai.usage.{side}_tokens"] = step.tokens
-    return facts
+    said = {"input": step.prompt_tokens, "output": step.answer_tokens}
+    if step.op == "model.embed":
+        said["input"] = step.tokens
+    facts: dict[str, Any] = {f"gen_ai.usage.{side}_tokens": count for side, count in said.items() if count}
+    operation = "chat" if step.prompt_tokens or step.answer_tokens else _OPERATIONS.get(step.op)
+    return ({"gen_ai.operation.name": operation} if operation else {}) | facts
 
+
+_OF_SPANS: Final = ("prompt_tokens", "answer_tokens")
+"""What only spans say: in a line, ``tokens`` are those of the step."""
 
 _OPERATIONS: Final = {
     "llm.prefill": "chat",

@@ -47,6 +47,7 @@ async def prefill(step: Call, prompt: Prompt, reuse: Cache | None) -> Cache:
     model = await language(step)
     cache = await step.blocking(lambda: model.prefill(prompt, reuse))
     step.step.tokens, step.step.bytes_ = cache.tokens - cache.reused, cache.nbytes
+    step.step.prompt_tokens = cache.tokens
     if cache.reused:
         step.step.note = f"{cache.reused} tokens from the prefix"
     return cache
@@ -62,7 +63,7 @@ async def decode(step: Call, cache: Cache, fields: DictionaryAttr | None, option
         step.said(text)
 
     reply = await step.blocking(lambda: model.decode(cache, ask, heard))
-    step.step.tokens = reply.output_tokens
+    step.step.tokens = step.step.answer_tokens = reply.output_tokens
     return reply
 
 

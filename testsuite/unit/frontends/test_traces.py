@@ -366,10 +366,13 @@ def test_our_own_traces_are_taken(tmp_path: Path) -> None:
 
     trace = Trace("shop")
     for at, (node, op, tokens) in enumerate(
-        [("route", "llm.prefill", 90), ("route", "llm.decode", 9), ("think.draft", "llm.prefill", 80)]
+        [("route", "gate.select", 9), ("route", "gate.select", 90), ("think.draft", "llm.prefill", 80)]
         + [("think.draft", "llm.decode", 8), ("think.look", "tool.lookup", 0), ("think.look", "tool.compute", 0)] * 2
     ):
-        trace.steps.append(Step(node, op, start=float(at), seconds=0.5, tokens=tokens))
+        side = {"prompt_tokens": tokens} if op == "llm.prefill" or at == 1 else {"answer_tokens": tokens}
+        trace.steps.append(Step(node, op, start=float(at), seconds=0.5, tokens=tokens, **side))
+    trace.steps.append(Step("think.look", "compute.builtin", start=50.0, seconds=9.0))
+    trace.steps.append(Step("route", "expert.decode", start=50.0, seconds=9.0))
     (tmp_path / "t.jsonl").write_text(json.dumps(trace.spans("ab" * 16, BEGIN)) + "\n")
     made = parse_yaml(learn([tmp_path / "t.jsonl"], shop(tmp_path))[0]).data["nodes"]
     assert made["route"] == {"tokens": {"input": 90, "output": 9}}

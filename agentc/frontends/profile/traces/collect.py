@@ -30,7 +30,8 @@ class Figures:
     how: Counter[str] = field(default_factory=Counter[str])
     input_tokens: Sketch = field(default_factory=Sketch)
     output_tokens: Sketch = field(default_factory=Sketch)
-    milliseconds: Sketch = field(default_factory=Sketch)
+    milliseconds: dict[str, Sketch] = field(default_factory=dict[str, Sketch])
+    """By kind of span: a step may do more than its node's work."""
 
 
 @dataclass
@@ -136,7 +137,7 @@ class _Trace:
 
     def _span(self, span: Recorded) -> None:
         said = self._meaning(span)
-        if said.kind in ("", "agent") and not said.node:
+        if said.kind in ("", "agent") and (not said.node or "agentc.op" in span.attributes):
             return
         match = self._match(span)
         found = self.collector.found
@@ -158,7 +159,7 @@ class _Trace:
             if value is not None:
                 sketch.add(value)
         if said.milliseconds is not None and said.op not in _NOT_THE_WORK:
-            figures.milliseconds.add(said.milliseconds)
+            figures.milliseconds.setdefault(said.kind, Sketch()).add(said.milliseconds)
 
     def _match(self, span: Recorded) -> Match | Miss:
         if id(span) in self._matched:

@@ -55,9 +55,6 @@ OPERATIONS: Final = {
 
 _OWN: Final = {
     "llm": "llm",
-    "gate": "",
-    "expert": "",
-    "comm": "",
     "tool": "tool",
     "compute": "compute",
     "memory": "memory",
@@ -91,7 +88,7 @@ def meaning(span: Recorded) -> Meaning:
     """What ``span`` says."""
     facts = span.attributes
     operation, op = _operation(facts), str(facts.get("agentc.op", ""))
-    kind = _OWN.get(op.partition(".")[0], "") if op else OPERATIONS.get(operation, "")
+    kind = _own_kind(op, operation) if op else OPERATIONS.get(operation, "")
     tool = _first(facts, _TOOL)
     if not kind and not op and operation not in OPERATIONS:
         kind = "tool" if tool else "llm" if any(key in facts for key in (*_INPUT, *_OUTPUT)) else ""
@@ -100,7 +97,7 @@ def meaning(span: Recorded) -> Meaning:
     took = (span.end - span.start) / 1e6
     return Meaning(
         kind,
-        op or operation,
+        _step(op, facts) if op else operation,
         str(facts.get("agentc.node", "")),
         tool,
         _first(facts, _MODEL),
@@ -110,6 +107,17 @@ def meaning(span: Recorded) -> Meaning:
         took if span.start and span.end and took >= 0 else None,
         span.failed,
     )
+
+
+def _step(op: str, facts: dict[str, Any]) -> str:
+    """An op of ours, told apart by what it does where it stands for both halves of a call."""
+    sides = [side for side, names in (("read", _INPUT), ("said", _OUTPUT)) if any(name in facts for name in names)]
+    return ".".join((op, *sides))
+
+
+def _own_kind(op: str, operation: str) -> str:
+    """What an op of ours is a step of; experts and their gates take the place of a language model's halves."""
+    return OPERATIONS.get(operation) or _OWN.get(op.partition(".")[0], "")
 
 
 def _operation(facts: dict[str, Any]) -> str:

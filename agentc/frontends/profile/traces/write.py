@@ -80,8 +80,8 @@ def _figures(kind: str, figures: Figures) -> dict[str, Any]:
     rows = {"input": (reads, figures.input_tokens), "output": (says, figures.output_tokens)}
     tokens = {name: figure(sketch) for name, (has, sketch) in rows.items() if has and sketch.count}
     row: dict[str, Any] = {"tokens": tokens} if tokens else {}
-    took = figures.milliseconds
-    if took.count and kind in ("tool", "compute"):
+    took = figures.milliseconds.get(kind)
+    if took is not None and kind in ("tool", "compute"):
         row["latency_ms" if kind == "tool" else "cpu_ms"] = figure(took)
     return row
 
