@@ -23,6 +23,7 @@ PASSES: dict[str, str] = {
     "fuse-kernels": "agentc.passes.fuse_kernels:FuseKernelsPass",
     "bufferize-kernels": "agentc.passes.bufferize_kernels:BufferizeKernelsPass",
     "lower-linalg-ext": "agentc.passes.lower_linalg_ext:LowerLinalgExtPass",
+    "tile-kernels": "agentc.passes.tile_kernels:TileKernelsPass",
     "lower-kernels-to-loops": "agentc.passes.lower_kernels_to_loops:LowerKernelsToLoopsPass",
     "fuse-kernel-loops": "agentc.passes.fuse_kernel_loops:FuseKernelLoopsPass",
     "outline-kernel-phases": "agentc.passes.outline_kernel_phases:OutlineKernelPhasesPass",

@@ -65,6 +65,10 @@ class LoopLowering:
         """A constant, from the top of the function."""
         return self._top.insert(arith.ConstantOp(attribute)).result
 
+    def named(self, name: Dim) -> SSAValue:
+        """The size ``name``, from the top of the function."""
+        return self._size(name)
+
     def dims(self, value: SSAValue) -> tuple[Dim, ...]:
         """What the sizes of ``value`` are called."""
         return self._dims[value]

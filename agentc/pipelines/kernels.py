@@ -22,12 +22,14 @@ def kernel_passes(device: Device = "cpu") -> "list[ModulePass]":
     from agentc.passes.lower_kernels_to_loops import LowerKernelsToLoopsPass
     from agentc.passes.lower_linalg_ext import LowerLinalgExtPass
     from agentc.passes.outline_kernel_phases import OutlineKernelPhasesPass
+    from agentc.passes.tile_kernels import TileKernelsPass
 
     return [
         CanonicalizePass(),  # constants first, so that sizes are as static as they can be
         CommonSubexpressionElimination(),  # equal sizes become one value, by which bufferization compares
         FuseKernelsPass(),  # on tensors, where a value has no place yet and fusion needs no alias analysis
         BufferizeKernelsPass(),  # after fusion: what is fused away needs no memory
+        *([TileKernelsPass()] if device == "cpu" else []),  # products whole, before they are loops like others
         LowerLinalgExtPass(),  # before linalg, so that what both need at the top of a function is made once
         LowerKernelsToLoopsPass("register" if device == "gpu" else "auto"),
         CommonSubexpressionElimination(),  # sizes again: equal ranges are how loops are known to be equal
@@ -43,14 +45,15 @@ def lower_kernel(module: "ModuleOp", device: Device = "cpu") -> "ModuleOp":
         Refused: ``kernel-unsupported``.
     """
     from xdsl.context import Context
-    from xdsl.dialects import arith, func, linalg, math, memref, scf, tensor
+    from xdsl.dialects import arith, func, linalg, math, memref, scf, tensor, vector
     from xdsl.dialects.builtin import Builtin
 
     from agentc.dialects.linalg_ext import LinalgExt
 
     context = Context()
     for dialect in (
-        Builtin, arith.Arith, func.Func, linalg.Linalg, math.Math, memref.MemRef, scf.Scf, tensor.Tensor, LinalgExt,
+        Builtin, arith.Arith, func.Func, linalg.Linalg, math.Math, memref.MemRef, scf.Scf, tensor.Tensor, vector.Vector,
+        LinalgExt,
     ):  # fmt: skip
         context.load_dialect(dialect)
     lowered = module.clone()

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 Size = str | int
+Valued = Callable[[Mapping[str, int]], int]
 Polynomial = dict[tuple[str, ...], int]
 """Product of factors, sorted -> how often it is added."""
 
@@ -271,7 +272,18 @@ def evaluate(size: Size, known: Mapping[str, int]) -> int:
         KeyError: a name is not in ``known``.
         ZeroDivisionError: it divides by a size that is 0.
     """
-    return fold(size, lambda n: known[n], lambda n: n, lambda symbol, a, b: ARITHMETIC[symbol](a, b))
+    return _evaluator(size)(known)
+
+
+@cache
+def _evaluator(size: Size) -> Callable[[Mapping[str, int]], int]:
+    """``size`` as a function: kernels are called more often than they are compiled."""
+
+    def apply(symbol: str, left: Valued, right: Valued) -> Valued:
+        combine = ARITHMETIC[symbol]
+        return lambda known: combine(left(known), right(known))
+
+    return fold(size, lambda name: lambda known: known[name], lambda number: lambda _: number, apply)
 
 
 class Sizes(dict[str, int]):
@@ -280,4 +292,5 @@ class Sizes(dict[str, int]):
     def __missing__(self, size: str) -> int:
         if size.isidentifier():
             raise KeyError(size)
-        return evaluate(size, self)
+        self[size] = evaluate(size, self)
+        return self[size]

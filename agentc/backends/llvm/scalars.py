@@ -9,8 +9,9 @@ from typing import Any, TypeAlias, cast
 
 from llvmlite import ir
 from xdsl.dialects import arith, math
-from xdsl.dialects.builtin import FloatAttr, IndexType, IntegerAttr, IntegerType
+from xdsl.dialects.builtin import FloatAttr, IndexType, IntegerAttr, IntegerType, VectorType
 from xdsl.ir import Attribute, Operation
+from xdsl.utils.hints import isa
 
 from agentc.analyses.kernel_dims import bits
 from agentc.backends.llvm.functions import Functions
@@ -69,7 +70,9 @@ FLOAT_PREDICATES: Mapping[str, str] = {"eq": "==", "ne": "!=", "lt": "<", "le": 
 
 
 def llvm_type(type_: Attribute) -> Any:
-    """The LLVM type of a scalar."""
+    """The LLVM type of a scalar, or of a vector of them."""
+    if isa(type_, VectorType[Attribute]):
+        return ir.VectorType(llvm_type(type_.element_type), type_.get_shape()[0])
     if isinstance(type_, IndexType):
         return I64
     if isinstance(type_, IntegerType):

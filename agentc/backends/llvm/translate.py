@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from llvmlite import ir
-from xdsl.dialects import arith, func, memref, scf
+from xdsl.dialects import arith, func, memref, scf, vector
 from xdsl.dialects.builtin import IntegerAttr, MemRefType, ModuleOp
-from xdsl.ir import Block, Operation, SSAValue
+from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from agentc.analyses.kernel_abi import sizes
 from agentc.analyses.kernel_dims import argument_names, value_dims
@@ -37,6 +37,11 @@ def translate(module: ModuleOp) -> ir.Module:
     for function in functions:
         FunctionTranslation(function, declared, math).run()
     return target
+
+
+def width_of(element: Attribute) -> int:
+    """Bytes of an element in memory."""
+    return {"f32": 4, "i32": 4, "i8": 1, "i1": 1, "f16": 2, "bf16": 2}.get(str(element), 8)
 
 
 class Declared(NamedTuple):
@@ -97,6 +102,15 @@ class FunctionTranslation:
                 self.values[op.res] = from_memory(self.build, loaded, op.res.type)
             case memref.StoreOp():
                 self.build.store(to_memory(self.build, self.values[op.value]), self._address(op.memref, op.indices))
+            case vector.LoadOp():
+                place = self._address(op.base, op.indices)
+                width = self._vector_alignment(op.base)
+                self.values[op.result] = self.build.load(place, align=width, typ=llvm_type(op.result.type))
+            case vector.StoreOp():
+                place = self._address(op.base, op.indices)
+                self.build.store(self.values[op.vector], place, align=self._vector_alignment(op.base))
+            case vector.BroadcastOp():
+                self.values[op.vector] = self._broadcast(self.values[op.source], llvm_type(op.vector.type))
             case memref.DimOp():
                 self.values[op.result] = self._dim(op)
             case memref.AllocOp():
@@ -117,6 +131,17 @@ class FunctionTranslation:
                 self.build.ret_void()
             case _:
                 self._scalar(op)
+
+    @staticmethod
+    def _vector_alignment(memory: SSAValue) -> int:
+        """Arrays are aligned to their elements, and vectors begin anywhere."""
+        assert isinstance(memory.type, MemRefType)
+        return width_of(memory.type.element_type)
+
+    def _broadcast(self, value: Any, type_: Any) -> Any:
+        first = self.build.insert_element(ir.Constant(type_, ir.Undefined), value, ir.Constant(ir.IntType(32), 0))
+        mask = ir.Constant(ir.VectorType(ir.IntType(32), type_.count), None)
+        return self.build.shuffle_vector(first, ir.Constant(type_, ir.Undefined), mask)
 
     def _scalar(self, op: Operation) -> None:
         value = self.scalars.emit(self.build, op, [self.values[o] for o in op.operands])
@@ -154,9 +179,7 @@ class FunctionTranslation:
         return self.build.gep(base, [place], inbounds=True, source_etype=memory_type(memory.type.element_type))
 
     def _allocate(self, op: memref.AllocOp) -> Any:
-        element = op.memref.type.element_type
-        width = {"f32": 4, "i32": 4, "i8": 1, "i1": 1, "f16": 2, "bf16": 2}.get(str(element), 8)
-        count: Any = ir.Constant(I64, width)
+        count: Any = ir.Constant(I64, width_of(op.memref.type.element_type))
         for dim in self.dims[op.memref]:
             count = self.build.mul(count, self._size(dim))
         return self.build.call(self._c_function("malloc", POINTER, I64), [count])

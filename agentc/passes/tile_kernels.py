@@ -1,0 +1,312 @@
+"""Tiles products of matrices into blocks that stay in vector registers."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from xdsl.builder import Builder
+from xdsl.context import Context
+from xdsl.dialects import arith, func, memref, scf, vector
+from xdsl.dialects.builtin import (
+    DYNAMIC_INDEX,
+    Float32Type,
+    Float64Type,
+    IndexType,
+    ModuleOp,
+    VectorType,
+)
+from xdsl.dialects.linalg.attrs import IteratorType
+from xdsl.dialects.linalg.ops import FillOp, GenericOp, YieldOp
+from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
+from xdsl.ir.affine import AffineMap
+from xdsl.passes import ModulePass
+from xdsl.rewriter import InsertPoint
+
+from agentc.analyses.kernel_dims import DIMS, dims_attr, element_of, insert_size
+from agentc.passes.lower_kernels_to_loops import LoopLowering
+from agentc.plan import sizes
+from agentc.plan.kernels import Dim
+from agentc.support.record import record
+
+ROWS = 6
+"""Rows of a register block: with one wide vector of columns each, 6 sums hide the latency of multiply-add on processors
+with 512-bit vectors, and as 12 halves fill the 16 registers of those with 256-bit ones."""
+BYTES = 64
+"""Columns of a register block: one 512-bit vector."""
+TRANSPOSED_ROWS = 24
+"""Rows from which on it pays to turn a matrix that is stored the other way around."""
+ROW, COLUMN, DEPTH = (AffineMap.identity(3).results[i] for i in range(3))
+
+
+@record
+class Product:
+    """``out[i, j] = start + sum over k of left[i, k] * right[k, j]`` in a kernel."""
+
+    op: GenericOp
+    fill: FillOp
+    left: SSAValue
+    right: SSAValue
+    transposed: bool
+    """Whether ``right`` is stored as ``[j, k]``."""
+
+    @property
+    def out(self) -> SSAValue:
+        """The memory of the result."""
+        return self.op.outputs[0]
+
+
+def product_of(op: Operation, before: Operation | None) -> Product | None:
+    """``op`` as a product of two matrices whose result starts from the fill ``before`` it."""
+    if not isinstance(op, GenericOp) or not isinstance(before, FillOp) or before.outputs[0] is not op.outputs[0]:
+        return None
+    kinds = [t.data for t in op.iterator_types]
+    if kinds != [IteratorType.PARALLEL, IteratorType.PARALLEL, IteratorType.REDUCTION] or len(op.inputs) != 2:
+        return None
+    if not isinstance(element_of(op.outputs[0].type), Float32Type | Float64Type) or not _multiplies_and_adds(op):
+        return None
+    left, right, out = (m.data.results for m in op.indexing_maps.data)
+    if (
+        left != (ROW, DEPTH)
+        or out != (ROW, COLUMN)
+        or right not in ((DEPTH, COLUMN), (COLUMN, DEPTH))
+        or op.outputs[0] in op.inputs
+    ):
+        return None
+    return Product(op, before, op.inputs[0], op.inputs[1], right == (COLUMN, DEPTH))
+
+
+def _multiplies_and_adds(op: GenericOp) -> bool:
+    block = op.body.block
+    match list(block.ops):
+        case [arith.MulfOp() as product, arith.AddfOp() as total, YieldOp() as last]:
+            factors, terms = set(product.operands), set(total.operands)
+            inputs = set(block.args[:2])
+            return factors == inputs and terms == {product.result, block.args[2]} and last.operands[0] is total.result
+        case _:
+            return False
+
+
+@dataclass
+class Tiling:
+    """State of the tiling of one product."""
+
+    lowering: LoopLowering
+    product: Product
+
+    def __post_init__(self) -> None:
+        out, left = self.lowering.dims(self.product.out), self.lowering.dims(self.product.left)
+        self.n: Dim = out[0]
+        self.m: Dim = out[1]
+        self.k: Dim = left[1]
+        element = element_of(self.product.out.type)
+        self.element: Attribute = element
+        self.lanes = BYTES // (4 if isinstance(element, Float32Type) else 8)
+        self.vector: VectorType[Attribute] = VectorType(element, [self.lanes])
+        self.least = TRANSPOSED_ROWS if self.product.transposed else ROWS
+        many, wide = sizes.floordiv(self.n, self.least), sizes.floordiv(self.m, self.lanes)
+        self.pays: Dim = sizes.multiply(sizes.minimum(1, many), sizes.minimum(1, wide))
+        """1 where there are enough rows and columns, else 0."""
+        tiles = sizes.floordiv(sizes.add(self.m, self.lanes - 1), self.lanes)
+        self.packed_tiles: Dim = sizes.multiply(tiles, self.pays)
+
+    def run(self) -> None:
+        """Put tiled loops in the place of the product."""
+        if self.pays == 0:
+            return
+        build = Builder(InsertPoint.before(self.product.fill))
+        self.size = {name: self._size(build, name) for name in (self.n, self.m, self.k, self.packed_tiles)}
+        packed = self._allocate(build)
+        self._parallel(build, self.size[self.packed_tiles], lambda b, tile: self._pack(b, tile, packed))
+        blocks = self._size(build, sizes.floordiv(sizes.add(self.n, ROWS - 1), ROWS))
+        self._parallel(build, blocks, lambda b, block: self._block(b, block, packed))
+        for op in (self.product.op, self.product.fill):
+            op.detach()
+            op.erase()
+
+    def count(self, value: int) -> SSAValue:
+        """The index ``value``."""
+        return self.lowering.integer(value)
+
+    def _size(self, build: Builder, name: Dim) -> SSAValue:
+        return insert_size(build, name, self.lowering.named)
+
+    def _allocate(self, build: Builder) -> SSAValue:
+        dims = (self.packed_tiles, self.k, self.lanes)
+        shape = [d if isinstance(d, int) else DYNAMIC_INDEX for d in dims]
+        given = [self.size[d] for d in dims if isinstance(d, str)]
+        op = memref.AllocOp.get(self.element, 64, shape, given)
+        op.attributes[DIMS] = dims_attr([dims])
+        return build.insert(op).memref
+
+    def _pack(self, build: Builder, tile: SSAValue, packed: SSAValue) -> None:
+        """Columns of one tile, a row of vectors after the other; the last tile begins earlier where columns end."""
+        first = self._first(build, tile, self.lanes, self.m)
+
+        def row(inner: Builder, k: SSAValue) -> None:
+            if not self.product.transposed:
+                loaded = inner.insert(vector.LoadOp(self.product.right, [first, k][::-1], self.vector)).result
+                inner.insert(vector.StoreOp(loaded, packed, [tile, k, self.count(0)]))
+                return
+            for lane in range(self.lanes):
+                column = inner.insert(arith.AddiOp(first, self.count(lane))).result
+                one = inner.insert(memref.LoadOp.get(self.product.right, [column, k])).res
+                inner.insert(memref.StoreOp.get(one, packed, [tile, k, self.count(lane)]))
+
+        self._for(build, self.size[self.k], row)
+
+    def _first(self, build: Builder, index: SSAValue, step: int, whole: Dim) -> SSAValue:
+        """Where block ``index`` begins: the last one is moved back, so that it is whole; what it shares with the one
+        before is computed twice, to the same value.
+        """
+        start = build.insert(arith.MuliOp(index, self.count(step))).result
+        last = build.insert(arith.SubiOp(self.size[whole], self.count(step))).result
+        return build.insert(arith.MinSIOp(start, last)).result
+
+    def _block(self, build: Builder, block: SSAValue, packed: SSAValue) -> None:
+        if self.pays == 1:
+            self._tiles(build, block, packed)
+            return
+        zero = self.count(0)
+        pays = build.insert(arith.CmpiOp(self.size[self.packed_tiles], zero, "sgt")).result
+        sides = [Block(), Block()]
+        self._tiles(Builder(InsertPoint.at_end(sides[0])), block, packed)
+        self._plain(Builder(InsertPoint.at_end(sides[1])), block)
+        for side in sides:
+            side.add_op(scf.YieldOp())
+        build.insert(scf.IfOp(pays, [], [sides[0]], [sides[1]]))
+
+    def _tiles(self, build: Builder, block: SSAValue, packed: SSAValue) -> None:
+        first = self._first(build, block, ROWS, self.n)
+        rows = [build.insert(arith.AddiOp(first, self.count(r))).result for r in range(ROWS)]
+
+        def tile(inner: Builder, t: SSAValue) -> None:
+            start = inner.insert(vector.BroadcastOp(self.product.fill.inputs[0], self.vector)).vector
+            sums = self._sums(inner, [start] * ROWS, lambda b, k, old: self._step(b, rows, t, k, packed, old))
+            column = self._first(inner, t, self.lanes, self.m)
+            for place, value in zip(rows, sums, strict=True):
+                inner.insert(vector.StoreOp(value, self.product.out, [place, column]))
+
+        self._for(build, self.size[self.packed_tiles], tile)
+
+    def _step(
+        self,
+        build: Builder,
+        rows: Sequence[SSAValue],
+        t: SSAValue,
+        k: SSAValue,
+        packed: SSAValue,
+        old: Sequence[SSAValue],
+    ) -> list[SSAValue]:
+        """One vector of the right matrix times one number of each row of the left one."""
+        right = build.insert(vector.LoadOp(packed, [t, k, self.count(0)], self.vector)).result
+        body = self.product.op.body.block
+        product, total = (next(o for o in body.ops if isinstance(o, kind)) for kind in (arith.MulfOp, arith.AddfOp))
+        made: list[SSAValue] = []
+        for row, value in zip(rows, old, strict=True):
+            one = build.insert(memref.LoadOp.get(self.product.left, [row, k])).res
+            many = build.insert(vector.BroadcastOp(one, self.vector)).vector
+            term = build.insert(arith.MulfOp(many, right, product.fastmath)).result
+            made.append(build.insert(arith.AddfOp(value, term, total.fastmath)).result)
+        return made
+
+    def _sums(
+        self,
+        build: Builder,
+        starts: Sequence[SSAValue],
+        step: Callable[[Builder, SSAValue, Sequence[SSAValue]], list[SSAValue]],
+    ) -> Sequence[SSAValue]:
+        block = Block(arg_types=[IndexType(), *(s.type for s in starts)])
+        inner = Builder(InsertPoint.at_end(block))
+        inner.insert(scf.YieldOp(*step(inner, block.args[0], block.args[1:])))
+        loop = scf.ForOp(self.count(0), self.size[self.k], self.count(1), list(starts), Region(block))
+        return build.insert(loop).results
+
+    def _plain(self, build: Builder, block: SSAValue) -> None:
+        """Rows of a block when there are few of them, or few columns: a sum for each element."""
+        start = build.insert(arith.MuliOp(block, self.count(ROWS))).result
+        left = build.insert(arith.SubiOp(self.size[self.n], start)).result
+        rows = build.insert(arith.MinSIOp(left, self.count(ROWS))).result
+
+        def row(inner: Builder, r: SSAValue) -> None:
+            i = inner.insert(arith.AddiOp(start, r)).result
+            if self.product.transposed:
+                self._for(inner, self.size[self.m], lambda b, j: self._element(b, i, j))
+                return
+            self._for(inner, self.size[self.m], lambda b, j: self._clear(b, i, j))
+            self._for(inner, self.size[self.k], lambda b, k: self._along(b, i, k))
+
+        self._for(build, rows, row)
+
+    def _clear(self, build: Builder, i: SSAValue, j: SSAValue) -> None:
+        build.insert(memref.StoreOp.get(self.product.fill.inputs[0], self.product.out, [i, j]))
+
+    def _along(self, build: Builder, i: SSAValue, k: SSAValue) -> None:
+        def add(inner: Builder, j: SSAValue) -> None:
+            old = inner.insert(memref.LoadOp.get(self.product.out, [i, j])).res
+            inner.insert(memref.StoreOp.get(self._term(inner, i, j, k, old), self.product.out, [i, j]))
+
+        self._for(build, self.size[self.m], add)
+
+    def _element(self, build: Builder, i: SSAValue, j: SSAValue) -> None:
+        start = self.product.fill.inputs[0]
+        (value,) = self._sums(build, [start], lambda b, k, old: [self._term(b, i, j, k, old[0])])
+        build.insert(memref.StoreOp.get(value, self.product.out, [i, j]))
+
+    def _term(self, build: Builder, i: SSAValue, j: SSAValue, k: SSAValue, old: SSAValue) -> SSAValue:
+        body = self.product.op.body.block
+        one = build.insert(memref.LoadOp.get(self.product.left, [i, k])).res
+        place = [j, k] if self.product.transposed else [k, j]
+        other = build.insert(memref.LoadOp.get(self.product.right, place)).res
+        mapper: dict[SSAValue, SSAValue] = dict(zip(body.args, (one, other, old), strict=True))
+        value = old
+        for op in body.ops:
+            if not isinstance(op, YieldOp):
+                value = build.insert(op.clone(value_mapper=mapper)).results[0]
+        return value
+
+    def _for(self, build: Builder, count: SSAValue, body: Callable[[Builder, SSAValue], None]) -> None:
+        block = Block(arg_types=[IndexType()])
+        body(Builder(InsertPoint.at_end(block)), block.args[0])
+        block.add_op(scf.YieldOp())
+        build.insert(scf.ForOp(self.count(0), count, self.count(1), [], Region(block)))
+
+    def _parallel(self, build: Builder, count: SSAValue, body: Callable[[Builder, SSAValue], None]) -> None:
+        block = Block(arg_types=[IndexType()])
+        body(Builder(InsertPoint.at_end(block)), block.args[0])
+        block.add_op(scf.ReduceOp())
+        build.insert(scf.ParallelOp([self.count(0)], [count], [self.count(1)], Region(block)))
+
+
+@dataclass(frozen=True)
+class TileKernelsPass(ModulePass):
+    """Compute products of matrices by register blocks of 6 rows and one 512-bit vector of columns.
+
+    The right matrix is first copied so that the columns of a block lie one after the other (a phase of its own). Blocks at
+    the end begin earlier, so that all are whole. Where a call has too few rows or columns, elements are summed one by one.
+
+    Before:
+
+    ```mlir
+    linalg.fill ins(%zero : f32) outs(%c : memref<?x?xf32>)
+    linalg.generic {…, ["parallel", "parallel", "reduction"]} ins(%a, %b) outs(%c) { %p = arith.mulf … arith.addf … }
+    ```
+
+    After:
+
+    ```mlir
+    scf.parallel (%t) = (%c0) to (%tiles) step (%c1) { … vector.store %v, %packed[%t, %k, %c0] … }
+    scf.parallel (%block) = (%c0) to (%blocks) step (%c1) {
+      scf.for %t = %c0 to %tiles step %c1 {
+        %sums:6 = scf.for %k = %c0 to %depth step %c1 iter_args(…) { vector.load … vector.broadcast … arith.mulf … arith.addf … }
+        vector.store %sums#0, %c[%i, %j] …
+    ```
+    """
+
+    name = "tile-kernels"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        for function in list(op.walk()):
+            if isinstance(function, func.FuncOp) and len(function.body.blocks) == 1:
+                for inner in list(function.body.block.ops):
+                    before = inner.prev_op
+                    if (found := product_of(inner, before)) is not None:
+                        Tiling(LoopLowering(function, "auto"), found).run()

@@ -1,0 +1,76 @@
+// RUN: agentc-opt %s -p tile-kernels | filecheck %s
+
+// The right matrix is laid out tile by tile, then six rows and one vector of columns are summed at a time.
+// CHECK-LABEL: func.func @square
+// CHECK: %[[PACKED:.*]] = memref.alloc() {alignment = 64 : i64, agentc.dims = [[4 : i64, 32 : i64, 16 : i64]]}
+// CHECK: "scf.parallel"(
+// CHECK-NEXT: ^bb0(%[[T:.*]]: index):
+// CHECK: %[[J:.*]] = arith.minsi
+// CHECK: scf.for %[[K:.*]] =
+// CHECK-NEXT: %[[V:.*]] = vector.load %b[%[[K]], %[[J]]]
+// CHECK-NEXT: vector.store %[[V]], %[[PACKED]][%[[T]], %[[K]], %{{.*}}]
+// CHECK: "scf.parallel"(
+// CHECK: scf.for
+// CHECK: %{{.*}}, %{{.*}}, %{{.*}} = scf.for %{{.*}} iter_args(
+// CHECK: %[[B:.*]] = vector.load %[[PACKED]]
+// CHECK-NEXT: %[[A:.*]] = memref.load %a
+// CHECK-NEXT: %[[MANY:.*]] = vector.broadcast %[[A]]
+// CHECK-NEXT: %[[P:.*]] = arith.mulf %[[MANY]], %[[B]] fastmath<contract>
+// CHECK-NEXT: arith.addf
+// CHECK-COUNT-6: vector.store
+// CHECK-NOT: linalg.generic
+func.func @square(%a: memref<32x32xf32>, %b: memref<32x64xf32>, %c: memref<32x64xf32>) {
+  %zero = arith.constant 0.0 : f32
+  linalg.fill ins(%zero : f32) outs(%c : memref<32x64xf32>)
+  linalg.generic {indexing_maps = [affine_map<(i, j, k) -> (i, k)>, affine_map<(i, j, k) -> (k, j)>, affine_map<(i, j, k) -> (i, j)>], iterator_types = ["parallel", "parallel", "reduction"]} ins(%a, %b : memref<32x32xf32>, memref<32x64xf32>) outs(%c : memref<32x64xf32>) {
+  ^bb0(%x: f32, %y: f32, %acc: f32):
+    %p = arith.mulf %x, %y fastmath<contract> : f32
+    %t = arith.addf %acc, %p fastmath<contract> : f32
+    linalg.yield %t : f32
+  }
+  func.return
+}
+
+// Unknown sizes: at run time, few rows or columns are summed one by one, and then nothing is laid out.
+// CHECK-LABEL: func.func @transposed
+// CHECK: arith.floordivsi %{{.*}}
+// CHECK: memref.alloc(%{{.*}}, %{{.*}}) {alignment = 64 : i64, agentc.dims = {{\[\[}}"{{.*}}min(1, {{.*}}", "k", 16 : i64]]}
+// CHECK: memref.load %b[%{{.*}}, %{{.*}}]
+// CHECK: scf.if
+// CHECK: vector.load
+// CHECK: } else {
+// CHECK-NOT: vector.load
+func.func @transposed(%a: memref<?x?xf32>, %b: memref<?x?xf32>, %c: memref<?x?xf32>) attributes {agentc.dims = [["n", "k"], ["m", "k"], ["n", "m"]]} {
+  %zero = arith.constant 0.0 : f32
+  linalg.fill ins(%zero : f32) outs(%c : memref<?x?xf32>)
+  linalg.generic {indexing_maps = [affine_map<(i, j, k) -> (i, k)>, affine_map<(i, j, k) -> (j, k)>, affine_map<(i, j, k) -> (i, j)>], iterator_types = ["parallel", "parallel", "reduction"]} ins(%a, %b : memref<?x?xf32>, memref<?x?xf32>) outs(%c : memref<?x?xf32>) {
+  ^bb0(%x: f32, %y: f32, %acc: f32):
+    %p = arith.mulf %x, %y : f32
+    %t = arith.addf %acc, %p : f32
+    linalg.yield %t : f32
+  }
+  func.return
+}
+
+// Too narrow, no start of its own, or another body: left as they are.
+// CHECK-LABEL: func.func @narrow
+// CHECK: linalg.generic
+// CHECK: linalg.generic
+// CHECK-NOT: vector
+func.func @narrow(%a: memref<32x32xf32>, %b: memref<32x8xf32>, %c: memref<32x8xf32>, %d: memref<32x32xf32>) {
+  %zero = arith.constant 0.0 : f32
+  linalg.fill ins(%zero : f32) outs(%c : memref<32x8xf32>)
+  linalg.generic {indexing_maps = [affine_map<(i, j, k) -> (i, k)>, affine_map<(i, j, k) -> (k, j)>, affine_map<(i, j, k) -> (i, j)>], iterator_types = ["parallel", "parallel", "reduction"]} ins(%a, %b : memref<32x32xf32>, memref<32x8xf32>) outs(%c : memref<32x8xf32>) {
+  ^bb0(%x: f32, %y: f32, %acc: f32):
+    %p = arith.mulf %x, %y : f32
+    %t = arith.addf %acc, %p : f32
+    linalg.yield %t : f32
+  }
+  linalg.generic {indexing_maps = [affine_map<(i, j, k) -> (i, k)>, affine_map<(i, j, k) -> (k, j)>, affine_map<(i, j, k) -> (i, j)>], iterator_types = ["parallel", "parallel", "reduction"]} ins(%a, %a : memref<32x32xf32>, memref<32x32xf32>) outs(%d : memref<32x32xf32>) {
+  ^bb0(%x: f32, %y: f32, %acc: f32):
+    %p = arith.mulf %x, %y : f32
+    %t = arith.addf %acc, %p : f32
+    linalg.yield %t : f32
+  }
+  func.return
+}

@@ -1,0 +1,61 @@
+"""Products of matrices at every kind of edge: blocks that overlap, few rows, few columns, nothing at all."""
+
+import numpy as np
+import pytest
+
+from agentc.frontends.kernels import builtin
+from agentc.frontends.kernels.python_ast import compile_source
+from agentc.frontends.kernels.source import parse
+from agentc.pipelines.kernels import compile_kernel
+from agentc.runtime.native import NativeKernel
+
+SHAPES = [
+    (rows, depth, columns)
+    for rows in (0, 1, 5, 6, 7, 12, 23, 24, 25, 61)
+    for depth, columns in ((1, 16), (7, 15), (33, 17), (0, 16), (5, 1), (64, 48), (3, 0))
+]
+
+
+@pytest.fixture(scope="module", params=["matmul", "linear", "double"])
+def product(request: pytest.FixtureRequest) -> tuple[str, NativeKernel]:
+    if request.param != "double":
+        return request.param, compile_kernel(builtin(request.param), threads=2)
+    text = 'def f(a: f64["n", "k"], b: f64["k", "m"]) -> f64["n", "m"]:\n    return a @ b\n'
+    return request.param, compile_kernel(compile_source(parse(text, "k.py"), "f"), threads=2)
+
+
+def test_against_numpy(product: tuple[str, NativeKernel]) -> None:
+    name, kernel = product
+    dtype = np.float64 if name == "double" else np.float32
+    random = np.random.default_rng(3)
+    for rows, depth, columns in SHAPES:
+        a = random.standard_normal((rows, depth)).astype(dtype)
+        b = random.standard_normal((depth, columns)).astype(dtype)
+        wanted = a @ b
+        if name == "linear":
+            bias = random.standard_normal(columns).astype(dtype)
+            found = kernel(a, np.ascontiguousarray(b.T), bias)
+            wanted = wanted + bias
+        else:
+            found = kernel(a, b)
+        np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5, err_msg=str((rows, depth, columns)))
+
+
+def test_the_inner_loop_is_multiply_add_on_wide_vectors() -> None:
+    from agentc.backends.llvm import optimized_ir
+    from agentc.pipelines.kernels import lower_kernel
+
+    text = optimized_ir(lower_kernel(builtin("matmul")), "x86-64-v4")
+    assert text.count("fmul contract <16 x float>") + text.count("contract <16 x float>") >= 6
+
+
+def test_nan_and_infinity_stay_in_their_rows(product: tuple[str, NativeKernel]) -> None:
+    name, kernel = product
+    if name == "linear":
+        return
+    dtype = np.float64 if name == "double" else np.float32
+    a, b = np.ones((13, 20), dtype), np.ones((20, 33), dtype)
+    a[3, 4], a[12, 0] = np.nan, np.inf
+    found = kernel(a, b)
+    assert np.isnan(found[3]).all() and np.isinf(found[12]).all()
+    assert (np.delete(found, [3, 12], axis=0) == 20).all()
