@@ -48,14 +48,15 @@ def load_fleet(name_or_path: str | Path) -> Fleet:
 
 
 def fleet_schema() -> dict[str, Any]:
-    """The JSON Schema of a fleet file."""
+    """The JSON Schema (draft 2020-12) of a fleet file."""
     from agentc.catalog.fleet_file import FleetFile
 
     schema = FleetFile.model_json_schema()
     devices: dict[str, Any] = schema["properties"]["devices"]
     count = schema["$defs"]["StockEntry"]["properties"]["count"]["anyOf"]
     devices["additionalProperties"] = {"anyOf": [devices["additionalProperties"], *count]}
-    return schema
+    named = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "agentc fleet v1"}
+    return named | {key: value for key, value in schema.items() if key != "title"}
 
 
 def _build(document: "Document") -> Fleet:
