@@ -88,6 +88,7 @@ def decoder_from_checkpoint(name: str, stated: Json) -> DecoderConfig:
     windows = _windows(config, kind, layers)
     experts = _experts(config, kind)
     intermediate = whole(config, "intermediate_size")
+    rope = _rope(config, head_dim, "full_attention")
     query = number(config, "query_pre_attn_scalar", 0.0)
     return DecoderConfig(
         name=name,
@@ -98,7 +99,7 @@ def decoder_from_checkpoint(name: str, stated: Json) -> DecoderConfig:
         head_dim=head_dim,
         intermediate=intermediate,
         vocab=whole(config, "vocab_size"),
-        rope=_rope(config, head_dim, "full_attention"),
+        rope=rope,
         local_rope=_rope(config, head_dim, _LOCAL) if kind == "gemma3_text" else None,
         windows=windows,
         dense=_dense(config, layers, experts),
@@ -110,7 +111,7 @@ def decoder_from_checkpoint(name: str, stated: Json) -> DecoderConfig:
         expert_intermediate=whole(config, "moe_intermediate_size", intermediate) if experts else 0,
         normalize_experts=bool(config.get("norm_topk_prob", False)),
         shared_intermediate=whole(config, "shared_expert_intermediate_size", 0) if kind == "qwen2_moe" else 0,
-        max_tokens=whole(config, "max_position_embeddings", 4096),
+        max_tokens=int(whole(config, "max_position_embeddings", 4096) * max(rope.growth, 1.0)),
         scale=query**-0.5 if query > 0 else 0.0,
         embed_scale=hidden**0.5 if kind.startswith("gemma") else 1.0,
         attention_cap=number(config, "attn_logit_softcapping", 0.0),

@@ -3,7 +3,7 @@
 import numpy as np
 
 from agentc.backends.onnx.config import DecoderConfig
-from agentc.backends.onnx.graph import Graph
+from agentc.backends.onnx.graph import CONTRIB, Graph
 from agentc.backends.onnx.layers import capped, dimension, linear, parameter, real
 from agentc.backends.onnx.positions import Positions
 from agentc.backends.onnx.views import Weights
@@ -23,10 +23,12 @@ def attention(graph: Graph, config: DecoderConfig, weights: Weights, x: str, lay
     v = linear(graph, weights, x, f"{name}.v_proj", config.hidden, config.kv_heads * config.head_dim)
     past = _Cache(f"past.{layer}.key", f"past.{layer}.value")
     present = _Cache(f"present.{layer}.key", f"present.{layer}.value")
-    mask = positions.masks[config.windows[layer]]
-    if f"{name}.sinks" in weights or config.attention_cap:
-        sinks = f"{name}.sinks" if f"{name}.sinks" in weights else ""
-        sink = parameter(graph, weights, sinks, (config.heads,)) if sinks else ""
+    mask = positions.masks.get(config.windows[layer], "")
+    sinks = f"{name}.sinks"
+    sink = parameter(graph, weights, sinks, (config.heads,)) if sinks in weights else ""
+    if positions.lengths is not None:
+        seen = _in_place(graph, config, (q, k, v), layer, past, present, positions.lengths, sink)
+    elif sink or config.attention_cap:
         seen = _in_parts(graph, config, (q, k, v), mask, past, present, sink)
     else:
         seen, *_ = graph.ops(
@@ -57,6 +59,32 @@ def _heads(graph: Graph, config: DecoderConfig, weights: Weights, x: str, name: 
     scale = parameter(graph, weights, f"{name}_norm.weight", (config.head_dim,))
     normed = graph.op("RMSNormalization", parted, scale, axis=-1, epsilon=config.epsilon)
     return graph.op("Reshape", normed, graph.constant([0, 0, heads * config.head_dim]))
+
+
+def _in_place(
+    graph: Graph,
+    config: DecoderConfig,
+    qkv: tuple[str, str, str],
+    layer: int,
+    past: _Cache,
+    present: _Cache,
+    lengths: tuple[str, str],
+    sink: str,
+) -> str:
+    """ONNX Runtime's own operator, which writes the new key and value into the buffer of the past ones where both
+    are bound to the same memory. It knows windows, caps and sinks."""
+    seen, *_ = graph.ops(
+        "GroupQueryAttention",
+        [*qkv, past.key, past.value, *lengths, "", "", "", "", sink],
+        [f"seen.{layer}", present.key, present.value],
+        domain=CONTRIB,
+        num_heads=config.heads,
+        kv_num_heads=config.kv_heads,
+        scale=config.score_scale,
+        softcap=config.attention_cap,
+        local_window_size=config.windows[layer] or -1,
+    )
+    return seen
 
 
 def _in_parts(

@@ -4,6 +4,9 @@
 ``keep`` lists; ``decode`` takes one token a sequence. Both take and give the KV cache, so prefills can be chunked,
 a shared prefix is computed once, and the two can run in different places.
 
+``step`` is ``decode`` for ONNX Runtime alone: its cache is a buffer with room for more tokens, of which the first
+``length`` are filled, and which it fills in place where past and present are bound to the same memory.
+
     input_ids [batch, tokens] int64, keep [kept] int64 (prefill only)
     past.L.key, past.L.value [batch, kv_heads, past, head_dim]
     -> logits [batch, kept, vocab], present.L.key, present.L.value [batch, kv_heads, total, head_dim]
@@ -15,7 +18,7 @@ from agentc.backends.onnx.attention import attention
 from agentc.backends.onnx.config import DecoderConfig
 from agentc.backends.onnx.experts import dense, mixture
 from agentc.backends.onnx.graph import Graph, WeightFile
-from agentc.backends.onnx.layers import capped, matrix, parameter, real
+from agentc.backends.onnx.layers import capped, dimension, matrix, parameter, real
 from agentc.backends.onnx.positions import Phase, positions
 from agentc.backends.onnx.quantize import Quantization
 from agentc.backends.onnx.views import Weights
@@ -30,21 +33,22 @@ def build(
         ValueError: a weight is missing or has the wrong shape, or the activation is not known.
     """
     graph = Graph(phase, file, quantization=quantization)
-    tokens = 1 if phase == "decode" else "tokens"
+    tokens = "tokens" if phase == "prefill" else 1
     graph.input("input_ids", ["batch", tokens], TensorProto.INT64)
     if phase == "prefill":
         graph.input("keep", ["kept"], TensorProto.INT64)
     for layer in range(config.layers):
         for part in ("key", "value"):
             graph.input(f"past.{layer}.{part}", ["batch", config.kv_heads, "past", config.head_dim])
-    shared = positions(graph, config, phase, "past.0.key")
+    cached = graph.input("length", [1], TensorProto.INT64) if phase == "step" else dimension(graph, "past.0.key", 2)
+    shared = positions(graph, config, phase, cached)
     x = embedded(graph, config, weights)
     for layer in range(config.layers):
         y = half_norm(graph, config, weights, x, 2 * layer)
         y = attention(graph, config, weights, y, layer, shared)
         x = graph.op("Add", x, output_norm(graph, config, weights, y, 2 * layer))
         y = half_norm(graph, config, weights, x, 2 * layer + 1)
-        y = feed_forward(graph, config, weights, y, layer, one_token=phase == "decode")
+        y = feed_forward(graph, config, weights, y, layer, one_token=phase != "prefill")
         x = graph.op("Add", x, output_norm(graph, config, weights, y, 2 * layer + 1))
     if phase == "prefill":
         x = graph.op("Gather", x, "keep", axis=1)
@@ -52,7 +56,8 @@ def build(
     graph.output("logits", ["batch", "kept" if phase == "prefill" else 1, config.vocab])
     for layer in range(config.layers):
         for part in ("key", "value"):
-            graph.output(f"present.{layer}.{part}", ["batch", config.kv_heads, "total", config.head_dim])
+            room = "past" if phase == "step" else "total"
+            graph.output(f"present.{layer}.{part}", ["batch", config.kv_heads, room, config.head_dim])
     return graph
 
 

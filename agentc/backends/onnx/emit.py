@@ -115,6 +115,9 @@ def _graphs(source: Source, role: Role, file: WeightFile) -> dict[str, Graph]:
         return {
             "prefill": decoder.build(config, weights, "prefill", file, source.quantization),
             "decode": decoder.build(config, weights, "decode", file, source.quantization),
+            **(
+                {"step": decoder.build(config, weights, "step", file, source.quantization)} if source.checkpoint else {}
+            ),
         }
     if isinstance(config, SpeechConfig):
         return {

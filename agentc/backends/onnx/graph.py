@@ -13,6 +13,8 @@ from onnx import TensorProto, helper, numpy_helper
 from agentc.backends.onnx.quantize import Quantization
 from agentc.support.record import record
 
+CONTRIB: Final = "com.microsoft"
+"""The domain of ONNX Runtime's own operators, version 1."""
 OPSET: Final = 23
 """The first with RMSNormalization, RotaryEmbedding and Attention."""
 IR_VERSION: Final = 11
@@ -171,6 +173,8 @@ class Graph:
     def write(self, path: Path) -> None:
         """Write the model."""
         opset = [helper.make_opsetid("", OPSET)]
+        if any(node.domain == CONTRIB for node in self._nodes):
+            opset.append(helper.make_opsetid(CONTRIB, 1))
         model = helper.make_model(self.proto(), opset_imports=opset, ir_version=IR_VERSION, producer_name="agentc")
         path.write_bytes(model.SerializeToString(deterministic=True))
 

@@ -10,7 +10,7 @@ from agentc.backends.onnx.layers import dimension, real, scalar
 from agentc.backends.onnx.rope import Rope
 from agentc.support.record import record
 
-Phase: TypeAlias = Literal["prefill", "decode"]
+Phase: TypeAlias = Literal["prefill", "decode", "step"]
 
 
 @record(slots=True)
@@ -21,12 +21,13 @@ class Positions:
     """Cosines and sines, ``[batch, tokens, pairs]``."""
     masks: dict[int, str]
     """By window, ``[tokens, total]``; the empty name where everything that is there may be seen."""
+    lengths: tuple[str, str] | None = None
+    """Where the cache is a buffer that is filled in place: tokens in it, and tokens with the new one."""
 
 
-def positions(graph: Graph, config: DecoderConfig, phase: Phase, past: str, only: int | None = None) -> Positions:
-    """``past``: a value whose axis 2 is as long as the cache; ``only``: the one layer that they are for."""
+def positions(graph: Graph, config: DecoderConfig, phase: Phase, cached: str, only: int | None = None) -> Positions:
+    """``cached``: how many tokens the cache holds, a vector of one; ``only``: the one layer that they are for."""
     layers = range(config.layers) if only is None else [only]
-    cached = dimension(graph, past, 2)
     total = graph.op("Add", cached, dimension(graph, "input_ids", 1))
     one = graph.constant(1)
     queries = graph.op("Range", scalar(graph, cached), scalar(graph, total), one)
@@ -36,11 +37,18 @@ def positions(graph: Graph, config: DecoderConfig, phase: Phase, past: str, only
     per_batch = graph.op("Concat", dimension(graph, "input_ids", 0), graph.constant([1, 1]), axis=0)
     ropes = dict.fromkeys(config.rope_of(layer) for layer in layers)
     tables = {rope: _table(graph, rope, places, total, per_batch) for rope in ropes}
+    if phase == "step":
+        lengths = (graph.op("Cast", value, to=TensorProto.INT32) for value in (_per_sequence(graph, cached), total))
+        return Positions(tables, {}, (next(lengths), next(lengths)))
     masks = {
         window: _mask(graph, keys, queries, window, phase)
         for window in sorted({config.windows[layer] for layer in layers})
     }
     return Positions(tables, masks)
+
+
+def _per_sequence(graph: Graph, cached: str) -> str:
+    return graph.op("Expand", cached, dimension(graph, "input_ids", 0))
 
 
 def _table(graph: Graph, rope: Rope, places: str, total: str, per_batch: str) -> tuple[str, str]:

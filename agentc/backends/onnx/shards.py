@@ -21,6 +21,7 @@ from agentc.backends.onnx.attention import attention
 from agentc.backends.onnx.config import DecoderConfig
 from agentc.backends.onnx.decoder import embedded, feed_forward, half_norm, logits, norm, output_norm
 from agentc.backends.onnx.graph import Graph, WeightFile
+from agentc.backends.onnx.layers import dimension
 from agentc.backends.onnx.positions import positions
 from agentc.backends.onnx.quantize import Quantization
 from agentc.backends.onnx.views import Lazy, View, Weights, shape_of
@@ -113,7 +114,7 @@ def _segment(
     x = embedded(graph, config, weights) if half == 0 else _joined(graph, config, weights, half)
     y = half_norm(graph, config, weights, x, half)
     if is_attention:
-        shared = positions(graph, config, "prefill", f"past.{layer}.key", only=layer)
+        shared = positions(graph, config, "prefill", dimension(graph, f"past.{layer}.key", 2), only=layer)
         y = attention(graph, config, weights, y, layer, shared)
     else:
         y = feed_forward(graph, config, weights, y, layer, one_token=False)

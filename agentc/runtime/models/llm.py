@@ -10,6 +10,7 @@ import numpy as np
 from agentc.runtime.models.bundle import open_bundle
 from agentc.runtime.models.sampling import GREEDY, Logits, Mask, Sampler, log_softmax
 from agentc.runtime.models.session import Array, Session, Tensor, tensor
+from agentc.runtime.models.stepping import Stepper
 from agentc.runtime.models.tokenizer import TextStream, open_tokenizer
 from agentc.support.diagnostics import Diagnostic, Refused
 from agentc.support.record import record
@@ -56,8 +57,21 @@ class Decoder:
 
     def _open(self, threads: int) -> None:
         self._prefill = Session(self.bundle.folder / "prefill.onnx", threads)
-        self._decode = Session(self.bundle.folder / "decode.onnx", threads)
+        self._threads = threads
+        path = self.bundle.folder / "step.onnx"
+        self._in_place = Session(path, threads) if path.is_file() else None
+        if self._in_place is None:
+            _ = self._decode
         self._past = [name for name in self._prefill.inputs if name.startswith("past.")]
+
+    @cached_property
+    def _decode(self) -> Session:
+        return Session(self.bundle.folder / "decode.onnx", self._threads)
+
+    def stepper(self, cache: KvCache) -> Stepper | None:
+        """Steps from ``cache`` on over a copy of it that grows in place; ``None`` where there is no graph for it."""
+        session = self._in_place
+        return Stepper(session, cache.tensors, len(cache.tokens), self.bundle.max_tokens) if session else None
 
     @property
     def is_stand_in(self) -> bool:
@@ -177,12 +191,14 @@ class Decoder:
 class Decoding(Iterator[str]):
     """An answer as it comes: each step gives the text of one token, which is empty inside of a character.
 
-    ``cache`` holds all but the last token said; ``finish`` tells why it ended.
+    ``finish`` tells why it ended.
     """
 
     def __init__(self, model: Decoder, cache: KvCache, max_tokens: int, sampler: Sampler, ignore_end: bool) -> None:
-        self.cache = cache
         self.tokens: list[int] = []
+        self._from = cache
+        self._logits = cache.logits
+        self._stepper: Stepper | None = None
         self.finish: Literal["end", "length"] = "length"
         self._model = model
         self._room = min(max_tokens, model.bundle.max_tokens - len(cache.tokens))
@@ -199,13 +215,30 @@ class Decoding(Iterator[str]):
         if self._ended or len(self.tokens) >= self._room:
             raise StopIteration
         if self.tokens:
-            self.cache = self._model.step(self.cache, self.tokens[-1])
-        token = self._choice.pick(self.cache.logits, self._allowed)
+            self._step(self.tokens[-1])
+        token = self._choice.pick(self._logits, self._allowed)
         if token in self._model.bundle.end:
             self._ended, self.finish = True, "end"
             raise StopIteration
         self.tokens.append(token)
         return self._stream.push(token)
+
+    def _step(self, token: int) -> None:
+        self._stepper = self._stepper or self._model.stepper(self._from)
+        if self._stepper is not None:
+            self._logits = self._stepper.step(token)
+        else:
+            self._from = self._model.step(self._from, token)
+            self._logits = self._from.logits
+
+    @property
+    def cache(self) -> KvCache:
+        """The prompt's cache with all but the last token said."""
+        if self._stepper is None:
+            return self._from
+        said = self.tokens if self._ended else self.tokens[:-1]
+        tokens = (*self._from.tokens, *said)
+        return KvCache(tokens, self._stepper.tensors(), self._logits.copy(), self._from.reused)
 
 
 def _is_printable(piece: str | None) -> bool:

@@ -62,7 +62,33 @@ class Session:
         self.inputs: dict[str, list[int | str]] = {i.name: i.shape for i in self._session.get_inputs()}
         """Name to shape; a dimension that may vary is a string."""
         self.outputs: list[str] = [output.name for output in self._session.get_outputs()]
+        self.shapes: dict[str, list[int | str]] = {o.name: o.shape for o in self._session.get_outputs()}
+        """Of the outputs."""
+
+    def bound(self, arrays: Mapping[str, Array]) -> "Bound":
+        """The graph over fixed memory; names of inputs and outputs to their arrays, which it keeps using.
+        One array under the name of an input and of an output is written where it is read."""
+        return Bound(self._session, arrays)
 
     def run(self, feed: Mapping[str, Tensor]) -> list[Tensor]:
         """The outputs, in the order of ``outputs``."""
         return list(self._session.run_with_ort_values(self.outputs, dict(feed)))
+
+
+class Bound:
+    """A graph with all of its inputs and outputs at fixed places in memory."""
+
+    def __init__(self, session: Any, arrays: Mapping[str, Array]) -> None:
+        outputs = {output.name for output in session.get_outputs()}
+        self._session = session
+        self._binding = session.io_binding()
+        self._arrays = dict(arrays)  # the engine does not own them
+        shared = {id(a): _engine().OrtValue.ortvalue_from_numpy(a) for a in self._arrays.values()}
+        self._values = list(shared.values())
+        for name, array in self._arrays.items():
+            bind = self._binding.bind_ortvalue_output if name in outputs else self._binding.bind_ortvalue_input
+            bind(name, shared[id(array)])
+
+    def run(self) -> None:
+        """One step: read the inputs where they lie, write the outputs where they belong."""
+        self._session.run_with_iobinding(self._binding)

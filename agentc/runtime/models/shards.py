@@ -11,6 +11,7 @@ import os
 import threading
 import weakref
 from collections.abc import Sequence
+from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
@@ -84,7 +85,8 @@ class ShardGroup:
             gone, self._gone = self._gone, []
             step = Step(base, length, tuple(tokens), tuple(keep), key, tuple(gone))
             for connection in self._connections:
-                connection.send(step)
+                with suppress(BrokenPipeError):  # the answer will tell
+                    connection.send(step)
             return self._answers(self._connections[:1])[0], Held(self, key)
 
     def forget(self, key: int) -> None:
@@ -118,7 +120,7 @@ class ShardGroup:
 def _received(connection: Pipe) -> Any:
     try:
         return connection.recv()
-    except EOFError:
+    except (EOFError, ConnectionError):
         return "a shard ended"
 
 
@@ -155,6 +157,9 @@ class ShardedDecoder(Decoder):
 
     def _open(self, threads: int) -> None:
         """The whole model stays closed."""
+
+    def stepper(self, cache: KvCache) -> None:
+        """Caches grow in the processes."""
 
     def _nothing(self) -> tuple[Any, ...]:
         return ()

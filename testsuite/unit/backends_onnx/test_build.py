@@ -64,8 +64,13 @@ def test_a_plan_on_two_devices_writes_two_shards(tmp_path: Path) -> None:
     checkpoint = tmp_path / "checkpoint"
     checkpoint.mkdir()
     config = {
-        "model_type": "llama", "num_hidden_layers": 2, "hidden_size": 32, "num_attention_heads": 4,
-        "num_key_value_heads": 2, "intermediate_size": 48, "vocab_size": 80,
+        "model_type": "llama",
+        "num_hidden_layers": 2,
+        "hidden_size": 32,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "intermediate_size": 48,
+        "vocab_size": 80,
     }
     (checkpoint / "config.json").write_text(json.dumps(config))
     (checkpoint / "tokenizer.json").write_text("{}")

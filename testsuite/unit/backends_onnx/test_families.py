@@ -13,6 +13,7 @@ from onnx_reference import write_safetensors
 from agentc.backends.onnx import emit_model
 from agentc.backends.onnx.safetensors import SafeTensors
 from agentc.plan.models import ModelShape
+from agentc.runtime.models.llm import Decoder
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
@@ -163,6 +164,29 @@ class Graphs:
         return np.concatenate(rows)
 
 
+def _in_place(folder: Path, tokens: list[int]) -> np.ndarray:
+    """The same steps over one buffer, which has to grow on the way."""
+    decoder = Decoder(folder, 1)
+    cache = decoder.prefill(tokens[:-STEPS])
+    untouched = [value.numpy().copy() for value in cache.tensors]
+    stepper = decoder.stepper(cache)
+    assert stepper is not None
+    rows = [stepper.step(token).copy() for token in tokens[-STEPS:]]
+    after = cache
+    for token in tokens[-STEPS:]:
+        after = decoder.step(after, token)
+    for mine, theirs in zip(stepper.tensors(), after.tensors, strict=True):
+        np.testing.assert_allclose(mine.numpy(), theirs.numpy(), atol=1e-5)
+    for before, value in zip(untouched, cache.tensors, strict=True):
+        np.testing.assert_array_equal(before, value.numpy())
+    return np.stack(rows)
+
+
+@pytest.fixture(autouse=True)
+def _small_buffers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agentc.runtime.models.stepping._ROOM", 3)
+
+
 def _expected(model: Any, tokens: list[int]) -> np.ndarray:
     """As transformers answers: the prompt at once, then token by token over its cache."""
     with torch.no_grad():
@@ -184,6 +208,7 @@ def test_a_checkpoint_answers_as_transformers_does(case: str, tmp_path: Path) ->
     tokens = np.random.default_rng(3).integers(3, BASE["vocab_size"], PROMPT + STEPS).tolist()
     expected = _expected(model, tokens)
     np.testing.assert_allclose(Graphs(tmp_path / "out").answer(tokens), expected, atol=2e-5, rtol=2e-5)
+    np.testing.assert_allclose(_in_place(tmp_path / "out", tokens), expected[-STEPS:], atol=2e-5, rtol=2e-5)
     assert expected.std() > 0.3
 
 
