@@ -105,4 +105,5 @@ BUILTINS: Final[Mapping[str, Builtin]] = {
     "documents": Builtin("texts or records as documents", gives="documents", most=None),
     "document_texts": Builtin("the passages of documents as a list of texts", gives="list"),
     "identity": Builtin("the input", gives="any"),
+    "opaque": Builtin("what nobody stated: it is planned, and refused when it runs", gives="any", least=0, most=None),
 }

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, cast
+from typing import Any, Final, NoReturn, cast
 
 from agentc.plan.builtins import BUILTINS
 from agentc.runtime.values import Mistyped, as_documents, as_flag, as_text, is_documents, plain, shown
@@ -189,6 +189,10 @@ def _documents(inputs: Sequence[Any], options: Options) -> list[dict[str, Any]]:
     ]
 
 
+def _unknown() -> NoReturn:
+    raise Mistyped("nobody stated what it computes")
+
+
 def _is_empty(value: Any) -> bool:
     return (
         value is None
@@ -252,6 +256,7 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     "documents": _documents,
     "document_texts": lambda i, o: [one["text"] for one in as_documents(i[0] or [])],
     "identity": lambda i, o: i[0],
+    "opaque": lambda i, o: _unknown(),
 }
 
 __all__ = ["FUNCTIONS", "call", "fill_template", "is_documents"]

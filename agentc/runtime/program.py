@@ -28,6 +28,7 @@ from agentc.runtime.executor import Run
 from agentc.runtime.handlers import handlers
 from agentc.runtime.kernels import Kernels
 from agentc.runtime.memory.stores import Stores
+from agentc.runtime.opaque import refuse_opaque
 from agentc.runtime.resources import KeptCaches, Resources
 from agentc.runtime.tools.toolbox import Toolbox
 from agentc.runtime.trace import Trace
@@ -111,6 +112,7 @@ class Program:
         Raises:
             Refused: as ``run``.
         """
+        refuse_opaque(self.module)
         values = receive(self.graph, inputs)
         resources = replace(self._resources(bind), session=session)
         run = Run(resources, self._touches, self._handlers, listener=on_event, seed=seed)

@@ -11,7 +11,7 @@ from agentc.frontends.importers.json_text import open_source
 from agentc.support.diagnostics import Refused
 from agentc.support.yaml_source import parse_yaml
 
-SUFFIXES = (".yaml", ".yml", ".json")
+SUFFIXES = (".yaml", ".yml", ".json", ".jsonc")
 UNLOCATED = frozenset(("yaml-too-large", "unreadable-file"))
 """Refusals that have no place within the file."""
 

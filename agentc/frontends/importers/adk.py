@@ -133,7 +133,7 @@ class _Tree:
             body[name] = at(use.part, use.node(last))
             last = name
         why = "a sub-agent ends the loop when it escalates"
-        body[done] = {"compute": {"builtin": assume("is_empty", why)}, "in": last}
+        body[done] = {"compute": {"builtin": assume("opaque", why)}, "in": last, "returns": "bool"}
         most = part["max_iterations"].count(1000)
         trips = {
             "max": most or assume(defaults.MAX_TRIPS, "the source states no bound"),

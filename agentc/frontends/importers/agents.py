@@ -144,7 +144,7 @@ def turns(part: Part, members: Sequence[Use], first: str, inputs: Tree, most: in
     why = "whom a member hands over to, and when the group is done, is the models' choice"
     body: Tree = {
         talk: at(part, {"branch": {"on": following, "cases": cases}}),
-        following: {"compute": {"builtin": assume("identity", why)}, "in": talk, "returns": "text"},
+        following: {"compute": {"builtin": assume("opaque", why)}, "in": talk, "returns": "text"},
         done: {"compute": {"builtin": "is_empty"}, "in": following},
     }
     trips = {

@@ -172,7 +172,7 @@ class _Canvas:
         return self._new(key, data, {}, "")
 
     def _compute(self, key: str, data: Part) -> Step:
-        return self._new(key, data, {"compute": {"builtin": "list"}, "returns": "any"})
+        return self._new(key, data, {"compute": {"builtin": "opaque"}, "returns": "any"})
 
     def _tool(self, key: str, data: Part) -> Step:
         inputs = data["inputs"]

@@ -82,11 +82,13 @@ class _Pipeline:
 
     def _computed(self, name: str, part: Part, init: Part) -> Step:
         del init
-        return Step(name, name, {"compute": {"builtin": "list"}, "returns": "any"}, part)
+        return Step(name, name, {"compute": {"builtin": "opaque"}, "returns": "any"}, part)
 
     def _documents(self, name: str, part: Part, init: Part) -> Step:
         del init
-        return Step(name, name, {"compute": {"builtin": "list"}, "returns": "documents"}, part, gives="documents")
+        builtin = "documents" if "Joiner" in part["type"].text() else "opaque"
+        node = {"compute": {"builtin": builtin}, "returns": "documents"}
+        return Step(name, name, node, part, gives="documents")
 
     def _generator(self, name: str, part: Part, init: Part) -> Step:
         inner = next(
@@ -211,7 +213,7 @@ class _Pipeline:
 
     def _router(self, name: str, part: Part, init: Part) -> Step:
         names = [row["output_name"].text() for row in init["routes"].items()]
-        step = Step(name, name, {"compute": {"builtin": "list"}, "returns": "any"}, part)
+        step = Step(name, name, {"compute": {"builtin": "opaque"}, "returns": "any"}, part)
         step.routes = Routes(Read(name), {each: (each,) for each in names if each})
         return step
 

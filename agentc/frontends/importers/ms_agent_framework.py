@@ -226,7 +226,8 @@ class _Workflow:
             step = self._add(row, ends, {"compute": {"builtin": "identity"}}, "text", [self._input(MESSAGE, row)])
         else:
             reads = self._reads(row["value"], row["activity"], row["values"], row["assignments"], row["message"])
-            node: Tree = {"compute": {"builtin": "list"}, "returns": "any"}
+            plain = re.match("Set|Clear|Reset|Send|Create|Copy|Add|Emit", kind)
+            node: Tree = {"compute": {"builtin": "list" if plain else "opaque"}, "returns": "any"}
             if len(reads) == 1 and kind.startswith("Set"):
                 node = {"compute": {"builtin": "identity"}}
             step = self._add(row, ends, node, "any", reads)
@@ -244,7 +245,7 @@ class _Workflow:
                 self.outputs.setdefault(clean(name.rpartition(".")[2], "answer"), []).append(read)
 
     def _chooser(self, row: Part, ends: Ends, reads: list[Read], values: dict[str, tuple[str, ...]]) -> Step:
-        step = self._add(row, ends, {"compute": {"builtin": "list"}, "returns": "text"}, "text", reads)
+        step = self._add(row, ends, {"compute": {"builtin": "opaque"}, "returns": "text"}, "text", reads)
         step.routes = Routes(Read(step.id), values)
         return step
 
@@ -324,7 +325,7 @@ class _Workflow:
             return [(step.id, "")]
         key = f"{step.id}/again"
         again = self.flow.add(
-            Step(key, f"{step.name}_again", {"compute": {"builtin": "list"}, "returns": "text"}, loop)
+            Step(key, f"{step.name}_again", {"compute": {"builtin": "opaque"}, "returns": "text"}, loop)
         )
         again.reads, again.gives = self._reads(loop) or [Read(step.id)], "text"
         again.routes = Routes(Read(key), {"again": ("again",), "done": (OTHERWISE,)})

@@ -219,7 +219,7 @@ class Nest:
         while given is not None and len(refs) < wanted:
             refs.append((given, given))
         if len(refs) < wanted:
-            return {"compute": {"builtin": "list"}, "returns": node.get("returns", "any")}
+            return {"compute": {"builtin": "opaque"}, "returns": node.get("returns", "any")}
         if "llm" in node and not refs and not node.get("prompt") and not node.get("system"):
             return {**node, "prompt": assume("Go on.", "the source states neither a prompt nor inputs")}
         return node
@@ -301,7 +301,7 @@ class Nest:
         ref = self.ref(step.reads[0], scope, self._name[step.id])
         if ref is None:
             self.draft.warn("import-unread", f"what `{step.name}` decides by cannot be read where it stands", step.part)
-            return at(step.part, {"compute": {"builtin": "list"}, "returns": step.node.get("returns", "text")})
+            return at(step.part, {"compute": {"builtin": "opaque"}, "returns": step.node.get("returns", "text")})
         return at(step.part, {**step.node, "in": ref})
 
     def _map(self, step: Step, scope: Scope) -> None:
@@ -390,9 +390,8 @@ class Nest:
         ref = self.ref(read, body, name) if read else None
         ref = (self._several(body, ref) or ref) if ref else None
         why = "what ends this cycle is decided where no reference reaches"
-        if ref is None:
-            return at(head.part, {"compute": {"builtin": assume("list", why)}, "returns": "bool"})
-        return at(head.part, {"compute": {"builtin": assume("is_empty", why)}, "in": ref})
+        node = {"compute": {"builtin": assume("opaque", why)}, "returns": "bool"}
+        return at(head.part, {**node, "in": ref} if ref is not None else node)
 
     def _decided(self, decider: Step, routes: Routes, item: Item, body: Scope) -> tuple[str, str] | None:
         leave = {label for source, label in item.exits if source == decider.id}

@@ -91,7 +91,7 @@ class _Dag:
             )
         if kind not in ("python", "prompt"):
             self.draft.opaque(kind or name, node)
-        return Step(name, name, {"compute": {"builtin": "list"}, "returns": "any"}, node)
+        return Step(name, name, {"compute": {"builtin": "opaque"}, "returns": "any"}, node)
 
     def _llm(self, name: str, node: Part) -> Step:
         given = node["inputs"]

@@ -30,7 +30,7 @@ def needed(node: Tree) -> int:
         return 2
     if {"embed", "observe", "stt", "tts"} & node.keys() or {"lookup", "store"} & memory.keys():
         return 1
-    return 0 if compute.get("builtin", "list") in ("list", "template") else 1
+    return 0 if compute.get("builtin", "list") in ("list", "opaque", "template") else 1
 
 
 def without(node: Tree, lost: list[str]) -> Tree:

@@ -158,7 +158,8 @@ def _compute(emitter: "Emitter", item: Item) -> "Values":
         return _kernel(emitter, item)
     inputs, stated = _inputs(emitter, item), node.compute
     shape = {"cpu_seconds": quantity(stated.cpu_ms, 0.001)} if stated.cpu_ms is not None else None
-    opaque = ("builtin",) if emitter.assumed(item, ("compute", "builtin")) else ()
+    unknown = stated.builtin == "opaque" or emitter.assumed(item, ("compute", "builtin"))
+    opaque = ("builtin",) if unknown else ()
     marks = {**emitter.marks(item), **assumed_attr(opaque)}
     if stated.builtin is not None:
         options = dict(stated.options or {})

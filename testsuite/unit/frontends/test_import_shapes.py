@@ -63,7 +63,7 @@ INNER = f"""{{component_type: Flow, id: g, name: g, inputs: [{{title: x, type: s
         ),
         (f"component_type: FlowNode, subflow: {INNER}", {"agent": "g", "in": {"x": "x"}}),
         (f"component_type: CatchExceptionNode, subflow: {INNER}", {"agent": "g", "in": {"x": "x"}}),
-        ("component_type: MyOwnNode", {"compute": {"builtin": "list"}, "returns": "any", "in": "x"}),
+        ("component_type: MyOwnNode", {"compute": {"builtin": "opaque"}, "returns": "any", "in": "x"}),
     ],
 )
 def test_nodes_of_agent_spec(node: str, made: dict[str, Any]) -> None:

@@ -188,7 +188,7 @@ def test_unknown_components_are_kept_with_a_warning() -> None:
     document = parse_yaml("components: {a: {type: my.Thing}}\n", "p.yaml")
     found = importers.read(document, "haystack")
     assert [message.slug for message in found.warnings] == ["import-opaque"]
-    assert found.definition["nodes"]["a"] == {"compute": {"builtin": "list"}, "returns": "any", "in": "input"}
+    assert found.definition["nodes"]["a"] == {"compute": {"builtin": "opaque"}, "returns": "any", "in": "input"}
 
 
 def test_models_of_the_user_stand_for_theirs() -> None:

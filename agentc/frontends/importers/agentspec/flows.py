@@ -257,7 +257,7 @@ class _Flow:
     def _opaque(self, node: Part) -> Step:
         for name in properties(node["outputs"]):
             self.given[self._id(node), name] = Read(self._id(node), (clean(name, "value"),))
-        return self._step(node, {"compute": {"builtin": "list"}, "returns": "any"})
+        return self._step(node, {"compute": {"builtin": "opaque"}, "returns": "any"})
 
     def _end(self, edge: Part, key: str) -> Step | None:
         node = self.components.resolve(edge[key])

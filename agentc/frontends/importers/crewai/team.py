@@ -183,8 +183,8 @@ class Team:
             return None
         flag = self.names.new(f"{node}_needed")
         why = "whether the task runs is up to a function of the crew"
-        node_of = {"compute": {"builtin": assume("is_empty", why)}, "in": self.done[earlier[-1]]}
-        self.nodes[flag] = at(task["condition"] if task["condition"] else task.part, node_of)
+        asked = {"compute": {"builtin": assume("opaque", why)}, "in": self.done[earlier[-1]], "returns": "bool"}
+        self.nodes[flag] = at(task["condition"] if task["condition"] else task.part, asked)
         return {"if": flag, "probability": assume(defaults.CONDITION, why)}
 
     def _prompt(self, task: Member, context: Sequence[str]) -> str:

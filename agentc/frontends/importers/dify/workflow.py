@@ -265,7 +265,7 @@ class _Workflow:
         return found
 
     def _code(self, key: str, data: Part) -> Step:
-        step = self._made(key, data, {"compute": {"builtin": "list"}, "returns": "any"})
+        step = self._made(key, data, {"compute": {"builtin": "opaque"}, "returns": "any"})
         step.reads = list(self._variables(data).values())
         return step
 
@@ -284,7 +284,7 @@ class _Workflow:
         """What the conditions read, and the case that holds."""
         cases = data["cases"].items()
         labels = [row["case_id"].text() or row["id"].text() for row in cases] or ["true"]
-        step = self._made(key, data, {"compute": {"builtin": "list"}, "returns": "text"})
+        step = self._made(key, data, {"compute": {"builtin": "opaque"}, "returns": "text"})
         for row in cases or [data]:
             for condition in row["conditions"].items():
                 read = self.read(condition["variable_selector"].texts(), condition)

@@ -16,10 +16,10 @@ REQUEST = "request"
 NEXT, TOOL, ARGUMENT, ANSWER = "next", "tool", "argument", "answer"
 """Fields of a model's answer: where to go on, what to call, with what, and what it says."""
 
-OPAQUE: Tree = {"compute": {"builtin": "list"}, "returns": "any"}
+OPAQUE: Tree = {"compute": {"builtin": "opaque"}, "returns": "any"}
 """Code of which nothing is known but that it runs."""
 
-_CHOICE: Tree = {"compute": {"builtin": "list"}, "returns": "text"}
+_CHOICE: Tree = {"compute": {"builtin": "opaque"}, "returns": "text"}
 """Code that chooses."""
 
 
