@@ -106,3 +106,23 @@ def test_refused_in_words_or_compiled(draw: st.DataObject) -> None:
         assert errors and {d.span.file for d in errors if d.span} == {"profile.yaml"}
     else:
         assert takes(data)
+
+
+AGENT_PLACES = [place for place in places(AGENT.data) if place]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_any_definition_takes_a_profile_or_is_refused(draw: st.DataObject) -> None:
+    """What is wrong with a definition is told as without a profile: nothing trips over it."""
+    data: Any = AGENT.data
+    for _ in range(draw.draw(st.integers(1, 3))):
+        place = draw.draw(st.sampled_from(AGENT_PLACES))
+        if Overlay(AGENT, data).has(place):
+            data = replaced(data, place, draw.draw(st.sampled_from(HOSTILE)))
+    document = Overlay(AGENT, data)
+    try:
+        patch = profiles.bind(profiles.Profile(PROFILE), document, FOLDER)
+        yaml.lower(yaml.define(document, FOLDER, patch=patch)).verify()
+    except Refused as refused:
+        assert refused.diagnostics

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from langgraph_sample import CORRECTIVE
 from xdsl.dialects.builtin import ModuleOp
 
 from agentc import api, frontends
@@ -297,3 +298,33 @@ def test_ir_and_builds_take_no_profile(tmp_path: Path) -> None:
             else:
                 api.compile(source, profile={"nodes": {}})
         assert why.value.diagnostics[0].slug in ("profile-source", "not-a-build")
+
+
+PYTHON = """\
+import agentc
+
+agent = agentc.Agent("loops")
+agent.model("mind", catalog="llama-3.1-8b")
+q = agent.input("q", type="text")
+with agent.loop("again", max=4, until="c.done") as again:
+    again.llm("c", "mind", q, fields={"done": "bool"})
+agent.output("a", "again.c")
+"""
+
+
+def test_agents_in_python_take_a_profile(tmp_path: Path) -> None:
+    (tmp_path / "agent.py").write_text(PYTHON)
+    (tmp_path / "p.yaml").write_text("inputs: {q: {tokens: 321}}\nnodes: {again: {trips: 1.25}, again.d: {trips: 1}}\n")
+    (problem,) = api.check(f"{tmp_path}/agent.py:agent", profile=tmp_path / "p.yaml")
+    assert problem.slug == "profile-name" and problem.help == "did you mean `again.c`?"
+    made = frontends.load(f"{tmp_path}/agent.py:agent", profile=profiles.load({"inputs": {"q": {"tokens": 321}}}))
+    assert "321" in str(made) and 'agent.source = "' in str(made)
+
+
+def test_graphs_in_python_take_a_profile(tmp_path: Path) -> None:
+    (tmp_path / "graph.py").write_text(CORRECTIVE)
+    source = str(tmp_path / "graph.py")
+    document, home, _ = frontends.read(source, {})
+    calls = [site.dotted for site in Files(Unit("", document, home)).written_out().sites.values() if site.kind == "llm"]
+    figures = {name: {"tokens": {"output": 321}} for name in calls}
+    assert calls and str(frontends.load(source, profile=profiles.load({"nodes": figures}))).count("321.0") >= len(calls)
