@@ -15,6 +15,7 @@ from typing import TypeAlias
 
 from agentc.plan.placement import PlacementProblem
 from agentc.solve import presolve
+from agentc.solve.company import whole
 from agentc.solve.demands import Conflict, Relaxation, describe, round_down, round_up, sla_name
 from agentc.solve.evaluate import evaluate, over
 from agentc.solve.heuristic import heuristic
@@ -32,17 +33,24 @@ PROBE_SECONDS = 5.0
 PART_TASKS = 60
 """Above so many tasks a conflict among few of them is looked for first."""
 
-RATE_TASKS = 60
-"""Up to so many tasks the highest rate that the stock can serve is looked for."""
-
 RATE_STEPS = 14
 """Bisections of the rate."""
 
 SLOWER = (1.0, 1.002, 1.01, 1.05)
 """Deadlines that are tried around what was found to be needed: with the change the rest can change a little, too."""
 
-TRIALS, STEP, TRIAL_SECONDS = 12, 2.0, 25.0
-"""Limits that are tried for a large problem, each so many times the last until one helps; the time for all."""
+TRIALS, FIRST, STEP, TRIAL_SECONDS = 8, 1.2, 2.0, 12.0
+"""Limits that are tried for a large problem, the first so many times the least, then each so many times the last until
+one helps; the time for all of one demand."""
+
+TRY_SECONDS = 4.0
+"""For one of them; what takes longer counts as not helping."""
+
+TRIES = 6
+"""Prices that are tried for one of them."""
+
+FINE = 1.05
+"""How near two limits, of which the one helps and the other does not, have to be."""
 
 MORE = 8
 """Devices beyond what was found to be needed that are tried."""
@@ -64,14 +72,39 @@ class _Filter:
     complete: bool = True
     """False once a check was cut off by time."""
     changed: Changed | None = None
+    parts: bool = False
+    """Parts of tasks count: what cannot hold with them cannot hold with whole ones."""
 
     @cached_property
     def model(self) -> Model:
         """The elastic program."""
+        return self._build(whole=not self.parts)
+
+    @cached_property
+    def linear(self) -> Model:
+        """A smaller one of parts of tasks, in which transfers take no longer than they do."""
+        return self._build(whole=False)
+
+    def _build(self, *, whole: bool) -> Model:
         everything = presolve.everything(self.tables)
         paths = any(b.usd is None for b in self.tables.path_bounds())
-        shape = Shape(path=paths, elastic=True, exact_hops=True)
+        shape = Shape(path=paths, elastic=True, exact_hops=whole, integer=whole)
         return build(self.tables, everything, shape, typical_cost(self.tables, everything))
+
+    @property
+    def large(self) -> bool:
+        """Programs of whole tasks may take long."""
+        return self.tables.size > PART_TASKS
+
+    def at_least(self, column: int) -> float:
+        """What a relaxing column must come to if it alone relaxes anything, by parts of tasks; infinite where it does
+        not help."""
+        program = self.linear.program
+        program.bound_column(column, 0.0, INF)
+        program.costs([(column, 1.0)])
+        result = program.run(time_limit=max(0.1, min(PROBE_SECONDS, self.until - time.perf_counter())))
+        program.bound_column(column, 0.0, 0.0)
+        return INF if result.outcome == "infeasible" else max(0.0, result.bound)
 
     def holds(self, changes: Sequence[Relaxation]) -> bool:
         """A placement is known once these demands are changed."""
@@ -142,7 +175,7 @@ def explain(problem: PlacementProblem, *, time_limit: float = 20.0, changed: Cha
     if empty:
         return Conflict(tuple(describe(tables, ("task", t), set()) for t in empty[:1]))
     search = _Filter(tables, time.perf_counter() + time_limit, changed=changed)
-    found = _part(search) if tables.size > PART_TASKS else search
+    found = _part(search) if search.large else search
     if found is search and not search.infeasible() and search.complete:
         raise ValueError("the problem is feasible: no demands conflict")
     kept: list[DemandKey] = []
@@ -159,7 +192,8 @@ def _part(search: _Filter) -> _Filter:
         part = _Filter(tabulate(problem), search.until)
         if part.infeasible():
             return part
-    return search
+    rough = replace(search, parts=True)
+    return rough if rough.infeasible() else search
 
 
 def _told(search: _Filter, tables: Tables, kept: list[DemandKey], *, minimal: bool) -> Conflict:
@@ -169,8 +203,9 @@ def _told(search: _Filter, tables: Tables, kept: list[DemandKey], *, minimal: bo
     bounds, devices = tables.bounds, list(tables.problem.stock)
     lines = dict.fromkeys((bounds[n].metric, bounds[n].limit) for kind, n in sorted(kept) if kind == "deadline")
     scarce = [devices[n] for kind, n in sorted(kept) if kind == "stock"]
-    helpful = [_deadline(search, line) for line in lines] + [_stock(search, device) for device in scarce]
-    relaxations = [each for each in (*helpful, _rate(search) if scarce else None) if each is not None]
+    late, rate = [_deadline(search, line) for line in lines], _rate(search) if scarce else None
+    helpful = (*late, *(_stock(search, device) for device in scarce), rate)
+    relaxations = [each for each in helpful if each is not None]
     return Conflict(
         tuple(describe(tables, key, conflict) for key in ordered),
         tuple(relaxations),
@@ -219,8 +254,9 @@ def _deadline(search: _Filter, line: Line) -> Relaxation | None:
     change = Relaxation("deadline", sla_name(line[0]), line[1] * 1e3, round_up(least * 1e3))
     if search.holds([change]):
         return change
-    if search.tables.size > PART_TASKS:
-        return _by_latency(search, change) if line[0] == "end_to_end" else _by_trial(search, change)
+    if search.large:
+        by_trial = _by_trial(search, change)
+        return _by_latency(search, change) if by_trial is None and line[0] == "end_to_end" else by_trial
     needed = _alone(search, search.model.excess[line])
     return _tried(search, needed) if needed is not None else None
 
@@ -238,17 +274,22 @@ def _by_latency(search: _Filter, change: Relaxation) -> Relaxation | None:
 
 def _by_trial(search: _Filter, floor: Relaxation) -> Relaxation | None:
     """For large problems: a limit that is known to help, near the least, which is at least ``floor``."""
-    low, until = floor, time.perf_counter() + TRIAL_SECONDS
+    low, until = floor, min(search.until, time.perf_counter() + TRIAL_SECONDS)
     high: Relaxation | None = None
-    for _ in range(TRIALS):
-        if time.perf_counter() > until:
+    for trial in range(TRIALS):
+        if time.perf_counter() > until or (high is not None and high.needed <= FINE * low.needed):
             break
-        factor = STEP if high is None else math.sqrt(high.needed / low.needed)
-        tried = replace(floor, needed=round_up(low.needed * factor))
+        factor = (STEP if trial else FIRST) if high is None else math.sqrt(high.needed / low.needed)
+        tried = replace(floor, needed=_whole(floor, low.needed * factor))
         if high is not None and tried.needed >= high.needed:
             break
         low, high = (low, tried) if search.holds([tried]) else (tried, high)
     return high
+
+
+def _whole(change: Relaxation, needed: float) -> float:
+    """Devices come whole, and times in few figures."""
+    return math.ceil(needed) if change.kind == "stock" else round_up(needed)
 
 
 def _floor(problem: PlacementProblem, line: Line) -> float:
@@ -268,8 +309,19 @@ def _floor(problem: PlacementProblem, line: Line) -> float:
 
 
 def _stock(search: _Filter, device: str) -> Relaxation | None:
+    if search.large:
+        return _many_more(search, device)
     needed = _alone(search, search.model.extra[device])
     return _tried(search, needed) if needed is not None else None
+
+
+def _many_more(search: _Filter, device: str) -> Relaxation | None:
+    """For large problems: as many devices of a class as are known to help."""
+    more, count = search.at_least(search.linear.extra[device]), search.tables.problem.stock[device]
+    if math.isinf(more) or time.perf_counter() > search.until:
+        return None
+    floor = Relaxation("stock", f"fleet {device}", count, count + max(1, math.ceil(more * (1 - 1e-9))))
+    return floor if search.holds([floor]) else _by_trial(search, floor)
 
 
 def _alone(search: _Filter, column: int) -> Relaxation | None:
@@ -336,18 +388,16 @@ def _replaced(problem: PlacementProblem, changes: Iterable[Relaxation]) -> Place
 
 
 def _rate(search: _Filter) -> Relaxation | None:
-    """The highest rate, to three figures, that the stock can serve."""
-    tables = search.tables
-    if tables.size > RATE_TASKS:
-        return None
-    current = tables.problem.requests_per_second
+    """The highest rate, to three figures, that the stock can serve; of a large problem one near it."""
+    current = search.tables.problem.requests_per_second
     at = Relaxation("load", "load.requests_per_second", current, round_down(current * 1e-3))
-    low, high = at.needed, current
-    if not search.holds([at]):
+    until = min(search.until, time.perf_counter() + TRIAL_SECONDS) if search.large else search.until
+    low, high = _served(search, at, until)
+    if low <= 0:
         return None
     for _ in range(RATE_STEPS):
-        middle = round_down(math.sqrt(low * high))
-        if not low < middle < high or time.perf_counter() > search.until:
+        middle = round_down(math.sqrt(low * high), 2 if search.large else 3)
+        if not low < middle < high or time.perf_counter() > until:
             break
         if search.holds([replace(at, needed=middle)]):
             low = middle
@@ -356,12 +406,25 @@ def _rate(search: _Filter) -> Relaxation | None:
     return replace(at, needed=low)
 
 
+def _served(search: _Filter, at: Relaxation, until: float) -> tuple[float, float]:
+    """A rate that can be served and a higher one that cannot; the first is zero where none is known."""
+    if not search.large:
+        return (at.needed if search.holds([at]) else 0.0), at.current
+    high = at.current
+    for _ in range(TRIALS):
+        tried = round_down(high / STEP**2)
+        if search.holds([replace(at, needed=tried)]):
+            return tried, high
+        high = tried
+        if time.perf_counter() > until:
+            break
+    return 0.0, high
+
+
 def _can_serve(problem: PlacementProblem) -> bool:
     """A placement is known: found by search, or by a short run of the program."""
     if len(problem.tasks) > PART_TASKS:
-        from agentc.solve.solver import solve
-
-        return solve(problem, time_limit=2 * PROBE_SECONDS, gap=1.0, reasons=False).status != "infeasible"
+        return _can_serve_many(problem)
     tables = tabulate(problem)
     left = presolve.reduce(tables)
     if any(not row for row in left.alive):
@@ -371,3 +434,15 @@ def _can_serve(problem: PlacementProblem) -> bool:
         return True
     model = build(tables, left, Shape(path=bool(tables.path_bounds())), typical_cost(tables, left))
     return bool(model.program.run(time_limit=PROBE_SECONDS).values)
+
+
+def _can_serve_many(problem: PlacementProblem) -> bool:
+    """The same by a short search alone."""
+    from agentc.solve.tolls import mended
+
+    tables = tabulate(problem)
+    left = presolve.possible(tables)
+    if any(not row for row in left.alive):
+        return False
+    found = mended(tables, left, until=time.perf_counter() + TRY_SECONDS, tries=TRIES)
+    return found.score().violation == 0 and whole(tables, found.picked)

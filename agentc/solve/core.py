@@ -24,6 +24,7 @@ from agentc.solve.presolve import Reduced, heads_and_tails
 from agentc.solve.search import Search, path_can_bind, within
 from agentc.solve.state import State
 from agentc.solve.tables import Link
+from agentc.solve.tolls import mended
 
 PROGRAM_SHARE = 0.4
 """Of the time limit, for linear programs: what they do not settle by then is too large for them."""
@@ -97,7 +98,9 @@ class _Core:
             dives.dive(self._linear, {pool: count - MORE for pool, count in self.most.items()})
         if search.best is None:
             self._offer(pace(search.tables, search.left))
-            if self.shared:
+            until = time.perf_counter() + SEARCH_SHARE * search.seconds_left
+            self._offer(mended(search.tables, search.left, until=until).picked)
+            if self.shared and search.best is None:
                 until = time.perf_counter() + SEARCH_SHARE * search.seconds_left
                 self._offer(heuristic(search.tables, search.left, "cost", until=until).picked)
         if not search.closed() and search.best is not None and search.tables.size > LONE:

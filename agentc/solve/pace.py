@@ -6,6 +6,7 @@ price of a second is the lowest at which the choice keeps all demands.
 
 import math
 
+from agentc.solve.company import Company
 from agentc.solve.presolve import Reduced
 from agentc.solve.state import State
 from agentc.solve.tables import NO_POOL, Cell, Tables
@@ -32,17 +33,21 @@ def pace(tables: Tables, left: Reduced, *, tries: int = BISECTIONS) -> list[int]
 
 def _choose(tables: Tables, left: Reduced, price: float) -> list[int]:
     """Each task's best option by its share of the bill and ``price`` ($/hour for a second) for when it ends."""
-    picked, ends, taken = list[int](), list[float](), dict[int, float]()
-    for t, row in enumerate(left.alive):
+    picked, ends, taken, company = list[int](), list[float](), dict[int, float](), Company(tables, left)
+
+    def bill(t: int, o: int) -> float:
+        return tables.shares[t][o] + price * tables.cells[t][o].seconds
+
+    for t in range(tables.size):
+        row = company.open(picked, t)
         places = dict.fromkeys(tables.cells[t][o].place for o in row)
         begin = {place: ready_at(tables, picked, ends, t, place) for place in places}
         ready = [begin[tables.cells[t][o].place] for o in row]
         fits = [_fits(tables, taken, tables.cells[t][o]) for o in row]
-        bills = [
-            tables.shares[t][o] + price * (r + tables.cells[t][o].seconds) for o, r in zip(row, ready, strict=True)
-        ]
+        bills = [bill(t, o) + price * r + company.beyond(t, o, bill) for o, r in zip(row, ready, strict=True)]
         first = min(range(len(row)), key=lambda i: (not fits[i], bills[i]))
         best = tables.cells[t][row[first]]
+        company.choose(t, row[first])
         picked.append(row[first])
         ends.append(ready[first] + best.seconds)
         taken[best.pool] = taken.get(best.pool, 0.0) + best.option.memory_bytes

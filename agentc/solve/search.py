@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from agentc.plan.placement import Objective
 from agentc.solve import presolve
+from agentc.solve.company import whole
 from agentc.solve.milp import Model
 from agentc.solve.presolve import Reduced
 from agentc.solve.state import State
@@ -39,7 +40,8 @@ class Search:
     def offer(self, picked: list[int]) -> State:
         """Weigh a choice; it becomes the best if it is feasible and better."""
         state = State(self.tables, picked, self.objective)
-        if state.score().violation == 0 and (self.best is None or state.score().beats(self.best.score())):
+        better = state.score().violation == 0 and (self.best is None or state.score().beats(self.best.score()))
+        if better and whole(self.tables, picked):
             self.best = state
         return state
 

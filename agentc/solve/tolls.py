@@ -15,15 +15,20 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from agentc.solve.bundles import Unions
+from agentc.solve.company import Company, Member
 from agentc.solve.evaluate import replicas_for
 from agentc.solve.pace import ready_at
 from agentc.solve.presolve import Reduced
+from agentc.solve.relaxation import devices_held
 from agentc.solve.state import State
-from agentc.solve.tables import NO_POOL, Tables
+from agentc.solve.tables import NO_POOL, Cell, Tables
 from agentc.support.record import record
 
 TRIES = 40
 """Prices that are tried; each try is one walk over all tasks."""
+
+MENDED_TRIES, PASSES = 12, 3
+"""The same, and sweeps over all tasks, where whole replicas are looked at afterwards."""
 
 FIRST = 0.05
 """The first toll of a class that is short, as a part of its rent."""
@@ -38,7 +43,7 @@ ROOM = 0.01
 HURRIES, HURRY = 8, 4.0
 """How often homes that are late choose again, and how much dearer time is for them each time."""
 
-Row: TypeAlias = tuple[float, float, int, float, str]
+Way: TypeAlias = tuple[float, float, int, float, str]
 """Of an option: share of the bill, devices that its work keeps busy, pool, seconds on the path, place."""
 
 
@@ -71,17 +76,28 @@ class _Walk:
     """One walk over all tasks."""
 
     picked: list[int]
-    wanted: Mapping[str, float]
-    """Device class -> the devices that the tasks that chose would keep busy if there were enough."""
+    wanted: Mapping[str, int]
+    """Device class -> the devices that the tasks that chose would hold if there were enough."""
     ends: Mapping[int, float]
     """Home -> seconds at which its last task ends."""
+
+
+def mended(tables: Tables, left: Reduced, *, until: float = math.inf, tries: int = MENDED_TRIES) -> State:
+    """A choice as of ``tolled``, made better task by task: whole replicas are seen there."""
+    from agentc.solve.heuristic import improve
+
+    state = State(tables, tolled(tables, left, until=(time.perf_counter() + until) / 2, tries=tries), "cost")
+    state.until = until
+    improve(state, left, passes=PASSES)
+    return state
 
 
 @dataclass
 class _Tolls:
     tables: Tables
     left: Reduced
-    rows: list[list[Row]] = field(default_factory=list[list[Row]])
+    ways: list[dict[int, Way]] = field(default_factory=list[dict[int, Way]])
+    """Task -> option -> what counts of it."""
     home: list[int] = field(default_factory=list[int])
     """Task -> a task that stands for those that edges join it with."""
     limit: float = math.inf
@@ -96,15 +112,15 @@ class _Tolls:
             if link.on_path:
                 unions.join(link.src, link.dst)
         self.home = [unions.find(t) for t in range(tables.size)]
-        self.rows = [[self._row(t, o) for o in row] for t, row in enumerate(self.left.alive)]
+        self.ways = [{o: self._way(t, o) for o in row} for t, row in enumerate(self.left.alive)]
         self.limit = min((bound.limit for bound in tables.path_bounds()), default=math.inf)
         bills: dict[int, float] = {}
-        for t, row in enumerate(self.rows):
-            bills[self.home[t]] = bills.get(self.home[t], 0.0) + min(share for share, *_ in row)
+        for t, row in enumerate(self.ways):
+            bills[self.home[t]] = bills.get(self.home[t], 0.0) + min(share for share, *_ in row.values())
         if 0 < self.limit < math.inf:
             self.prices = {home: _Price((bill or 1.0) / self.limit / 100) for home, bill in bills.items()}
 
-    def _row(self, t: int, o: int) -> Row:
+    def _way(self, t: int, o: int) -> Way:
         cell = self.tables.cells[t][o]
         devices = 0 if cell.pool == NO_POOL else self.tables.pools[cell.pool].devices
         return self.tables.shares[t][o], cell.load * devices, cell.pool, cell.seconds, cell.place
@@ -154,40 +170,40 @@ class _Tolls:
 
     def _walk(self, dear: Mapping[int, float], kept: Sequence[int] = ()) -> "_Walk":
         """Each task chooses; if some are ``kept``, only those of homes whose price of time is ``dear``."""
-        tables, stores = self.tables, _Stores(self.tables)
+        tables, stores, company = self.tables, _Stores(self.tables), Company(self.tables, self.left)
         toll = [self.tolls[pool.device].value if pool.device in self.tolls else 0.0 for pool in tables.pools] + [0.0]
-        for t, o in enumerate(kept):
-            if self.home[t] not in dear:
-                stores.take(t, o)
-        picked, ends = list[int](), list[float]()
-        wanted, last = dict[str, float](), dict.fromkeys(self.home, 0.0)
-        for t, row in enumerate(self.rows):
-            home, alive = self.home[t], self.left.alive[t]
-            places = dict.fromkeys(place for *_, place in row)
-            begin = {place: ready_at(tables, picked, ends, t, place) for place in places}
-            if kept and home not in dear:
-                first = alive.index(kept[t])
-            else:
-                price = dear[home] if home in dear else self.prices[home].value if self.prices else 0.0
-                bills = [
-                    share + toll[pool] * busy + price * (begin[place] + seconds)
-                    for share, busy, pool, seconds, place in row
-                ]
-                first = min(range(len(row)), key=bills.__getitem__)
-                if (pool := row[first][2]) != NO_POOL:
-                    device = tables.pools[pool].device
-                    wanted[device] = wanted.get(device, 0.0) + row[first][1]
-                if not stores.take(t, alive[first]):
-                    first = self._next(stores, t, bills)
-            picked.append(alive[first])
-            ends.append(begin[row[first][4]] + row[first][3])
-            last[home] = max(last[home], ends[-1])
-        return _Walk(picked, wanted, last)
+        ways = self.ways
 
-    def _next(self, stores: "_Stores", t: int, bills: Sequence[float]) -> int:
-        """The cheapest option that there is room for, which is taken; the cheapest of all where there is none."""
-        order, alive = sorted(range(len(bills)), key=bills.__getitem__), self.left.alive[t]
-        return next((i for i in order[1:] if stores.take(t, alive[i])), order[0])
+        def bill(t: int, o: int) -> float:
+            share, busy, pool, seconds, _ = ways[t][o]
+            home = self.home[t]
+            price = dear[home] if home in dear else self.prices[home].value if self.prices else 0.0
+            return share + toll[pool] * busy + price * seconds
+
+        stays = {t for t in range(tables.size) if kept and self.home[t] not in dear}
+        for t in sorted(stays):
+            stores.take([(t, kept[t])])
+        picked, ends = list[int](), list[float]()
+        wanted, last = dict[int, float](), dict.fromkeys(self.home, 0.0)
+        for t in range(tables.size):
+            row = [kept[t]] if t in stays else company.open(picked, t)
+            home = self.home[t]
+            price = dear[home] if home in dear else self.prices[home].value if self.prices else 0.0
+            places = dict.fromkeys(ways[t][o][4] for o in row)
+            begin = {place: ready_at(tables, picked, ends, t, place) for place in places}
+            best = row[0]
+            if t not in stays and t not in company.entailed:
+                bills = {o: bill(t, o) + price * begin[ways[t][o][4]] + company.beyond(t, o, bill) for o in row}
+                order = sorted(row, key=bills.__getitem__)
+                best = next((o for o in order if stores.take([(t, o), *company.after(t, o)])), order[0])
+                for u, o in ((t, order[0]), *company.after(t, order[0])):
+                    wanted[ways[u][o][2]] = wanted.get(ways[u][o][2], 0.0) + tables.cells[u][o].load
+                company.choose(t, best)
+            picked.append(best)
+            ends.append(begin[ways[t][best][4]] + ways[t][best][3])
+            last[home] = max(last[home], ends[-1])
+        wanted.pop(NO_POOL, None)
+        return _Walk(picked, devices_held(tables, {pool: replicas_for(load) for pool, load in wanted.items()}), last)
 
 
 class _Stores:
@@ -199,9 +215,30 @@ class _Stores:
         self.held: dict[str, int] = {}
         self.lying: dict[int, float] = {}
 
-    def take(self, t: int, o: int) -> bool:
-        """Take an option if there is room for it."""
-        cell = self.tables.cells[t][o]
+    def take(self, members: Sequence[Member]) -> bool:
+        """Take some options together if there is room for them."""
+        before = [self._before(self.tables.cells[t][o].pool) for t, o in members]
+        if all(self._take(self.tables.cells[t][o]) for t, o in members):
+            return True
+        for (t, o), old in zip(reversed(members), reversed(before), strict=True):
+            self._restore(self.tables.cells[t][o].pool, *old)
+        return False
+
+    def _before(self, pool: int) -> tuple[float | None, int, float]:
+        if pool == NO_POOL:
+            return None, 0, 0.0
+        return self.load.get(pool), self.held.get(self.tables.pools[pool].device, 0), self.lying.get(pool, 0.0)
+
+    def _restore(self, pool: int, load: float | None, held: int, lying: float) -> None:
+        if pool == NO_POOL:
+            return
+        self.held[self.tables.pools[pool].device], self.lying[pool] = held, lying
+        if load is None:
+            self.load.pop(pool, None)
+        else:
+            self.load[pool] = load
+
+    def _take(self, cell: Cell) -> bool:
         if cell.pool == NO_POOL:
             return True
         pool = self.tables.pools[cell.pool]
