@@ -397,7 +397,8 @@ def packed_accesses(op: scf.ParallelOp) -> list[memref.LoadOp | memref.StoreOp]:
                 if isinstance(inner, memref.StoreOp):
                     return []
                 continue
-            if along != [len(inner.indices) - 1]:
+            computed = any(isinstance(v.owner, Operation) and v.owner.parent is op.body.block for v in inner.indices)
+            if computed or along != [len(inner.indices) - 1]:
                 return []
             found.append(inner)
     written = {access.memref for access in found if isinstance(access, memref.StoreOp)}

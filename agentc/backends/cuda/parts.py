@@ -87,7 +87,8 @@ def serial(code: PhaseCode, one: str) -> list[str]:
         if length is None:
             return []
         works.append(length)
-        lines += cut.write([op for op in ops if _everywhere(op)], length)
+        launches = cut.write([op for op in ops if _everywhere(op)], length)
+        lines += ["{", *(f"  {line}" for line in launches), "}"] if len(found) > 1 else launches
     short = " && ".join(f"{work} <= {LONG}" for work in works)
     return [f"if ({short}) {{", f"  {one}", "} else {", *(f"  {line}" for line in lines), "}"]
 

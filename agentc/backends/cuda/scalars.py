@@ -22,12 +22,13 @@ C_TYPES: Mapping[str, str] = {
     "i16": "int16_t",
     "i32": "int32_t",
     "i64": "int64_t",
-    "u8": "uint8_t",
-    "u16": "uint16_t",
-    "u32": "uint32_t",
-    "u64": "uint64_t",
+    "u8": "int8_t",
+    "u16": "int16_t",
+    "u32": "int32_t",
+    "u64": "int64_t",
     "index": "int64_t",
 }
+"""Integers are signed here; ops that read them as unsigned say so."""
 BYTES: Mapping[str, int] = {"f16": 2, "bf16": 2, "f32": 4, "i1": 1, "i8": 1, "i16": 2, "i32": 4}
 """Bytes of an element in memory; what is not here takes 8."""
 INFIX: Mapping[type[Operation], str] = {
@@ -160,12 +161,16 @@ def expression(op: Operation, operands: Sequence[str]) -> str | None:
     if kind in WRAPPING:
         return _wrapping(op, WRAPPING[kind], operands)
     if kind in CALLS:
-        return f"{CALLS[kind]}({', '.join(operands)})"
+        type_ = op.results[0].type
+        # Said for integers: a literal alone is an `int`.
+        said = f"<{c_type(type_)}>" if isinstance(type_, IndexType) or is_integer(type_) else ""
+        return f"{CALLS[kind]}{said}({', '.join(operands)})"
     if kind in MATH:
         return _math(op, MATH[kind], operands)
     if kind in UNSIGNED_CALLS or kind in UNSIGNED_CASTS:
         read = [_read_unsigned(o.type, text) for o, text in zip(op.operands, operands, strict=True)]
-        inner = f"{UNSIGNED_CALLS[kind]}({', '.join(read)})" if kind in UNSIGNED_CALLS else read[0]
+        said = unsigned(op.operands[0].type)
+        inner = f"{UNSIGNED_CALLS[kind]}<{said}>({', '.join(read)})" if kind in UNSIGNED_CALLS else read[0]
         return f"static_cast<{c_type(op.results[0].type)}>({inner})"
     if kind in CASTS:
         return _cast(op, operands[0])

@@ -6,13 +6,14 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
-from kernel_sample import SIZES, arguments, assert_close, reference
+from kernel_sample import NUMPY, SIZES, arguments, assert_close, reference
 
 from agentc.analyses.kernel_abi import kernel_abi
 from agentc.backends.cuda.host import HostKernel, host_compiler
 from agentc.backends.cuda.source import kind_of, source
 from agentc.frontends.kernels import builtin
 from agentc.pipelines.kernels import Device, lower_kernel
+from agentc.plan.sizes import Sizes
 
 needs_compiler = pytest.mark.skipif(host_compiler() is None, reason="needs g++ or clang++ to run CUDA text on the CPU")
 LONG: Mapping[str, int] = {"n": 9, "d": 4100, "k": 64, "m": 36, "t": 70, "lists": 3}
@@ -30,16 +31,21 @@ CASES = [
     ("gpu", "quantize_int8", LONG),
     ("gpu", "reciprocal_rank_fusion", SIZES),
     ("gpu", "layer_norm", SIZES),
+    ("gpu", "cosine_top_k", SIZES),
+    ("gpu", "int4_matvec", SIZES),
+    ("gpu", "mask_pii", SIZES),
+    ("gpu", "sample_top_p", SIZES),
+    ("gpu", "maximal_marginal_relevance", SIZES),
     ("cpu", "attention_pool", SIZES),
 ]
 
 
 def run_on_host(module: Any, values: list[Any], sizes: Mapping[str, int], folder: Path) -> list[np.ndarray]:
     abi = kernel_abi(module)
-    kinds = {"f32": np.float32, "i8": np.int8}
-    shapes = [[d if isinstance(d, int) else sizes[d] for d in p.dims or ()] for p in abi.results]
-    results = [np.full(s, 99, kinds[p.dtype]) for s, p in zip(shapes, abi.results, strict=True)]
-    HostKernel(source(module), abi, folder, check=True)(values, results, [sizes[s] for s in abi.sizes])
+    known = Sizes(sizes)
+    shapes = [[d if isinstance(d, int) else known[d] for d in p.dims or ()] for p in abi.results]
+    results = [np.full(s, 99, NUMPY[p.dtype]) for s, p in zip(shapes, abi.results, strict=True)]
+    HostKernel(source(module), abi, folder, check=True)(values, results, [known[s] for s in abi.sizes])
     return results
 
 

@@ -126,11 +126,16 @@ template <class To> __device__ __forceinline__ To to_integer(bfloat16 x) {
 // Integers, without what C++ leaves undefined: a shift by too much gives 0 (or the sign), a division by 0 gives 0.
 template <class T> __device__ __forceinline__ T shift_left(T a, T by) {
   constexpr int bits = 8 * sizeof(T);
-  return by < 0 || by >= bits ? T(0) : static_cast<T>(static_cast<uint64_t>(a) << by);
+  return static_cast<uint64_t>(by) >= bits ? T(0) : static_cast<T>(static_cast<uint64_t>(a) << by);
 }
 template <class T> __device__ __forceinline__ T shift_right(T a, T by) {
   constexpr int bits = 8 * sizeof(T);
-  return by < 0 || by >= bits ? (a < T(0) ? T(-1) : T(0)) : static_cast<T>(a >> by);
+  const bool far = static_cast<uint64_t>(by) >= bits;
+  if constexpr (T(-1) < T(0)) {
+    return static_cast<T>(a >> (far ? T(bits - 1) : by));
+  } else {
+    return far ? T(0) : static_cast<T>(a >> by);
+  }
 }
 template <class T> __device__ __forceinline__ T divide(T a, T b) {
   if (b == T(0)) return T(0);
