@@ -1,7 +1,7 @@
 """From spans to figures of nodes: distributions, and how often what runs."""
 
 from collections import Counter, OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -16,6 +16,9 @@ OPEN_SPANS: Final = 100_000
 
 DEEPEST: Final = 100
 """Spans around a span that are looked at."""
+
+MOST_NODES: Final = 10_000
+"""Names of nodes, where spans name them."""
 
 MISSES: Final = 50
 """Kinds of spans without a node that are remembered by name."""
@@ -32,6 +35,19 @@ class Figures:
     output_tokens: Sketch = field(default_factory=Sketch)
     milliseconds: dict[str, Sketch] = field(default_factory=dict[str, Sketch])
     """By kind of span: a step may do more than its node's work."""
+
+    def add(self, said: Meaning, how: str) -> None:
+        """One more span; of one that failed nothing but that."""
+        self.spans += 1
+        self.how[how] += 1
+        if said.failed:
+            self.failed += 1
+            return
+        for sketch, value in ((self.input_tokens, said.input_tokens), (self.output_tokens, said.output_tokens)):
+            if value is not None:
+                sketch.add(value)
+        if said.milliseconds is not None and said.op not in _NOT_THE_WORK:
+            self.milliseconds.setdefault(said.kind, Sketch()).add(said.milliseconds)
 
 
 @dataclass
@@ -64,6 +80,23 @@ class Collected:
     missed: Counter[Miss] = field(default_factory=Counter[Miss])
 
 
+@dataclass(eq=False, slots=True)
+class Held:
+    """A span that waits for the rest of its trace: what it means, without what else it says."""
+
+    id: str
+    parent: str
+    start: int
+    end: int
+    said: Meaning
+    match: Match | Miss | None = None
+
+    @property
+    def is_step(self) -> bool:
+        """Whether it is of a node, rather than around nodes or of what a plan adds."""
+        return self.said.kind not in ("", "agent") or bool(self.said.node and not self.said.ours)
+
+
 @dataclass
 class Collector:
     """Takes spans in any order; gives what they say of each node."""
@@ -71,13 +104,14 @@ class Collector:
     matcher: Matcher
     found: Collected = field(default_factory=Collected)
     open_spans: int = OPEN_SPANS
-    _open: OrderedDict[str, list[Recorded]] = field(default_factory=OrderedDict[str, list[Recorded]])
+    _open: OrderedDict[str, list[Held]] = field(default_factory=OrderedDict[str, list[Held]])
     _waiting: int = 0
 
     def add(self, spans: Iterable[Recorded]) -> None:
         """Take ``spans``; those of a trace are best near each other."""
         for span in spans:
-            self._open.setdefault(span.trace, []).append(span)
+            held = Held(span.id, span.parent, span.start, span.end, meaning(span))
+            self._open.setdefault(span.trace, []).append(held)
             self._open.move_to_end(span.trace)
             self._waiting += 1
             while self._waiting > self.open_spans:
@@ -98,98 +132,71 @@ class Collector:
 @dataclass
 class _Trace:
     collector: Collector
-    spans: list[Recorded]
+    spans: list[Held]
     counts: dict[str, Counter[str]] = field(default_factory=dict[str, Counter[str]])
     """Node -> op -> how often."""
-    _means: dict[int, Meaning] = field(default_factory=dict[int, Meaning])
-    _by_id: dict[str, Recorded] = field(default_factory=dict[str, Recorded])
-    _matched: dict[int, Match] = field(default_factory=dict[int, Match])
+    _by_id: dict[str, Held] = field(default_factory=dict[str, Held])
 
     def count(self) -> None:
         found = self.collector.found
         self._by_id = {span.id: span for span in self.spans if span.id}
-        for span in self._by_id.values() if len(self._by_id) == len(self.spans) else self._once():
+        for span in self._once():
             found.spans += 1
             found.unfinished += not span.end
             found.backward += bool(span.start and span.end and span.end < span.start)
             if span.start:
                 found.first = min(found.first or span.start, span.start)
                 found.last = max(found.last, span.start)
-            self._span(span)
+            if span.is_step:
+                self._step(span)
         if self.counts:
             found.traces += 1
             if self.collector.matcher.nodes is not None:
                 Visits(self.visits(), found.control).body(self.collector.matcher.nodes, root=True)
 
-    def _once(self) -> list[Recorded]:
+    def _once(self) -> Iterator[Held]:
         """Spans without those that were exported twice; the last counts, which may be the finished one."""
-        return [span for span in self.spans if not span.id or self._by_id[span.id] is span]
+        return (span for span in self.spans if not span.id or self._by_id[span.id] is span)
 
     def visits(self) -> dict[str, int]:
         """Node -> how often it ran: several spans of one step are of different ops."""
         return {node: max(ops.values()) for node, ops in self.counts.items()}
 
-    def _meaning(self, span: Recorded) -> Meaning:
-        key = id(span)
-        if key not in self._means:
-            self._means[key] = meaning(span)
-        return self._means[key]
-
-    def _span(self, span: Recorded) -> None:
-        said = self._meaning(span)
-        if said.kind in ("", "agent") and (not said.node or "agentc.op" in span.attributes):
-            return
-        match = self._match(span)
-        found = self.collector.found
+    def _step(self, span: Held) -> None:
+        match, found = self._match(span), self.collector.found
+        if isinstance(match, Match) and match.node not in found.nodes and len(found.nodes) >= MOST_NODES:
+            match = Miss(match.node)
         if isinstance(match, Miss):
             if match in found.missed or len(found.missed) < MISSES:
                 found.missed[match] += 1
-            return
-        if self._is_twice(span, match):
-            return
-        figures = found.nodes.setdefault(match.node, Figures())
-        figures.spans += 1
-        figures.how[match.how] += 1
-        found.kinds.setdefault(match.node, said.kind)
-        self.counts.setdefault(match.node, Counter())[said.op] += 1
-        if said.failed:
-            figures.failed += 1
-            return
-        for sketch, value in ((figures.input_tokens, said.input_tokens), (figures.output_tokens, said.output_tokens)):
-            if value is not None:
-                sketch.add(value)
-        if said.milliseconds is not None and said.op not in _NOT_THE_WORK:
-            figures.milliseconds.setdefault(said.kind, Sketch()).add(said.milliseconds)
+        elif not self._is_twice(span, match):
+            self.counts.setdefault(match.node, Counter())[span.said.op] += 1
+            found.kinds.setdefault(match.node, span.said.kind)
+            found.nodes.setdefault(match.node, Figures()).add(span.said, match.how)
 
-    def _match(self, span: Recorded) -> Match | Miss:
-        if id(span) in self._matched:
-            return self._matched[id(span)]
-        around = tuple(label for each in self._around(span) for label in self._meaning(each).labels)
-        match = self.collector.matcher.find(self._meaning(span), around)
-        if isinstance(match, Match):
-            self._matched[id(span)] = match
-        return match
+    def _match(self, span: Held) -> Match | Miss:
+        if span.match is None:
+            around = tuple(label for each in self._around(span) for label in each.said.labels)
+            span.match = self.collector.matcher.find(span.said, around)
+        return span.match
 
-    def _around(self, span: Recorded) -> list[Recorded]:
+    def _around(self, span: Held) -> list[Held]:
         """The spans around ``span``, nearest first; as far as the trace holds them, and no span twice."""
-        row: list[Recorded] = []
+        row, seen = list[Held](), {span.id}
         here = self._by_id.get(span.parent) if span.parent else None
-        while here is not None and len(row) < DEEPEST and here is not span and here not in row:
+        while here is not None and len(row) < DEEPEST and here.id not in seen:
             row.append(here)
+            seen.add(here.id)
             here = self._by_id.get(here.parent) if here.parent else None
         return row
 
-    def _is_twice(self, span: Recorded, match: Match) -> bool:
-        """Whether a span within says the same: a framework's span around its client's."""
-        said = self._meaning(span)
-        if said.kind not in ("llm", "embed", "tool") or said.op.partition(".")[2]:
+    def _is_twice(self, span: Held, match: Match) -> bool:
+        """Whether a span around says the same: a framework's span around its client's."""
+        if span.said.ours or span.said.kind not in ("llm", "embed", "rerank", "tool"):
             return False
-        for outer in self._around(span):
-            other = self._meaning(outer)
-            if other.kind == said.kind and other.op == said.op:
-                again = self._match(outer)
-                return isinstance(again, Match) and again.node == match.node
-        return False
+        outer = next((each for each in self._around(span) if each.said.kind == span.said.kind), None)
+        again = self._match(outer) if outer is not None else None
+        return isinstance(again, Match) and again.node == match.node
 
 
 _NOT_THE_WORK: Final = ("tool.lookup",)

@@ -5,6 +5,7 @@ Sources: the `gen_ai` spans of https://github.com/open-telemetry/semantic-conven
 `openinference.span.kind` and `llm.token_count.*`.
 """
 
+import sys
 from typing import Any, Final
 
 from agentc.frontends.profile.traces.otlp import Recorded, whole
@@ -31,6 +32,9 @@ _LABELS: Final = (
     "metadata.langgraph_node",
     "agent.name",
 )
+
+LONGEST: Final = 500
+"""Characters of a name that count."""
 
 OPERATIONS: Final = {
     "chat": "llm",
@@ -82,6 +86,8 @@ class Meaning:
     output_tokens: int | None = None
     milliseconds: float | None = None
     failed: bool = False
+    ours: bool = False
+    """It is an op of a plan, of `agentc run`."""
 
 
 def meaning(span: Recorded) -> Meaning:
@@ -98,14 +104,15 @@ def meaning(span: Recorded) -> Meaning:
     return Meaning(
         kind,
         _step(op, facts) if op else operation,
-        str(facts.get("agentc.node", "")),
+        _first(facts, ("agentc.node",)),
         tool,
         _first(facts, _MODEL),
-        tuple(dict.fromkeys(filter(None, (*(str(facts.get(key, "")) for key in _LABELS), _unprefixed(span.name))))),
+        tuple(dict.fromkeys(filter(None, (*(_name(facts.get(key, "")) for key in _LABELS), _unprefixed(span.name))))),
         _tokens(facts, _INPUT),
         _tokens(facts, _OUTPUT),
         took if span.start and span.end and took >= 0 else None,
         span.failed,
+        bool(op),
     )
 
 
@@ -126,7 +133,12 @@ def _operation(facts: dict[str, Any]) -> str:
 
 
 def _first(facts: dict[str, Any], names: tuple[str, ...]) -> str:
-    return next((str(facts[name]) for name in names if facts.get(name) not in (None, "")), "")
+    """The first of ``names`` that says something; not more of it than a name has."""
+    return next((_name(facts[name]) for name in names if facts.get(name) not in (None, "")), "")
+
+
+def _name(value: object) -> str:
+    return sys.intern(str(value)[:LONGEST])
 
 
 def _tokens(facts: dict[str, Any], names: tuple[str, ...]) -> int | None:
@@ -143,4 +155,4 @@ def _unprefixed(name: str) -> str:
     named = rest.strip() if rest and head.lower() in OPERATIONS else name.strip()
     for suffix in (".task", ".tool", ".agent", ".workflow"):
         named = named.removesuffix(suffix)
-    return named
+    return _name(named)
