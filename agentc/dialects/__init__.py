@@ -19,5 +19,6 @@ DIALECTS: dict[str, str] = {
     "compute": "agentc.dialects.compute:Compute",
     "place": "agentc.dialects.place:Place",
     "linalg_ext": "agentc.dialects.linalg_ext:LinalgExt",
+    "vector_ext": "agentc.dialects.vector_ext:VectorExt",
 }
 """Dialect name -> ``module:attribute``."""

@@ -26,6 +26,7 @@ PASSES: dict[str, str] = {
     "tile-kernels": "agentc.passes.tile_kernels:TileKernelsPass",
     "lower-kernels-to-loops": "agentc.passes.lower_kernels_to_loops:LowerKernelsToLoopsPass",
     "fuse-kernel-loops": "agentc.passes.fuse_kernel_loops:FuseKernelLoopsPass",
+    "vectorize-kernels": "agentc.passes.vectorize_kernels:VectorizeKernelsPass",
     "outline-kernel-phases": "agentc.passes.outline_kernel_phases:OutlineKernelPhasesPass",
 }
 """Pass name -> ``module:attribute``."""

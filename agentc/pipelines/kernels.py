@@ -23,6 +23,7 @@ def kernel_passes(device: Device = "cpu") -> "list[ModulePass]":
     from agentc.passes.lower_linalg_ext import LowerLinalgExtPass
     from agentc.passes.outline_kernel_phases import OutlineKernelPhasesPass
     from agentc.passes.tile_kernels import TileKernelsPass
+    from agentc.passes.vectorize_kernels import VectorizeKernelsPass
 
     return [
         CanonicalizePass(),  # constants first, so that sizes are as static as they can be
@@ -34,6 +35,7 @@ def kernel_passes(device: Device = "cpu") -> "list[ModulePass]":
         LowerKernelsToLoopsPass("register" if device == "gpu" else "auto"),
         CommonSubexpressionElimination(),  # sizes again: equal ranges are how loops are known to be equal
         FuseKernelLoopsPass(),  # on loops, as a reduction and its consumer share only the outer ones
+        *([VectorizeKernelsPass()] if device == "cpu" else []),  # on loops that are as fused as they get
         OutlineKernelPhasesPass(),  # last: what is a phase is known when nothing fuses any more
     ]
 
@@ -49,11 +51,12 @@ def lower_kernel(module: "ModuleOp", device: Device = "cpu") -> "ModuleOp":
     from xdsl.dialects.builtin import Builtin
 
     from agentc.dialects.linalg_ext import LinalgExt
+    from agentc.dialects.vector_ext import VectorExt
 
     context = Context()
     for dialect in (
         Builtin, arith.Arith, func.Func, linalg.Linalg, math.Math, memref.MemRef, scf.Scf, tensor.Tensor, vector.Vector,
-        LinalgExt,
+        LinalgExt, VectorExt,
     ):  # fmt: skip
         context.load_dialect(dialect)
     lowered = module.clone()

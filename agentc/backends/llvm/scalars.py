@@ -15,6 +15,7 @@ from xdsl.utils.hints import isa
 
 from agentc.analyses.kernel_dims import bits
 from agentc.backends.llvm.functions import Functions
+from agentc.dialects.vector_ext import CastOp
 
 Values: TypeAlias = list[Any]
 I64 = ir.IntType(64)
@@ -93,6 +94,12 @@ def to_memory(build: Any, value: Any) -> Any:
 def from_memory(build: Any, value: Any, type_: Attribute) -> Any:
     """What was loaded as a value of ``type_``."""
     return build.trunc(value, ir.IntType(1)) if str(type_) == "i1" else value
+
+
+def convert_lanes(build: Any, op: CastOp, value: Any) -> Any:
+    """Each lane of ``value`` converted."""
+    names = {"extf": "fpext", "truncf": "fptrunc", "trunci": "trunc", "extsi": "sext", "extui": "zext"}
+    return getattr(build, names.get(op.kind.data, op.kind.data))(value, llvm_type(op.result.type))
 
 
 def flags_of(op: Operation) -> tuple[str, ...]:

@@ -16,7 +16,18 @@ from xdsl.ir import Attribute, Block, Operation, SSAValue
 from agentc.analyses.kernel_abi import sizes
 from agentc.analyses.kernel_dims import argument_names, value_dims
 from agentc.backends.llvm.functions import Functions
-from agentc.backends.llvm.scalars import I64, Scalars, floor_divide, from_memory, llvm_type, memory_type, to_memory
+from agentc.backends.llvm.scalars import (
+    I64,
+    Scalars,
+    convert_lanes,
+    flags_of,
+    floor_divide,
+    from_memory,
+    llvm_type,
+    memory_type,
+    to_memory,
+)
+from agentc.dialects.vector_ext import CastOp
 from agentc.plan.kernels import PREFIX, Dim
 from agentc.plan.sizes import fold
 from agentc.support.diagnostics import Diagnostic, Refused
@@ -111,6 +122,10 @@ class FunctionTranslation:
                 self.build.store(self.values[op.vector], place, align=self._vector_alignment(op.base))
             case vector.BroadcastOp():
                 self.values[op.vector] = self._broadcast(self.values[op.source], llvm_type(op.vector.type))
+            case CastOp():
+                self.values[op.result] = convert_lanes(self.build, op, self.values[op.input])
+            case vector.ReductionOp():
+                self.values[op.dest] = self._add_lanes(op)
             case memref.DimOp():
                 self.values[op.result] = self._dim(op)
             case memref.AllocOp():
@@ -142,6 +157,17 @@ class FunctionTranslation:
         first = self.build.insert_element(ir.Constant(type_, ir.Undefined), value, ir.Constant(ir.IntType(32), 0))
         mask = ir.Constant(ir.VectorType(ir.IntType(32), type_.count), None)
         return self.build.shuffle_vector(first, ir.Constant(type_, ir.Undefined), mask)
+
+    def _add_lanes(self, op: vector.ReductionOp) -> Any:
+        value = self.values[op.vector]
+        if op.kind.data != vector.CombiningKindFlag.ADD or op.acc is not None:
+            raise Refused(Diagnostic("kernel-unsupported", "only sums of the lanes of a vector have an LLVM form"))
+        element = value.type.element
+        name = f"llvm.vector.reduce.fadd.v{value.type.count}{element.intrinsic_name}"
+        callee = self.module.globals.get(name)
+        if callee is None:
+            callee = ir.Function(self.module, ir.FunctionType(element, [element, value.type]), name)
+        return self.build.call(callee, [ir.Constant(element, -0.0), value], fastmath=flags_of(op))
 
     def _scalar(self, op: Operation) -> None:
         value = self.scalars.emit(self.build, op, [self.values[o] for o in op.operands])

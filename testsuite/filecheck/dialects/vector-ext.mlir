@@ -1,0 +1,12 @@
+// RUN: agentc-opt %s | agentc-opt | filecheck %s
+
+// CHECK-LABEL: func.func @casts
+// CHECK: vector_ext.cast "uitofp" %x : vector<16xi8> to vector<16xf32>
+// CHECK: vector_ext.cast "extsi" %x : vector<16xi8> to vector<16xi32>
+// CHECK: vector_ext.cast "truncf" %{{.*}} : vector<16xf32> to vector<16xf16>
+func.func @casts(%x: vector<16xi8>) {
+  %f = vector_ext.cast "uitofp" %x : vector<16xi8> to vector<16xf32>
+  %i = vector_ext.cast "extsi" %x : vector<16xi8> to vector<16xi32>
+  %h = vector_ext.cast "truncf" %f : vector<16xf32> to vector<16xf16>
+  func.return
+}
