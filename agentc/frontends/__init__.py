@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
     from agentc.frontends.importers.frame import Imported
     from agentc.frontends.profile import Profile
-    from agentc.frontends.yaml import Definition
     from agentc.frontends.profile.patch import Patch
+    from agentc.frontends.yaml import Definition
     from agentc.support.diagnostics import Diagnostic, Diagnostics
     from agentc.support.yaml_source import Document
 
@@ -88,7 +88,7 @@ def read(source: str, models: Mapping[str, Any]) -> "tuple[Document, Path, Impor
         return _document(source, models)
     if ".py" in source:
         return _python(source, models)
-    help = "name a `.yaml`, `.json` or `.mlir` file, or `file.py:agent`"
+    help = "name a `.yaml`, `.json` or `.mlir` file, `file.py:agent`, or the folder of a CrewAI project"
     raise Refused(Diagnostic("unknown-source", f"`{source}` is no source that agentc reads", help=help))
 
 
@@ -114,6 +114,7 @@ def _document(path: str, models: Mapping[str, Any]) -> "tuple[Document, Path, Im
         if format is not None:
             imported = importers.read(document, format, importers.options(models))
             return importers.overlay(document, imported), Path(path).parent, imported
+        importers.refuse_foreign(document)
     return document, Path(path).parent, None
 
 

@@ -44,8 +44,13 @@ def files(folder: Path) -> Iterator[tuple[str, Path, bool]]:
     for place in sorted(each for each in folder.iterdir() if each.is_dir()):
         name = place.name.removesuffix("_invalid")
         for path in sorted(place.rglob("*")):
-            if path.suffix in SUFFIXES and path.is_file():
+            if path.suffix in SUFFIXES and path.is_file() and not _is_part(path):
                 yield name.replace("_", "-"), path, not place.name.endswith("_invalid")
+
+
+def _is_part(path: Path) -> bool:
+    """Whether a file is an agent of the crew in the folder above."""
+    return path.parent.name == "agents" and (path.parent.parent / "crew.jsonc").is_file()
 
 
 def fate(path: Path, expected: bool, compiles: bool = True) -> Fate:

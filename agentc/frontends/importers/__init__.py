@@ -77,6 +77,34 @@ def detect(document: "Document") -> str | None:
     return next((name for name in FORMATS if importer(name).recognize(fields)), None)
 
 
+def refuse_foreign(document: "Document") -> None:
+    """Raise Refused (``import-format``) for a mapping of which nothing is a definition of ours: it has no `agentc`, and
+    no nodes by name."""
+    from agentc.support.diagnostics import Diagnostic, Refused
+
+    fields = cast("dict[str, Any]", document.data)
+    if not fields or isinstance(fields.get("nodes"), dict) or {"models", "inputs", "outputs"} & fields.keys():
+        return
+    kind = next((title for title, marks in _FOREIGN.items() if marks <= fields.keys()), "")
+    what = f"is a file of {kind}, which agentc does not read" if kind else "is of no format that is known"
+    known = ", ".join(each.title for each in FORMATS.values())
+    help = f"a definition begins with `agentc: v1`; read as they are: {known}"
+    raise Refused(Diagnostic("import-format", f"`{document.file}` {what}", document.span(), help=help))
+
+
+_FOREIGN: Final = {
+    "Letta": {"agents", "tools", "blocks"},
+    "n8n": {"nodes", "connections"},
+    "AutoGen": {"provider", "component_type", "config"},
+    "Langflow": {"data", "endpoint_name"},
+    "LangChain": {"lc", "kwargs"},
+    "Docker Compose": {"services"},
+    "OpenAPI": {"openapi"},
+    "a fleet": {"devices"},
+}
+"""What else is taken for an agent, and the fields that it has."""
+
+
 def read(document: "Document", format: str, options: "Options | None" = None) -> "Imported":
     """``document`` as a definition.
 

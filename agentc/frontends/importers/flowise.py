@@ -24,6 +24,8 @@ _TAG = re.compile(r"<[^<>]{0,200}>")
 
 def recognize(data: dict[str, Any]) -> bool:
     """Whether a document is of the format."""
+    if isinstance(data.get("flowData"), str | dict):
+        return True
     rows = data.get("nodes")
     if not isinstance(rows, list) or not isinstance(data.get("edges"), list):
         return False
@@ -32,10 +34,18 @@ def recognize(data: dict[str, Any]) -> bool:
 
 def read(draft: Draft) -> Imported:
     """The definition of a flow. Raises Refused."""
-    whole = Part.of(draft.document)
+    whole = _canvas(draft, Part.of(draft.document))
     name = draft.document.file.replace("\\", "/").rpartition("/")[2].partition(".")[0]
-    described = whole["description"].text()
+    described = whole["description"].text() or Part.of(draft.document)["description"].text()
     return draft.finish(name, {**({"description": described} if described else {}), **_Canvas(draft, whole).graph()})
+
+
+def _canvas(draft: Draft, whole: Part) -> Part:
+    """The canvas: what was exported, or `flowData` of what the server's API gives, which is JSON in a text."""
+    from agentc.frontends.importers.json_text import inner
+
+    stated = whole["flowData"]
+    return inner(draft, stated) if stated.is_text else stated if stated else whole
 
 
 @dataclass

@@ -7,8 +7,11 @@ character on its line.
 
 import re
 from pathlib import Path
+from typing import Any
 
-from agentc.support.diagnostics import Diagnostics, Refused, shortened
+from agentc.frontends.importers.frame import Draft
+from agentc.frontends.importers.source import Part
+from agentc.support.diagnostics import Diagnostics, Refused, Span, shortened
 from agentc.support.yaml_source import MAX_BYTES, Document, load_yaml, parse_yaml
 
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|//[^\n]*|/\*.*?\*/', re.S)
@@ -42,6 +45,45 @@ def parse_source(raw: str | bytes, file: str) -> Document:
     if not file.endswith((".json", ".jsonc")) or len(raw) > MAX_BYTES:
         return parse_yaml(raw, file)
     return parse_yaml(as_yaml(raw.encode() if isinstance(raw, str) else raw), file)
+
+
+class Inner(Document):
+    """A document in a text of another: all its places are that text's."""
+
+    def __init__(self, text: str, part: Part) -> None:
+        super().__init__(part.document.file, text, None)
+        self._read = parse_source(text, "inner.json")
+        self._part = part
+
+    @property
+    def data(self) -> Any:
+        """What the text says."""
+        return self._read.data
+
+    def span(self, path: tuple[str | int, ...] = (), key: bool = False) -> Span:
+        """The place of the text."""
+        return self._part.span
+
+    def has(self, path: tuple[str | int, ...]) -> bool:
+        """Whether there is a value at ``path``."""
+        return self._read.has(path)
+
+
+def inner(draft: Draft, part: Part) -> Part:
+    """The mapping that stands as JSON in the text ``part``.
+
+    Raises:
+        Refused: it is no JSON, or no mapping; told at the text, with the line within.
+    """
+    try:
+        found = Part.of(Inner(part.value, part))
+    except Refused as refused:
+        first = refused.diagnostics[0]
+        line = f"line {first.span.line} of the JSON in it: " if first.span else ""
+        raise draft.refuse(first.slug, f"{line}{first.message}", part, first.help) from refused
+    if not found.is_mapping:
+        raise draft.refuse("wrong-type", "the JSON in it is no mapping", part)
+    return found
 
 
 def as_yaml(raw: bytes) -> bytes:

@@ -1,5 +1,6 @@
 """Models as other tools name them: mapped by the user, known to the catalog, or hosted by somebody."""
 
+import re
 from typing import Any, cast
 
 from agentc.frontends.importers.frame import Draft, assume, at, clean
@@ -28,6 +29,10 @@ def _entry(draft: Draft, name: str, part: Part, kind: str) -> dict[str, Any]:
         return mapped
     if _in_catalog(name, kind):
         return {"catalog": name}
+    if kind == "decoder" and _UNFILLED.search(name):
+        message = f"`{shortened(name, 80)}` is a template that nobody filled in: a hosted model stands in"
+        draft.warn("import-model", message, part, "fill it in, or say with `--model-map` which model it is")
+        return {"hosted": assume({}, f"`{shortened(name, 80)}` is not filled in")}
     if kind != "decoder":
         draft.warn(
             "import-model",
@@ -48,6 +53,10 @@ def _entry(draft: Draft, name: str, part: Part, kind: str) -> dict[str, Any]:
 
 _STAND_INS = {"embedding": "bge-m3", "rerank": "bge-reranker-v2-m3", "stt": "whisper-large-v3", "tts": "orpheus-3b"}
 """Where a model that only our devices can serve is unknown. A test holds that the catalog has them."""
+
+
+_UNFILLED = re.compile(r"\{\{.*\}\}|\{%.*%\}|\$\{.+\}|^<[^>]+>$|^\$\(?[A-Z_]+\)?$|%\(?[A-Z_]+\)?%", re.S)
+"""`{{ model }}`, `${MODEL}`, `<your-model>`, `$MODEL`, `%MODEL%`."""
 
 
 def _mapped(draft: Draft, name: str) -> dict[str, Any] | None:

@@ -1,11 +1,14 @@
 """Prompts, names, numbers and JSON of other tools; and the YAML that is written of them."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agentc.frontends import importers, load
 from agentc.frontends.importers import prompts
 from agentc.frontends.importers.frame import Imported, Names, clean
 from agentc.frontends.importers.json_text import as_yaml, open_source
@@ -144,3 +147,72 @@ def test_the_catalog_has_what_stands_in() -> None:
     from agentc import catalog
 
     assert {kind: catalog.model(name).kind for kind, name in _STAND_INS.items()} == {kind: kind for kind in _STAND_INS}
+
+
+def test_a_canvas_in_a_text(tmp_path: Path) -> None:
+    canvas = {
+        "nodes": [
+            {
+                "id": "c",
+                "data": {"name": "chatOpenAI", "category": "Chat Models", "inputs": {"modelName": "qwen3-8b"}},
+            },
+            {
+                "id": "a",
+                "data": {
+                    "name": "conversationChain",
+                    "category": "Chains",
+                    "inputs": {"systemMessagePrompt": "Hi “x”."},
+                },
+            },
+        ],
+        "edges": [{"source": "c", "target": "a", "sourceHandle": "c-output", "targetHandle": "a-input-model-Base"}],
+    }
+    path = tmp_path / "flow.json"
+    path.write_text(json.dumps({"name": "Bot", "flowData": json.dumps(canvas)}))
+    inside, _ = importers.to_yaml(path, "auto", {})
+    path.write_text(json.dumps({"name": "Bot", "flowData": canvas}))
+    assert importers.to_yaml(path, "auto", {})[0] == inside
+    assert "catalog: qwen3-8b" in inside
+
+
+@pytest.mark.parametrize("text", ['{"nodes": [\n 1, }', "[]", "", '{"a": 1, "a": 2}'])
+def test_a_canvas_that_is_none_is_told_at_the_text(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "flow.json"
+    path.write_text('{"name": "x",\n"flowData": ' + json.dumps(text) + "}")
+    with pytest.raises(Refused) as caught:
+        importers.to_yaml(path, "auto", {})
+    assert {d.span and d.span.line for d in caught.value.diagnostics} <= {1, 2}
+
+
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [
+        ({"agents": [], "tools": [], "blocks": []}, "is a file of Letta"),
+        ({"nodes": [], "connections": {}}, "is a file of n8n"),
+        ({"x": 1}, "is of no format that is known"),
+    ],
+)
+def test_files_of_others_are_told_once(data: dict[str, Any], what: str, tmp_path: Path) -> None:
+    path = tmp_path / "their.json"
+    path.write_text(json.dumps(data))
+    with pytest.raises(Refused) as caught:
+        load(path)
+    [told] = caught.value.diagnostics
+    assert (told.slug, told.span and told.span.line) == ("import-format", 1)
+    assert what in told.message
+
+
+@pytest.mark.parametrize("model", ["{{ model }}", "${MODEL}", "<your-model>", "$MODEL"])
+def test_a_model_that_nobody_filled_in(model: str, tmp_path: Path) -> None:
+    path = tmp_path / "agent.yaml"
+    path.write_text(f"name: a\nagent_class: LlmAgent\ninstruction: Do it.\nmodel: {json.dumps(model)}\n")
+    told = importers.to_yaml(path, "auto", {})[1]
+    assert [(d.slug, d.span and d.span.line, "nobody filled in" in d.message) for d in told] == [
+        ("import-model", 4, True)
+    ]
+
+
+def test_a_template_in_our_own_yaml() -> None:
+    with pytest.raises(Refused) as caught:
+        parse_yaml("agentc: v1\nname: {{ name }}\n", "agent.yaml")
+    assert "nobody filled in" in str(caught.value.diagnostics[0].help)
