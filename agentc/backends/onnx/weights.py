@@ -36,6 +36,8 @@ def locate(spec: Mapping[str, str], base_dir: Path) -> Path:
     else:
         raise _not_found(f"weights are given by `path` or by `package`, not by {sorted(spec)}", None)
     found = _checkpoint_below(root) if root else None
+    if found is None and root is not None and (pickled := _pickle_in(root)):
+        raise _not_found(f"no weights in {name}: `{pickled}` is a pickle, which can run code when it is read", _CONVERT)
     if found is None:
         raise _not_found(f"no weights in {name}", remedy)
     return found
@@ -50,6 +52,16 @@ def _package_dir(name: str) -> Path | None:
         return None
     spec = find_spec(name)
     return Path(spec.origin).parent if spec and spec.origin else None
+
+
+_CONVERT = "save it as safetensors where it may be trusted: `model.save_pretrained(folder, safe_serialization=True)`"
+_PICKLES = (".bin", ".pt", ".pth", ".ckpt")
+
+
+def _pickle_in(root: Path) -> str | None:
+    """A file of weights that is never read."""
+    names = sorted(path.name for path in root.iterdir() if path.suffix in _PICKLES) if root.is_dir() else []
+    return names[0] if names else None
 
 
 def _checkpoint_below(root: Path, depth: int = 3) -> Path | None:
