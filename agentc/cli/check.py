@@ -1,7 +1,7 @@
 """``agentc check``."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -20,17 +20,18 @@ from agentc.cli.show import show
 def check(agent: str, model_map: str | None, assume: bool, profile: str | None, watch: bool) -> int:
     """Print the diagnostics of AGENT. Exit status 1 where there is an error, 0 where there are only warnings."""
     status = 0
-    for _ in _looks(agent) if watch else [None]:
+    beside = [Path(name) for name in (profile, model_map) if name is not None]
+    for _ in _looks(agent, beside) if watch else [None]:
         if watch and sys.stderr.isatty():
             click.clear()
         status = _check(agent, model_map, assume, profile)
     return status
 
 
-def _looks(agent: str) -> Iterator[None]:
+def _looks(agent: str, beside: Sequence[Path]) -> Iterator[None]:
     from agentc.support.watch import changes
 
-    return changes(Path(agent.partition(".py:")[0]))
+    return changes(Path(agent.partition(".py:")[0]), beside=beside)
 
 
 def _check(agent: str, model_map: str | None, assume: bool, profile: str | None) -> int:

@@ -8,7 +8,7 @@ import pytest
 from agentc.support.watch import changes
 
 
-def looks(folder: Path, *deeds: Callable[[], object]) -> list[int]:
+def looks(folder: Path, *deeds: Callable[[], object], beside: tuple[Path, ...] = ()) -> list[int]:
     """After how many waits each look came, where each wait does the next deed."""
     waits = iter(deeds)
     count = 0
@@ -26,7 +26,7 @@ def looks(folder: Path, *deeds: Callable[[], object]) -> list[int]:
 
     def counted() -> Iterator[int]:
         try:
-            for _ in changes(folder / "agent.yaml", wait):
+            for _ in changes(folder / "agent.yaml", wait, beside):
                 yield count
         except Over:
             return
@@ -45,6 +45,14 @@ def test_writing_making_and_deleting_are_changes(tmp_path: Path) -> None:
 def test_what_a_compile_writes_is_none(tmp_path: Path) -> None:
     (tmp_path / "build").mkdir()
     assert looks(tmp_path, lambda: (tmp_path / "build" / "manifest.yaml").write_text("x")) == [0]
+
+
+def test_a_file_elsewhere_counts_where_it_is_named(tmp_path: Path) -> None:
+    folder, other = tmp_path / "agent", tmp_path / "profile.yaml"
+    folder.mkdir()
+    deeds = (lambda: other.write_text("a"), lambda: other.write_text("ab"), other.unlink)
+    assert looks(folder, *deeds) == [0]
+    assert looks(folder, *deeds, beside=(other,)) == [0, 1, 2, 3]
 
 
 def test_the_command_checks_again(
