@@ -10,19 +10,41 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from kernel_sample import arguments, reference  # noqa: E402 (a helper of the tests, beside them)
+from kernel_sample import arguments, reference
 
-from agentc.analyses.kernel_abi import kernel_abi  # noqa: E402
-from agentc.frontends.kernels import builtin  # noqa: E402
-from agentc.plan.kernels import KernelAbi, Parameter  # noqa: E402
-from agentc.plan.sizes import Sizes  # noqa: E402
+from agentc.analyses.kernel_abi import kernel_abi
+from agentc.frontends.kernels import builtin
+from agentc.plan.kernels import KernelAbi, Parameter
+from agentc.plan.sizes import Sizes
 
 SMALL: Mapping[str, int] = {
-    **{"n": 5, "d": 4, "k": 3, "m": 3, "t": 8, "lists": 3, "g": 2, "q": 2, "h": 2, "r": 3, "b": 2, "v": 9}
+    "n": 5,
+    "d": 4,
+    "k": 3,
+    "m": 3,
+    "t": 8,
+    "lists": 3,
+    "g": 2,
+    "q": 2,
+    "h": 2,
+    "r": 3,
+    "b": 2,
+    "v": 9,
 }
 ONES: Mapping[str, int] = {**dict.fromkeys(SMALL, 1), "t": 4}
 LARGER: Mapping[str, int] = {
-    **{"n": 150, "d": 70, "k": 40, "m": 36, "t": 90, "lists": 4, "g": 3, "q": 4, "h": 3, "r": 8, "b": 4, "v": 200}
+    "n": 150,
+    "d": 70,
+    "k": 40,
+    "m": 36,
+    "t": 90,
+    "lists": 4,
+    "g": 3,
+    "q": 4,
+    "h": 3,
+    "r": 8,
+    "b": 4,
+    "v": 200,
 }
 TOLERANCE = 2e-4
 """Relative to 1 plus the size of the value: single precision in sums of a few hundred terms."""

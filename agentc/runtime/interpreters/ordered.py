@@ -56,9 +56,9 @@ class OrderedMeaning(InterpreterFunctions):
     @impl(ScatterOp)
     def scatter(self, interpreter: Interpreter, op: ScatterOp, args: PythonValues) -> PythonValues:
         """By ``ufunc.at``, or one row after the other."""
-        updates, rows, target = args
-        places: Any = np.where(rows < 0, rows + len(target), rows)
-        kept: Any = (places >= 0) & (places < len(target))
+        updates, rows, target = (np.asarray(a) for a in args)
+        places = np.where(rows < 0, rows + len(target), rows)
+        kept = (places >= 0) & (places < len(target))
         found = _read(target, op.order.data).copy()
         for row, update in zip(places[kept], _read(updates, op.order.data)[kept], strict=True):
             combine: Any = {"add": np.add, "max": np.maximum, "min": np.minimum}.get(op.kind.data)

@@ -165,8 +165,8 @@ class ScalarMeaning(InterpreterFunctions):
     @impl(arith.SelectOp)
     def select(self, interpreter: Interpreter, op: arith.SelectOp, args: PythonValues) -> PythonValues:
         """One of two."""
-        chosen: Any = np.where(args[0], args[1], args[2])
-        return (chosen[()],)
+        condition, first, second = (np.asarray(a) for a in args)
+        return (np.where(condition, first, second)[()],)
 
     @impl(arith.BitcastOp)
     def bitcast(self, interpreter: Interpreter, op: arith.BitcastOp, args: PythonValues) -> PythonValues:

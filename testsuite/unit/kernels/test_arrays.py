@@ -8,10 +8,13 @@ import ml_dtypes  # noqa: F401 (names bf16 for NumPy)
 import numpy as np
 import pytest
 
+from agentc.backends.onnx.kernels import kernel_model
 from agentc.frontends.kernels import annotations
 from agentc.frontends.kernels.python_ast import compile_source
 from agentc.frontends.kernels.source import parse
-from agentc.pipelines.kernels import compile_kernel
+from agentc.pipelines.kernels import compile_kernel, lower_kernel
+from agentc.runtime.interpreters import run_kernel
+from agentc.runtime.onnx_kernels import run_model
 from agentc.support.diagnostics import Refused
 
 HEAD = "import numpy as np\nimport agentc\nfrom agentc import *\n"
@@ -67,47 +70,47 @@ SHAPES = [(5, 33), (1, 1), (0, 8), (2, 129)]
 MATRIX = 'x: f32["n", "m"]'
 
 
+BODIES = [
+    "np.sort(x)",
+    "np.sort(x, axis=0)",
+    "np.argsort(x, axis=1, kind='stable')",
+    "np.cumsum(np.where(x < 5.0, 1.0, x), axis=1)",
+    "np.cumprod(np.where(np.abs(x) < 1.0, x, 1.0), axis=0)",
+    "np.maximum.accumulate(x, axis=1)",
+    "np.minimum.accumulate(x, axis=0)",
+    "top_k(x, 1)",
+    "top_k(x, 7)",
+    "v, i = agentc.top_k(x, 3)\nreturn i, v",
+    "x[:, ::-1]",
+    "x[::2, 1:]",
+    "x[1:-1]",
+    "x[:, :4], x[:, 4:]",
+    "np.concatenate([x, x[:, :3], -x], axis=1)",
+    "np.concatenate([x, x[:1]], axis=0)",
+    "np.stack([x, x + 1.0], axis=1)",
+    "x.reshape(-1)",
+    "np.ravel(x.T)",
+    "x.reshape(x.shape[1], x.shape[0])",
+    "np.broadcast_to(x[:, None], (x.shape[0], 3, x.shape[1]))",
+    "np.any(x > 1.0, axis=1)",
+    "np.all(x == x, axis=0)",
+    "np.any(x > 9.0), np.all(x < 9.0)",
+    "(x > 0.5) & ~(x > 1.0) | np.isnan(x)",
+    "np.flip(x, axis=1)",
+    "np.sum(x > 0.0, axis=1)",
+    "np.sign(x)",
+    "np.isfinite(x), np.isinf(x)",
+    "x[..., None] * np.arange(3).astype(f32)",
+    "np.transpose(x, (1, 0)) + 1.0",
+    "np.cumsum(x > 0.0)",
+    "n = x.shape[1] // 2\nreturn x[:, :n] + x[:, x.shape[1] - n:]",
+    "np.zeros((x.shape[0], 2), dtype=np.float32), np.full_like(x, 2.5), np.ones(x.shape[1])",
+    "y = x\nfor i in range(3):\n    y = y + x[:, None, 0] * i\nreturn y",
+]
+
+
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize(
-    "body",
-    [
-        "np.sort(x)",
-        "np.sort(x, axis=0)",
-        "np.argsort(x, axis=1, kind='stable')",
-        "np.cumsum(np.where(x < 5.0, 1.0, x), axis=1)",
-        "np.cumprod(np.where(np.abs(x) < 1.0, x, 1.0), axis=0)",
-        "np.maximum.accumulate(x, axis=1)",
-        "np.minimum.accumulate(x, axis=0)",
-        "top_k(x, 1)",
-        "top_k(x, 7)",
-        "v, i = agentc.top_k(x, 3)\nreturn i, v",
-        "x[:, ::-1]",
-        "x[::2, 1:]",
-        "x[1:-1]",
-        "x[:, :4], x[:, 4:]",
-        "np.concatenate([x, x[:, :3], -x], axis=1)",
-        "np.concatenate([x, x[:1]], axis=0)",
-        "np.stack([x, x + 1.0], axis=1)",
-        "x.reshape(-1)",
-        "np.ravel(x.T)",
-        "x.reshape(x.shape[1], x.shape[0])",
-        "np.broadcast_to(x[:, None], (x.shape[0], 3, x.shape[1]))",
-        "np.any(x > 1.0, axis=1)",
-        "np.all(x == x, axis=0)",
-        "np.any(x > 9.0), np.all(x < 9.0)",
-        "(x > 0.5) & ~(x > 1.0) | np.isnan(x)",
-        "np.flip(x, axis=1)",
-        "np.sum(x > 0.0, axis=1)",
-        "np.sign(x)",
-        "np.isfinite(x), np.isinf(x)",
-        "x[..., None] * np.arange(3).astype(f32)",
-        "np.transpose(x, (1, 0)) + 1.0",
-        "np.cumsum(x > 0.0)",
-        "n = x.shape[1] // 2\nreturn x[:, :n] + x[:, x.shape[1] - n:]",
-        "np.zeros((x.shape[0], 2), dtype=np.float32), np.full_like(x, 2.5), np.ones(x.shape[1])",
-        "y = x\nfor i in range(3):\n    y = y + x[:, None, 0] * i\nreturn y",
-    ],
-)
+@pytest.mark.parametrize("body", BODIES)
 def test_arrays(body: str, shape: tuple[int, int]) -> None:
     check(MATRIX, body, odd(*shape))
 
@@ -155,16 +158,16 @@ def test_scatter(kind: str) -> None:
     check(ROWS, f"scatter_{kind}(x * 2.0, i, 1.5)", numbers(5, 3), np.array([], np.int64), numbers(0, 3))
 
 
-@pytest.mark.parametrize("dtype", ["i8", "i32", "i64", "u8", "u32", "u64"])
-@pytest.mark.parametrize(
-    "body",
-    [
+WHOLE = [
         "a + b", "a - b", "a * b", "a // b", "a % b", "a & b", "a | b", "a ^ b", "~a", "a << (b & 7)", "a >> (b & 7)",
         "a // 3", "a % 3", "a < b", "np.maximum(a, b)", "np.minimum(a, b)", "np.sum(a)", "np.max(a)", "np.min(b)",
         "np.sort(a)", "np.cumsum(a)", "top_k(a, 4)", "np.argmax(a)", "a.astype(f32)", "a.astype(i8)", "a / 2",
         "np.mean(a)", "np.sqrt(a.astype(f32))", "np.abs(a)", "np.where(a > b, a, b)", "np.prod(a)",
-    ],
-)  # fmt: skip
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", ["i8", "i32", "i64", "u8", "u32", "u64"])
+@pytest.mark.parametrize("body", WHOLE)
 def test_integers(dtype: str, body: str) -> None:
     kind = NAMES[dtype].dtype
     low, high = (-100, 100) if kind.kind == "i" else (0, 200)
@@ -240,3 +243,57 @@ def test_refusals(body: str, slug: str, text: str) -> None:
     assert found.slug == slug
     assert text in found.message
     assert found.span is not None and found.span.line >= 5
+
+
+def everywhere(text: str, values: Sequence[Any]) -> dict[str, list[Any]]:
+    """What the interpreter makes of it before and after lowering, native code, and ONNX Runtime."""
+    module = compile_source(parse(text, "k.py"), "k")
+    native = compiled(text)(*values)
+    return {
+        "tensors": run_kernel(module, *values),
+        "loops": run_kernel(lower_kernel(module), *values),
+        "llvm": list(native) if isinstance(native, tuple) else [native],
+        "onnx": run_model(kernel_model(module), values),
+    }
+
+
+def agree(text: str, *values: Any) -> None:
+    found = everywhere(text, values)
+    for target, results in found.items():
+        for a, b in zip(results, found["llvm"], strict=True):
+            assert (target, a.dtype, a.shape) == (target, b.dtype, b.shape)
+            np.testing.assert_allclose(a.astype("f8"), b.astype("f8"), rtol=2e-6, atol=2e-6, err_msg=target)
+
+
+@pytest.mark.parametrize("body", BODIES)
+def test_targets_agree_on_arrays(body: str) -> None:
+    agree(program(MATRIX, body), numbers(3, 9))
+
+
+@pytest.mark.parametrize("dtype", ["i8", "i64", "u8", "u64"])
+@pytest.mark.parametrize("body", [b for b in WHOLE if b not in ("a / 2", "np.prod(a)")])
+def test_targets_agree_on_integers(dtype: str, body: str) -> None:
+    kind = NAMES[dtype].dtype
+    low, high = (-100, 100) if kind.kind == "i" else (0, 200)
+    a, b = (np.random.default_rng(s).integers(low, high, 7).astype(kind) for s in (3, 4))
+    agree(program(f'a: {dtype}["n"], b: {dtype}["n"]', body), a, np.where(b == 0, 1, b).astype(kind))
+
+
+@pytest.mark.parametrize("kind", ["set", "add", "max", "min"])
+def test_targets_agree_on_scattered_rows(kind: str) -> None:
+    text = program(ROWS, f"scatter_{kind}(x, i, u), x[i]")
+    agree(text, numbers(5, 3), np.array([4, 0, -1, 9, -8]), numbers(5, 3, seed=1))
+
+
+def test_targets_agree_on_halves_and_spectra() -> None:
+    agree(program('x: f16["n"]', "x * x + x, np.sum(x)"), numbers(9).astype("f2"))
+    agree(program('x: f32["n", 20]', "np.abs(np.fft.rfft(x))"), numbers(2, 20))
+
+
+def test_a_broken_meaning_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    from agentc.passes import lower_linalg_ext
+
+    monkeypatch.setitem(lower_linalg_ext.FLOATS, "max", lower_linalg_ext.FLOATS["min"])
+    module = compile_source(parse(program(MATRIX, "np.maximum.accumulate(x, axis=1)"), "k.py"), "k")
+    before, after = run_kernel(module, numbers(3, 9)), run_kernel(lower_kernel(module), numbers(3, 9))
+    assert not np.array_equal(before[0], after[0])
