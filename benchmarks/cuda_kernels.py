@@ -1,25 +1,47 @@
-"""How fast emitted CUDA kernels are on a GPU: ``python benchmarks/cuda_kernels.py [FOLDER] [--arch ARCH] [--rows N]``.
+"""How fast emitted CUDA kernels are on a GPU: ``python benchmarks/cuda_kernels.py [FOLDER] [--rows N] [--width D]``.
 
-FOLDER holds ``NAME.cu``, ``NAME.abi.json`` and ``agentc_cuda.cuh`` as the CUDA backend writes them; without it the
-built-in kernels are emitted first (that needs agentc; the rest needs only NumPy and nvcc). Each kernel is built with
-nvcc, run through its launcher, checked against NumPy in double precision, and timed against the device's own copy of as
-many bytes and, where torch is installed, against torch. Without nvcc or a GPU nothing is measured.
+FOLDER holds ``NAME.cu``, ``NAME.abi.json`` and the headers as the CUDA backend writes them (``--emit FOLDER`` does
+that where agentc is installed); without it they are written first. What runs on the GPU needs only nvcc, NumPy and
+torch, not agentc. Each kernel is built, run through its launcher, checked against NumPy in double precision, and timed
+in turn with the device's own copy of as many bytes and with torch.compile: medians of rounds. The product of 16-bit
+matrices is compared with torch's, which is cuBLAS. ``--check`` runs the same text on the CPU on small arrays, with the
+check for races. Without nvcc or a GPU nothing is measured.
 """
 
 import argparse
 import ctypes
 import json
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-NAMES = ("cosine_softmax", "cosine_gate", "softmax_rows", "rms_norm", "gelu", "matvec", "weighted_sum", "quantize_int8")
+PRODUCT = """
+from agentc import bf16, kernel
+
+@kernel
+def product_bf16(a: bf16["s", "s"], b: bf16["s", "s"]) -> bf16["s", "s"]:
+    return a @ b
+"""
+NAMES = (
+    "cosine_softmax",
+    "cosine_gate",
+    "softmax_rows",
+    "rms_norm",
+    "gelu",
+    "matvec",
+    "weighted_sum",
+    "quantize_int8",
+    "product_bf16",
+)
+CHECKED_ROWS = 64
+"""Rows of a large product that NumPy computes, too."""
 HELPER = r"""
 #include <cuda_runtime.h>
 extern "C" int bench_devices() { int n = 0; return cudaGetDeviceCount(&n) == cudaSuccess ? n : 0; }
@@ -48,9 +70,17 @@ extern "C" float bench_stop() {
   return ms;
 }
 """
-DTYPES = {"f32": np.float32, "f64": np.float64, "i8": np.int8, "i32": np.int32, "i64": np.int64}
+DTYPES = {
+    "bf16": np.uint16,
+    "f32": np.float32,
+    "f64": np.float64,
+    "i8": np.int8,
+    "i32": np.int32,
+    "i64": np.int64,
+}
+"""NumPy's types; it has no bfloat16, whose bits are the upper half of a float."""
 SCALARS = {"f32": ctypes.c_float, "f64": ctypes.c_double, "i32": ctypes.c_int32, "i64": ctypes.c_int64}
-REPEATS = 20
+REPEATS, ROUNDS = 10, 7
 
 
 def softmax(x: np.ndarray) -> np.ndarray:
@@ -70,7 +100,7 @@ def quantized(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.rint(x / scale[:, None]), scale
 
 
-REFERENCES: Mapping[str, Callable[..., Any]] = {
+REFERENCES: dict[str, Callable[..., Any]] = {
     "cosine_softmax": lambda q, x, t: softmax(cosine(q, x) / t),
     "cosine_gate": lambda q, x: softmax(x * cosine(q, x)[:, None]),
     "softmax_rows": softmax,
@@ -79,12 +109,13 @@ REFERENCES: Mapping[str, Callable[..., Any]] = {
     "matvec": lambda a, x: a @ x,
     "weighted_sum": lambda w, v: w @ v,
     "quantize_int8": quantized,
+    "product_bf16": lambda a, b: a[:CHECKED_ROWS] @ b,
 }
 """In double precision: what a kernel has to give."""
 
 
 def torch_references() -> Mapping[str, Callable[..., Any]]:
-    """The same in torch, as its user would write it; empty where torch or its GPU support is missing."""
+    """The same in torch, to be compiled by it; empty where torch or its GPU support is missing."""
     try:
         import torch  # pyright: ignore[reportMissingImports]
     except ImportError:
@@ -109,17 +140,83 @@ def torch_references() -> Mapping[str, Callable[..., Any]]:
         "matvec": lambda a, x: a @ x,
         "weighted_sum": lambda w, v: w @ v,
         "quantize_int8": codes,
+        "product_bf16": lambda a, b: a @ b,
     }
+
+
+def modules() -> dict[str, Any]:
+    """The kernels of ``NAMES``, lowered for a GPU."""
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    from agentc.frontends.kernels import builtin
+    from agentc.frontends.kernels.python_ast import compile_source
+    from agentc.frontends.kernels.source import parse
+    from agentc.pipelines.kernels import lower_kernel
+
+    product = compile_source(parse(PRODUCT, "product.py"), "product_bf16")
+    found = {name: builtin(name) if name != "product_bf16" else product for name in NAMES}
+    return {name: lower_kernel(module, "gpu") for name, module in found.items()}
 
 
 def emit(folder: Path) -> None:
     """Write the kernels of ``NAMES``."""
-    sys.path.insert(0, str(Path(__file__).parents[1]))
+    lowered = modules()
     from agentc.backends import cuda
-    from agentc.frontends.kernels import builtin
-    from agentc.pipelines.kernels import lower_kernel
 
-    cuda.emit({name: lower_kernel(builtin(name), "gpu") for name in NAMES}, folder, targets=[])
+    cuda.emit(lowered, folder, targets=[])
+
+
+def rounded(values: np.ndarray) -> np.ndarray:
+    """The bits of the nearest bfloat16."""
+    bits = values.view(np.uint32)
+    return ((bits + 0x7FFF + (bits >> 16 & 1)) >> 16).astype(np.uint16)
+
+
+def widened(values: np.ndarray) -> np.ndarray:
+    """In double precision; 16 bits are those of a bfloat16."""
+    if values.dtype == np.uint16:
+        values = (values.astype(np.uint32) << 16).view(np.float32)
+    return values.astype(np.float64)
+
+
+def arrays(abi: Mapping[str, Any], sizes: Mapping[str, int]) -> tuple[list[Any], list[np.ndarray]]:
+    """Arguments and results of a kernel."""
+    random = np.random.default_rng(0)
+    inputs: list[Any] = []
+    for parameter in abi["arguments"]:
+        if parameter["dims"] is None:
+            inputs.append(0.5)
+            continue
+        values = random.standard_normal([sizes[d] for d in parameter["dims"]], dtype=np.float32)
+        inputs.append(rounded(values) if parameter["dtype"] == "bf16" else values)
+    outputs = [np.empty([sizes[d] for d in p["dims"] or ()], DTYPES[p["dtype"]]) for p in abi["results"]]
+    return inputs, outputs
+
+
+def error_of(name: str, inputs: Sequence[Any], outputs: Sequence[np.ndarray]) -> float:
+    """The largest error, as a part of the largest value."""
+    wanted = REFERENCES[name](*(widened(v) if isinstance(v, np.ndarray) else v for v in inputs))
+    pairs = zip(outputs, wanted if isinstance(wanted, tuple) else (wanted,), strict=True)
+    return max(float(np.max(np.abs(widened(o)[: len(w)] - w)) / max(np.max(np.abs(w)), 1e-30)) for o, w in pairs)
+
+
+def check(sizes: Mapping[str, int]) -> int:
+    """Run the same text on the CPU, with the check for races; 1 if a kernel is wrong."""
+    lowered = modules()
+    from agentc.analyses.kernel_abi import kernel_abi
+    from agentc.backends.cuda.host import HostKernel
+    from agentc.backends.cuda.source import source
+
+    worst = 0.0
+    for name, module in lowered.items():
+        abi = kernel_abi(module)
+        inputs, outputs = arrays(json.loads(abi.to_json()), sizes)
+        with tempfile.TemporaryDirectory() as folder:
+            HostKernel(source(module), abi, Path(folder), check=True)(inputs, outputs, [sizes[s] for s in abi.sizes])
+        error = error_of(name, inputs, outputs)
+        # A code of 8 bits may differ by the one step that rounding a tie decides.
+        worst = max(worst, error / {"product_bf16": 1e-2, "quantize_int8": 2 / 127}.get(name, 2e-5))
+        print(f"{name:16} error {error:9.1e}")
+    return int(worst > 1)
 
 
 def build(folder: Path, names: list[str], architecture: str) -> ctypes.CDLL:
@@ -176,9 +273,7 @@ class Device:
             raise RuntimeError(f"CUDA error {status}")
 
     def ms(self, run: Callable[[], Any]) -> float:
-        """Mean time of ``run``, of many runs behind each other, after some to warm up."""
-        for _ in range(3):
-            run()
+        """Mean time of ``run``, of many runs behind each other."""
         self.library.bench_wait()
         self.library.bench_start()
         for _ in range(REPEATS):
@@ -194,13 +289,7 @@ class Device:
 
 def measure(name: str, abi: Mapping[str, Any], device: Device, sizes: Mapping[str, int]) -> None:
     """Check one kernel and print its row."""
-    random = np.random.default_rng(0)
-    shapes = {p["name"]: tuple(sizes[d] for d in p["dims"] or ()) for p in (*abi["arguments"], *abi["results"])}
-    inputs: list[Any] = [
-        random.standard_normal(shapes[p["name"]], dtype=np.float32) if p["dims"] is not None else 0.5
-        for p in abi["arguments"]
-    ]
-    outputs = [np.empty(shapes[p["name"]], DTYPES[p["dtype"]]) for p in abi["results"]]
+    inputs, outputs = arrays(abi, sizes)
     places = [device.alloc(o.nbytes) for o in outputs]
     passed: list[Any] = [
         ctypes.c_void_p(device.put(v)) if p["dims"] is not None else SCALARS[p["dtype"]](v)
@@ -208,51 +297,65 @@ def measure(name: str, abi: Mapping[str, Any], device: Device, sizes: Mapping[st
     ]
     passed += [ctypes.c_void_p(p) for p in places] + [ctypes.c_int64(sizes[s]) for s in abi["sizes"]] + [None]
     launch = getattr(device.library, f"agentc_launch_{name}")
-    ms = device.ms(lambda: launch(*passed))
+    if status := launch(*passed):
+        raise RuntimeError(f"{name}: CUDA error {status}")
     for place, output in zip(places, outputs, strict=True):
         device.get(place, output)
-    wide = [v.astype(np.float64) if isinstance(v, np.ndarray) else v for v in inputs]
-    wanted = REFERENCES[name](*wide)
-    pairs = zip(outputs, wanted if isinstance(wanted, tuple) else (wanted,), strict=True)
-    error = max(float(np.max(np.abs(o - w)) / max(np.max(np.abs(w)), 1e-30)) for o, w in pairs)
+    error = error_of(name, inputs, outputs)
     moved = sum(v.nbytes for v in inputs if isinstance(v, np.ndarray)) + sum(o.nbytes for o in outputs)
     half = moved // 2
     from_, to = device.alloc(half), device.alloc(half)
-    copy = device.ms(lambda: device.library.bench_copy(to, from_, half))
+    other = torch_run(name, inputs)
+    # In turn, so that all see the same clocks; the first round warms up.
+    runs = [lambda: launch(*passed), lambda: device.library.bench_copy(to, from_, half), *([other] if other else [])]
+    rounds = [[device.ms(run) for run in runs] for _ in range(ROUNDS + 1)][1:]
+    ms, copy, *rest = (statistics.median(column) for column in zip(*rounds, strict=True))
     device.free()
-    other = torch_ms(name, inputs)
-    torch_text = f"{other:9.3f} {other / ms:6.2f}x" if other else f"{'-':>9} {'-':>7}"
+    torch_text = f"{rest[0]:9.3f} {rest[0] / ms:6.2f}x" if rest else f"{'-':>9} {'-':>7}"
     print(f"{name:16} {ms:9.3f} {moved / ms / 1e6:9.0f} {copy:9.3f} {copy / ms:6.2f}x {torch_text} {error:9.1e}")
 
 
-def torch_ms(name: str, inputs: list[Any]) -> float | None:
-    """What torch takes, or ``None``."""
+def torch_run(name: str, inputs: Sequence[Any]) -> Callable[[], Any] | None:
+    """A call of torch's compiled code for the same, or ``None``."""
     references = torch_references()
     if name not in references:
         return None
     import torch  # pyright: ignore[reportMissingImports]
 
-    tensors = [torch.from_numpy(v).cuda() if isinstance(v, np.ndarray) else v for v in inputs]
-    begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-    for _ in range(3):
-        references[name](*tensors)
-    torch.cuda.synchronize()
-    begin.record()
-    for _ in range(REPEATS):
-        references[name](*tensors)
-    end.record()
-    torch.cuda.synchronize()
-    return begin.elapsed_time(end) / REPEATS
+    def tensor(value: Any) -> Any:
+        if not isinstance(value, np.ndarray):
+            return value
+        if value.dtype == np.uint16:
+            return torch.from_numpy(value.view(np.int16)).cuda().view(torch.bfloat16)
+        return torch.from_numpy(value).cuda()
+
+    tensors = [tensor(v) for v in inputs]
+    compiled = references[name] if name == "product_bf16" else torch.compile(references[name])
+    compiled(*tensors)
+    return lambda: compiled(*tensors)
 
 
-def main() -> int:
-    """Build, check, measure."""
+def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """The options of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", nargs="?", type=Path)
+    parser.add_argument("--emit", type=Path, metavar="FOLDER", help="only write the kernels there")
+    parser.add_argument("--check", action="store_true", help="only run them on the CPU, on small arrays")
     parser.add_argument("--arch", default="native", help="architecture for nvcc (default: that of the GPU here)")
     parser.add_argument("--rows", type=int, default=262_144)
     parser.add_argument("--width", type=int, default=1024)
-    options = parser.parse_args()
+    parser.add_argument("--side", type=int, default=8192, help="of the square matrices of the product")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Build, check, measure."""
+    options = parsed(arguments)
+    if options.emit:
+        emit(options.emit)
+        return 0
+    if options.check:
+        return check({"n": 150, "d": 68, "s": 72})
     if not shutil.which("nvcc") or not shutil.which("nvidia-smi"):
         print("skipped: this needs nvcc and a GPU")
         return 0
@@ -262,17 +365,23 @@ def main() -> int:
             shutil.copytree(options.folder, folder, dirs_exist_ok=True)
         else:
             emit(folder)
-        abis = {n: json.loads(p.read_text()) for n in NAMES if (p := folder / f"{n}.abi.json").is_file()}
-        device = Device(build(folder, list(abis), options.arch))
-        if not device.library.bench_devices():
-            print("skipped: this needs a GPU")
-            return 0
-        sizes = {"n": options.rows, "d": options.width}
-        print(f"[{options.rows}, {options.width}] f32, mean of {REPEATS}, ms; copy: the device's copy of as many bytes")
-        head = ("kernel", "ms", "GB/s", "copy", "copy/", "torch", "torch/", "error")
-        print("{:16} {:>9} {:>9} {:>9} {:>7} {:>9} {:>7} {:>9}".format(*head))
-        for name, abi in abis.items():
-            measure(name, abi, device, sizes)
+        return on_gpu(folder, options)
+
+
+def on_gpu(folder: Path, options: argparse.Namespace) -> int:
+    """Build what is in ``folder`` and print a row for each kernel."""
+    abis = {n: json.loads(p.read_text()) for n in NAMES if (p := folder / f"{n}.abi.json").is_file()}
+    device = Device(build(folder, list(abis), options.arch))
+    if not device.library.bench_devices():
+        print("skipped: this needs a GPU")
+        return 0
+    sizes = {"n": options.rows, "d": options.width, "s": options.side}
+    print(f"[{options.rows}, {options.width}] f32 and [{options.side}, {options.side}] bf16; ms: medians of {ROUNDS}")
+    print("copy: the device's copy of as many bytes; torch: compiled, for the product cuBLAS")
+    head = ("kernel", "ms", "GB/s", "copy", "copy/", "torch", "torch/", "error")
+    print("{:16} {:>9} {:>9} {:>9} {:>7} {:>9} {:>7} {:>9}".format(*head))
+    for name, abi in abis.items():
+        measure(name, abi, device, sizes)
     return 0
 
 
