@@ -308,6 +308,9 @@ class _Binder:
         new = _free(f"{tool}_{site.dotted.replace('.', '_')}"[:100], {**known, **copies})
         edits.copy(("tools", tool), ("tools", new), known[tool])
         edits.values.append(((*site.path, "tool"), new))
+        if not label:
+            for figure, value in tree(tree(self.data.get("tools")).get(tool)).items():
+                edits.put(("tools", new, figure), value, {(): self.span(("tools", tool, figure))})
         self._tool(label, new, site.dotted, entry)
 
 

@@ -177,6 +177,14 @@ def test_calls_of_one_tool_may_take_different_times() -> None:
     assert ("5" in found["first.look"], "7" in found["last"], "0.1" in found["second.look"]) == (True, True, True)
 
 
+def test_a_copy_of_a_tool_keeps_what_the_profile_says_of_the_tool() -> None:
+    document = parse_yaml(SHARED, "agent.yaml")
+    both = {"tools": {"web": {"cpu_ms": 7, "latency_ms": 1}}, "nodes": {"last": {"latency_ms": 5000}}}
+    tools = profiles.bind(profiles.load(both), document, Path()).revise("", document).data["tools"]
+    assert [tools[name]["latency_ms"] for name in ("web", "web_last")] == [1, 5000]
+    assert [tools[name]["cpu_ms"] for name in ("web", "web_last")] == [7, 7]
+
+
 def test_one_time_for_all_calls_is_the_tools() -> None:
     same = {"latency_ms": 5000}
     document = parse_yaml(SHARED, "agent.yaml")
