@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from agentc.runtime.engines.base import Ask, Cache, Prompt, Reply
 from agentc.runtime.models.audio import Audio
+from agentc.runtime.models.chat import open_chat
 from agentc.runtime.models.guided import fill
 from agentc.runtime.models.llm import KvCache
 from agentc.runtime.models.open import open_decoder
@@ -19,20 +20,29 @@ class LocalLanguage:
 
     def __init__(self, name: str, folder: Path) -> None:
         self._decoder = open_decoder(folder)
-        self.note = (
-            f"model `{name}` is a small seeded stand-in: its words mean nothing; `--bind {name}=URL` gives it a voice"
-            if self._decoder.is_stand_in
-            else ""
-        )
+        self._chat, untold = open_chat(folder)
+        self.note = f"model `{name}`: {untold}" if untold else ""
+        if self._decoder.is_stand_in:
+            self.note = (
+                f"model `{name}` is a small seeded stand-in: its words mean nothing;"
+                f" `--bind {name}=URL` gives it a voice"
+            )
 
     def prefill(self, prompt: Prompt, reuse: Cache | None = None) -> Cache:
         """Read a prompt. A stand-in's small context takes the end of one that is longer."""
-        tokens = self._decoder.tokenizer.encode(prompt.text)
+        tokens = self._tokens(prompt)
         if self._decoder.is_stand_in:
             tokens = tokens[-(self._decoder.bundle.max_tokens // 2) :]
         state = self._decoder.prefill(tokens, reuse.state if reuse is not None else None)
         nbytes = self._decoder.nbytes(state)
         return Cache(prompt, len(state.tokens), state.reused, nbytes, state)
+
+    def _tokens(self, prompt: Prompt) -> list[int]:
+        """By the checkpoint's chat template, which brings its own special tokens."""
+        tokenizer = self._decoder.tokenizer
+        if self._chat is None:
+            return tokenizer.encode(prompt.text)
+        return tokenizer.encode(self._chat.prompt(prompt.user, prompt.system), special=False)
 
     def decode(self, cache: Cache, ask: Ask, on_text: Callable[[str], None]) -> Reply:
         """Answer token by token, or field by field."""

@@ -19,6 +19,8 @@ from agentc.backends.onnx.sources import Role
 from agentc.backends.onnx.stand_in import decoder_shapes
 from agentc.backends.onnx.weights import Seeded
 from agentc.plan.models import ModelShape
+from agentc.runtime.engines.base import Prompt
+from agentc.runtime.engines.local import LocalLanguage
 from agentc.runtime.models.llm import Decoder
 from agentc.support.diagnostics import Refused
 
@@ -190,6 +192,43 @@ def test_the_precision_of_the_definition_is_that_of_the_weights(checkpoint: Path
         sizes.append((out / "weights.bin").stat().st_size)
         assert Decoder(out).prefill("the cat sat").logits.shape == (80,)
     assert sizes[0] > sizes[1] > sizes[2]
+
+
+@pytest.mark.parametrize(
+    ("settings", "file", "template"),
+    [
+        ({"chat_template": "{{ a }}"}, None, "{{ a }}"),
+        ({"chat_template": [{"name": "tool_use", "template": "t"}, {"name": "default", "template": "d"}]}, None, "d"),
+        ({"chat_template": "old"}, "new", "new"),
+        ({}, None, None),
+        ({"chat_template": 7}, None, None),
+    ],
+)
+def test_a_chat_template_travels(
+    settings: dict[str, Any], file: str | None, template: str | None, checkpoint: Path, tmp_path: Path
+) -> None:
+    tokens = {"bos_token": "<s>", "eos_token": {"content": "</s>", "lstrip": False}}
+    (checkpoint / "tokenizer_config.json").write_text(json.dumps(settings | tokens))
+    if file is not None:
+        (checkpoint / "chat_template.jinja").write_text(file)
+    artifacts = emit_model(SHAPE, tmp_path / "out", role="decoder", weights=checkpoint)
+    assert ("chat.json" in [artifact.path for artifact in artifacts]) == (template is not None)
+    if template is not None:
+        facts = json.loads((tmp_path / "out" / "chat.json").read_text())
+        assert facts == {"template": template, "bos_token": "<s>", "eos_token": "</s>"}
+
+
+def test_an_answer_is_asked_for_by_the_template(checkpoint: Path, tmp_path: Path) -> None:
+    pytest.importorskip("jinja2")
+    settings = {
+        "chat_template": "{{ bos_token }} {% for m in messages %}{{ m.content }} {% endfor %}sat",
+        "bos_token": "the",
+    }
+    (checkpoint / "tokenizer_config.json").write_text(json.dumps(settings))
+    emit_model(SHAPE, tmp_path / "out", role="decoder", weights=checkpoint)
+    model = LocalLanguage("mind", tmp_path / "out")
+    assert model.note == ""
+    assert model.prefill(Prompt("cat")).state.tokens == (1, 2, 3)
 
 
 def test_the_folder_can_move(tmp_path: Path) -> None:
