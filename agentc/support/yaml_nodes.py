@@ -149,14 +149,15 @@ class Composer:
 
     def _key(self, node: Node, event: yaml.Event) -> Node:
         """The node as a key: always text, as it is written."""
-        if isinstance(node.value, dict | list):
+        value: object = node.value
+        if isinstance(value, dict | list):
             line, column, *_ = self.open[-1][0].marks
-            template = type(node.value) is dict and node.marks[:2] == (line, column + 1)
+            template = isinstance(value, dict) and node.marks[:2] == (line, column + 1)
             help = "`{{ … }}` is a template that nobody filled in; as text it stands in quotes" if template else None
             self.found.error("yaml-key", "a key must be text, not a list or a mapping", self.span(node), help=help)
             text = "?"
         else:
-            text = event.value if isinstance(event, yaml.ScalarEvent) else str(node.value)
+            text = event.value if isinstance(event, yaml.ScalarEvent) else str(value)
         key = Node(text, event.start_mark, event.end_mark)
         key.marks = node.marks
         return key
