@@ -57,7 +57,7 @@ class BuildEngines:
 
     def hearing(self, name: str) -> "Hearing":
         """The speech-to-text model ``name``."""
-        return self._engine(name, "ServedHearing", lambda: _local_class("LocalHearing")(name))
+        return self._engine(name, "ServedHearing", lambda: self._hearing(name))
 
     def speaking(self, name: str) -> "Speaking":
         """The text-to-speech model ``name``."""
@@ -83,6 +83,11 @@ class BuildEngines:
 
         address, _, model = url.partition("#")
         return getattr(served, kind)(address, model or None, os.environ.get(API_KEY))
+
+    def _hearing(self, name: str) -> Any:
+        """The build's own recognizer; without one, the engine of the extra `speech`."""
+        folder = self._build.model(name) if self._build is not None else None
+        return _local_class("LocalHearing")(name) if folder is None else _local_class("LocalWhisper")(folder)
 
     def _local(self, name: str, kind: str) -> Any:
         folder = self._build.model(name) if self._build is not None else None

@@ -104,6 +104,21 @@ class LocalHearing:
         return self._recognizer.transcribe(audio)
 
 
+class LocalWhisper:
+    """A recognizer of the build."""
+
+    note = ""
+
+    def __init__(self, folder: Path) -> None:
+        from agentc.runtime.models.whisper import Transcriber
+
+        self._transcriber = Transcriber(folder)
+
+    def transcribe(self, audio: Audio) -> str:
+        """The words that are said."""
+        return self._transcriber.transcribe(audio)
+
+
 class LocalSpeaking:
     """eSpeak NG in the place of the model that the agent names."""
 
