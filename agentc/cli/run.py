@@ -39,6 +39,11 @@ from agentc.cli.options import Figure
 @click.option(
     "--out", metavar="DIR", type=click.Path(path_type=Path), default=Path(), help="Where audio and images go."
 )
+@click.option(
+    "--target",
+    type=click.Choice(["llvm", "onnx"]),
+    help="What tensor kernels run as: machine code, or ONNX graphs.  [default: machine code where there is some]",
+)
 @click.option("--stream/--no-stream", default=True, help="Show tokens as they come, on stderr.")
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def run(build: Path, **options: Any) -> None:
@@ -58,6 +63,7 @@ def run(build: Path, **options: Any) -> None:
         seed=options["seed"],
         timeout=options["timeout"],
         files=options["out"],
+        target=options["target"],
         stream=sys.stderr if options["stream"] and options["format_"] == "text" else None,
     )
     if options["trace"] is not None:

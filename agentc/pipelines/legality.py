@@ -14,7 +14,7 @@ from agentc.dialects.provenance import span
 from agentc.support.diagnostics import Diagnostic, Diagnostics
 from agentc.support.record import record
 
-UPSTREAM = frozenset({"affine", "arith", "func", "linalg", "math", "memref", "scf", "tensor"})
+UPSTREAM = frozenset({"affine", "arith", "func", "linalg", "linalg_ext", "math", "memref", "scf", "tensor"})
 """Dialects that kernels are written in."""
 
 WRITTEN = frozenset({"builtin", "agent", "llm", "model", "tool", "memory", "compute", "kv"}) | UPSTREAM

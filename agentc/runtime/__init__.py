@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from agentc.runtime.program import Program
 
 
-def load(build: str | Path, *, state: str | Path | None = None) -> "Program":
-    """Open a build directory. ``state`` is where memories live; a directory of the user's by default.
+def load(build: str | Path, *, state: str | Path | None = None, target: str | None = None) -> "Program":
+    """Open a build directory. ``state`` is where memories live; a directory of the user's by default. ``target``: what
+    kernels run as, ``llvm`` or ``onnx``.
 
     Raises:
         Refused: ``not-a-build``, ``artifact-missing``, ``artifact-corrupt``, ``unreadable-ir``.
@@ -22,7 +23,7 @@ def load(build: str | Path, *, state: str | Path | None = None) -> "Program":
     from agentc.runtime.program import Program
 
     opened = open_build(Path(build))
-    return Program(opened.module(), opened, state=Path(state) if state is not None else None)
+    return Program(opened.module(), opened, state=Path(state) if state is not None else None, target=target)
 
 
 def execute(build: Path, request: Mapping[str, Any], **options: Any) -> "Outcome":

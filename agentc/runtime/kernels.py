@@ -1,4 +1,4 @@
-"""Tensor kernels of a build, loaded as machine code when they are first called."""
+"""Tensor kernels of a build, loaded as machine code or as ONNX graphs when they are first called."""
 
 import threading
 from collections.abc import Sequence
@@ -8,15 +8,18 @@ import numpy as np
 
 from agentc.runtime.build import Build
 from agentc.runtime.native import KernelCallError, NativeKernel, best_target, load
+from agentc.runtime.onnx_kernels import OnnxKernel
 from agentc.support.diagnostics import Diagnostic, Refused
 
 
 class Kernels:
     """Kernels by symbol."""
 
-    def __init__(self, build: Build | None) -> None:
+    def __init__(self, build: Build | None, target: str | None = None) -> None:
+        """``target``: ``llvm`` or ``onnx``; machine code is taken where there is some, if nobody says."""
         self._build = build
-        self._loaded: dict[str, NativeKernel] = {}
+        self._target = target
+        self._loaded: dict[str, NativeKernel | OnnxKernel] = {}
         self._lock = threading.Lock()
 
     def call(self, name: str, args: Sequence[Any]) -> Any:
@@ -26,22 +29,30 @@ class Kernels:
             Refused: ``kernel-missing``: no machine code that this machine runs; ``kernel-arguments``.
         """
         kernel = self._kernel(name)
-        arrays = [_as(dtype, value) for dtype, value in zip(_types(kernel), args, strict=False)]
+        arrays = [_as(dtype, value) for dtype, value in zip(kernel.dtypes, args, strict=False)]
         try:
             return kernel(*arrays, *args[len(arrays) :])
         except KernelCallError as error:
             raise Refused(Diagnostic("kernel-arguments", f"kernel {error}")) from error
 
-    def _kernel(self, name: str) -> NativeKernel:
+    def _kernel(self, name: str) -> NativeKernel | OnnxKernel:
         with self._lock:
             if name not in self._loaded:
                 self._loaded[name] = self._load(name)
             return self._loaded[name]
 
-    def _load(self, name: str) -> NativeKernel:
+    def _load(self, name: str) -> NativeKernel | OnnxKernel:
+        graphs = [row for row in self._build.of(name) if row.path.endswith(".onnx")] if self._build is not None else []
+        if self._target == "onnx" and not graphs:
+            message = f"the build has no ONNX graph of kernel `{name}`"
+            raise Refused(Diagnostic("kernel-missing", message, help="compile it again with the target `onnx`"))
+        if self._target == "onnx" and self._build is not None:
+            return OnnxKernel(self._build.folder / graphs[0].path)
         rows = [row for row in self._build.of(name) if row.path.endswith(".o")] if self._build is not None else []
         by_target = {row.path.split("/")[-2]: row.path for row in rows}
         target = best_target(list(by_target))
+        if target is None and self._target is None and graphs and self._build is not None:
+            return OnnxKernel(self._build.folder / graphs[0].path)
         if target is None or self._build is None:
             has = f"it has code for {', '.join(sorted(by_target))}" if by_target else "the build has no code of it"
             message = f"kernel `{name}` cannot run on this machine: {has}"
@@ -52,12 +63,7 @@ class Kernels:
             raise Refused(Diagnostic("kernel-missing", f"kernel `{name}` cannot be loaded: {error}")) from error
 
 
-def _types(kernel: NativeKernel) -> list[str]:
-    names = {"f32": "float32", "f64": "float64", "i8": "int8", "i32": "int32", "i64": "int64", "i1": "bool"}
-    return [names[parameter.dtype] for parameter in kernel.abi.arguments]
-
-
-def _as(dtype: str, value: Any) -> Any:
+def _as(dtype: Any, value: Any) -> Any:
     """An array of the kernel's type; plain numbers stay."""
     if isinstance(value, int | float):
         return value

@@ -81,6 +81,11 @@ class NativeKernel:
     def __repr__(self) -> str:
         return f"<kernel {self.abi.name}>"
 
+    @property
+    def dtypes(self) -> list[Any]:
+        """The NumPy types of the arguments."""
+        return [dtype_of(parameter.dtype) for parameter in self.abi.arguments]
+
     def __call__(self, *arguments: Any, out: "Array | Sequence[Array] | None" = None, **named: Any) -> Any:
         """Run the kernel.
 

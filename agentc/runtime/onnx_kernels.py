@@ -10,6 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from agentc.runtime.native import KernelCallError
+
+DTYPES = {
+    **{f"tensor({name})": name for name in ("int8", "int32", "int64", "uint8", "uint32", "uint64", "bool", "float16")},
+    "tensor(float)": "float32",
+    "tensor(double)": "float64",
+}
+
 
 class OnnxKernel:
     """A kernel as a callable on NumPy arrays: ``kernel(query, docs)`` gives the result, or a tuple of results."""
@@ -23,11 +31,26 @@ class OnnxKernel:
         source = model if isinstance(model, bytes) else str(model)
         self._session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
         self.names = [one.name for one in self._session.get_inputs()]
+        self.dtypes = [np.dtype(DTYPES[one.type]) for one in self._session.get_inputs()]
+        """The NumPy types of the arguments."""
 
     def __call__(self, *values: Any) -> Any:
-        """Run the kernel."""
-        found = self._session.run(None, dict(zip(self.names, map(np.asarray, values), strict=True)))
+        """Run the kernel.
+
+        Raises:
+            KernelCallError: a missing or extra argument, another type, or sizes that do not agree.
+        """
+        if len(values) != len(self.names):
+            raise KernelCallError(f"takes ({', '.join(self.names)}); {len(values)} were given")
+        try:
+            found = self._run(values)
+        except Exception as error:  # the errors of ONNX Runtime share no base
+            raise KernelCallError(str(error).splitlines()[0]) from error
         return found[0] if len(found) == 1 else tuple(found)
+
+    def _run(self, values: Sequence[Any]) -> list[Any]:
+        found = self._session.run(None, dict(zip(self.names, map(np.asarray, values), strict=True)))
+        return list(found)
 
 
 def run_model(model: Any, values: Sequence[Any]) -> list[Any]:

@@ -57,11 +57,13 @@ def execute(
     timeout: float | None = None,
     files: Path | None = None,
     stream: TextIO | None = None,
+    target: str | None = None,
 ) -> Outcome:
     """Open a build and answer one request.
 
     ``bind``: ``MODEL=URL`` each. ``session`` names the conversation whose memories are meant.
     ``files``: where sound and pictures go. ``stream`` is shown words as they come.
+    ``target``: what kernels run as, ``llvm`` or ``onnx``.
 
     Raises:
         Refused: ``bad-binding``, and as ``load`` and ``Program.run``; ``unwritable-path`` for ``files``.
@@ -69,7 +71,7 @@ def execute(
     from agentc.runtime import load
 
     bound = _bindings(bind)
-    with load(build, state=state) as program:
+    with load(build, state=state, target=target) as program:
         listener = streamer(stream) if stream is not None else None
         result = program.run(request, bind=bound, on_event=listener, seed=seed, timeout=timeout, session=session)
     try:

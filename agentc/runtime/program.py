@@ -63,8 +63,12 @@ class Program:
         *,
         state: Path | None = None,
         engines: Engines | None = None,
+        target: str | None = None,
     ) -> None:
-        """``engines`` take the place of the build's own models and of bound endpoints."""
+        """``engines`` take the place of the build's own models and of bound endpoints. ``target``: what kernels run as,
+        ``llvm`` or ``onnx``.
+        """
+        self._target = target
         self.module = module
         self.build = build
         self.graph = _entry(module)
@@ -155,7 +159,7 @@ class Program:
             engines=engines,
             tools=Toolbox(tools, self.build.folder / TOOLS if self.build is not None else None),
             memories=Stores(memories, self.build, self.state, lambda name: lambda t: engines.embedding(name).embed(t)),
-            kernels=Kernels(self.build),
+            kernels=Kernels(self.build, self._target),
             caches=self._caches,
             build=self.build,
         )

@@ -1,13 +1,15 @@
-"""The models of a placed module as ONNX, each in its folder ``artifacts/onnx/SYMBOL``."""
+"""Models of a placed module as ONNX, in folders ``artifacts/onnx/SYMBOL``, and its kernels in ``kernels``."""
 
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final, Literal, TypeAlias
 
-from xdsl.dialects.builtin import StringAttr, SymbolRefAttr
+from xdsl.dialects.builtin import ModuleOp, StringAttr, SymbolRefAttr
 from xdsl.ir import Attribute
 
+from agentc.analyses.kernels import kernel_functions, kernels
 from agentc.backends.onnx import emit_model, emit_shards, locate_weights
+from agentc.backends.onnx.kernels import emit_kernels
 from agentc.backends.request import Request
 from agentc.dialects.model import SpecOp
 from agentc.dialects.place import assignment
@@ -16,6 +18,7 @@ from agentc.plan.artifacts import Artifact
 from agentc.support.diagnostics import Diagnostic, Refused
 
 FOLDER: Final = "artifacts/onnx"
+KERNELS: Final = "artifacts/onnx/kernels"
 
 _Role: TypeAlias = Literal["decoder", "embedding", "rerank", "stt"]
 _ROLES: Final[dict[str, _Role]] = {"decoder": "decoder", "embedding": "embedding", "rerank": "rerank", "stt": "stt"}
@@ -27,10 +30,10 @@ def emit_build(request: Request) -> list[Artifact]:
     A checkpoint that the plan puts on several devices at once is also written as as many shards, in ``tpN``.
     A model's weights come from where its ``model.spec`` says; without weights a seeded stand-in is written.
     Recognizers of speech are written where they have weights; the runtime has an engine of its own for others.
-    Other kinds have no ONNX form here.
+    Other kinds have no ONNX form here. Every tensor kernel is written as a graph of its own.
 
     Raises:
-        Refused: ``weights-not-found`` and ``weights-refused``, for all models at once.
+        Refused: ``weights-not-found``, ``weights-refused`` and ``kernel-unsupported``, for all models at once.
     """
     artifacts: list[Artifact] = []
     problems: list[Diagnostic] = []
@@ -39,9 +42,21 @@ def emit_build(request: Request) -> list[Artifact]:
             artifacts += _emit(spec, request)
         except Refused as refused:
             problems += (found if found.span else replace(found, span=span(spec)) for found in refused.diagnostics)
+    try:
+        artifacts += _kernels(request)
+    except Refused as refused:
+        problems += refused.diagnostics
     if problems:
         raise Refused(*problems)
     return artifacts
+
+
+def _kernels(request: Request) -> list[Artifact]:
+    """Every kernel that an op calls, as a graph beside the models."""
+    functions = kernel_functions(request.module)
+    alone = {use.name: ModuleOp([functions[use.name].clone()]) for use in kernels(request.module)}
+    written = emit_kernels(alone, request.out / KERNELS) if alone else []
+    return [replace(one, path=f"{KERNELS}/{one.path}") for one in written]
 
 
 def _emit(spec: SpecOp, request: Request) -> list[Artifact]:
