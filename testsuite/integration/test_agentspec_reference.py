@@ -1,5 +1,6 @@
 """pyagentspec's own view of Agent Spec files that the importer reads, where pyagentspec is installed."""
 
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,11 @@ pytest.importorskip("pyagentspec", reason="pyagentspec is not installed")
 SAMPLE = Path(__file__).parents[1] / "corpus" / "samples" / "agentspec.yaml"
 WORK = ("LlmNode", "ToolNode", "AgentNode", "ApiNode", "MapNode")
 """Nodes that become nodes of ours under their own names."""
+
+
+def part(name: str) -> Any:
+    """A module of pyagentspec."""
+    return import_module(f"pyagentspec.{name}")
 
 
 def imported(text: str, file: str) -> Imported:
@@ -67,32 +73,29 @@ def compare(flow: Any, definition: dict[str, Any]) -> None:
 
 
 def test_the_sample() -> None:
-    from pyagentspec.serialization import AgentSpecDeserializer
-
     text = SAMPLE.read_text("utf-8")
-    compare(AgentSpecDeserializer().from_yaml(text), imported(text, "agentspec.yaml").definition)
+    compare(part("serialization").AgentSpecDeserializer().from_yaml(text), imported(text, "agentspec.yaml").definition)
 
 
 def flow() -> Any:
     """A flow that branches and joins, made by pyagentspec."""
-    from pyagentspec.flows.edges import ControlFlowEdge, DataFlowEdge
-    from pyagentspec.flows.flow import Flow
-    from pyagentspec.flows.nodes import BranchingNode, EndNode, LlmNode, StartNode, ToolNode
-    from pyagentspec.llms import VllmConfig
-    from pyagentspec.property import StringProperty
-    from pyagentspec.tools import ServerTool
-
-    llm = VllmConfig(name="small", model_id="meta-llama/Llama-3.1-8B-Instruct", url="http://localhost")
-    text = StringProperty(title="text")
-    start = StartNode(name="start", inputs=[text])
-    sort = LlmNode(name="sort", llm_config=llm, prompt_template="Sort {{text}}", outputs=[StringProperty(title="kind")])
-    route = BranchingNode(name="route", mapping={"hard": "hard", "easy": "easy"}, inputs=[StringProperty(title="kind")])
-    think = LlmNode(
-        name="think hard", llm_config=llm, prompt_template="Think: {{text}}", outputs=[StringProperty(title="found")]
+    edges, nodes, llms = part("flows.edges"), part("flows.nodes"), part("llms")
+    text_property: Any = part("property").StringProperty
+    llm = llms.VllmConfig(name="small", model_id="meta-llama/Llama-3.1-8B-Instruct", url="http://localhost")
+    text = text_property(title="text")
+    start = nodes.StartNode(name="start", inputs=[text])
+    sort = nodes.LlmNode(
+        name="sort", llm_config=llm, prompt_template="Sort {{text}}", outputs=[text_property(title="kind")]
     )
-    tool = ServerTool(name="look", inputs=[text], outputs=[StringProperty(title="found")])
-    look = ToolNode(name="look up", tool=tool)
-    end = EndNode(name="end", outputs=[StringProperty(title="found", default="")])
+    route = nodes.BranchingNode(
+        name="route", mapping={"hard": "hard", "easy": "easy"}, inputs=[text_property(title="kind")]
+    )
+    think = nodes.LlmNode(
+        name="think hard", llm_config=llm, prompt_template="Think: {{text}}", outputs=[text_property(title="found")]
+    )
+    tool = part("tools").ServerTool(name="look", inputs=[text], outputs=[text_property(title="found")])
+    look = nodes.ToolNode(name="look up", tool=tool)
+    end = nodes.EndNode(name="end", outputs=[text_property(title="found", default="")])
     ways = [(start, None, sort), (sort, None, route), (route, "hard", think), (route, "easy", look)]
     ways += [(route, "default", end), (think, None, end), (look, None, end)]
     data = [
@@ -103,29 +106,33 @@ def flow() -> Any:
         (think, "found", end, "found"),
         (look, "found", end, "found"),
     ]
-    return Flow(
+    return part("flows.flow").Flow(
         name="Sorting",
         start_node=start,
         nodes=[start, sort, route, think, look, end],
         control_flow_connections=[
-            ControlFlowEdge(name=f"c{i}", from_node=a, from_branch=label, to_node=b)
+            edges.ControlFlowEdge(name=f"c{i}", from_node=a, from_branch=label, to_node=b)
             for i, (a, label, b) in enumerate(ways)
         ],
         data_flow_connections=[
-            DataFlowEdge(name=f"d{i}", source_node=a, source_output=out, destination_node=b, destination_input=into)
+            edges.DataFlowEdge(
+                name=f"d{i}", source_node=a, source_output=out, destination_node=b, destination_input=into
+            )
             for i, (a, out, b, into) in enumerate(data)
         ],
         inputs=[text],
-        outputs=[StringProperty(title="found", default="")],
+        outputs=[text_property(title="found", default="")],
     )
 
 
 @pytest.mark.parametrize("suffix", ["yaml", "json"])
 def test_what_the_framework_writes_is_read(suffix: str) -> None:
-    from pyagentspec.serialization import AgentSpecSerializer
-
     made = flow()
-    text = AgentSpecSerializer().to_yaml(made) if suffix == "yaml" else AgentSpecSerializer().to_json(made)
+    text = (
+        part("serialization").AgentSpecSerializer().to_yaml(made)
+        if suffix == "yaml"
+        else part("serialization").AgentSpecSerializer().to_json(made)
+    )
     found = imported(text, f"flow.{suffix}").definition
     compare(made, found)
     branches = [node["branch"] for node in found["nodes"].values() if "branch" in node]
@@ -135,17 +142,21 @@ def test_what_the_framework_writes_is_read(suffix: str) -> None:
 
 @pytest.mark.parametrize("suffix", ["yaml", "json"])
 def test_the_framework_reads_what_metadata_is_written_into(suffix: str, tmp_path: Path) -> None:
-    from pyagentspec.serialization import AgentSpecDeserializer, AgentSpecSerializer
-
     made = flow()
     path = tmp_path / f"flow.{suffix}"
-    path.write_text(AgentSpecSerializer().to_yaml(made) if suffix == "yaml" else AgentSpecSerializer().to_json(made))
+    path.write_text(
+        part("serialization").AgentSpecSerializer().to_yaml(made)
+        if suffix == "yaml"
+        else part("serialization").AgentSpecSerializer().to_json(made)
+    )
     text, _ = importers.with_metadata(path, {})
     assert not imported(text, path.name).assumptions
-    reader = AgentSpecDeserializer()
+    reader = part("serialization").AgentSpecDeserializer()
     again: Any = reader.from_yaml(text) if suffix == "yaml" else reader.from_json(text)
     values = again.metadata["agentc"]["values"]
     assert all(value for value in values.values())
     assert any(name.endswith("/branch/cases/hard/probability") for name in values)
     again.metadata.clear()
-    assert AgentSpecSerializer().to_json(again) == AgentSpecSerializer().to_json(made)
+    assert part("serialization").AgentSpecSerializer().to_json(again) == part(
+        "serialization"
+    ).AgentSpecSerializer().to_json(made)
