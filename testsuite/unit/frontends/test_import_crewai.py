@@ -155,6 +155,37 @@ def test_code_without_files(tmp_path: Path) -> None:
     assert api.compile(f"{path}:team", stop_after="agent", assume=True).phase == "agent"
 
 
+def test_fields_of_files_that_the_code_reads_itself(project: Path) -> None:
+    code = """
+        import yaml
+        from crewai import Agent, Crew, Task
+        with open("config/agents.yaml") as file:
+            agents_config = yaml.safe_load(file)
+        tasks_config = yaml.safe_load(open("config/tasks.yaml"))
+        scout = Agent(config=agents_config["scout"], allow_delegation=False)
+        look = Task(
+            description=tasks_config["look"]["description"],
+            expected_output=tasks_config["look"]["expected_output"],
+            agent=scout,
+        )
+        crew = Crew(agents=[scout], tasks=[look], verbose=2)
+        """
+    _, found = crewai.load(with_code(project, dedent(code)))
+    assert found.definition["nodes"]["look"]["prompt"] == "Look for {topic}\n\nWhat is expected: ten {things}"
+
+
+def test_tasks_of_other_files(tmp_path: Path) -> None:
+    path = tmp_path / "main.py"
+    path.write_text(
+        "from crewai import Crew\nfrom tasks import Tasks\nt = Tasks().look()\nc = Crew(agents=[], tasks=[t])\n"
+    )
+    with pytest.raises(Refused) as caught:
+        crewai.load(path)
+    [told] = caught.value.diagnostics
+    assert (told.slug, told.span and told.span.line) == ("missing-field", 4)
+    assert told.help == "tasks of other Python files are not followed"
+
+
 def test_several_crews_of_a_file(tmp_path: Path) -> None:
     path = tmp_path / "teams.py"
     one = "{0} = Crew(agents=[a], tasks=[Task(description='{0}', expected_output='', agent=a)])\n"

@@ -183,7 +183,11 @@ class _Reader:
         self.places[path] = self.module.part(call).span
         found: dict[str, Any] = {}
         for keyword in call.keywords:
-            if keyword.arg is not None:
+            row = _row(keyword.value)
+            if row is not None and keyword.arg is not None:  # `tasks_config["look"]["description"]`
+                found.setdefault("config", row)
+                self.places.setdefault((*path, "config"), self.module.part(keyword.value).span)
+            elif keyword.arg is not None:
                 found[keyword.arg] = self._value(keyword.value, scope, (*path, keyword.arg))
         return found
 
@@ -249,6 +253,14 @@ class _Reader:
         if model is None and (callee == "LLM" or callee.startswith("Chat")) and call.args:
             model = self._value(call.args[0], scope, path)
         return {**stated, "model": model} if model is not None else callee
+
+
+def _row(node: ast.expr) -> str | None:
+    """The row of a table of which ``node`` takes a field."""
+    inner = node.value if isinstance(node, ast.Subscript) else None
+    if isinstance(inner, ast.Subscript) and isinstance(inner.slice, ast.Constant):
+        return inner.slice.value if isinstance(inner.slice.value, str) else None
+    return None
 
 
 def _sum(left: Any, right: Any) -> Any:

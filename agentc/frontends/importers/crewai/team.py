@@ -39,7 +39,10 @@ class Team:
     def graph(self) -> Tree:
         """The graph of the crew. Raises Refused."""
         if not self.crew.tasks:
-            raise self.draft.refuse("missing-field", "the crew has no tasks", self.crew.part)
+            help = (
+                "tasks of other Python files are not followed" if self.crew.part.document.file.endswith(".py") else None
+            )
+            raise self.draft.refuse("missing-field", "the crew has no tasks", self.crew.part, help)
         self.managed = self.crew.settings["process"].text().rpartition(".")[2] == "hierarchical"
         self._find_inputs()
         plan = self._plan()
