@@ -8,7 +8,8 @@ if TYPE_CHECKING:
 
     from agentc.runtime.native import NativeKernel
 
-Device = Literal["cpu", "gpu"]
+Device = Literal["cpu", "gpu", "cuda"]
+"""``cuda`` is a GPU whose backend selects and sorts by itself."""
 
 
 def kernel_passes(device: Device = "cpu") -> "list[ModulePass]":
@@ -31,8 +32,10 @@ def kernel_passes(device: Device = "cpu") -> "list[ModulePass]":
         FuseKernelsPass(),  # on tensors, where a value has no place yet and fusion needs no alias analysis
         BufferizeKernelsPass(),  # after fusion: what is fused away needs no memory
         *([TileKernelsPass()] if device == "cpu" else []),  # products whole, before they are loops like others
-        LowerLinalgExtPass(),  # before linalg, so that what both need at the top of a function is made once
-        LowerKernelsToLoopsPass("register" if device == "gpu" else "auto"),
+        LowerLinalgExtPass(
+            keep_selections=device == "cuda"
+        ),  # before linalg, so that what both need at the top of a function is made once
+        LowerKernelsToLoopsPass("auto" if device == "cpu" else "register"),
         CommonSubexpressionElimination(),  # sizes again: equal ranges are how loops are known to be equal
         FuseKernelLoopsPass(),  # on loops, as a reduction and its consumer share only the outer ones
         *([VectorizeKernelsPass()] if device == "cpu" else []),  # on loops that are as fused as they get
@@ -78,3 +81,22 @@ def compile_kernel(module: "ModuleOp", threads: int | None = None) -> "NativeKer
 
     lowered = lower_kernel(module)
     return load_ir(optimized_ir(lowered, "host"), kernel_abi(lowered), threads=threads)
+
+
+def upstream_text(module: "ModuleOp") -> str:
+    """A kernel on tensors as MLIR of upstream dialects alone, which other compilers read, IREE for Vulkan and Metal.
+
+    Raises:
+        Refused: ``kernel-unsupported`` where it orders, which upstream has no op for.
+    """
+    from agentc.dialects.linalg_ext import ExtOp
+    from agentc.pipelines.runner import text
+    from agentc.support.diagnostics import Diagnostic, Refused
+
+    plain = module.clone()
+    for op in plain.walk():
+        if isinstance(op, ExtOp):
+            raise Refused(Diagnostic("kernel-unsupported", f"`{op.name}` has no form in upstream dialects"))
+        for name in [name for name in op.attributes if name.startswith("agentc.")]:
+            del op.attributes[name]
+    return text(plain)
