@@ -258,9 +258,12 @@ class _Binder:
         before = {label: _share(case) for label, case in known.items()}
         place = (*site.path, "branch", "cases")
         unit = site.graph.unit.label
+        others = [label for label in known if label not in stated]
         for label, share in figures.shares(stated, before).items():
             where = (*at, label) if label in stated else at
             self.put(unit, (*place, label, "probability"), share, where, "probabilities", site.dotted)
+            if label in others and len(others) > 1:
+                self.patch.edits[unit].derived.add((*place, label, "probability"))
         self.patch.told["probabilities"] = list(dict.fromkeys(self.patch.told.get("probabilities", [])))
         self.patch.edits[unit].exact[place] = self.span(at, key=True)
 

@@ -22,6 +22,9 @@ class Edits:
     copies: dict[Path, Path] = field(default_factory=dict[Path, Path])
     """A copy -> what it was made of, which says its place."""
 
+    derived: set[Path] = field(default_factory=set[Path])
+    """Figures that follow from the profile's and from the definition's: what was assumed of them still is."""
+
     def put(self, path: Path, value: Any, places: Mapping[Path, Span]) -> None:
         """State a figure; ``places`` are those of its parts, relative to it."""
         self.values.append((path, value))
@@ -51,6 +54,17 @@ class Revised(Overlay):
             if (original := self._edits.copies.get(path[:length])) is not None:
                 return self.span((*original, *path[length:]), key)
         return super().span(path, key)
+
+    def assumed(self, path: Path) -> bool:
+        """Whether nobody stated the value at ``path``, the profile neither."""
+        if path in self._edits.derived:
+            return self._below.assumed(path)
+        if any(path[:length] in self._edits.leaves for length in range(len(path) + 1)):
+            return False
+        for length in range(len(path), 0, -1):
+            if (original := self._edits.copies.get(path[:length])) is not None:
+                return self.assumed((*original, *path[length:]))
+        return self._below.assumed(path)
 
 
 def with_edits(data: Any, values: Iterable[tuple[Path, Any]]) -> Any:

@@ -285,6 +285,55 @@ def test_other_tools_files_take_a_profile_and_assume_less(sample: Path) -> None:
     assert not any("expected` is assumed" in d.message for d in told)
 
 
+COMMENTED = """\
+agentc: v1
+name: guessed
+models: {mind: llama-3.1-8b}
+inputs: {q: {type: text, tokens: 10}}
+nodes:
+  again:
+    loop:
+      expected: 2  # assumed: one that does the work, one that corrects it
+      max: 4
+      until: c.done
+      nodes: {c: {llm: mind, in: q, fields: {done: bool, way: [x, y, z]}}}
+  pick:
+    branch:
+      on: again.way
+      cases:
+        x:
+          probability: 0.4  # assumed
+          output: q
+        y:
+          probability: 0.3  # assumed
+          output: q
+        z:
+          probability: 0.3  # assumed
+          output: q
+outputs: {a: pick}
+"""
+
+
+@pytest.mark.parametrize(
+    ("nodes", "loop", "shares"),
+    [
+        ({}, True, True),
+        ({"again": {"trips": 2}}, False, True),
+        ({"pick": {"cases": {"x": 0.4}}}, True, True),
+        ({"pick": {"cases": {"x": 0.4, "y": 0.3}}}, True, False),
+        ({"pick": {"cases": {"x": 0.2, "y": 0.3, "z": 0.5}}}, True, False),
+    ],
+)
+def test_what_a_profile_states_is_not_assumed_any_more(nodes: dict[str, Any], loop: bool, shares: bool) -> None:
+    """Not even where it says the same as was assumed; shares that follow from assumed ones are assumed."""
+    document = parse_yaml(COMMENTED, "agent.yaml")
+    patch = profiles.bind(profiles.load({"nodes": nodes}), document, Path())
+    made = yaml.lower(yaml.define(document, Path(), patch=patch))
+    ops = {op.name: op for op in made.walk()}
+    assert (ops["agent.loop"].properties.get("assumed") is not None) == loop
+    assert ("agent.assumed" in ops["agent.branch"].attributes) == shares
+
+
 def test_reports_say_what_comes_from_the_profile(tmp_path: Path) -> None:
     (tmp_path / "agent.yaml").write_text(LOOP)
     (tmp_path / "mine.yaml").write_text("nodes: {again: {trips: 1.5}, again.c: {tokens: {output: 5}}}")

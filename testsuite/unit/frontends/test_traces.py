@@ -361,6 +361,13 @@ def test_nothing_to_learn_from_is_refused(tmp_path: Path) -> None:
         assert why.value.diagnostics[-1].slug == "trace-empty" and words in why.value.diagnostics[-1].message
 
 
+@pytest.mark.parametrize("agent", ["x.mlir", "."])
+def test_spans_are_matched_to_definitions(agent: str, tmp_path: Path) -> None:
+    with pytest.raises(Refused) as why:
+        learn([tmp_path / "t.jsonl"], agent)
+    assert why.value.diagnostics[0].slug == "profile-source"
+
+
 def test_our_own_traces_are_taken(tmp_path: Path) -> None:
     from agentc.runtime.trace import Step, Trace
 

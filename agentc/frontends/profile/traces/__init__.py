@@ -53,6 +53,9 @@ def _nodes(agent: str | Path, models: Mapping[str, Any]) -> "tuple[list[Node], s
     from agentc.frontends.profile.sites import Files, Unit, tree
     from agentc.frontends.profile.traces.structure import steps
 
+    if str(agent).endswith(".mlir") or Path(agent).is_dir():
+        message = f"`{agent}` is no definition, to whose nodes spans could be matched"
+        raise Refused(Diagnostic("profile-source", message, help="name the definition that it was made from"))
     document, home, _ = frontends.read(str(agent), models)
     made = steps(Files(Unit("", document, home)))
     if not made:
