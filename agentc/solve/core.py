@@ -35,6 +35,12 @@ ROUNDS = 8
 COUNT_SHARE, CHOOSE_SHARE = 0.15, 0.35
 """Of the time that is left, for the replicas and for the options of the first placement."""
 
+COUNT_ALL_SHARE = 0.3
+"""The same for replicas where all options count."""
+
+HEAVY = 0.5
+"""Replicas that a task keeps busy at the least, from which its parts pack too well to be counted."""
+
 SEARCH_SHARE = 0.1
 """Of the time that is left, for local search where nothing else has led to a placement in shared pools."""
 
@@ -91,7 +97,9 @@ class _Core:
         if found is None:
             return search.bound == math.inf
         dives = Dives(search, self._exactly, self._offer)
-        self.most = {pool: count + MORE for pool, count in self._count(self._matter(found)).items()}
+        free = search.tables.size <= FEW and not path_can_bind(search.tables, search.left)
+        counts = self._count_all() if free else self._count(self._matter(found))
+        self.most = {pool: count + MORE for pool, count in counts.items()}
         if search.tables.size <= FEW:
             self._place(found)
         if search.best is None and self.most:
@@ -170,6 +178,8 @@ class _Core:
     def _late(self, values: Sequence[Mapping[int, float]]) -> set[int]:
         """The links on paths that are too long if each transfer takes what parts of tasks would on average."""
         tables, limits = self.search.tables, [bound.limit for bound in self.search.tables.path_bounds()]
+        if not limits:
+            return set()
         cells = tables.cells
         seconds = [math.fsum(part * cells[t][o].seconds for o, part in row.items()) for t, row in enumerate(values)]
         there: list[dict[str, float]] = [{} for _ in values]
@@ -183,7 +193,7 @@ class _Core:
             n
             for n, (link, hop) in enumerate(zip(tables.links, hops, strict=True))
             if link.on_path
-            and heads[link.src] + seconds[link.src] + hop + seconds[link.dst] + tails[link.dst] > min(limits, default=0)
+            and heads[link.src] + seconds[link.src] + hop + seconds[link.dst] + tails[link.dst] > min(limits)
         }
 
     def _place(self, values: Sequence[Mapping[int, float]]) -> None:
@@ -208,6 +218,27 @@ class _Core:
         result = model.program.run(time_limit=max(0.01, COUNT_SHARE * search.seconds_left), gap=ROUGH)
         counts = {pool: round(result.values[column]) for pool, column in model.n.items() if result.values}
         return {pool: count for pool, count in counts.items() if count > 0}
+
+    def _count_all(self) -> dict[int, int]:
+        """The same with all options: what it comes to is a bound too, which placements come up to where no deadline
+        joins the tasks."""
+        search, model = self.search, self._build(integer=False)
+        self.shared = bool(model.n)
+        if not self.shared:
+            return {}
+        model.program.make_whole([*model.n.values(), *self._heavy(model)])
+        # Few columns are whole: what HiGHS does before it branches takes longer than to branch.
+        model.program.option("presolve", "off")
+        model.program.option("mip_heuristic_effort", 0.0)
+        result = model.program.run(time_limit=max(0.01, COUNT_ALL_SHARE * search.seconds_left), gap=search.gap / 4)
+        self._note(result, model.cost_unit)
+        return {p: n for p, c in model.n.items() if result.values and (n := round(result.values[c])) > 0}
+
+    def _heavy(self, model: Model) -> list[int]:
+        """The options of tasks whose parts would fill what is left of replicas."""
+        cells = self.search.tables.cells
+        heavy = (t for t, row in enumerate(model.x) if row and min(cells[t][o].load for o in row) >= HEAVY)
+        return [column for t in heavy for column in model.x[t].values()]
 
     def _matter(self, values: Sequence[Mapping[int, float]]) -> Reduced:
         """What the linear program takes, and the options that are least too dear for it."""

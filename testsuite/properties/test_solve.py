@@ -120,7 +120,7 @@ def problems(draw: st.DrawFn, most: int = 8, *, whole: bool = False) -> Placemen
     )
 
 
-@settings(QUICK, max_examples=250)
+@settings(QUICK, max_examples=1000)
 @given(problems())
 def test_milp_equals_brute_force(problem: PlacementProblem):
     best, answer = brute_force(problem), solve(problem)
