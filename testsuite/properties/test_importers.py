@@ -3,18 +3,22 @@
 The number of cases a format is small in the suite; `AGENTC_MUTATIONS=10000` makes it large.
 """
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from langgraph_sample import CORRECTIVE, FAN_OUT, SUPERVISOR, TOOLS
 
 from agentc.frontends import importers, yaml
+from agentc.frontends.importers import crewai, langgraph
 from agentc.frontends.importers.json_text import open_source
-from agentc.frontends.importers.write import text
+from agentc.frontends.importers.write import text as to_text
 from agentc.support.diagnostics import Refused
 from agentc.support.yaml_source import parse_yaml
+from testsuite.crewai_sample import CREW
 from testsuite.mutation import CASES, Data, mutants
 
 SAMPLES = sorted((Path(__file__).parents[1] / "corpus" / "samples").iterdir())
@@ -27,7 +31,7 @@ def check(data: Any, file: str) -> None:
         return
     try:
         found = importers.read(document, format)
-        assert parse_yaml(text(found, file), "agent.yaml").data == found.definition
+        assert parse_yaml(to_text(found, file), "agent.yaml").data == found.definition
         yaml.lower(yaml.define(importers.overlay(document, found), Path("."))).verify()
     except Refused as refused:
         assert all(d.span is not None and d.span.file == file for d in refused.diagnostics)
@@ -58,3 +62,52 @@ def test_files_that_end_too_soon_and_bytes_that_changed(path: Path, data: st.Dat
         assert all(d.span is not None for d in refused.diagnostics)
         return
     check(document.data, path.name)
+
+
+TOKEN = re.compile(r"\w+|\n *|\s|[^\w\s]")
+
+
+@st.composite
+def programs(draw: st.DrawFn, text: str) -> str:
+    """``text`` with tokens dropped, doubled, or put in another's place."""
+    tokens = TOKEN.findall(text)
+    for _ in range(draw(st.integers(1, 4))):
+        at, other = (draw(st.integers(0, len(tokens) - 1)) for _ in range(2))
+        action = draw(st.sampled_from(["drop", "double", "swap", "line"]))
+        if action == "drop":
+            tokens[at] = ""
+        elif action == "double":
+            tokens[at] += f" {tokens[at]}"
+        elif action == "swap":
+            tokens[at], tokens[other] = tokens[other], tokens[at]
+        else:
+            end = next((i for i in range(at + 1, len(tokens)) if tokens[i].startswith("\n")), len(tokens))
+            tokens[at:end] = [""] * (end - at)
+    return "".join(tokens)
+
+
+def check_program(module: Any, text: str, path: Path) -> None:
+    path.write_text(text, "utf-8")
+    try:
+        document, found = module.load(path)
+        assert parse_yaml(to_text(found, path.name), "agent.yaml").data == found.definition
+        yaml.lower(yaml.define(importers.overlay(document, found), Path("."))).verify()
+    except Refused as refused:
+        assert all(d.span is not None and d.span.file == str(path) for d in refused.diagnostics)
+
+
+@pytest.mark.parametrize(
+    ("module", "text"),
+    [(crewai, CREW), (langgraph, CORRECTIVE), (langgraph, FAN_OUT), (langgraph, SUPERVISOR), (langgraph, TOOLS)],
+    ids=["crewai", "corrective", "fan-out", "supervisor", "tools"],
+)
+def test_programs(module: Any, text: str, tmp_path: Path) -> None:
+    slow = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+
+    @settings(max_examples=CASES, suppress_health_check=slow, deadline=None)
+    @given(programs(text))
+    def mutated(program: str) -> None:
+        check_program(module, program, tmp_path / "program.py")
+
+    check_program(module, text, tmp_path / "program.py")
+    mutated()
