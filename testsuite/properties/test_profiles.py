@@ -81,14 +81,14 @@ def test_the_whole_profile_is_taken() -> None:
     assert set(ProfileFile.model_fields) - set(PROFILE.data) == set(), "every key is tried"
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_schema_and_loader_agree(draw: st.DataObject) -> None:
     data = mutated(draw)
     assert SCHEMA.is_valid(data) == takes(data)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_refused_in_words_or_compiled(draw: st.DataObject) -> None:
     data = mutated(draw)
@@ -111,7 +111,7 @@ def test_refused_in_words_or_compiled(draw: st.DataObject) -> None:
 AGENT_PLACES = [place for place in places(AGENT.data) if place]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.data())
 def test_any_definition_takes_a_profile_or_is_refused(draw: st.DataObject) -> None:
     """What is wrong with a definition is told as without a profile: nothing trips over it."""

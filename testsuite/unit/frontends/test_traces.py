@@ -361,10 +361,12 @@ def test_nothing_to_learn_from_is_refused(tmp_path: Path) -> None:
         assert why.value.diagnostics[-1].slug == "trace-empty" and words in why.value.diagnostics[-1].message
 
 
-@pytest.mark.parametrize("agent", ["x.mlir", "."])
+@pytest.mark.parametrize("agent", ["x.mlir", "build"])
 def test_spans_are_matched_to_definitions(agent: str, tmp_path: Path) -> None:
+    (tmp_path / "build").mkdir()
+    (tmp_path / "build" / "manifest.yaml").touch()
     with pytest.raises(Refused) as why:
-        learn([tmp_path / "t.jsonl"], agent)
+        learn([tmp_path / "t.jsonl"], tmp_path / agent)
     assert why.value.diagnostics[0].slug == "profile-source"
 
 

@@ -53,7 +53,7 @@ def _nodes(agent: str | Path, models: Mapping[str, Any]) -> "tuple[list[Node], s
     from agentc.frontends.profile.sites import Files, Unit, tree
     from agentc.frontends.profile.traces.structure import steps
 
-    if str(agent).endswith(".mlir") or Path(agent).is_dir():
+    if str(agent).endswith(".mlir") or Path(agent, "manifest.yaml").is_file():
         message = f"`{agent}` is no definition, to whose nodes spans could be matched"
         raise Refused(Diagnostic("profile-source", message, help="name the definition that it was made from"))
     document, home, _ = frontends.read(str(agent), models)
