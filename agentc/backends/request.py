@@ -23,3 +23,5 @@ class Request:
     """Kernel name -> module with its function, lowered for a CPU."""
     gpu_kernels: Mapping[str, ModuleOp] = field(default_factory=dict[str, ModuleOp])
     """The kernels that some op runs on a GPU or accelerator, lowered for one."""
+    cuda_kernels: Mapping[str, ModuleOp] = field(default_factory=dict[str, ModuleOp])
+    """The same, lowered for the CUDA backend, which keeps selections and sorts."""

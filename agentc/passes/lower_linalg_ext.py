@@ -381,6 +381,13 @@ def lower(op: ExtOp, code: Code) -> None:
             raise TypeError(f"{op.name} is no op of linalg_ext")
 
 
+def is_selection(op: ExtOp) -> bool:
+    """Whether ``op`` orders elements whose rank and place fit 64 bits together."""
+    type_ = element_of(op.inputs[0].type) if op.inputs else None
+    narrow = str(type_) in ("f32", "f16", "bf16") or (type_ is not None and is_integer(type_) and bits(type_) <= 32)
+    return isinstance(op, SortOp | TopKOp) and narrow
+
+
 @dataclass(frozen=True)
 class LowerLinalgExtPass(ModulePass):
     """Lower linalg_ext on memory to loops: parallel over rows, in order along each row.
@@ -409,10 +416,13 @@ class LowerLinalgExtPass(ModulePass):
     """
 
     name = "lower-linalg-ext"
+    keep_selections: bool = False
+    """Whether ``sort`` and ``top_k`` of elements up to 32 bits stay, as the target has a better way than in order."""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for function in [f for f in op.walk() if isinstance(f, func.FuncOp) and len(f.body.blocks) == 1]:
-            found = [inner for inner in function.body.block.ops if isinstance(inner, ExtOp)]
+            every = [inner for inner in function.body.block.ops if isinstance(inner, ExtOp)]
+            found = [inner for inner in every if not (self.keep_selections and is_selection(inner))]
             loops = LoopLowering(function, "auto") if found else None
             for inner in found:
                 assert loops is not None

@@ -25,6 +25,7 @@ from agentc.analyses.kernel_dims import (
     temporary_names,
     value_dims,
 )
+from agentc.dialects.linalg_ext import ExtOp
 from agentc.plan.kernels import Dim
 from agentc.support.diagnostics import Diagnostic, Refused
 
@@ -174,13 +175,15 @@ class Outline:
 
 
 def groups(ops: Sequence[Operation]) -> list[list[Operation]]:
-    """Neighboring ops that make one phase: a loop whose rows are independent alone, all else together."""
+    """Neighboring ops that make one phase: a loop whose rows are independent, or what a target does whole, alone;
+    all else together.
+    """
     found: list[list[Operation]] = []
     rows_before = True
     for op in ops:
         if is_setup(op):
             continue
-        rows = isinstance(op, scf.ParallelOp) and not op.res
+        rows = isinstance(op, ExtOp) or (isinstance(op, scf.ParallelOp) and not op.res)
         if rows or rows_before:
             found.append([])
         found[-1].append(op)

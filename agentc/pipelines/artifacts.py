@@ -48,7 +48,9 @@ def write_build(compilation: Compilation, home: Path, out: Path, targets: Sequen
     backends = chosen(targets)
     with whole_directory(out) as fresh:
         artifacts = [*_ir(compilation, fresh), *_report(compilation, fresh)]
-        request = Request(compilation.module, fresh, home, compilation.kernels, compilation.gpu_kernels)
+        request = Request(
+            compilation.module, fresh, home, compilation.kernels, compilation.gpu_kernels, compilation.cuda_kernels
+        )
         placed = compilation.texts.get("placed") or text(compilation.module)
         for name in backends:
             artifacts += emitted(name, request, placed)

@@ -32,9 +32,8 @@ def kernel_passes(device: Device = "cpu") -> "list[ModulePass]":
         FuseKernelsPass(),  # on tensors, where a value has no place yet and fusion needs no alias analysis
         BufferizeKernelsPass(),  # after fusion: what is fused away needs no memory
         *([TileKernelsPass()] if device == "cpu" else []),  # products whole, before they are loops like others
-        LowerLinalgExtPass(
-            keep_selections=device == "cuda"
-        ),  # before linalg, so that what both need at the top of a function is made once
+        # Before linalg, so that what both need at the top of a function is made once.
+        LowerLinalgExtPass(keep_selections=device == "cuda"),
         LowerKernelsToLoopsPass("auto" if device == "cpu" else "register"),
         CommonSubexpressionElimination(),  # sizes again: equal ranges are how loops are known to be equal
         FuseKernelLoopsPass(),  # on loops, as a reduction and its consumer share only the outer ones

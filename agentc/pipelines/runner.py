@@ -35,6 +35,8 @@ class Compilation:
     """Kernel -> module lowered for a CPU, from phase `kernel` on."""
     gpu_kernels: dict[str, ModuleOp] = field(default_factory=dict[str, ModuleOp])
     """The kernels that some op runs on a GPU or accelerator, lowered for one."""
+    cuda_kernels: dict[str, ModuleOp] = field(default_factory=dict[str, ModuleOp])
+    """The same, lowered for the CUDA backend."""
     solve_seconds: float | None = None
     """What the solver took."""
 
@@ -125,6 +127,7 @@ def lower_kernels(compilation: Compilation) -> None:
         compilation.kernels[use.name] = lower_kernel(alone)
         if not hosts.issuperset(use.devices):
             compilation.gpu_kernels[use.name] = lower_kernel(alone, "gpu")
+            compilation.cuda_kernels[use.name] = lower_kernel(alone, "cuda")
 
 
 def context() -> AgentcContext:

@@ -18,7 +18,7 @@ def emit_build(request: Request) -> list[Artifact]:
     written: dict[str, Artifact] = {}
     for use in kernels(request.module):
         targets = list(dict.fromkeys(capability[name] for name in use.devices if name in capability))
-        if targets and use.name in request.gpu_kernels:
-            one = emit({use.name: request.gpu_kernels[use.name]}, request.out / FOLDER, targets=targets)
+        if targets and use.name in request.cuda_kernels:
+            one = emit({use.name: request.cuda_kernels[use.name]}, request.out / FOLDER, targets=targets)
             written |= {artifact.path: artifact for artifact in one}
     return [replace(artifact, path=f"{FOLDER}/{path}") for path, artifact in written.items()]

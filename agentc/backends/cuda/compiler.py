@@ -12,7 +12,7 @@ from pathlib import Path
 from agentc.support.record import record
 
 INCLUDE = Path(__file__).parent / "include"
-DEVICE_HEADERS = ("agentc_cuda.cuh", "agentc_matrix.cuh")
+DEVICE_HEADERS = ("agentc_cuda.cuh", "agentc_matrix.cuh", "agentc_ordered.cuh")
 HEADERS = (*DEVICE_HEADERS, "agentc_host.h", "agentc_check.h", "agentc_hooks.h")
 
 

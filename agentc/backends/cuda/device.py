@@ -11,6 +11,7 @@ from xdsl.ir import Attribute, Block, Operation, SSAValue
 from agentc.analyses.kernel_dims import argument_names, element_of, value_dims
 from agentc.analyses.reductions import NEUTRAL, is_neutral, neutral
 from agentc.backends.cuda.scalars import BYTES, c_type, expression, literal, size_name
+from agentc.dialects.linalg_ext import ExtOp
 from agentc.plan.kernels import Dim, c_name
 from agentc.support.diagnostics import Diagnostic, Refused
 
@@ -34,7 +35,12 @@ def ends_with(loop: scf.ParallelOp, index: SSAValue) -> int:
 def touched(op: Operation) -> tuple[set[SSAValue], set[SSAValue]]:
     """Memory that ``op`` and all inside it read, and that they write."""
     reads = {o.memref for o in op.walk() if isinstance(o, memref.LoadOp)}
-    return reads, {o.memref for o in op.walk() if isinstance(o, memref.StoreOp)}
+    writes = {o.memref for o in op.walk() if isinstance(o, memref.StoreOp)}
+    for inner in op.walk():
+        if isinstance(inner, ExtOp):
+            reads.update(inner.inputs)
+            writes.update(inner.outputs)
+    return reads, writes
 
 
 @dataclass

@@ -3,9 +3,10 @@
 from xdsl.dialects import func, memref, scf
 from xdsl.ir import SSAValue
 
-from agentc.backends.cuda import matrices, parts
+from agentc.backends.cuda import matrices, ordered, parts
 from agentc.backends.cuda.device import DeviceBody, ends_with, inner_loops
 from agentc.backends.cuda.phase import THREADS, PhaseCode, blocks, in_order
+from agentc.dialects.linalg_ext import ExtOp
 
 WARP_ROW = 4096
 """Rows up to this many elements are a warp's work, longer ones a block's."""
@@ -18,8 +19,10 @@ def kind_of(phase: func.FuncOp) -> tuple[str, scf.ParallelOp | None]:
 
     ``matrix``: a block for each tile; ``elements``: a thread for each element; ``rows``: a warp or block for each row;
     ``columns``: 16 threads for each column; ``serial``: one block or, for what is long, many and then one; ``alone``: a
-    thread for each row, or one for all, as what it does is done in order.
+    thread for each row, or one for all, as what it does is done in order; ``ordered``: rounds of a selection.
     """
+    if any(isinstance(op, ExtOp) for op in phase.body.block.ops):
+        return "ordered", None
     first = next((op for op in phase.body.block.ops if isinstance(op, scf.ParallelOp)), None)
     if first is None or phase.attributes.get("agentc.rows") is None:
         return ("alone" if in_order(phase) else "serial"), None
@@ -54,6 +57,10 @@ def write_phase(code: PhaseCode) -> None:
             _elements(code, rows)
         case "rows" | "columns", scf.ParallelOp():
             _groups(code, rows, kind)
+        case "ordered", _:
+            op = ordered.ordered_op(code)
+            assert op is not None
+            ordered.write(code, op)
         case "alone", scf.ParallelOp():
             _each_alone(code, rows)
         case "alone", _:

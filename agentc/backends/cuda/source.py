@@ -9,7 +9,8 @@ from agentc.backends.cuda.scalars import C_TYPES, size_name
 from agentc.backends.cuda.sharing import kind_of, write_phase
 from agentc.plan.kernels import PREFIX, KernelAbi, Parameter, c_name
 
-MATRICES = "agentc_matrix.cuh"
+HEADERS = {"matrix": "agentc_matrix.cuh", "ordered": "agentc_ordered.cuh"}
+"""What a kind of phase needs beyond what all share."""
 
 
 def source(module: ModuleOp) -> str:
@@ -29,8 +30,9 @@ def source(module: ModuleOp) -> str:
     for parameter in (*abi.arguments, *abi.results):
         if parameter.dims:
             lines.append(f"//   {parameter.name}: {parameter.dtype}[{', '.join(map(str, parameter.dims))}]")
-    products = any(kind_of(phase.function)[0] == "matrix" for phase in phases)
-    lines += [f'#include "{MATRICES if products else "agentc_cuda.cuh"}"', ""]
+    kinds = {kind_of(phase.function)[0] for phase in phases}
+    headers = [name for kind, name in HEADERS.items() if kind in kinds] or ["agentc_cuda.cuh"]
+    lines += [*(f'#include "{name}"' for name in headers), ""]
     return "\n".join([*lines, *(text for phase in phases for text in phase.texts), _launcher(abi, phases)])
 
 
