@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final, cast
 from urllib.parse import urlsplit
@@ -58,8 +59,10 @@ def _opened(endpoint: Endpoint, path: str, opening: Mapping[str, Any]) -> Endpoi
     if session and _is_plain(session):
         headers["Mcp-Session-Id"] = session
     ready = replace(endpoint, headers=headers)
-    with ready.open(path, {"jsonrpc": "2.0", "method": "notifications/initialized"}):
-        return ready
+    # Servers without sessions may know nothing of the notice; whether one takes the call, the call says.
+    with suppress(Refused), ready.open(path, {"jsonrpc": "2.0", "method": "notifications/initialized"}):
+        pass
+    return ready
 
 
 def _is_plain(text: str) -> bool:
