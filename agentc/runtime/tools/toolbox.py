@@ -1,6 +1,7 @@
 """The tools of a program: finding one and checking its arguments is apart from running it, as in the IR."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -58,7 +59,11 @@ class Toolbox:
 
         named = dict(zip([*names, *(f"arg{n}" for n in range(len(names), len(args)))], args, strict=True))
         send = post if spec.http is not None else call_mcp
-        return lambda: send(name, target.data, named, seconds(spec))
+
+        def call() -> Any:
+            return send(name, target.data, named, seconds(spec))
+
+        return (lambda: _told(name, call)) if _is_assumed(spec) else call
 
     def _checked(self, tool: str, key: str, value: Any, wanted: Mapping[str, Any]) -> Any:
         """``value`` as the type that the tool's schema states for ``key``."""
@@ -88,6 +93,21 @@ def _as(type: object, value: Any) -> Any:
                 raise Mistyped(f"expected a number, found {shown(value)}") from None
         case _:
             return value
+
+
+def _is_assumed(spec: SpecOp) -> bool:
+    """Whether nobody stated where the tool is served."""
+    marks = spec.attributes.get("agent.assumed")
+    return marks is not None and "server" in plain_attribute(marks)
+
+
+def _told(name: str, call: Callable[[], Any]) -> Any:
+    """What ``call`` gives; where nobody answers, what to do about it."""
+    try:
+        return call()
+    except Refused as refused:
+        help = f"the address of tool `{name}` was assumed: state its `http`, `mcp` or `python` in the definition"
+        raise Refused(*(replace(each, help=each.help or help) for each in refused.diagnostics)) from refused
 
 
 def seconds(spec: SpecOp) -> float:

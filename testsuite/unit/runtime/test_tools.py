@@ -149,3 +149,18 @@ def test_the_line_is_told_however_the_build_is_named(tmp_path: Path, monkeypatch
     line = SOURCE.splitlines().index("    return value / 0") + 1
     assert str(found.span) == f"lib/tools.py:{line}:1"
     assert any(note.startswith("in `") for note in found.notes)
+
+
+def test_a_tool_whose_address_was_assumed_says_so(tmp_path: Path) -> None:
+    text = """
+    tool.spec @t latency <0.0> cpu <0.0> {http = "http://127.0.0.1:9/tools/t"MARK}
+    agent.graph entry @sample {
+      %q = agent.input "q" : !agent.text
+      %a = tool.invoke @t(%q) : (!agent.text) -> !agent.any
+      agent.output ["a"](%a) : !agent.any
+    }"""
+    helps = [
+        refusal(load(write_build(tmp_path / name, text.replace("MARK", mark)), state=tmp_path / "s")).help
+        for name, mark in (("a", ', agent.assumed = ["server"]'), ("b", ""))
+    ]
+    assert ["was assumed" in str(help) for help in helps] == [True, False]
