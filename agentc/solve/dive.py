@@ -9,10 +9,12 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from agentc.solve.evaluate import replicas_for
 from agentc.solve.milp import Model
 from agentc.solve.presolve import Reduced
 from agentc.solve.search import Search
 from agentc.solve.state import State
+from agentc.solve.tables import NO_POOL
 
 WHOLE = 1 - 1e-6
 """Part of an option at which a task takes it; of the others a quarter is held to theirs, linear program by program."""
@@ -105,9 +107,10 @@ class Dives:
     def polish(self, until: float, close: Callable[[], bool]) -> None:
         """Decide window by window anew, until none gets better, ``close`` says so, or the time is up."""
         size = self.search.tables.size
-        width, best = min(WINDOW, size), self.search.value
+        width, best, stride = min(WINDOW, size), self.search.value, 0
         while not close():
-            for window in _windows(size, width):
+            stride += 1
+            for window in (*_windows(size, width), *self._pool_windows(width // 2, stride)):
                 if time.perf_counter() > until or close() or self.search.best is None:
                     return
                 seconds = min(SECONDS, until - time.perf_counter())
@@ -117,6 +120,26 @@ class Dives:
                     return
                 width = min(2 * width, size)
             best = self.search.value
+
+    def _pool_windows(self, width: int, stride: int) -> Iterator[list[int]]:
+        """The tasks of a few pools at a time, those with most room first: only together can they leave a replica. With
+        each ``stride`` other pools come together."""
+        state = self.search.best
+        if state is None:
+            return
+        cells, rows = self.search.tables.cells, self.search.tables.pools
+        inside: dict[int, list[int]] = {}
+        for t, o in enumerate(state.picked):
+            if (pool := cells[t][o].pool) != NO_POOL:
+                inside.setdefault(pool, []).append(t)
+        idle = {p: (replicas_for(load) - load) * rows[p].usd for p, load in state.totals.load.items()}
+        order = sorted(inside, key=lambda p: (-idle.get(p, 0.0), p))
+        for first in range(len(order) if len(order) > 1 else 0):
+            window, at = list[int](), first
+            while len(window) < width and at < first + stride * len(order):
+                window += inside[order[at % len(order)]]
+                at += stride
+            yield sorted(set(window))
 
     def _decide(self, picked: Sequence[int], free: Collection[int], seconds: float) -> bool:
         """Decide the tasks that are ``free`` anew while the others keep what is ``picked``. True where that is a

@@ -1,4 +1,4 @@
-"""Others that place: the cheapest fit of each task, and OR-tools CP-SAT on the same model."""
+"""Others that place: the cheapest fit of each task, Mélange's program, and OR-tools CP-SAT on the same model."""
 
 import importlib.util
 import math
@@ -7,6 +7,7 @@ import time
 from agentc.plan.placement import PlacementProblem
 from agentc.solve import evaluate
 from agentc.solve.evaluate import SECONDS_PER_HOUR
+from agentc.solve.highs import Program
 
 SCALE = 1_000_000
 """CP-SAT counts in whole numbers: microdollars per hour, microseconds, and millionths of a replica."""
@@ -24,6 +25,34 @@ def greedy(problem: PlacementProblem) -> float | None:
         choice[task.name] = min(bills, key=lambda name, bills=bills: bills[name])
     figures = evaluate(problem, choice)
     return figures.cost if figures.feasible else None
+
+
+def melange(problem: PlacementProblem, seconds: float) -> str:
+    """What Mélange's program (arXiv:2404.14527, section 5.3) comes to on HiGHS: a binary for each task and option, a
+    whole number of replicas for each pool that carry its load, and nothing that would tighten it. It knows no deadline,
+    no stock and no set; ``-`` where the problem has one."""
+    if problem.deadlines or problem.stock or problem.together:
+        return "-"
+    program, bill, carried = Program(), list[tuple[int, float]](), dict[str, list[tuple[int, float]]]()
+    rate = problem.requests_per_second
+    for task in problem.tasks:
+        columns = [program.column(0.0, 1.0, integer=True) for _ in task.options]
+        program.row(1.0, 1.0, [(column, 1.0) for column in columns])
+        for column, option in zip(columns, task.options, strict=True):
+            bill.append((column, SECONDS_PER_HOUR * rate * task.visits * option.usd))
+            if option.pool is not None:
+                load = rate * task.visits * option.busy_seconds / problem.pools[option.pool].capacity
+                carried.setdefault(option.pool, []).append((column, -load))
+    for name, terms in carried.items():
+        replicas = program.column(integer=True)
+        program.row(0.0, math.inf, [(replicas, 1.0), *terms])
+        bill.append((replicas, problem.pools[name].usd_per_hour))
+    program.costs(bill)
+    started = time.perf_counter()
+    found = program.run(time_limit=seconds, gap=1e-6)
+    took = time.perf_counter() - started
+    gap = (found.objective - found.bound) / max(1e-12, abs(found.objective)) if found.values else math.inf
+    return f"{found.objective:.4f} {gap:.1%} {took:.1f} s" if found.values else f"none in {took:.0f} s"
 
 
 def constraints(problem: PlacementProblem, seconds: float) -> str:
