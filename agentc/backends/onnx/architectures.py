@@ -1,10 +1,11 @@
 """The architecture of a decoder-only checkpoint in Hugging Face layout, from its ``config.json``."""
 
+from dataclasses import replace
 from typing import Final, cast
 
 from agentc.backends.onnx.config import DecoderConfig, extents
 from agentc.backends.onnx.fields import Json, number, table, whole
-from agentc.backends.onnx.rope import Rope, read_rope, rope_table
+from agentc.backends.onnx.rope import Rope, read_rope, rope_table, yarn_magnitude
 
 _GEMMA: Final = {"head_dim": 256, "tie_word_embeddings": True, "hidden_act": "gelu_pytorch_tanh", "rms_norm_eps": 1e-6}
 _QWEN: Final = {"sliding_window": 4096, "max_window_layers": 28, "use_sliding_window": False}
@@ -51,6 +52,19 @@ FAMILIES: Final[dict[str, Json]] = {
         "rope_theta": 150_000.0,
         "rms_norm_eps": 1e-5,
     },
+    "deepseek_v3": {
+        "first_k_dense_replace": 3,
+        "kv_lora_rank": 512,
+        "qk_rope_head_dim": 64,
+        "qk_nope_head_dim": 128,
+        "v_head_dim": 128,
+        "n_shared_experts": 1,
+        "n_group": 8,
+        "topk_group": 4,
+        "routed_scaling_factor": 2.5,
+        "norm_topk_prob": True,
+        "rope_interleave": True,
+    },
 }
 """``model_type`` values whose arithmetic the graphs reproduce (others would run and answer wrongly), and what each
 leaves unsaid: the defaults of its configuration class in transformers."""
@@ -82,15 +96,17 @@ def decoder_from_checkpoint(name: str, stated: Json) -> DecoderConfig:
     config: Json = {**FAMILIES[kind], **{key: value for key, value in stated.items() if value is not None}}
     config = {**config, **{key: None for key, value in stated.items() if value is None and key in _MAY_BE_NULL}}
     layers, hidden, heads = extents(config)
-    head_dim = whole(config, "head_dim", hidden // heads)
+    latent = kind == "deepseek_v3"
+    head_dim = whole(config, "qk_nope_head_dim" if latent else "head_dim", hidden // heads)
     kv_heads = whole(config, "num_key_value_heads", heads)
     _check_extents(config, heads, kv_heads, head_dim)
     windows = _windows(config, kind, layers)
     experts = _experts(config, kind)
     intermediate = whole(config, "intermediate_size")
-    rope = _rope(config, head_dim, "full_attention")
+    rotary = whole(config, "qk_rope_head_dim") if latent else head_dim
+    rope = _rope(config, rotary, "full_attention")
     query = number(config, "query_pre_attn_scalar", 0.0)
-    return DecoderConfig(
+    decoder = DecoderConfig(
         name=name,
         layers=layers,
         hidden=hidden,
@@ -119,6 +135,34 @@ def decoder_from_checkpoint(name: str, stated: Json) -> DecoderConfig:
         swiglu_limit=number(config, "swiglu_limit", 0.0),
         swiglu_alpha=number(config, "swiglu_alpha", 1.702),
     )
+    return _with_latents(decoder, config) if latent else decoder
+
+
+def _with_latents(decoder: DecoderConfig, config: Json) -> DecoderConfig:
+    """DeepSeek-V3: latent attention, and a router that scores each expert for itself."""
+    names = ("kv_lora_rank", "qk_rope_head_dim", "v_head_dim")
+    latent, rope_dim, value_dim = (whole(config, name) for name in names)
+    groups, expert_groups = whole(config, "topk_group"), whole(config, "n_group")
+    if not latent or not value_dim or rope_dim % 2 or (expert_groups and decoder.experts % expert_groups):
+        raise ValueError(f"config.json: latents of {latent} and {expert_groups} groups of experts are no model")
+    scaling = rope_table(config, "full_attention")
+    weight = number(scaling, "mscale_all_dim", 0.0)
+    magnitude = yarn_magnitude(number(scaling, "factor", 1.0), weight) if weight else 1.0
+    return replace(
+        decoder,
+        latent=latent,
+        query_latent=whole(config, "q_lora_rank", 0),
+        rope_dim=rope_dim,
+        value_dim=value_dim,
+        kv_heads=1,
+        interleaved=bool(config.get("rope_interleave", True)),
+        scale=(decoder.head_dim + rope_dim) ** -0.5 * magnitude**2,
+        sigmoid_router=True,
+        expert_groups=expert_groups,
+        groups_per_token=groups,
+        routed_scale=number(config, "routed_scaling_factor", 1.0),
+        shared_intermediate=whole(config, "n_shared_experts", 0) * decoder.expert_intermediate,
+    )
 
 
 _MAY_BE_NULL: Final = ("sliding_window", "attn_logit_softcapping", "final_logit_softcapping")
@@ -128,7 +172,7 @@ _MAY_BE_NULL: Final = ("sliding_window", "attn_logit_softcapping", "final_logit_
 def _check_extents(config: Json, heads: int, kv_heads: int, head_dim: int) -> None:
     if not kv_heads or heads % kv_heads or not head_dim or head_dim % 2:
         raise ValueError(f"config.json: {heads} heads of width {head_dim} over {kv_heads} kv heads are no attention")
-    for key in ("hidden_size", "vocab_size", "intermediate_size", "head_dim", "num_experts", "num_local_experts"):
+    for key in ("hidden_size", "vocab_size", "intermediate_size", "head_dim", "num_experts", "n_routed_experts"):
         if whole(config, key, 0) > _MAX_EXTENT:
             raise ValueError(f"config.json: `{key}` is {config[key]}, more than {_MAX_EXTENT}")
 
@@ -138,6 +182,8 @@ def _activation(config: Json) -> str:
 
 
 def _experts(config: Json, kind: str) -> int:
+    if kind == "deepseek_v3":
+        return whole(config, "n_routed_experts", 256)
     if kind not in ("mixtral", "gpt_oss") and not kind.endswith("_moe"):
         return 0
     return whole(config, "num_local_experts", whole(config, "num_experts", 0))
@@ -182,6 +228,7 @@ def _windows(config: Json, kind: str, layers: int) -> tuple[int, ...]:
 def _dense(config: Json, layers: int, experts: int) -> tuple[bool, ...]:
     """Qwen's mixtures may keep layers dense: ``mlp_only_layers``, and all but every ``decoder_sparse_step``-th."""
     listed: object = config.get("mlp_only_layers")
+    first = whole(config, "first_k_dense_replace", 0) if experts else 0
     only: list[object] = [*cast(list[object], listed)] if isinstance(listed, list) else []
     step = max(whole(config, "decoder_sparse_step", 1), 1) if experts else 1
-    return tuple(not experts or layer in only or (layer + 1) % step != 0 for layer in range(layers))
+    return tuple(not experts or layer < first or layer in only or (layer + 1) % step != 0 for layer in range(layers))

@@ -1,5 +1,7 @@
 """What a graph is built from: the architecture in full, from a checkpoint's ``config.json`` or from a bare shape."""
 
+from collections.abc import Mapping
+
 from agentc.backends.onnx.fields import Json, whole
 from agentc.backends.onnx.rope import Rope, plain_rope
 from agentc.plan.models import ModelShape
@@ -50,10 +52,35 @@ class DecoderConfig:
     swiglu_alpha: float = 1.702
     """What such a gate's sigmoid multiplies by."""
 
+    latent: int = 0
+    """Width of the compressed entry of latent attention (DeepSeek); 0 without it. ``head_dim`` is then that of the
+    part of queries and keys that has no position."""
+    query_latent: int = 0
+    """Width that queries are compressed to; 0: they are not."""
+    rope_dim: int = 0
+    """Of latent attention: width of the key with a position, which heads share."""
+    value_dim: int = 0
+    interleaved: bool = False
+    """Whether rotary pairs lie side by side rather than half a head apart."""
+    sigmoid_router: bool = False
+    """Whether experts are scored each for itself, with a correction for the choice alone (DeepSeek-V3)."""
+    expert_groups: int = 0
+    """Groups of experts, of which the best ``groups_per_token`` take part; 0: all do."""
+    groups_per_token: int = 0
+    routed_scale: float = 1.0
+    """What the answer of the routed experts is multiplied by."""
+
+    @property
+    def cache(self) -> Mapping[str, tuple[int, int]]:
+        """The parts of a layer's cache: heads and width of each."""
+        if self.latent:
+            return {"latent": (1, self.latent + self.rope_dim)}
+        return {"key": (self.kv_heads, self.head_dim), "value": (self.kv_heads, self.head_dim)}
+
     @property
     def score_scale(self) -> float:
         """``scale``, or its usual value."""
-        return self.scale or self.head_dim**-0.5
+        return self.scale or (self.head_dim + self.rope_dim) ** -0.5
 
     def rope_of(self, layer: int) -> Rope:
         """The rotary positions of a layer."""

@@ -18,6 +18,7 @@ from agentc.backends.onnx.attention import attention
 from agentc.backends.onnx.config import DecoderConfig
 from agentc.backends.onnx.experts import dense, mixture
 from agentc.backends.onnx.graph import Graph, WeightFile
+from agentc.backends.onnx.latent import latent_attention
 from agentc.backends.onnx.layers import capped, dimension, matrix, parameter, real
 from agentc.backends.onnx.positions import Phase, positions
 from agentc.backends.onnx.quantize import Quantization
@@ -38,14 +39,18 @@ def build(
     if phase == "prefill":
         graph.input("keep", ["kept"], TensorProto.INT64)
     for layer in range(config.layers):
-        for part in ("key", "value"):
-            graph.input(f"past.{layer}.{part}", ["batch", config.kv_heads, "past", config.head_dim])
-    cached = graph.input("length", [1], TensorProto.INT64) if phase == "step" else dimension(graph, "past.0.key", 2)
+        for part, (heads, width) in config.cache.items():
+            graph.input(f"past.{layer}.{part}", ["batch", heads, "past", width])
+    if phase == "step":
+        cached = graph.input("length", [1], TensorProto.INT64)
+    else:
+        cached = dimension(graph, f"past.0.{next(iter(config.cache))}", 2)
     shared = positions(graph, config, phase, cached)
     x = embedded(graph, config, weights)
+    attend = latent_attention if config.latent else attention
     for layer in range(config.layers):
         y = half_norm(graph, config, weights, x, 2 * layer)
-        y = attention(graph, config, weights, y, layer, shared)
+        y = attend(graph, config, weights, y, layer, shared)
         x = graph.op("Add", x, output_norm(graph, config, weights, y, 2 * layer))
         y = half_norm(graph, config, weights, x, 2 * layer + 1)
         y = feed_forward(graph, config, weights, y, layer, one_token=phase != "prefill")
@@ -55,9 +60,8 @@ def build(
     logits(graph, config, weights, norm(graph, config, weights, x, "model.norm"))
     graph.output("logits", ["batch", "kept" if phase == "prefill" else 1, config.vocab])
     for layer in range(config.layers):
-        for part in ("key", "value"):
-            room = "past" if phase == "step" else "total"
-            graph.output(f"present.{layer}.{part}", ["batch", config.kv_heads, room, config.head_dim])
+        for part, (heads, width) in config.cache.items():
+            graph.output(f"present.{layer}.{part}", ["batch", heads, "past" if phase == "step" else "total", width])
     return graph
 
 

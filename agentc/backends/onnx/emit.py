@@ -9,6 +9,7 @@ from typing import Any
 from agentc.backends.onnx import decoder, encoder, shards, whisper
 from agentc.backends.onnx.config import DecoderConfig, SpeechConfig
 from agentc.backends.onnx.graph import Graph, WeightFile, check
+from agentc.backends.onnx.positions import Phase
 from agentc.backends.onnx.sources import Role, Source, from_checkpoint, seeded
 from agentc.plan.artifacts import Artifact
 from agentc.plan.models import ModelShape
@@ -112,13 +113,9 @@ def _graphs(source: Source, role: Role, file: WeightFile) -> dict[str, Graph]:
     """The graphs of a model by the stem of their files."""
     config, weights = source.config, source.weights
     if isinstance(config, DecoderConfig):
-        return {
-            "prefill": decoder.build(config, weights, "prefill", file, source.quantization),
-            "decode": decoder.build(config, weights, "decode", file, source.quantization),
-            **(
-                {"step": decoder.build(config, weights, "step", file, source.quantization)} if source.checkpoint else {}
-            ),
-        }
+        in_place = source.checkpoint is not None and not config.latent
+        phases: tuple[Phase, ...] = ("prefill", "decode", "step") if in_place else ("prefill", "decode")
+        return {phase: decoder.build(config, weights, phase, file, source.quantization) for phase in phases}
     if isinstance(config, SpeechConfig):
         return {
             "encode": whisper.build_encoder(config, weights, file),

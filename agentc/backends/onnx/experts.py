@@ -14,7 +14,7 @@ from onnx import TensorProto
 
 from agentc.backends.onnx.config import DecoderConfig
 from agentc.backends.onnx.graph import Graph
-from agentc.backends.onnx.layers import activate, dimension, expect, linear, real
+from agentc.backends.onnx.layers import activate, dimension, expect, linear, parameter, real
 from agentc.backends.onnx.quantize import Quantized
 from agentc.backends.onnx.views import Weights
 from agentc.support.record import record
@@ -47,13 +47,40 @@ def mixture(graph: Graph, config: DecoderConfig, weights: Weights, x: str, layer
 def _route(graph: Graph, config: DecoderConfig, weights: Weights, tokens: str, name: str) -> tuple[str, str]:
     """Weights and numbers of the experts that each token goes to, both ``[tokens, k]``."""
     logits = linear(graph, weights, tokens, f"{name}.gate", config.hidden, config.experts)
-    scores = graph.op("Softmax", logits, axis=-1)
     stem = f"{name}.router"
+    outputs = [f"{stem}.share", f"{stem}.chosen"]
     count = graph.constant([config.experts_per_token])
-    share, chosen = graph.ops("TopK", [scores, count], [f"{stem}.share", f"{stem}.chosen"], axis=-1)
+    if config.sigmoid_router:
+        scores = graph.op("Sigmoid", logits)
+        _, chosen = graph.ops("TopK", [_eligible(graph, config, weights, scores, name), count], outputs, axis=-1)
+        share = graph.op("GatherElements", scores, chosen, axis=1)
+    else:
+        scores = graph.op("Softmax", logits, axis=-1)
+        share, chosen = graph.ops("TopK", [scores, count], outputs, axis=-1)
     if config.normalize_experts:
         share = graph.op("Div", share, graph.op("ReduceSum", share, graph.constant([-1]), keepdims=1))
+    if config.routed_scale != 1:
+        share = graph.op("Mul", share, real(graph, config.routed_scale))
     return share, chosen
+
+
+def _eligible(graph: Graph, config: DecoderConfig, weights: Weights, scores: str, name: str) -> str:
+    """Scores for the choice (DeepSeek-V3, arXiv 2412.19437, section 2.1.2): corrected, and only those of the groups
+    whose two best add up to most."""
+    correction = f"{name}.gate.e_score_correction_bias"
+    if correction in weights:
+        scores = graph.op("Add", scores, parameter(graph, weights, correction, (config.experts,)))
+    groups = config.expert_groups
+    if groups <= 1 or config.groups_per_token >= groups:
+        return scores
+    parted = graph.op("Reshape", scores, graph.constant([-1, groups, config.experts // groups]))
+    best, _ = graph.ops("TopK", [parted, graph.constant([2])], [f"{name}.best", f"{name}.best.places"], axis=-1)
+    sums = graph.op("ReduceSum", best, graph.constant([-1]), keepdims=1)
+    count = graph.constant([config.groups_per_token])
+    top, _ = graph.ops("TopK", [sums, count], [f"{name}.groups", f"{name}.groups.places"], axis=1)
+    least = graph.op("ReduceMin", top, graph.constant([1]), keepdims=1)
+    kept = graph.op("Where", graph.op("Less", sums, least), real(graph, -np.inf), parted)
+    return graph.op("Reshape", kept, graph.constant([-1, config.experts]))
 
 
 @record(slots=True)

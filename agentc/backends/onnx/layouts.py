@@ -88,6 +88,10 @@ def _parts(name: str, fused: str, lazy: Lazy, rows: dict[str, int]) -> Entries:
         start += count
 
 
+def _deepseek(config: DecoderConfig, name: str, lazy: Lazy) -> Entries:
+    yield name.replace(".mlp.shared_experts.", ".mlp.shared_expert."), lazy
+
+
 def _gpt_oss(config: DecoderConfig, name: str, lazy: Lazy) -> Entries:
     """All experts are one tensor, whose gate takes every other column; MXFP4 blocks wait for their scales."""
     head, found, leaf = name.partition(".mlp.experts.")
@@ -140,4 +144,5 @@ _RULES: Final[dict[str, Callable[[DecoderConfig, str, Lazy], Entries]]] = {
     "gemma3_text": _gemma2,
     "phi3": _phi3,
     "gpt_oss": _gpt_oss,
+    "deepseek_v3": _deepseek,
 }

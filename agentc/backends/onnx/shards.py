@@ -58,6 +58,8 @@ def shard(config: DecoderConfig, weights: Weights, rank: int, ranks: int) -> tup
 
 
 def _check_divides(config: DecoderConfig, ranks: int) -> None:
+    if config.latent:
+        raise ValueError("latent attention is not cut into shards: its cache is one entry for all heads")
     widths = {
         "heads": config.heads,
         "intermediate": config.intermediate if any(config.dense) else 0,

@@ -9,6 +9,7 @@ from agentc.backends.onnx.architectures import decoder_from_checkpoint, text_con
 from agentc.backends.onnx.config import DecoderConfig, EncoderConfig, SpeechConfig, check_agrees, decoder_from_shape
 from agentc.backends.onnx.encoders import encoder_from_checkpoint, encoder_from_shape, speech_from_checkpoint
 from agentc.backends.onnx.fields import table
+from agentc.backends.onnx.fp8 import with_fp8
 from agentc.backends.onnx.layouts import canonical, with_mxfp4
 from agentc.backends.onnx.quantize import Quantization, of_precision
 from agentc.backends.onnx.stand_in import decoder_shapes, encoder_shapes
@@ -19,7 +20,7 @@ from agentc.support.record import record
 
 Role: TypeAlias = Literal["decoder", "embedding", "rerank", "stt"]
 
-_READ_QUANTIZED: Final = ("mxfp4",)
+_READ_QUANTIZED: Final = ("mxfp4", "fp8")
 """``quant_method`` values of checkpoints that are read."""
 
 
@@ -89,7 +90,7 @@ def _decoder(
     decoder = decoder_from_checkpoint(shape.name, config)
     check_agrees(shape, decoder)
     family = str(text_config(config)["model_type"])
-    view = with_mxfp4(decoder, canonical(decoder, family, checkpoint))
+    view = with_mxfp4(decoder, canonical(decoder, family, with_fp8(config, checkpoint)))
     if how is not None:
         facts["weights"] = f"int{how.bits} in blocks of {how.block}"
     return Source(decoder, view, facts, folder, how, _chat(folder))
