@@ -50,6 +50,31 @@ def load_definition(
     return Loaded(module, home, split(source)[0].read_text("utf-8"), found.sorted())
 
 
+SURE_STEPS = 50_000
+"""Ops below which an agent is never too large to be written out (`InlineAgentsPass.max_ops`)."""
+
+
+def check_definition(
+    source: "str | Path | ModuleOp", model_map: Side = None, assume: bool = False, profile: Side = None
+) -> tuple[Diagnostic, ...] | None:
+    """The warnings about a definition that keeps every rule; None where only its IR tells whether it is right.
+
+    A definition that keeps the rules lowers to IR that keeps its own (a test holds this), so that nothing is lowered
+    here. IR has no rules above it, and an agent of thousands of steps may be too large.
+
+    Raises:
+        Refused: as ``load_definition``.
+    """
+    if not isinstance(source, str | Path) or str(source).endswith(".mlir"):
+        return None
+    from agentc import frontends
+    from agentc.frontends.importers import located
+
+    found, models = Diagnostics(), model_mapping(model_map)
+    definition = frontends.define(located(source), found=found, models=models, assume=assume, profile=_profile(profile))
+    return found.sorted() if definition.program.most_steps() < SURE_STEPS else None
+
+
 def model_mapping(model_map: Side) -> Mapping[str, Any]:
     """Models of another tool as ours."""
     if not isinstance(model_map, str | Path):
