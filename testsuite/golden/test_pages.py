@@ -1,6 +1,7 @@
 """What a user sees for the example of each manual page, whole.
 
-An example whose ``# file:`` is a fleet is compiled with the agent ``AGENT``; all others are checked alone.
+An example whose ``# file:`` is a fleet is compiled with the agent ``AGENT``, one that is a profile is checked with it;
+all others are checked alone.
 """
 
 from pathlib import Path
@@ -33,7 +34,9 @@ def test_example_raises_its_slug(slug: str, i: int, tmp_path: Path) -> None:
     (tmp_path / "agent.yaml").write_text(AGENT, "utf-8")
     (tmp_path / example.file).write_text(example.text, "utf-8")
     args = ["check", "agent.yaml"]
-    if example.file != "agent.yaml" or slug in PLACED:
+    if example.file == "profile.yaml":
+        args += ["--profile", example.file]
+    elif example.file != "agent.yaml" or slug in PLACED:
         fleet = ["--fleet", example.file] if example.file != "agent.yaml" else []
         args = ["compile", "agent.yaml", *fleet, "-o", "build"]
     told = golden.agentc(args, tmp_path)

@@ -269,12 +269,12 @@ class _Binder:
 
     def _misplaced(self, site: Site, slot: Slot, at: Path) -> None:
         kind = figures.kind_in_full(site)
-        own = [_called(each) for each in figures.SLOTS.get(kind, {})]
+        own = [".".join(each) for each in figures.SLOTS.get(kind, {})]
         if figures.condition(site) is not None:
             own.append("probability")
         help = f"it has {', '.join(f'`{name}`' for name in own)}" if own else "its own nodes have figures"
-        what = "a sub-agent" if kind == "agent" else f"a `{site.kind}` node" if site.kind else "no node of a known type"
-        message = f"`{_called(slot)}` is no figure of `{site.dotted}`, which is {what}"
+        what = "a sub-agent" if kind == "agent" else f"a node of type `{site.kind}`" if site.kind else "of no type"
+        message = f"`{'.'.join(slot)}` is no figure of `{site.dotted}`, which is {what}"
         self.patch.found.error("profile-figure", message, self.span(at, key=True), help=help)
 
     def _tools(self) -> None:
