@@ -22,6 +22,7 @@ PASSES: dict[str, str] = {
     "insert-transfers": "agentc.passes.insert_transfers:InsertTransfersPass",
     "fuse-kernels": "agentc.passes.fuse_kernels:FuseKernelsPass",
     "bufferize-kernels": "agentc.passes.bufferize_kernels:BufferizeKernelsPass",
+    "cut-automata": "agentc.passes.cut_automata:CutAutomataPass",
     "lower-linalg-ext": "agentc.passes.lower_linalg_ext:LowerLinalgExtPass",
     "tile-kernels": "agentc.passes.tile_kernels:TileKernelsPass",
     "lower-kernels-to-loops": "agentc.passes.lower_kernels_to_loops:LowerKernelsToLoopsPass",

@@ -18,6 +18,7 @@ def kernel_passes(device: Device = "cpu") -> "list[ModulePass]":
     from xdsl.transforms.common_subexpression_elimination import CommonSubexpressionElimination
 
     from agentc.passes.bufferize_kernels import BufferizeKernelsPass
+    from agentc.passes.cut_automata import CutAutomataPass
     from agentc.passes.fuse_kernel_loops import FuseKernelLoopsPass
     from agentc.passes.fuse_kernels import FuseKernelsPass
     from agentc.passes.lower_kernels_to_loops import LowerKernelsToLoopsPass
@@ -31,11 +32,11 @@ def kernel_passes(device: Device = "cpu") -> "list[ModulePass]":
         CommonSubexpressionElimination(),  # equal sizes become one value, by which bufferization compares
         FuseKernelsPass(),  # on tensors, where a value has no place yet and fusion needs no alias analysis
         BufferizeKernelsPass(),  # after fusion: what is fused away needs no memory
+        *([CutAutomataPass()] if device == "cpu" else []),  # before they are one ordered loop each
         *([TileKernelsPass()] if device == "cpu" else []),  # products whole, before they are loops like others
         # Before linalg, so that what both need at the top of a function is made once.
         LowerLinalgExtPass(keep_selections=device == "cuda"),
         LowerKernelsToLoopsPass("auto" if device == "cpu" else "register"),
-        CommonSubexpressionElimination(),  # sizes again: equal ranges are how loops are known to be equal
         FuseKernelLoopsPass(),  # on loops, as a reduction and its consumer share only the outer ones
         *([VectorizeKernelsPass()] if device == "cpu" else []),  # on loops that are as fused as they get
         OutlineKernelPhasesPass(),  # last: what is a phase is known when nothing fuses any more

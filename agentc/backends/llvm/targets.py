@@ -100,7 +100,8 @@ def optimize(text: str, target: Target) -> str:
     module.data_layout = str(generator.target_data)
     options = binding.create_pipeline_tuning_options(speed_level=3)
     options.loop_vectorization = True
-    options.slp_vectorization = True
+    # Loops are vectorized as loops; packing what stands side by side only lengthens chains of table look-ups.
+    options.slp_vectorization = False
     builder = binding.create_pass_builder(generator, options)
     builder.getModulePassManager().run(module, builder)
     return str(module)
