@@ -186,6 +186,25 @@ def test_tasks_of_other_files(tmp_path: Path) -> None:
     assert told.help == "tasks of other Python files are not followed"
 
 
+def test_an_agent_of_ours_beside_a_crew_is_ours(tmp_path: Path) -> None:
+    path = tmp_path / "agent.py"
+    path.write_text("import agentc\nfrom crewai import Crew\nc = Crew(agents=[], tasks=[])\n")
+    assert importers.python_format(path) is None
+    path.write_text("from crewai import Crew\nc = Crew(agents=[], tasks=[])\n")
+    assert importers.python_format(path) == "crewai"
+
+
+def test_a_manager_that_is_no_member(project: Path) -> None:
+    code = CODE.replace(
+        "process=Process.sequential", "process=Process.hierarchical, manager_agent=self.boss()"
+    ).replace("agents=self.agents", "agents=[self.scout(), self.judge()]")
+    boss = "    def boss(self):\n        return Agent(role='Boss', goal='lead', backstory='', llm=small)\n\n    @task"
+    _, found = crewai.load(with_code(project, code.replace("    @task", boss, 1)))
+    decide = found.definition["agents"]["weigh"]["nodes"]["work"]["loop"]["nodes"]["decide"]
+    assert decide["system"].startswith("You are Boss.")
+    assert found.definition["agents"]["look_around"]["nodes"]["work"]["loop"]["nodes"]["act"]["agent"] == "scout"
+
+
 def test_several_crews_of_a_file(tmp_path: Path) -> None:
     path = tmp_path / "teams.py"
     one = "{0} = Crew(agents=[a], tasks=[Task(description='{0}', expected_output='', agent=a)])\n"

@@ -16,15 +16,17 @@ if TYPE_CHECKING:
 
 IMPORTS: Final = re.compile(r"^\s*(from\s+crewai[\w.]*\s+import|import\s+crewai)\b", re.MULTILINE)
 
+_OURS = re.compile(r"^\s*(from\s+agentc[\w.]*\s+import|import\s+agentc)\b", re.MULTILINE)
+
 
 def recognized(path: Path) -> bool:
-    """Whether a Python file makes a crew."""
+    """Whether a Python file makes a crew, and does not build an agent of ours."""
     try:
         with path.open(encoding="utf-8") as file:
             text = file.read(1_000_000)
     except (OSError, UnicodeDecodeError):
         return False
-    return bool(IMPORTS.search(text)) and "Crew(" in text
+    return bool(IMPORTS.search(text)) and "Crew(" in text and not _OURS.search(text)
 
 
 def recognize(data: dict[str, Any]) -> bool:
