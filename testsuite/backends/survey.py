@@ -108,7 +108,7 @@ def cuda(name: str, values: list[Any], sizes: Mapping[str, int]) -> list[Any]:
 
     if host_compiler() is None:
         raise Unsupported("needs g++ or clang++")
-    module = lower_kernel(builtin(name), "gpu")
+    module = lower_kernel(builtin(name), "cuda")
     abi = kernel_abi(module)
     known = sizes_of(abi, values)
     results = [

@@ -16,6 +16,8 @@ THREADS = 512
 ROUND = 1024
 PART = 8 * ROUND
 """Elements of a row for a block, at least."""
+LONGEST = (1 << 32) - 1
+"""A place has 32 bits of a key, and 0 is no key."""
 MOST = 256
 """Parts of a row at most: their candidates are looked through by one block."""
 
@@ -48,13 +50,14 @@ def write(code: PhaseCode, op: ExtOp) -> None:
     code.kernel("_whole", THREADS, _whole(give(op, body.names, length, wanted), wanted), extra)
     passed = ["candidates_", "bounds_", "done_", "parts_"]
     code.launch += [
+        f"if ({length} >= {LONGEST}) return cudaErrorInvalidValue;",
         f"if ({rows} > 0) {{",
         f"  const int parts_ = agentc::parts_of({length}, {PART}, {MOST});",
         f"  const agentc::Scratch<uint64_t> candidates_({rows} * parts_ * {ROUND}, stream), bounds_({rows}, stream);",
         "  if (candidates_.error) return candidates_.error;",
         "  if (bounds_.error) return bounds_.error;",
         f"  for (int64_t done_ = 0; done_ < {wanted}; done_ += {ROUND}) {{",
-        f"    {code.call('_part', f'dim3(parts_, static_cast<unsigned>({rows}))', THREADS, passed)}",
+        f"    {code.call('_part', f'dim3(static_cast<unsigned>({rows}), parts_)', THREADS, passed)}",
         f"    {code.call('_whole', f'static_cast<unsigned>({rows})', THREADS, passed)}",
         "  }",
         "}",

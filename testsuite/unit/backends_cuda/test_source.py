@@ -1,5 +1,6 @@
 """CUDA text, run unchanged on the CPU, against NumPy, in each of the ways in which work is shared out."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -97,3 +98,19 @@ def test_rows_are_moved_by_fours() -> None:
     assert "agentc::load_pack<4>(x + i * d + j" in text
     assert "agentc::store_pack(out + i * d + j" in text
     assert "d % 4 == 0" in text
+
+
+def test_every_scalar_op_of_kernels_has_a_cuda_form() -> None:
+    """A kernel that the planner puts on a GPU is never refused there."""
+    import agentc.frontends.kernels as frontend
+    import agentc.passes as passes
+    from agentc.backends.cuda import scalars
+
+    pattern = re.compile(r"\b(?:arith|math)\.[A-Z]\w*Op\b")
+    made: set[str] = set()
+    for folder in (frontend, passes):
+        files = Path(str(folder.__file__)).parent.glob("*.py")
+        made.update(op for f in files if folder is frontend or "kernel" in f.name or "linalg" in f.name
+                    for op in pattern.findall(f.read_text()))  # fmt: skip
+    known = set(pattern.findall(Path(str(scalars.__file__)).read_text()))
+    assert made - known == set()

@@ -41,7 +41,7 @@ struct dim3 {
 };
 using cudaStream_t = void*;
 using cudaError_t = int;
-constexpr cudaError_t cudaSuccess = 0;
+constexpr cudaError_t cudaSuccess = 0, cudaErrorInvalidValue = 1;
 inline cudaError_t cudaGetLastError() { return cudaSuccess; }
 #ifdef AGENTC_CHECK
 #include "agentc_check.h"

@@ -69,18 +69,18 @@ template <class F> __device__ void select_keys(uint64_t* best, uint64_t* chunk, 
   }
 }
 
-// The keys of a block's part of row blockIdx.y that are below the row's bound.
+// The keys of part blockIdx.y of row blockIdx.x that are below the row's bound.
 template <class Order, class T>
 __device__ __forceinline__ void select_part(const T* from, int64_t n, uint64_t* candidates, const uint64_t* bounds, bool first) {
   __shared__ uint64_t best[kRound], chunk[kRound];
-  const int64_t row = blockIdx.y, share = (n + gridDim.x - 1) / gridDim.x, begin = share * blockIdx.x;
+  const int64_t row = blockIdx.x, share = (n + gridDim.y - 1) / gridDim.y, begin = share * blockIdx.y;
   const uint64_t bound = first ? ~0ull : bounds[row];
   select_keys(best, chunk, begin, begin + share < n ? begin + share : n, [&](int64_t i) {
     const uint64_t key = Order::key(from[row * n + i], i);
     return key < bound ? key : 0;
   });
   for (int i = threadIdx.x; i < kRound; i += kSelectThreads)
-    candidates[(row * gridDim.x + blockIdx.x) * kRound + i] = best[i];
+    candidates[(row * gridDim.y + blockIdx.y) * kRound + i] = best[i];
 }
 
 // The best of all parts' candidates; give(row, i, place) is told each of the first `wanted`, with place -1 for none.
