@@ -15,7 +15,7 @@ from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineExpr, Affine
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint
 
-from agentc.analyses.kernel_dims import insert_size, shape_of, value_dims
+from agentc.analyses.kernel_dims import insert_size, shape_of, size_of, value_dims
 from agentc.analyses.reductions import NEUTRAL, neutral
 from agentc.plan import sizes
 from agentc.plan.kernels import Dim
@@ -316,6 +316,31 @@ def strided(op: GenericOp) -> bool:
     return False
 
 
+def share_sizes(function: func.FuncOp) -> None:
+    """Make equal sizes at the top of a function one value: equal ranges are how loops are known to be equal.
+
+    Only sizes: what else is computed twice may belong to two phases, which exchange nothing but memory.
+    """
+    dims = value_dims(function)
+
+    def read(value: SSAValue) -> Dim | None:
+        owner = value.owner
+        if not isinstance(owner, memref.DimOp) or owner.source not in dims:
+            return None
+        axis = size_of(owner.index, read)
+        return dims[owner.source][axis] if isinstance(axis, int) else None
+
+    known: dict[Dim, SSAValue] = {}
+    for op in list(function.body.block.ops):
+        if len(op.results) == 1 and isinstance(op.results[0].type, IndexType):
+            name = size_of(op.results[0], read)
+            first = known.setdefault(name, op.results[0]) if name is not None else op.results[0]
+            if first is not op.results[0]:
+                op.results[0].replace_all_uses_with(first)
+                op.detach()
+                op.erase()
+
+
 @dataclass(frozen=True)
 class LowerKernelsToLoopsPass(ModulePass):
     """Lower linalg on memory to ``scf.parallel`` loops, one loop each; a reduction is a loop with ``scf.reduce``.
@@ -351,3 +376,4 @@ class LowerKernelsToLoopsPass(ModulePass):
         for function in list(op.walk()):
             if isinstance(function, func.FuncOp) and len(function.body.blocks) == 1:
                 LoopLowering(function, self.accumulate).run()
+                share_sizes(function)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def interpreter(module: "ModuleOp") -> "Interpreter":
     """xDSL's interpreter with the meaning of ``arith``, ``math``, ``tensor``, ``linalg``, ``linalg_ext``, ``memref``,
-    ``scf`` and ``func`` on NumPy arrays and numbers.
+    ``scf``, ``vector``, ``vector_ext`` and ``func`` on NumPy arrays and numbers.
     """
     from xdsl.interpreter import Interpreter
 
@@ -20,10 +20,10 @@ def interpreter(module: "ModuleOp") -> "Interpreter":
     from agentc.runtime.interpreters.ordered import OrderedMeaning
     from agentc.runtime.interpreters.scalars import ScalarMeaning
     from agentc.runtime.interpreters.tensors import TensorMeaning
+    from agentc.runtime.interpreters.vectors import VectorMeaning
 
     made = Interpreter(module)
-    tensors = TensorMeaning()
-    for functions in (ScalarMeaning(), tensors, OrderedMeaning(), LoopMeaning()):
+    for functions in (ScalarMeaning(), TensorMeaning(), OrderedMeaning(), LoopMeaning(), VectorMeaning()):
         made.register_implementations(functions)
     return made
 

@@ -1,15 +1,13 @@
 """``arith`` and ``math`` on NumPy numbers, and on whole arrays of them at once."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from xdsl.dialects import arith, math
 from xdsl.dialects.builtin import FloatAttr, IntegerAttr
 from xdsl.interpreter import Interpreter, InterpreterFunctions, PythonValues, impl, register_impls
 from xdsl.ir import Attribute, Operation
-
-from agentc.analyses.kernel_dims import element_of
 
 DTYPES: Mapping[str, str] = {
     "index": "int64",
@@ -26,8 +24,9 @@ DTYPES: Mapping[str, str] = {
 
 
 def dtype_of(type_: Attribute) -> Any:
-    """The NumPy type of a scalar, or of the elements of a tensor or memory."""
-    return np.dtype(DTYPES[str(element_of(type_))])
+    """The NumPy type of a scalar, or of the elements of a tensor, memory or vector."""
+    element = cast("Attribute", getattr(type_, "element_type", type_))
+    return np.dtype(DTYPES[str(element)])
 
 
 def as_type(value: Any, type_: Attribute) -> Any:

@@ -1,0 +1,93 @@
+"""``vector`` and ``vector_ext`` on NumPy arrays: what vectorized loops mean."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
+
+import numpy as np
+from xdsl.dialects import vector
+from xdsl.dialects.builtin import VectorType
+from xdsl.interpreter import Interpreter, InterpreterFunctions, PythonValues, impl, register_impls
+from xdsl.ir import Attribute, SSAValue
+
+from agentc.dialects.vector_ext import CastOp
+from agentc.runtime.interpreters.scalars import dtype_of, unsigned
+
+REDUCE: Mapping[str, Callable[[Any], Any]] = {
+    "add": np.sum,
+    "mul": np.prod,
+    "maximumf": np.max,
+    "maxnumf": np.fmax.reduce,
+    "maxsi": np.max,
+    "maxui": lambda v: np.max(unsigned(v)),
+    "minimumf": np.min,
+    "minnumf": np.fmin.reduce,
+    "minsi": np.min,
+    "minui": lambda v: np.min(unsigned(v)),
+    "and": np.bitwise_and.reduce,
+    "or": np.bitwise_or.reduce,
+    "xor": np.bitwise_xor.reduce,
+}
+COMBINE: Mapping[str, Callable[[Any, Any], Any]] = {
+    "add": np.add,
+    "mul": np.multiply,
+    "and": np.bitwise_and,
+    "or": np.bitwise_or,
+    "xor": np.bitwise_xor,
+    "maximumf": np.maximum,
+    "maxsi": np.maximum,
+    "minimumf": np.minimum,
+    "minsi": np.minimum,
+}
+
+
+def lanes(value: SSAValue) -> tuple[int, ...]:
+    """The shape of a vector."""
+    return tuple(cast("VectorType[Attribute]", value.type).get_shape())
+
+
+def window(memory: Any, places: Sequence[Any], shape: tuple[int, ...]) -> Any:
+    """The part of memory that a vector at ``places`` covers: along the last axes.
+
+    Raises:
+        IndexError: it reaches beyond the memory.
+    """
+    before = [int(p) for p in places[: len(places) - len(shape)]]
+    starts = [int(p) for p in places[len(places) - len(shape) :]]
+    part = memory[tuple(before)]
+    if any(s < 0 or s + n > size for s, n, size in zip(starts, shape, part.shape, strict=True)):
+        raise IndexError(f"a vector of {shape} at {starts} of {part.shape}")
+    return part[tuple(slice(s, s + n) for s, n in zip(starts, shape, strict=True))]
+
+
+@register_impls
+class VectorMeaning(InterpreterFunctions):
+    """A vector is a small array."""
+
+    @impl(vector.BroadcastOp)
+    def broadcast(self, interpreter: Interpreter, op: vector.BroadcastOp, args: PythonValues) -> PythonValues:
+        """One value in every lane."""
+        return (np.array(np.broadcast_to(args[0], lanes(op.vector))),)
+
+    @impl(vector.LoadOp)
+    def load(self, interpreter: Interpreter, op: vector.LoadOp, args: PythonValues) -> PythonValues:
+        """Neighboring elements."""
+        return (window(args[0], args[1:], lanes(op.result)).copy(),)
+
+    @impl(vector.StoreOp)
+    def store(self, interpreter: Interpreter, op: vector.StoreOp, args: PythonValues) -> PythonValues:
+        """Neighboring elements."""
+        window(args[1], args[2:], np.shape(args[0]))[...] = args[0]
+        return ()
+
+    @impl(vector.ReductionOp)
+    def reduction(self, interpreter: Interpreter, op: vector.ReductionOp, args: PythonValues) -> PythonValues:
+        """All lanes as one."""
+        kind = op.kind.data.value
+        found: Any = np.asarray(REDUCE[kind](args[0])).astype(dtype_of(op.dest.type))
+        return (found if len(args) == 1 else COMBINE[kind](found, args[1]),)
+
+    @impl(CastOp)
+    def cast(self, interpreter: Interpreter, op: CastOp, args: PythonValues) -> PythonValues:
+        """Each lane converted."""
+        value = unsigned(args[0]) if op.kind.data in ("uitofp", "extui") else np.asarray(args[0])
+        return (value.astype(dtype_of(op.result.type)),)
