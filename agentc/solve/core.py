@@ -97,10 +97,10 @@ class _Core:
         if found is None:
             return search.bound == math.inf
         dives = Dives(search, self._exactly, self._offer)
-        free = search.tables.size <= FEW and not path_can_bind(search.tables, search.left)
+        free = not path_can_bind(search.tables, search.left)
         counts = self._count_all() if free else self._count(self._matter(found))
         self.most = {pool: count + MORE for pool, count in counts.items()}
-        if search.tables.size <= FEW:
+        if search.tables.size <= FEW or free:
             self._place(found)
         if search.best is None and self.most:
             dives.dive(self._linear, {pool: count - MORE for pool, count in self.most.items()})
