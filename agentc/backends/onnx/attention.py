@@ -4,7 +4,7 @@ import numpy as np
 
 from agentc.backends.onnx.config import DecoderConfig
 from agentc.backends.onnx.graph import CONTRIB, Graph
-from agentc.backends.onnx.layers import capped, dimension, linear, parameter, real
+from agentc.backends.onnx.layers import capped, dimension, linear, linears, parameter, real
 from agentc.backends.onnx.positions import Positions
 from agentc.backends.onnx.views import Weights
 from agentc.support.record import record
@@ -13,14 +13,16 @@ from agentc.support.record import record
 def attention(graph: Graph, config: DecoderConfig, weights: Weights, x: str, layer: int, positions: Positions) -> str:
     """What a layer sees of the tokens so far, ``[batch, tokens, hidden]``; gives ``present.L.key`` and ``.value``."""
     name = f"model.layers.{layer}.self_attn"
-    q = _heads(graph, config, weights, x, f"{name}.q", config.heads)
-    k = _heads(graph, config, weights, x, f"{name}.k", config.kv_heads)
+    wide, narrow = config.heads * config.head_dim, config.kv_heads * config.head_dim
+    leaves = ("q_proj", "k_proj", "v_proj")
+    q, k, v = linears(graph, weights, x, name, leaves, config.hidden, (wide, narrow, narrow))
+    q = _normed(graph, config, weights, q, f"{name}.q", config.heads)
+    k = _normed(graph, config, weights, k, f"{name}.k", config.kv_heads)
     cosines, sines = positions.tables[config.rope_of(layer)]
     rotary = 2 * len(config.rope_of(layer).frequencies)
     part = rotary if rotary < config.head_dim else 0
     q = graph.op("RotaryEmbedding", q, cosines, sines, num_heads=config.heads, rotary_embedding_dim=part)
     k = graph.op("RotaryEmbedding", k, cosines, sines, num_heads=config.kv_heads, rotary_embedding_dim=part)
-    v = linear(graph, weights, x, f"{name}.v_proj", config.hidden, config.kv_heads * config.head_dim)
     past = _Cache(f"past.{layer}.key", f"past.{layer}.value")
     present = _Cache(f"present.{layer}.key", f"present.{layer}.value")
     mask = positions.masks.get(config.windows[layer], "")
@@ -50,9 +52,8 @@ class _Cache:
     value: str
 
 
-def _heads(graph: Graph, config: DecoderConfig, weights: Weights, x: str, name: str, heads: int) -> str:
-    """A projection to heads; normalized per head where the checkpoint has such a norm (Qwen 3, Gemma 3)."""
-    y = linear(graph, weights, x, f"{name}_proj", config.hidden, heads * config.head_dim)
+def _normed(graph: Graph, config: DecoderConfig, weights: Weights, y: str, name: str, heads: int) -> str:
+    """Heads, each normalized where the checkpoint has such a norm (Qwen 3, Gemma 3)."""
     if f"{name}_norm.weight" not in weights:
         return y
     parted = graph.op("Reshape", y, graph.constant([0, 0, heads, config.head_dim]))

@@ -14,7 +14,7 @@ from onnx import TensorProto
 
 from agentc.backends.onnx.config import DecoderConfig
 from agentc.backends.onnx.graph import Graph
-from agentc.backends.onnx.layers import activate, dimension, expect, linear, parameter, real
+from agentc.backends.onnx.layers import activate, dimension, expect, linear, linears, parameter, real
 from agentc.backends.onnx.quantize import Quantized
 from agentc.backends.onnx.views import Weights
 from agentc.support.record import record
@@ -22,11 +22,11 @@ from agentc.support.record import record
 
 def dense(graph: Graph, config: DecoderConfig, weights: Weights, x: str, name: str, width: int) -> str:
     """``down(act(gate(x)) * up(x))``, or ``down(act(up(x)))`` without a gate."""
-    up = linear(graph, weights, x, f"{name}.up_proj", config.hidden, width)
     if config.gated:
-        gate = linear(graph, weights, x, f"{name}.gate_proj", config.hidden, width)
+        gate, up = linears(graph, weights, x, name, ("gate_proj", "up_proj"), config.hidden, (width, width))
         inner = graph.op("Mul", activate(graph, config.activation, gate), up)
     else:
+        up = linear(graph, weights, x, f"{name}.up_proj", config.hidden, width)
         inner = activate(graph, config.activation, up)
     return linear(graph, weights, inner, f"{name}.down_proj", width, config.hidden)
 

@@ -1,5 +1,6 @@
 """Layers that decoders and encoders share."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -42,13 +43,34 @@ def linear(graph: Graph, weights: Weights, x: str, name: str, inputs: int, outpu
     return graph.op("Add", y, parameter(graph, weights, f"{name}.bias", (outputs,)))
 
 
+def linears(
+    graph: Graph, weights: Weights, x: str, stem: str, leaves: Sequence[str], inputs: int, outputs: Sequence[int]
+) -> Sequence[str]:
+    """Linear layers ``stem.leaf`` of the same input as one product: one start of all threads instead of several."""
+    names = [f"{stem}.{leaf}" for leaf in leaves]
+    rows = [expect(weights, f"{n}.weight", (o, inputs)) for n, o in zip(names, outputs, strict=True)]
+    joined = Lazy((sum(outputs), inputs), lambda: np.concatenate([part.read() for part in rows]))
+    name = f"{stem}.{'+'.join(leaves)}"
+    y = graph.op("MatMul", x, _stored(graph, joined, f"{name}.weight.T"))
+    biases = [f"{n}.bias" for n in names]
+    if any(bias in weights for bias in biases):
+        parts = [expect(weights, bias, (o,)) for bias, o in zip(biases, outputs, strict=True)]
+        bias = graph.weight(f"{name}.bias", (sum(outputs),), lambda: (part.read() for part in parts))
+        y = graph.op("Add", y, bias)
+    return graph.ops("Split", [y, graph.constant(outputs)], [f"{n}.out" for n in names], axis=-1)
+
+
 def matrix(graph: Graph, weights: Weights, name: str, inputs: int, outputs: int) -> str:
     """The matrix ``[inputs, outputs]`` of a linear layer that lies as ``[outputs, inputs]`` in the checkpoint."""
-    lazy = expect(weights, name, (outputs, inputs))
+    return _stored(graph, expect(weights, name, (outputs, inputs)), f"{name}.T")
+
+
+def _stored(graph: Graph, lazy: Lazy, name: str) -> str:
+    outputs, inputs = lazy.shape
     how = graph.quantization
     if how is None or not how.fits(inputs, outputs):
-        return graph.weight(f"{name}.T", (inputs, outputs), lambda: [lazy.read().T])
-    return _dequantized(graph, lazy, f"{name}.T", how)
+        return graph.weight(name, (inputs, outputs), lambda: [lazy.read().T])
+    return _dequantized(graph, lazy, name, how)
 
 
 def _dequantized(graph: Graph, lazy: Lazy, name: str, how: Quantization) -> str:
