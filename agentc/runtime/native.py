@@ -216,7 +216,7 @@ def _checked(parameter: Parameter, value: Any, sizes: dict[str, int]) -> Any:
         if size != expected:
             name = f"`{dim}` = {expected}" if isinstance(dim, str) else str(expected)
             raise KernelCallError(f"`{parameter.name}` has shape {array.shape}: {size} is not {name}")
-    return np.ascontiguousarray(array).reshape(array.shape)
+    return np.require(array, requirements=("C", "A")).reshape(array.shape)
 
 
 def _shape(dims: Sequence[Dim], sizes: Mapping[str, int]) -> tuple[int, ...]:
@@ -233,8 +233,8 @@ def _check_result(parameter: Parameter, array: Array, sizes: Mapping[str, int]) 
         raise KernelCallError(
             f"`{parameter.name}` is {array.dtype}{list(array.shape)}, not {parameter.dtype}{list(wanted)}"
         )
-    if not (array.flags.c_contiguous and array.flags.writeable):
-        raise KernelCallError(f"`{parameter.name}` is not contiguous and writable")
+    if not (array.flags.c_contiguous and array.flags.aligned and array.flags.writeable):
+        raise KernelCallError(f"`{parameter.name}` is not contiguous, aligned and writable")
 
 
 def load_ir(text: str, abi: KernelAbi, *, threads: int | None = None) -> NativeKernel:
