@@ -47,7 +47,10 @@ PLACES = places(WHOLE)
 def changed(data: Any, path: tuple[Any, ...], value: Any) -> Any:
     if not path:
         return value
-    if not isinstance(data, dict | list) or (isinstance(data, list) and path[0] >= len(data)):
+    if isinstance(data, list):
+        if not isinstance(path[0], int) or path[0] >= len(data):
+            return data
+    elif not isinstance(data, dict):
         return data
     fresh = dict(data) if isinstance(data, dict) else list(data)
     inner = data.get(path[0]) if isinstance(data, dict) else data[path[0]]
