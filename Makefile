@@ -9,10 +9,10 @@ VOICE := build/voice
 RETRIEVAL := build/retrieval
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types golden bench paper docs lock clean
+.PHONY: help run test lint types golden bench bench-kernels paper docs lock clean
 
 help: ## List the targets.
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
 
 $(STAMP): requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -49,6 +49,9 @@ golden: $(MODELS) ## Rewrite the pinned outputs in testsuite/golden; read the di
 
 bench: $(MODELS) ## Measure speed and print a table.
 	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-kernels: $(MODELS) ## Compare tensor kernels with NumPy, numba, ONNX Runtime and IREE (extras bench and iree).
+	$(BIN)/python -m benchmarks.kernels $(ARGS)
 
 paper: $(STAMP) ## Compute arXiv 2507.19635 again: tables 3 to 5, both figures, a verdict per claim.
 	$(BIN)/python -m benchmarks.paper $(ARGS)

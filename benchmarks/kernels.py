@@ -1,121 +1,171 @@
-"""How fast compiled tensor kernels are: ``python benchmarks/kernels.py`` prints a table of milliseconds.
+"""How fast compiled tensor kernels are: ``make bench-kernels`` prints a table of milliseconds.
 
-All of a row is measured in one run, the contenders in turn, so that the ratios hold on a loaded machine.
-``cosine_softmax`` gives a weight per document; ``cosine_gate`` scales each row by its cosine and softmaxes it.
+All contenders of a row are measured in turn, round after round, in one process; a ratio is the median over the rounds
+of the pairs in each, so that it holds on a loaded machine. Two threads for everybody. ``--cpu`` measures processor time.
 """
 
 import os
+import statistics
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import onnx
-import onnxruntime
-from onnx import TensorProto, helper, numpy_helper
-
-from agentc.frontends.kernels import builtin
-from agentc.pipelines.kernels import compile_kernel
-
-ROWS, WIDTH, ROUNDS = 100_000, 384, 7
 THREADS = min(2, os.cpu_count() or 1)
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
+    os.environ.setdefault(_name, str(THREADS))  # before the first import of what reads it
+
+import numpy as np  # noqa: E402
+
+from agentc.frontends.kernels import builtin  # noqa: E402
+from agentc.pipelines.kernels import compile_kernel, upstream_text  # noqa: E402
+from agentc.runtime.native import NativeKernel  # noqa: E402
+from agentc.support.diagnostics import Refused  # noqa: E402
+from benchmarks import kernel_peers as peers  # noqa: E402
+
+ROUNDS = 15
+PEERS = ("numpy", "re", "numba", "onnxrt", "iree")
 Contender = Callable[[], Any]
 
 
-def best_ms(contenders: Sequence[Contender]) -> list[float]:
-    """The least time of each, taken in turn."""
-    best = [float("inf")] * len(contenders)
-    for _ in range(ROUNDS):
-        for i, run in enumerate(contenders):
-            start = time.perf_counter()
+@dataclass
+class Row:
+    """One kernel with its contenders."""
+
+    name: str
+    arguments: tuple[Any, ...]
+    others: dict[str, Contender]
+    megabytes: float = 0.0
+    """What a call reads and writes at least, where that bounds it."""
+
+
+CPU = "--cpu" in sys.argv[1:]
+"""Measure the processors' time in place of the clock's: what threads wait for others of a busy machine is left out."""
+clock = time.process_time if CPU else time.perf_counter
+
+
+def rounds(contenders: Mapping[str, Contender], count: int = ROUNDS) -> dict[str, list[float]]:
+    """Milliseconds of each, round by round."""
+    times: dict[str, list[float]] = {name: [] for name in contenders}
+    for run in contenders.values():
+        run()
+    for _ in range(count):
+        for name, run in contenders.items():
+            start = clock()
             run()
-            best[i] = min(best[i], (time.perf_counter() - start) * 1e3)
-    return best
+            times[name].append((clock() - start) * 1e3)
+    return times
 
 
-def numpy_scores(query: np.ndarray, docs: np.ndarray) -> np.ndarray:
-    """Cosines, without a temporary of the size of ``docs``."""
-    return docs @ query / np.sqrt(np.einsum("ij,ij->i", docs, docs) * (query @ query))
+def ratio(mine: Sequence[float], other: Sequence[float]) -> float:
+    """How many times faster, by the median of the pairs."""
+    return statistics.median(b / max(a, 1e-6) for a, b in zip(mine, other, strict=True))
 
 
-def numpy_softmax(x: np.ndarray) -> np.ndarray:
-    """Along the last axis, in place after the first subtraction."""
+def rows() -> list[Row]:
+    """The kernels of the table on their data."""
+    random = np.random.default_rng(0)
+    docs = random.standard_normal((100_000, 384), dtype=np.float32)
+    query = random.standard_normal(384, dtype=np.float32)
+    samples = (random.standard_normal(60 * 16_000) * 0.1).astype(np.float32)
+    ranks = random.integers(0, 10_000, (10, 10_000)).astype(np.float32)
+    codes = random.integers(0, 256, (4096, 128, 16)).astype(np.uint8)
+    scale, x = random.random((4096, 128), dtype=np.float32), random.standard_normal((128, 32), dtype=np.float32)
+    text = prose(random, 10_000_000)
+    return [
+        Row(
+            "cosine_softmax_top_k",
+            (query, docs, np.float32(1)),
+            peers.cosine_top(query, docs, 10, THREADS),
+            docs.nbytes / 1e6,
+        ),
+        Row("log_mel_spectrogram", (samples,), peers.log_mel(samples, THREADS)),
+        Row("reciprocal_rank_fusion", (ranks,), peers.rank_fusion(ranks, THREADS)),
+        Row("int4_matvec", (codes, scale, x), peers.four_bits(codes, scale, x, THREADS)),
+        Row("mask_pii", (text,), peers.personal(text, THREADS)),
+        Row(
+            "cosine_softmax",
+            (query, docs, np.float32(1)),
+            _with_iree("cosine_softmax", (query, docs, 1.0)),
+            docs.nbytes / 1e6,
+        ),
+        Row("softmax_rows", (docs,), {"numpy": lambda: _softmax(docs)}, 2 * docs.nbytes / 1e6),
+        Row(
+            "rms_norm",
+            (docs, query),
+            {"numpy": lambda: docs / np.sqrt(np.mean(docs * docs, -1, keepdims=True) + np.float32(1e-5)) * query},
+            2 * docs.nbytes / 1e6,
+        ),
+        _product(random, 1024, 1024, 1024),
+    ]
+
+
+def _softmax(x: np.ndarray) -> np.ndarray:
     powers = x - x.max(-1, keepdims=True)
     np.exp(powers, out=powers)
     powers /= powers.sum(-1, keepdims=True)
     return powers
 
 
-def session(gate: bool, query: np.ndarray) -> onnxruntime.InferenceSession:
-    """The same mathematics as an ONNX graph."""
-    unit = query / np.linalg.norm(query)
-    nodes = [
-        helper.make_node("MatMul", ["X", "q"], ["dot"]),
-        helper.make_node("ReduceL2", ["X", "axes"], ["length"], keepdims=1),
-        helper.make_node("Div", ["dot", "length"], ["score"]),
-        *([helper.make_node("Mul", ["X", "score"], ["scaled"])] if gate else []),
-        helper.make_node("Softmax", ["scaled" if gate else "score"], ["Y"], axis=1 if gate else 0),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "g",
-        [helper.make_tensor_value_info("X", TensorProto.FLOAT, ["n", WIDTH])],
-        [helper.make_tensor_value_info("Y", TensorProto.FLOAT, ["n", WIDTH if gate else 1])],
-        [numpy_helper.from_array(unit[:, None], "q"), numpy_helper.from_array(np.array([1], np.int64), "axes")],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
-    onnx.checker.check_model(model)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = THREADS
-    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+def _with_iree(name: str, arguments: tuple[Any, ...]) -> dict[str, Contender]:
+    try:
+        run = peers.iree_run(upstream_text(builtin(name)), name, arguments)
+    except Refused:
+        run = None
+    return {"iree": run} if run else {}
 
 
-def row(name: str, arguments: tuple[Any, ...], plain: Contender, onnx_run: Contender | None) -> None:
-    """Measure and print one kernel."""
+def _product(random: np.random.Generator, n: int, k: int, m: int) -> Row:
+    a, b = random.standard_normal((n, k), dtype=np.float32), random.standard_normal((k, m), dtype=np.float32)
+    return Row("matmul", (a, b), {"numpy": lambda: a @ b, **_with_iree("matmul", (a, b))})
+
+
+def prose(random: np.random.Generator, size: int) -> np.ndarray:
+    """Words, with a number or an address here and there."""
+    words = [bytes(random.integers(97, 123, n).astype(np.uint8)) for n in random.integers(2, 11, 2000)]
+    words += [b"4111 1111 1111 1111", b"030-901820", b"jo.doe@mail.example.org", b"2026", b"17:30"] * 8
+    picked = random.integers(0, len(words), size // 5)
+    text = b" ".join(words[i] for i in picked)
+    return np.frombuffer(text[:size].ljust(size), np.uint8)
+
+
+def measure(row: Row, bandwidth: float | None) -> str:
+    """The line of one kernel."""
     start = time.perf_counter()
-    kernel = compile_kernel(builtin(name), threads=THREADS)
+    kernel: NativeKernel = compile_kernel(builtin(row.name), threads=THREADS)
     compiling = (time.perf_counter() - start) * 1e3
-    single = compile_kernel(builtin(name), threads=1)
-    out = kernel(*arguments)
-    error = float(np.max(np.abs(out - plain())))
-    ours: list[Contender] = [lambda: single(*arguments, out=out), lambda: kernel(*arguments, out=out)]
-    times = best_ms([*ours, plain, *([onnx_run] if onnx_run else [])])
-    cells = "".join(f" {t:9.1f}" for t in times) + ("" if onnx_run else f" {'-':>9}")
-    ratios = "".join(f" {t / times[1]:6.1f}x" for t in times[2:]) + ("" if onnx_run else f" {'-':>7}")
-    print(f"{name:16}{cells}{ratios} {error:9.1e} {compiling:8.0f}")
+    single = compile_kernel(builtin(row.name), threads=1)
+    out = kernel(*row.arguments)
+    ours = {"one": lambda: single(*row.arguments, out=out), "ours": lambda: kernel(*row.arguments, out=out)}
+    times = rounds({**ours, **row.others})
+    cells = [f"{row.name:24}", *(f"{min(times[n]):9.3f}" for n in ("one", "ours"))]
+    for peer in PEERS:
+        if peer == "re":
+            continue
+        name = "re" if peer == "numpy" and "re" in times else peer
+        told = f"{min(times[name]):9.3f} {ratio(times['ours'], times[name]):5.1f}x" if name in times else ""
+        cells.append(f"{told:>16}")
+    share = row.megabytes / min(times["ours"]) / bandwidth if bandwidth and row.megabytes else None
+    cells.append(f"{share:7.0%}" if share else f"{'':7}")
+    return " ".join([*cells, f"{compiling:7.0f}"])
 
 
-def main() -> None:
-    """Print the table."""
-    random = np.random.default_rng(0)
-    docs = random.standard_normal((ROWS, WIDTH), dtype=np.float32)
-    query = random.standard_normal(WIDTH, dtype=np.float32)
-    print(f"[{ROWS}, {WIDTH}] f32, best of {ROUNDS}, ms; the last columns: how many times faster, largest difference")
-    head = ("kernel", "1 thread", f"{THREADS} threads", "numpy", "onnxrt", "numpy/", "onnxrt/", "error", "compile")
-    print("{:16} {:>9} {:>9} {:>9} {:>9} {:>7} {:>7} {:>9} {:>8}".format(*head))
-    one = np.float32(1)
-    runs = {gate: session(gate, query) for gate in (False, True)}
-    weights = runs[False], runs[True]
-    row(
-        "cosine_softmax",
-        (query, docs, one),
-        lambda: numpy_softmax(numpy_scores(query, docs)),
-        lambda: weights[0].run(None, {"X": docs}),
-    )
-    row(
-        "cosine_gate",
-        (query, docs),
-        lambda: numpy_softmax(docs * numpy_scores(query, docs)[:, None]),
-        lambda: weights[1].run(None, {"X": docs}),
-    )
-    row("softmax_rows", (docs,), lambda: numpy_softmax(docs), None)
-    row(
-        "rms_norm",
-        (docs, query),
-        lambda: docs / np.sqrt(np.mean(docs * docs, -1, keepdims=True) + np.float32(1e-5)) * query,
-        None,
-    )
+def main(names: Sequence[str] = ()) -> None:
+    """Print the table; with ``names`` only those rows."""
+    streaming = peers.triad(THREADS)
+    bandwidth = None
+    if streaming is not None:
+        bandwidth = streaming[1] / 1e6 / min(rounds({"triad": streaming[0]})["triad"])
+        print(f"STREAM triad, {THREADS} threads: {bandwidth:.1f} GB/s")
+    what = "milliseconds of processor time, all threads" if CPU else "milliseconds"
+    print(f"{what}, least of {ROUNDS} rounds; x: times faster, median of the rounds' pairs; `re` in NumPy's column")
+    head = ("1 thread", f"{THREADS} threads", "numpy", "numba", "onnxrt", "iree", "triad", "compile")
+    print("{:24} {:>9} {:>9} {:>16} {:>16} {:>16} {:>16} {:>7} {:>7}".format("kernel", *head))
+    for row in rows():
+        if not names or row.name in names:
+            print(measure(row, bandwidth), flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    main([name for name in sys.argv[1:] if not name.startswith("--")])
