@@ -79,7 +79,8 @@ def _text(polynomial: Polynomial) -> Size:
         return polynomial.get((), 0)
     parts: list[str] = []
     for factors, count in sorted(polynomial.items(), key=lambda item: (not item[0], item[1] < 0, item[0])):
-        shown = [f if len(factors) == 1 and abs(count) == 1 else _grouped(f) for f in factors]
+        plain = len(factors) == 1 and abs(count) == 1 and (parts or count > 0)
+        shown = [f if plain else _grouped(f) for f in factors]
         body = "*".join([*([] if abs(count) == 1 and factors else [str(abs(count))]), *shown])
         sign = ("-" if count < 0 else "") if not parts else (" - " if count < 0 else " + ")
         parts.append(sign + body)
@@ -150,10 +151,8 @@ def _without(key: tuple[str, ...], factors: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def modulo(left: Size, right: Size) -> Size:
-    """``left % right``, of the sign of ``right``."""
-    if isinstance(left, int) and isinstance(right, int):
-        return left % right
-    return f"{_side(left)}%{_side(right)}"
+    """``left % right``, of the sign of ``right``: what a whole number of ``right`` leaves."""
+    return subtract(left, multiply(floordiv(left, right), right))
 
 
 def _side(size: Size) -> str:

@@ -199,6 +199,8 @@ def _size_arithmetic(scope: Scope, name: str, left: Value, right: Value) -> Valu
         return None
     sides = [v.size if isinstance(v, Tensor) else int(v) for v in (left, right)]
     assert sides[0] is not None and sides[1] is not None
+    if name in ("floordiv", "mod") and isinstance(sides[1], str):
+        scope.builder.require(sides[1])
     found = ON_SIZES[name](sides[0], sides[1])
     return scope.builder.size(found, given[0].element) if isinstance(found, str) else found
 

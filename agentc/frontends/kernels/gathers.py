@@ -97,6 +97,7 @@ def sliced(kernel: KernelBuilder, array: Tensor, items: Sequence[Item]) -> Tenso
     for item, dim in zip(items, array.dims, strict=True):
         if not isinstance(item, Slice):
             kernel.require(sizes.subtract(dim, item))
+            kernel.require(sizes.add(item, 1))
         _touch(kernel, [item.start, abs(item.step)] if isinstance(item, Slice) else [item])
     return gather(kernel, array, [item.count for item in kept], place)
 

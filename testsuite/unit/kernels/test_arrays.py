@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-import ml_dtypes  # noqa: F401 (names bf16 for NumPy)
 import numpy as np
 import pytest
 
@@ -188,6 +187,7 @@ def test_division_of_the_least_integer_wraps() -> None:
     ["a + b", "a * b - a", "np.exp(a)", "np.sum(a)", "np.max(a)", "a @ b", "np.sort(a)", "a.astype(f32)", "a > b"],
 )
 def test_halves_round_each_result(dtype: str, body: str) -> None:
+    pytest.importorskip("ml_dtypes", reason="names bf16 for NumPy")
     kind = NAMES[dtype].dtype
     a, b = (numbers(40, seed=s).astype(kind) for s in (1, 2))
     found, _ = both(f'a: {dtype}["n"], b: {dtype}["n"]', body, [a, b])
@@ -297,3 +297,16 @@ def test_a_broken_meaning_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     module = compile_source(parse(program(MATRIX, "np.maximum.accumulate(x, axis=1)"), "k.py"), "k")
     before, after = run_kernel(module, numbers(3, 9)), run_kernel(lower_kernel(module), numbers(3, 9))
     assert not np.array_equal(before[0], after[0])
+
+
+def test_what_is_read_for_certain_is_checked_at_the_call() -> None:
+    kernel = compiled(program(MATRIX, "x[2, -1] + np.argmax(x[0]).astype(f32)"))
+    assert kernel.abi.requires == ("n - 2", "m", "n")
+    with pytest.raises(ValueError, match=r"needs `n - 2` to be at least 1, it is 0"):
+        kernel(numbers(2, 4))
+    divided = compiled(program(MATRIX, "np.arange(x.shape[0] // x.shape[1])"))
+    assert divided(numbers(9, 4)).tolist() == [0, 1]
+    with pytest.raises(ValueError, match="needs `m`"):
+        divided(numbers(3, 0))
+    wheel = compiled(program(MATRIX, "np.arange((x.shape[0] - 5) % 4)"))
+    assert [len(wheel(numbers(n, 1))) for n in (3, 5, 7)] == [2, 0, 2]

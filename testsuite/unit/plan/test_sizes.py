@@ -52,5 +52,5 @@ def test_arithmetic() -> None:
     assert sizes.add("n", 2) == "n + 2"
     assert sizes.subtract("n + 2", "n") == 2
     assert sizes.floordiv("n", "n") == 1
-    assert sizes.modulo("n", 4) == "n%4"
+    assert sizes.modulo("n", 4) == "n - 4*(n//4)"
     assert sizes.names("max(n - m, 0)*n") == ["n", "m"]
