@@ -311,3 +311,14 @@ def test_code_that_goes_in_circles_is_read_all_the_same(tmp_path: Path) -> None:
     )
     _, found = crewai.load(path)
     assert list(found.definition["nodes"]) == ["t"]
+
+
+@pytest.mark.filterwarnings("error")
+def test_what_python_warns_of_is_not_told(tmp_path: Path) -> None:
+    path = tmp_path / "crew.py"
+    path.write_text(
+        "from crewai import Agent, Crew, Task\n"
+        "a = Agent(role='A\\d', goal='g', backstory='', llm='llama-3.1-8b')\n"
+        "c = Crew(agents=[a], tasks=[Task(description='d', expected_output='', agent=a)])\n"
+    )
+    assert list(crewai.load(path)[1].definition["nodes"]) == ["member"]

@@ -1,6 +1,7 @@
 """A Python file by its syntax tree: what its names stand for, without running any of it."""
 
 import ast
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TypeAlias
@@ -49,7 +50,9 @@ class Module:
         """
         self.document = Document(file, text, None)
         try:
-            self.tree = ast.parse(text, file)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", SyntaxWarning)  # of the user's file: nothing of it runs here
+                self.tree = ast.parse(text, file)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as problem:
             line, column = getattr(problem, "lineno", None) or 1, getattr(problem, "offset", None) or 1
             message = f"this is no Python: {getattr(problem, 'msg', None) or problem}"
