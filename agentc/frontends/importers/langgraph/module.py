@@ -51,7 +51,7 @@ class Module:
         self.document = Document(file, text, None)
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", SyntaxWarning)  # of the user's file: nothing of it runs here
+                warnings.simplefilter("ignore")  # of the user's file: nothing of it runs here
                 self.tree = ast.parse(text, file)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as problem:
             line, column = getattr(problem, "lineno", None) or 1, getattr(problem, "offset", None) or 1
