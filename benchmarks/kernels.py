@@ -1,7 +1,7 @@
 """How fast compiled tensor kernels are: ``make bench-kernels`` prints a table of milliseconds.
 
 All contenders of a row are measured in turn, round after round, in one process; a ratio is the median over the rounds
-of the pairs in each, so that it holds on a loaded machine. Two threads for everybody. ``--cpu`` measures processor time.
+of the pairs in each, so that it holds on a loaded machine. Two threads for all. ``--cpu`` measures processor time.
 """
 
 import os

@@ -14,7 +14,7 @@ from xdsl.dialects.builtin import IntegerAttr, MemRefType, ModuleOp
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from agentc.analyses.kernel_abi import sizes
-from agentc.analyses.kernel_dims import argument_names, value_dims
+from agentc.analyses.kernel_dims import PHASE, argument_names, value_dims
 from agentc.backends.llvm.functions import Functions
 from agentc.backends.llvm.scalars import (
     I64,
@@ -75,6 +75,8 @@ def _declare(module: ir.Module, function: func.FuncOp) -> ir.Function:
         module, ir.FunctionType(ir.VoidType(), [*types, *[I64] * len(names)]), PREFIX + function.sym_name.data
     )
     made.attributes.add("nounwind")
+    if PHASE in function.attributes:
+        made.attributes.add("noinline")  # called by itself: a second copy in the kernel only takes longer to compile
     for parameter, name in zip(made.args, [*argument_names(function), *names], strict=True):
         parameter.name = name
         if isinstance(parameter.type, ir.PointerType):
