@@ -49,8 +49,13 @@ class OnnxKernel:
         return found[0] if len(found) == 1 else tuple(found)
 
     def _run(self, values: Sequence[Any]) -> list[Any]:
-        found = self._session.run(None, dict(zip(self.names, map(np.asarray, values), strict=True)))
+        found = self._session.run(None, dict(zip(self.names, map(_input, values, self.dtypes), strict=True)))
         return list(found)
+
+
+def _input(value: Any, dtype: Any) -> Any:
+    """Numbers take the type that is wanted; arrays have theirs."""
+    return np.asarray(value, dtype) if isinstance(value, int | float) else np.asarray(value)
 
 
 def run_model(model: Any, values: Sequence[Any]) -> list[Any]:

@@ -38,6 +38,14 @@ def test_targets_rank_alike(tmp_path: Path) -> None:
     np.testing.assert_array_equal(call(Kernels(made))[1], graph[1])
 
 
+def test_numbers_take_the_type_that_is_wanted(tmp_path: Path) -> None:
+    name = "similarity_cache"
+    written = emit_kernels({name: builtin(name)}, tmp_path)
+    made = Build(tmp_path, tuple(ManifestFile(a.path, a.kind, a.target, a.of, "", 0) for a in written))
+    place, _ = Kernels(made, "onnx").call(name, [[1.0, 0.0], [[0.0, 1.0], [2.0, 0.1]], 0.5])
+    assert place.tolist() == [1]
+
+
 def test_the_graph_stands_in_for_machine_code(tmp_path: Path) -> None:
     made = build(tmp_path, native=False)
     assert call(Kernels(made))[1].shape == (10,)

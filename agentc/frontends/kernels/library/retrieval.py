@@ -26,6 +26,13 @@ def cosine_top_k(query: f32["d"], docs: f32["n", "d"], k: int = 10) -> tuple[f32
 
 
 @kernel
+def cosine_top_places(query: f32["d"], docs: f32["n", "d"], k: int = 10) -> i64[10]:
+    """The places of the ten nearest documents, best first; -1 where there are fewer."""
+    _, places = top_k(cosine(query, docs), k)
+    return places
+
+
+@kernel
 def cosine_softmax_top_k(
     query: f32["d"], docs: f32["n", "d"], temperature: f32, k: int = 10
 ) -> tuple[f32[10], i64[10]]:
@@ -65,6 +72,13 @@ def bm25(
     relative = lengths / np.maximum(np.mean(lengths), FLOOR)
     damping = k1 * (1.0 - b + b * relative)
     return np.sum(weights * frequencies * (k1 + 1.0) / (frequencies + damping[:, None]), axis=1)
+
+
+@kernel
+def cached_place(query: f32["d"], keys: f32["n", "d"], threshold: f32) -> i64[1]:
+    """The place of the nearest question of a cache; -1 where none reaches the threshold."""
+    score, place = top_k(cosine(query, keys), 1)
+    return np.where(score >= threshold, place, -1)
 
 
 @kernel
