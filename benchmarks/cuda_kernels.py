@@ -154,7 +154,7 @@ def modules() -> dict[str, Any]:
 
     product = compile_source(parse(PRODUCT, "product.py"), "product_bf16")
     found = {name: builtin(name) if name != "product_bf16" else product for name in NAMES}
-    return {name: lower_kernel(module, "gpu") for name, module in found.items()}
+    return {name: lower_kernel(module, "cuda") for name, module in found.items()}
 
 
 def emit(folder: Path) -> None:

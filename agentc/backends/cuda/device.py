@@ -118,7 +118,7 @@ class DeviceBody:
         """One op."""
         match op:
             case memref.LoadOp():
-                self._define(op.res, f"{self.names[op.memref]}[{self.offset(op.memref, op.indices)}]")
+                self.define(op.res, f"{self.names[op.memref]}[{self.offset(op.memref, op.indices)}]")
             case memref.StoreOp():
                 self._store(op)
             case memref.DimOp():
@@ -141,9 +141,10 @@ class DeviceBody:
         if isinstance(op, arith.ConstantOp):
             self.names[op.result] = text
         else:
-            self._define(op.results[0], text)
+            self.define(op.results[0], text)
 
-    def _define(self, value: SSAValue, text: str) -> None:
+    def define(self, value: SSAValue, text: str) -> None:
+        """A constant that holds ``text``, as ``value``."""
         name = self.fresh(c_name(value.name_hint or "v"))
         self.write(f"const {c_type(value.type)} {name} = {text};")
         self.names[value] = name
@@ -245,7 +246,7 @@ class DeviceBody:
                 partial = self.fresh("partial")
                 self.write(f"const {c_type(start.type)} {partial} = {text};")
                 text = str(expression(kind, [self.names[start], partial]))
-            self._define(result, text)
+            self.define(result, text)
 
     def across(self, op: scf.ParallelOp, names: Sequence[str]) -> list[str]:
         """The calls that combine the partial values of a group's threads."""

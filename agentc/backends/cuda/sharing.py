@@ -5,6 +5,7 @@ from xdsl.ir import SSAValue
 
 from agentc.backends.cuda import matrices, ordered, parts
 from agentc.backends.cuda.device import DeviceBody, ends_with, inner_loops
+from agentc.backends.cuda.held import held_rows
 from agentc.backends.cuda.phase import THREADS, PhaseCode, blocks, in_order
 from agentc.dialects.linalg_ext import ExtOp
 
@@ -118,12 +119,29 @@ def _groups(code: PhaseCode, rows: scf.ParallelOp, kind: str) -> None:
         one = code.call("_columns", blocks(code.rows, 32), "dim3(32, 16)")
         code.unless_empty(parts.columns(code, rows, one) or [one])
         return
+    _by_length(code, rows, body, symbol, names)
+
+
+def _by_length(code: PhaseCode, rows: scf.ParallelOp, body: DeviceBody, symbol: str, names: str) -> None:
+    """Rows by warps that keep them, by warps, or by blocks."""
     block = f"agentc::Block<{THREADS}>"
     code.kernel("_warp", THREADS, [f"  {symbol}<agentc::Warp>({names});"])
     code.kernel("_block", THREADS, [f"  {symbol}<{block}>({names});"])
+    kept: list[str] = []
+    held = held_rows(code, rows)
+    if held is not None:
+        held.group = True
+        held.write("const agentc::Warp group;")
+        group_rows(held, rows, guarded=False)
+        code.kernel("_held", THREADS, held.lines)
+        kept = [
+            f"if ({held.condition()}) {{",
+            f"  {code.call('_held', blocks(code.rows, THREADS // 32), THREADS)}",
+        ]
     code.unless_empty(
         [
-            f"if ({_row_length(rows, body)} <= {WARP_ROW}) {{",
+            *kept,
+            f"{'} else ' if kept else ''}if ({_row_length(rows, body)} <= {WARP_ROW}) {{",
             f"  {code.call('_warp', blocks(code.rows, THREADS // 32), THREADS)}",
             "} else {",
             f"  {code.call('_block', blocks(code.rows, 1), THREADS)}",

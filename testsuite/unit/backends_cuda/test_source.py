@@ -31,11 +31,11 @@ CASES = [
     ("gpu", "matmul", LONG),
     ("gpu", "quantize_int8", LONG),
     ("gpu", "reciprocal_rank_fusion", SIZES),
-    ("gpu", "layer_norm", SIZES),
-    ("gpu", "cosine_top_k", SIZES),
+    ("cuda", "layer_norm", SIZES),
+    ("cuda", "cosine_top_k", SIZES),
     ("gpu", "int4_matvec", SIZES),
     ("gpu", "mask_pii", SIZES),
-    ("gpu", "sample_top_p", SIZES),
+    ("cuda", "sample_top_p", SIZES),
     ("gpu", "maximal_marginal_relevance", SIZES),
     ("cpu", "attention_pool", SIZES),
 ]
@@ -114,3 +114,21 @@ def test_every_scalar_op_of_kernels_has_a_cuda_form() -> None:
                     for op in pattern.findall(f.read_text()))  # fmt: skip
     known = set(pattern.findall(Path(str(scalars.__file__)).read_text()))
     assert made - known == set()
+
+
+def test_short_rows_are_read_and_written_once() -> None:
+    text = source(lower_kernel(builtin("softmax_rows"), "cuda"))
+    held = text[text.index("agentc_softmax_rows_p0_held(") : text.index("#ifndef __CUDACC_RTC__")]
+    assert held.count("load_pack") == 1 and held.count("store_pack") == 1
+    assert held.count("expf") == 1
+    assert "if (d <= 1024 && d % 4 == 0 && agentc::packable<4>(x) && agentc::packable<4>(out)) {" in text
+
+
+@needs_compiler
+@pytest.mark.parametrize("width", [1024, 1028])
+def test_rows_at_the_edge_of_what_is_kept(width: int, tmp_path: Path) -> None:
+    module = lower_kernel(builtin("layer_norm"), "cuda")
+    sizes = {"n": 3, "d": width}
+    values = arguments(kernel_abi(module), sizes)
+    [found], [wanted] = run_on_host(module, values, sizes, tmp_path), reference("layer_norm", values)
+    assert_close(found, wanted)

@@ -160,7 +160,7 @@ template <int kCount, class T> __device__ __forceinline__ Pack<T, kCount> load_p
 template <class T, int kCount> __device__ __forceinline__ void store_pack(T* to, const Pack<T, kCount>& pack) {
   *reinterpret_cast<Pack<T, kCount>*>(to) = pack;
 }
-template <int kCount, class T> __device__ __forceinline__ bool packable(const T* pointer) {
+template <int kCount, class T> __host__ __device__ __forceinline__ bool packable(const T* pointer) {
   return reinterpret_cast<unsigned long long>(pointer) % (kCount * sizeof(T)) == 0;
 }
 
@@ -282,6 +282,9 @@ template <class T> class Scratch {
   T* data_ = nullptr;
   cudaStream_t stream_;
 };
+template <int kCount, class T> bool packable(const Scratch<T>& memory) {
+  return packable<kCount>(static_cast<const T*>(memory));
+}
 #endif
 
 }  // namespace agentc
