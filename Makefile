@@ -60,7 +60,7 @@ docs: $(STAMP) ## Write docs/reference/: commands, phases, dialects, passes, dia
 	$(BIN)/python docs/generate.py
 
 lock: $(STAMP) ## Renew requirements.lock from pyproject.toml (needs uv).
-	uv pip compile pyproject.toml --extra speech --extra test --extra lint --universal --python-version 3.11 \
+	uv pip compile pyproject.toml --extra speech --extra chat --extra mcp --extra test --extra lint --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --quiet \
 	  --custom-compile-command 'make lock' -o requirements.lock
 
