@@ -17,7 +17,7 @@ FAMILIES: Final[dict[str, Json]] = {
     "qwen2": _QWEN,
     "qwen2_moe": _QWEN,
     "qwen3": {**_QWEN, "head_dim": 128},
-    "qwen3_moe": {**_QWEN, "head_dim": 128},
+    "qwen3_moe": _QWEN,
     "gemma": {**_GEMMA, "sliding_window": 0},
     "gemma2": {
         **_GEMMA,

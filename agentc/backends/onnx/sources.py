@@ -101,7 +101,7 @@ def _check_quantized(config: Mapping[str, Any]) -> None:
     if stated and (method := stated.get("quant_method")) not in _READ_QUANTIZED:
         raise ValueError(
             f"it is quantized by `{method}`, which is not read; take the checkpoint that it was made from and state"
-            " `precision: int8` or `int4`"
+            " `precision: int8` or `fp4`"
         )
 
 
