@@ -9,6 +9,7 @@ from agentc.dialects.linalg_ext import AutomatonOp, ScanOp, ScatterOp, SortOp, T
 from agentc.frontends.kernels.builder import KernelBuilder, ShapeError, Tensor, broadcast, show
 from agentc.frontends.kernels.gathers import Slice, broadcast_to, sliced, taken_along
 from agentc.frontends.kernels.scalars import ELEMENTS, HALVES, constant, element_name, is_unsigned, limits, order_of
+from agentc.plan import sizes
 from agentc.plan.kernels import Dim
 
 SELECTED = 256
@@ -79,6 +80,7 @@ def _best_by_sorting(kernel: KernelBuilder, rows: Tensor, count: int, array: Ten
     if not real and not is_unsigned(rows.element):
         turned = kernel.map("xor", rows, -1)
     axis = len(rows.dims) - 1
+    kernel.require(sizes.add(sizes.subtract(rows.dims[axis], count), 1))
     items = [*(Slice(0, d) for d in rows.dims[:-1]), Slice(0, count)]
     places = sliced(kernel, ordered(kernel, turned, axis, places=True), items)
     return taken_along(kernel, array, places, axis), places
@@ -171,7 +173,5 @@ def place_of(kernel: KernelBuilder, array: Tensor, axis: int, largest: bool, kee
 
 def reversed_axis(kernel: KernelBuilder, array: Tensor, axis: int) -> Tensor:
     """``np.flip`` along one axis."""
-    from agentc.plan import sizes
-
     items = [Slice(sizes.subtract(d, 1), d, -1) if i == axis else Slice(0, d) for i, d in enumerate(array.dims)]
     return sliced(kernel, array, items)

@@ -310,3 +310,11 @@ def test_what_is_read_for_certain_is_checked_at_the_call() -> None:
         divided(numbers(3, 0))
     wheel = compiled(program(MATRIX, "np.arange((x.shape[0] - 5) % 4)"))
     assert [len(wheel(numbers(n, 1))) for n in (3, 5, 7)] == [2, 0, 2]
+
+
+@pytest.mark.parametrize("dtype", ["f32", "i32", "u8"])
+def test_very_many_of_the_best_are_found_by_sorting(dtype: str) -> None:
+    values = np.random.default_rng(0).integers(0, 99, (2, 900)).astype(NAMES[dtype].dtype)
+    check(f'x: {dtype}["n", "m"]', "top_k(x, 300)", values)
+    with pytest.raises(ValueError, match=r"needs `m - 299` to be at least 1"):
+        compiled(program(f'x: {dtype}["n", "m"]', "top_k(x, 300)"))(values[:, :200])
