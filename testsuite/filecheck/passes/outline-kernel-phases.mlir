@@ -1,4 +1,4 @@
-// RUN: agentc-opt %s -p outline-kernel-phases | filecheck %s
+// RUN: agentc-opt %s -p outline-kernel-phases --split-input-file | filecheck %s
 
 // CHECK-LABEL: func.func @k(%x: memref<?xf32>, %out: memref<?xf32>)
 // CHECK: %[[T:.*]] = memref.alloc()
@@ -36,5 +36,17 @@ func.func @k(%x: memref<?xf32>, %out: memref<?xf32>) attributes {agentc.dims = [
     scf.reduce
   }) : (index, index, index) -> ()
   memref.dealloc %t : memref<f32>
+  func.return
+}
+
+// -----
+
+// What a target does whole is a phase by itself.
+// CHECK-LABEL: func.func @selection(
+// CHECK: func.call @selection_p0
+// CHECK: func.func @selection_p0({{.*}}agentc.phase = "serial"
+// CHECK: linalg_ext.top_k
+func.func @selection(%x: memref<?xf32>, %v: memref<4xf32>, %i: memref<4xi64>) attributes {agentc.dims = [["n"], [4], [4]], agentc.outputs = 2 : i64} {
+  linalg_ext.top_k "signed" ins(%x : memref<?xf32>) outs(%v, %i : memref<4xf32>, memref<4xi64>)
   func.return
 }
