@@ -177,11 +177,11 @@ class Graphs:
         prompt = tokens[:-STEPS]
         feed = {"input_ids": np.array([prompt]), "keep": np.arange(len(prompt)), **empty}
         logits, *past = prefill.run(None, feed)
-        rows = [logits[0]]
+        rows = [np.asarray(logits)[0]]
         for token in tokens[-STEPS:]:
             feed = {"input_ids": np.array([[token]]), **dict(zip(empty, past, strict=True))}
             logits, *past = decode.run(None, feed)
-            rows.append(logits[0])
+            rows.append(np.asarray(logits)[0])
         return np.concatenate(rows)
 
 

@@ -154,7 +154,7 @@ def _quantized(folder: Path) -> None:
     (folder / "config.json").write_text(json.dumps(CONFIG | {"quantization_config": {"quant_method": "gptq"}}))
 
 
-DAMAGE = {
+DAMAGE: dict[Callable[[Path], None], str] = {
     _transposed: r"weight `model.layers.\d.mlp.down_proj.weight` has shape \[48, 32\], not \[32, 48\]",
     _of_bytes: r"down_proj.weight` has shape \[32, 192\], not \[32, 48\]",
     _vast: r"model-00001-of-00002.safetensors: tensor `.*`: .* needs \d+ bytes, but its range holds \d+",

@@ -95,7 +95,7 @@ def _logits(folder: Path, config: DecoderConfig, level: str) -> np.ndarray:
     feed = {"input_ids": np.array([TOKENS[:-1]]), "keep": np.arange(len(TOKENS) - 1), **past}
     logits, *present = sessions[0].run(None, feed)
     last, *_ = sessions[1].run(None, {"input_ids": np.array([TOKENS[-1:]]), **dict(zip(past, present, strict=True))})
-    return np.concatenate([logits[0], last[0]])
+    return np.concatenate([np.asarray(logits)[0], np.asarray(last)[0]])
 
 
 def _as_stored(weights: Any, config: DecoderConfig, bits: Literal[4, 8]) -> dict[str, np.ndarray]:

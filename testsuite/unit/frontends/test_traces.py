@@ -3,6 +3,7 @@
 import gzip
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -378,8 +379,9 @@ def test_our_own_traces_are_taken(tmp_path: Path) -> None:
         [("route", "gate.select", 9), ("route", "gate.select", 90), ("think.draft", "llm.prefill", 80)]
         + [("think.draft", "llm.decode", 8), ("think.look", "tool.lookup", 0), ("think.look", "tool.compute", 0)] * 2
     ):
-        side = {"prompt_tokens": tokens} if op == "llm.prefill" or at == 1 else {"answer_tokens": tokens}
-        trace.steps.append(Step(node, op, start=float(at), seconds=0.5, tokens=tokens, **side))
+        step = Step(node, op, start=float(at), seconds=0.5, tokens=tokens)
+        prompt = op == "llm.prefill" or at == 1
+        trace.steps.append(replace(step, prompt_tokens=tokens) if prompt else replace(step, answer_tokens=tokens))
     trace.steps.append(Step("think.look", "compute.builtin", start=50.0, seconds=9.0))
     trace.steps.append(Step("route", "expert.decode", start=50.0, seconds=9.0))
     (tmp_path / "t.jsonl").write_text(json.dumps(trace.spans("ab" * 16, BEGIN)) + "\n")
