@@ -56,7 +56,7 @@ def _placement(graph: GraphOp) -> dict[str, dict[str, Any]]:
                 "op": op.name,
                 "device": on.device,
                 "mode": on.mode,
-                "pool": on.pool,
+                **({"pool": on.pool} if on.pool is not None else {}),
                 "tp": on.tp,
                 "pp": on.pp,
                 "dp": on.dp,

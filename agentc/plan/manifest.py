@@ -35,7 +35,7 @@ class Manifest:
     usd_per_hour: float
     usd_per_request: float
     placement: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
-    """Task -> device, mode, pool, tp, pp, batch, replicas."""
+    """Task -> device, mode, pool (not of what is hosted elsewhere), tp, pp, dp, batch, replicas."""
     models: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
     """Model -> catalog name, kind, precision, pools that serve it."""
     files: tuple[ManifestFile, ...] = ()

@@ -7,8 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from agentc import api
+from agentc.plan.manifest import Manifest
 from agentc.support.diagnostics import Refused
 
 ROOT = Path(__file__).parents[2]
@@ -127,3 +129,10 @@ def test_builds_are_the_same_bytes_from_anywhere(tmp_path: Path) -> None:
     assert trees[0].keys() == trees[1].keys()
     assert [name for name in trees[0] if trees[0][name] != trees[1][name]] == []
     assert not any(str(tmp_path).encode() in content for content in trees[1].values())
+
+
+def test_a_build_of_hosted_models_is_read_again(small: Path, tmp_path: Path) -> None:
+    small.write_text(AGENT.replace("{catalog: llama-3.1-8b, precision: fp8}", "{hosted: {}}"))
+    api.compile(small, out=tmp_path / "build")
+    data = yaml.safe_load((tmp_path / "build" / "manifest.yaml").read_text())
+    assert [(row["device"], "pool" in row) for row in Manifest.read(data).placement.values()] == [("hosted", False)]
