@@ -56,12 +56,39 @@ class Accesses:
         return self.reads.get(memory, []) + self.writes.get(memory, [])
 
 
-def depends(later: Operation, earlier: Operation) -> bool:
-    """Whether ``later`` has to stay behind ``earlier``: by a value, or by memory."""
-    results = set(earlier.results)
-    if any(o in results for inner in later.walk() for o in inner.operands):
-        return True
-    return bool(Accesses.of(later).conflicts(Accesses.of(earlier)))
+@dataclass
+class Footprints:
+    """What ops of a block use, each looked at once: fusion asks for every pair of loops, after every fusion again."""
+
+    accesses: dict[Operation, Accesses] = field(default_factory=dict[Operation, Accesses])
+    operands: dict[Operation, set[SSAValue]] = field(default_factory=dict[Operation, set[SSAValue]])
+
+    def of(self, op: Operation) -> Accesses:
+        """Accesses of ``op``."""
+        if op not in self.accesses:
+            self.accesses[op] = Accesses.of(op)
+        return self.accesses[op]
+
+    def used(self, op: Operation) -> set[SSAValue]:
+        """The values that ``op`` and all inside it take."""
+        if op not in self.operands:
+            self.operands[op] = {o for inner in op.walk() for o in inner.operands}
+        return self.operands[op]
+
+    def depends(self, later: Operation, earlier: Operation) -> bool:
+        """Whether ``later`` has to stay behind ``earlier``: by a value, or by memory."""
+        if earlier.results and not self.used(later).isdisjoint(earlier.results):
+            return True
+        return bool(self.of(later).conflicts(self.of(earlier)))
+
+    def forget(self, *ops: Operation) -> None:
+        """``ops`` are gone; whoever took their results takes others now."""
+        if any(op.results for op in ops):
+            self.accesses.clear()
+            self.operands.clear()
+        for op in ops:
+            self.accesses.pop(op, None)
+            self.operands.pop(op, None)
 
 
 def same_range(first: scf.ParallelOp, second: scf.ParallelOp) -> bool:
@@ -74,11 +101,11 @@ def same_range(first: scf.ParallelOp, second: scf.ParallelOp) -> bool:
     return len(first.lowerBound) == len(second.lowerBound) == 1 and all(a is b for a, b in pairs)
 
 
-def iterations_match(first: scf.ParallelOp, second: scf.ParallelOp) -> bool:
+def iterations_match(first: scf.ParallelOp, second: scf.ParallelOp, footprints: Footprints) -> bool:
     """Whether iteration i of ``second`` touches, of what both exchange, only what iteration i of ``first`` touches: some
     index of every access is the loop's own.
     """
-    mine, theirs = Accesses.of(first), Accesses.of(second)
+    mine, theirs = footprints.of(first), footprints.of(second)
     shared = mine.conflicts(theirs)
     if shared & (mine.whole | theirs.whole):
         return False
@@ -92,31 +119,31 @@ def _common_place(places: Sequence[Place], loop: SSAValue) -> set[int]:
     return {n for n in common[0] if all(n in other for other in common)} if common else set()
 
 
-def needed_before(second: Operation, between: Sequence[Operation]) -> list[Operation]:
+def needed_before(second: Operation, between: Sequence[Operation], footprints: Footprints) -> list[Operation]:
     """Those of ``between`` that have to run before ``second``."""
     needed: list[Operation] = []
     for op in reversed(between):
-        if any(depends(later, op) for later in (second, *needed)):
+        if any(footprints.depends(later, op) for later in (second, *needed)):
             needed.insert(0, op)
     return needed
 
 
-def try_fuse(first: scf.ParallelOp, second: scf.ParallelOp, outermost: bool) -> bool:
+def try_fuse(first: scf.ParallelOp, second: scf.ParallelOp, outermost: bool, footprints: Footprints) -> bool:
     """Fuse ``second`` into ``first`` if nothing observable changes."""
     if not same_range(first, second) or (outermost and bool(first.res) != bool(second.res)):
         return False
-    between = list(_between(first, second))
-    needed = needed_before(second, between)
-    used = set(first.res)
-    if any(o in used for inner in second.walk() for o in inner.operands) or any(depends(op, first) for op in needed):
+    if not footprints.used(second).isdisjoint(first.res) or not iterations_match(first, second, footprints):
         return False
-    if not iterations_match(first, second):
+    between = list(_between(first, second))
+    needed = needed_before(second, between, footprints)
+    if any(footprints.depends(op, first) for op in needed):
         return False
     if outermost and second.res and any(_is_rows(op) for op in between if op not in needed):
         return False  # what is done with the results stays behind, in another phase than they
     for op in needed:
         op.detach()
         Rewriter.insert_op(op, InsertPoint.before(first))
+    footprints.forget(first, second)
     merge(first, second)
     return True
 
@@ -166,7 +193,8 @@ def _take(region: Region) -> Region:
 
 def fuse_block(block: Block, outermost: bool) -> None:
     """Fuse the loops of ``block`` as far as it goes, then those inside them."""
-    while _fuse_one(block, outermost):
+    footprints = Footprints()
+    while _fuse_one(block, outermost, footprints):
         pass
     if not outermost:
         forward(block, {})
@@ -177,10 +205,10 @@ def fuse_block(block: Block, outermost: bool) -> None:
                     fuse_block(inner, outermost=False)
 
 
-def _fuse_one(block: Block, outermost: bool) -> bool:
+def _fuse_one(block: Block, outermost: bool, footprints: Footprints) -> bool:
     loops = [op for op in block.ops if isinstance(op, scf.ParallelOp)]
     pairs = ((a, b) for i, a in enumerate(loops) for b in loops[i + 1 :])
-    return any(try_fuse(a, b, outermost) for a, b in pairs)
+    return any(try_fuse(a, b, outermost, footprints) for a, b in pairs)
 
 
 def forward(block: Block, known: Known) -> None:
