@@ -53,7 +53,7 @@ def plain(name: str) -> str:
 def _names() -> Mapping[str, str]:
     """Plain name -> name in the table; a name before another's alias."""
     rows = table("models")
-    found = {plain(alias): name for name, row in rows.items() for alias in row.get("aliases", ())}
+    found = {plain(alias): name for name in rows.holding("aliases:") for alias in rows[name].get("aliases", ())}
     return MappingProxyType(found | {plain(name): name for name in reversed(list(rows))})
 
 

@@ -1,6 +1,5 @@
 """Names that the catalog does not hold."""
 
-import difflib
 from collections.abc import Iterable
 
 
@@ -8,6 +7,8 @@ class UnknownName(KeyError):
     """``name`` is no ``kind`` (``device``, ``model``, ``profile``) of the catalog; ``suggestions`` are near."""
 
     def __init__(self, name: str, kind: str, known: Iterable[str]) -> None:
+        import difflib
+
         self.name = name
         self.kind = kind
         self.known = tuple(known)

@@ -5,7 +5,6 @@ its slug (``agentc explain SLUG``). ``agentc.support.render`` turns diagnostics 
 annotations or SARIF.
 """
 
-import difflib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -167,6 +166,8 @@ def shortened(text: str, width: int = 200) -> str:
 
 def suggest(name: str, candidates: Iterable[str]) -> str | None:
     """The candidate that ``name`` was probably meant to be, or ``None`` if none is near."""
+    import difflib
+
     names = list(candidates)
     by_folded = {candidate.casefold(): candidate for candidate in reversed(names)}
     near = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.6)

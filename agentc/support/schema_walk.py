@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin
 from pydantic import BaseModel, RootModel, Tag
 from pydantic.fields import FieldInfo
 
+from agentc.support.ready import ready
 from agentc.support.record import record
 
 Loc = tuple[str | int, ...]
@@ -88,9 +89,7 @@ def _fixed(bare: Any) -> list[Any]:
 
 def _declared(model: type[BaseModel]) -> dict[str, FieldInfo]:
     """The fields of a model; pydantic resolves names of classes further down when a model is first built."""
-    if not model.__pydantic_complete__:
-        model.model_rebuild()
-    return model.model_fields
+    return ready(model).model_fields
 
 
 def _model(bare: Any) -> list[type[BaseModel]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from agentc.support.diagnostics import Diagnostic, Diagnostics, Refused, did_you_mean, suggest
+from agentc.support.ready import ready
 from agentc.support.record import record
 from agentc.support.yaml_source import Document
 
@@ -47,7 +48,7 @@ def validate(model: type[M], document: Document, path: Path = (), context: Any =
     for step in path:
         data = data[step]
     try:
-        return model.model_validate(data, context=context)
+        return ready(model).model_validate(data, context=context)
     except ValidationError as problem:
         found = Diagnostics()
         found.extend(diagnose(problem, model, document, path))

@@ -7,6 +7,7 @@ in the user's own file; the rules of the YAML form then check it, and it lowers 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
+from agentc.frontends.importers.recognize import RECOGNIZERS
 from agentc.support.record import record
 
 if TYPE_CHECKING:
@@ -19,10 +20,6 @@ if TYPE_CHECKING:
 
 class Importer(Protocol):
     """What a module of ``FORMATS`` has."""
-
-    def recognize(self, data: dict[str, Any]) -> bool:
-        """Whether a document with this data is of the format."""
-        ...
 
     def read(self, draft: "Draft") -> "Imported":
         """The definition that ``draft.document`` states.
@@ -74,7 +71,7 @@ def detect(document: "Document") -> str | None:
     if not isinstance(data, dict) or "agentc" in data:
         return None
     fields = cast("dict[str, Any]", data)
-    return next((name for name in FORMATS if importer(name).recognize(fields)), None)
+    return next((name for name in FORMATS if RECOGNIZERS[name](fields)), None)
 
 
 def refuse_foreign(document: "Document") -> None:
@@ -116,7 +113,7 @@ def read(document: "Document", format: str, options: "Options | None" = None) ->
 
     draft = Draft(document, FORMATS[format].title, options or Options())
     data: Any = document.data
-    if not isinstance(data, dict) or not importer(format).recognize(cast("dict[str, Any]", data)):
+    if not isinstance(data, dict) or not RECOGNIZERS[format](cast("dict[str, Any]", data)):
         message = f"`{document.file}` is no {FORMATS[format].title}"
         raise draft.refuse("import-format", message, Part.of(document))
     return importer(format).read(draft)

@@ -6,7 +6,6 @@ https://google.github.io/adk-docs/agents/config/. `docs/formats/adk.md` has the 
 import os
 import re
 from dataclasses import dataclass, field
-from typing import Any
 
 from agentc.frontends.importers import agents, defaults, models, prompts
 from agentc.frontends.importers.frame import Draft, Imported, Names, Tree, assume, at
@@ -17,13 +16,6 @@ MODEL = "gemini-2.5-flash"
 """What an agent runs on that neither states a model nor stands under one that does."""
 
 _CLASSES = ("LlmAgent", "SequentialAgent", "ParallelAgent", "LoopAgent")
-
-
-def recognize(data: dict[str, Any]) -> bool:
-    """Whether a document is of the format."""
-    if not isinstance(data.get("name"), str) or {"kind", "nodes", "component_type", "components"} & data.keys():
-        return False
-    return "agent_class" in data or "sub_agents" in data or ("instruction" in data and "agents" not in data)
 
 
 def read(draft: Draft) -> Imported:

@@ -4,21 +4,11 @@ https://docs.docker.com/ai/docker-agent/. `docs/formats/docker-agent.md` has the
 """
 
 from dataclasses import dataclass, field
-from typing import Any, cast
 
 from agentc.frontends.importers import agents, models, prompts
 from agentc.frontends.importers.frame import Draft, Imported, Tree, at, clean
 from agentc.frontends.importers.source import Part
 from agentc.support.diagnostics import did_you_mean, shortened
-
-
-def recognize(data: dict[str, Any]) -> bool:
-    """Whether a document is of the format."""
-    rows = data.get("agents")
-    if not isinstance(rows, dict) or "crew" in data or "nodes" in data:
-        return False
-    inner = cast("dict[str, Any]", rows).values()
-    return any(isinstance(row, dict) and ("model" in row or "instruction" in row) for row in inner)
 
 
 def read(draft: Draft) -> Imported:

@@ -7,7 +7,7 @@ An export is the canvas: `nodes` with `data.name` and `data.inputs`, and `edges`
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 from agentc.frontends.importers import agents, models, prompts
 from agentc.frontends.importers.flow import INPUT, OTHERWISE, Flow, Read, Routes, Step, home_of
@@ -20,16 +20,6 @@ _MODELS = ("Chat Models", "LLMs")
 _STORES = ("Vector Stores", "Retrievers")
 _NOTES = ("stickyNote", "stickyNoteAgentflow")
 _TAG = re.compile(r"<[^<>]{0,200}>")
-
-
-def recognize(data: dict[str, Any]) -> bool:
-    """Whether a document is of the format."""
-    if isinstance(data.get("flowData"), str | dict):
-        return True
-    rows = data.get("nodes")
-    if not isinstance(rows, list) or not isinstance(data.get("edges"), list):
-        return False
-    return any(isinstance(row, dict) and "data" in row for row in cast("list[Any]", rows))
 
 
 def read(draft: Draft) -> Imported:

@@ -20,17 +20,6 @@ _QUERIES = ("query", "text", "query_embedding", "prompt", "messages", "queries")
 _KINDS = {"documents": "documents", "urls": "list<text>", "queries": "list<text>", "sources": "any", "streams": "any"}
 
 
-def recognize(data: dict[str, Any]) -> bool:
-    """Whether a document is of the format."""
-    components = data.get("components")
-    if isinstance(components, list):
-        return "pipelines" in data
-    if not isinstance(components, dict) or not components:
-        return False
-    rows: list[Any] = list(components.values())  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-    return any(isinstance(row, dict) and "." in str(row.get("type", "")) for row in rows)  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
-
-
 def read(draft: Draft) -> Imported:
     """The definition of a pipeline. Raises Refused."""
     whole = Part.of(draft.document)

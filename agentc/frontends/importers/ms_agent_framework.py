@@ -12,11 +12,11 @@ from agentc.frontends.importers import agents, models, prompts
 from agentc.frontends.importers.flow import INPUT, OTHERWISE, Flow, Read, Routes, Step
 from agentc.frontends.importers.frame import Draft, Imported, Names, Tree, at, clean
 from agentc.frontends.importers.nest import Nest
+from agentc.frontends.importers.recognize import PROMPT_KINDS
 from agentc.frontends.importers.source import Part
 from agentc.support.diagnostics import did_you_mean, shortened
 
 _VARIABLE = re.compile(r"\b(?:Local|Global|Topic|Workflow|System|User|inputs|Env)(?:\.[A-Za-z_]\w*)+")
-_AGENTS = ("Prompt", "GptComponentMetadata", "Agent")
 _ENDS = ("EndWorkflow", "EndConversation", "EndDialog", "CancelAllDialogs")
 _FIELDS = {"boolean": "bool", "number": "number", "integer": "number"}
 _TYPES = {"integer": "number", "number": "number", "boolean": "bool", "object": "record", "array": "list<any>"}
@@ -25,19 +25,10 @@ _FLAG = re.compile("(?:[iI]s|[nN]eeds|[hH]as)[A-Z]")
 MESSAGE = "message"
 
 
-def recognize(data: dict[str, Any]) -> bool:
-    """Whether a document is of the format."""
-    kind = data.get("kind")
-    if kind in ("Workflow", "Prompt", "AdaptiveDialog") or (kind in _AGENTS and "instructions" in data):
-        return True
-    rows: Any = data.get("actions")
-    return isinstance(rows, list) and any(isinstance(row, dict) and "kind" in row for row in rows)  # pyright: ignore[reportUnknownVariableType]
-
-
 def read(draft: Draft) -> Imported:
     """The definition of a workflow or of an agent. Raises Refused."""
     whole = Part.of(draft.document)
-    graph = _prompt(draft, whole) if whole["kind"].text() in _AGENTS else _Workflow(draft, whole).graph()
+    graph = _prompt(draft, whole) if whole["kind"].text() in PROMPT_KINDS else _Workflow(draft, whole).graph()
     described = whole["description"].text()
     trigger = whole["trigger"]["id"].text() or whole["id"].text()
     name = whole["name"].text() or trigger or "workflow"

@@ -7,7 +7,6 @@ says what becomes of each type.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from agentc.frontends.importers import agents, models, prompts
 from agentc.frontends.importers.frame import Draft, Imported, Tree, at, clean
@@ -17,13 +16,6 @@ from agentc.support.diagnostics import did_you_mean, shortened
 _LOOPING = frozenset(("react_agent", "tool_calling_agent", "per_user_react_agent", "per_user_tool_calling_agent"))
 _UNPLACED = ("middleware", "object_stores", "ttc_strategies", "trainers")
 """Sections whose parts stand around the workflow."""
-
-
-def recognize(data: dict[str, Any]) -> bool:
-    """Whether a document is of the format."""
-    workflow = data.get("workflow")
-    named = isinstance(workflow, dict) and "_type" in workflow
-    return named and any(key in data for key in ("llms", "functions", "function_groups", "general"))
 
 
 def read(draft: Draft) -> Imported:

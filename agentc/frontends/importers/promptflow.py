@@ -6,7 +6,6 @@ mapping.
 
 import re
 from dataclasses import dataclass, field
-from typing import Any, cast
 
 from agentc.frontends.importers import agents, models
 from agentc.frontends.importers.flow import INPUT, OTHERWISE, Flow, Read, Routes, Step
@@ -18,16 +17,6 @@ from agentc.support.diagnostics import did_you_mean, shortened
 
 _TYPES = {"int": "number", "double": "number", "bool": "bool", "object": "record", "list": "list<any>"}
 _REFERENCE = re.compile(r"\$\{([^{}]+)\}\Z")
-
-
-def recognize(data: dict[str, Any]) -> bool:
-    """Whether a document is of the format."""
-    rows = data.get("nodes")
-    if not isinstance(rows, list) or "edges" in data or "component_type" in data:
-        return False
-    named = [cast("dict[str, Any]", row) for row in cast("list[Any]", rows) if isinstance(row, dict) and "name" in row]
-    stated = "promptflow" in str(data.get("$schema", "")) or "node_variants" in data
-    return bool(named) and (stated or any("source" in row or "use_variants" in row for row in named))
 
 
 def read(draft: Draft) -> Imported:

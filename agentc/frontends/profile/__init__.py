@@ -60,6 +60,7 @@ def _checked(document: "Document") -> Profile:
 
     from agentc.frontends.profile.rules import ProfileFile
     from agentc.frontends.yaml.document import Overlay, without
+    from agentc.support.ready import ready
     from agentc.support.schema_walk import walk
     from agentc.support.validate import diagnose
 
@@ -67,7 +68,7 @@ def _checked(document: "Document") -> Profile:
     seen = document
     for _ in range(_MOST_ROUNDS):
         try:
-            ProfileFile.model_validate(seen.data)
+            ready(ProfileFile).model_validate(seen.data)
             return Profile(seen, problems)
         except ValidationError as problem:
             problems = problems or tuple(diagnose(problem, ProfileFile, document))

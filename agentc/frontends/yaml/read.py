@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from agentc.frontends.yaml.document import Overlay, Path, replaced, without
 from agentc.support.diagnostics import Diagnostics, Span
+from agentc.support.ready import ready
 from agentc.support.record import record
 from agentc.support.validate import diagnose
 from agentc.support.yaml_source import Document
@@ -67,7 +68,7 @@ def read(document: Document, directory: FilePath, found: Diagnostics) -> Source 
     for attempt in range(_MAX_ROUNDS):
         seen = Overlay(document, data)
         try:
-            return Source(Definition.model_validate(data), document, directory, frozenset(holes))
+            return Source(ready(Definition).model_validate(data), document, directory, frozenset(holes))
         except ValidationError as problem:
             if attempt == 0:
                 found.extend(diagnose(problem, Definition, seen))

@@ -9,6 +9,7 @@ import pytest
 from agentc.frontends import importers, load, yaml
 from agentc.frontends.importers.frame import Imported
 from agentc.frontends.importers.json_text import open_source
+from agentc.frontends.importers.recognize import RECOGNIZERS
 from agentc.support.diagnostics import Diagnostic, Diagnostics, Refused
 from agentc.support.yaml_source import Document, parse_yaml
 from testsuite.corpus.survey import fate
@@ -59,7 +60,7 @@ def test_every_format_has_a_page() -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_no_sample_is_taken_for_another_format(path: Path) -> None:
     data = open_source(path).data
-    assert [name for name in importers.FORMATS if importers.importer(name).recognize(data)] == [path.stem]
+    assert [name for name in importers.FORMATS if RECOGNIZERS[name](data)] == [path.stem]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

@@ -4,19 +4,11 @@ https://oracle.github.io/agent-spec/agentspec/language_spec_nightly.html. `docs/
 of each component.
 """
 
-from typing import Any
-
 from agentc.frontends.importers.agentspec.agents import agent_graph
 from agentc.frontends.importers.agentspec.components import Components
 from agentc.frontends.importers.frame import Draft, Imported
 
 AGENTS = ("Agent", "SpecializedAgent", "ManagerWorkers", "Swarm", "A2AAgent", "OciAgent", "RemoteAgent")
-
-
-def recognize(data: dict[str, Any]) -> bool:
-    """Whether a document is of the format."""
-    marks = ("agentspec_version", "$referenced_components", "$component_ref")
-    return any(mark in data for mark in marks) or ("component_type" in data and "id" in data)
 
 
 def read(draft: Draft) -> Imported:

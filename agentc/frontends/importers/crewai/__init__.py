@@ -6,7 +6,7 @@ mapping.
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from agentc.frontends.importers import CREWAI
 
@@ -27,13 +27,6 @@ def recognized(path: Path) -> bool:
     except (OSError, UnicodeDecodeError):
         return False
     return bool(IMPORTS.search(text)) and "Crew(" in text and not _OURS.search(text)
-
-
-def recognize(data: dict[str, Any]) -> bool:
-    """Whether a document is of the format: a crew, the agents of one, or its tasks."""
-    from agentc.frontends.importers.crewai.files import kind
-
-    return bool(kind(data))
 
 
 def read(draft: "Draft") -> "Imported":

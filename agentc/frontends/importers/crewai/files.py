@@ -3,15 +3,13 @@
 import os
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, cast
+from typing import Any, cast
 
 from agentc.frontends.importers.frame import Draft
+from agentc.frontends.importers.recognize import CREW_AGENT, CREW_TASK, crew_part, holds, rows_of
 from agentc.frontends.importers.source import Part
 from agentc.support.diagnostics import Refused, shortened
 from agentc.support.record import record
-
-AGENT: Final = frozenset(("role", "goal", "backstory"))
-TASK: Final = frozenset(("description", "expected_output"))
 
 _SUFFIXES = (".yaml", ".yml")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,100}\Z")
@@ -52,37 +50,10 @@ class Crew:
     """What the code calls its models."""
 
 
-def kind(data: Mapping[str, Any]) -> str:
-    """What a document is: `crew`, `agents`, `tasks`, or nothing of the kind."""
-    agents, tasks = data.get("agents"), data.get("tasks")
-    if isinstance(agents, dict | list) and isinstance(tasks, dict | list):
-        if _any(_rows(agents), AGENT) or _any(_rows(tasks), TASK):
-            return "crew"
-    rows = list(data.values())
-    if _any(rows, frozenset(("role", "goal"))) and all(isinstance(row, dict) for row in rows):
-        return "agents"
-    return "tasks" if _any(rows, TASK) and all(isinstance(row, dict) for row in rows) else ""
-
-
-def _rows(value: Any) -> list[Any]:
-    return list(cast("dict[Any, Any]", value).values()) if isinstance(value, dict) else cast("list[Any]", value)
-
-
-def _any(rows: list[Any], fields: frozenset[str]) -> bool:
-    """Whether a row, or the one value within it, has two of ``fields``."""
-    for row in rows:
-        if isinstance(row, dict):
-            keys = cast("dict[Any, Any]", row)
-            inner = next(iter(keys.values())) if len(keys) == 1 else None
-            if len(fields & keys.keys()) > 1 or (isinstance(inner, dict) and len(fields & inner.keys()) > 1):
-                return True
-    return False
-
-
 def opened(draft: Draft) -> Crew:
     """The crew of a document. Raises Refused where a file of it is missing."""
     whole = Part.of(draft.document)
-    found = kind(cast("dict[str, Any]", whole.value))
+    found = crew_part(cast("dict[str, Any]", whole.value))
     if found == "crew":
         return _single(draft, whole)
     other = _open(draft, _beside(draft, whole, found), whole)
@@ -108,7 +79,7 @@ def _single(draft: Draft, whole: Part) -> Crew:
         if row.is_text:
             agents[row.text()] = _agent_file(draft, row)
     manager = whole["manager_agent"]
-    if manager.text() and manager.text() not in agents and not _any(_rows(whole["agents"].value), AGENT):
+    if manager.text() and manager.text() not in agents and not holds(rows_of(whole["agents"].value), CREW_AGENT):
         agents[manager.text()] = _agent_file(draft, manager)
     tasks = dict(_entries(whole["tasks"], "task"))
     return Crew(
@@ -130,7 +101,7 @@ def _entries(part: Part, otherwise: str) -> Iterator[tuple[str, Part]]:
         if not row.is_mapping:
             continue
         fields = row.fields()
-        single = len(fields) == 1 and not (AGENT | TASK) & fields.keys()
+        single = len(fields) == 1 and not (CREW_AGENT | CREW_TASK) & fields.keys()
         [name, inner] = next(iter(fields.items())) if single else (row["name"].text(), row)
         name = name or f"{otherwise}_{number}"
         yield name if name not in taken else f"{name}_{number}", inner

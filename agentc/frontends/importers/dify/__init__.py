@@ -3,16 +3,9 @@
 The graph lies in `workflow.graph`. `docs/formats/dify.md` says what becomes of each node type.
 """
 
-from typing import Any
-
 from agentc.frontends.importers import agents, models, prompts
 from agentc.frontends.importers.frame import Draft, Imported, Tree, at
 from agentc.frontends.importers.source import Part
-
-
-def recognize(data: dict[str, Any]) -> bool:
-    """Whether a document is of the format."""
-    return isinstance(data.get("app"), dict) and ("workflow" in data or "model_config" in data)
 
 
 def read(draft: Draft) -> Imported:

@@ -45,7 +45,7 @@ class Definition(Graph):
 
     agentc: Literal["v1"] = Field(description="version of this format")
     name: Name
-    sla: Sla = Sla()
+    sla: Sla = Sla.model_construct()  # as `Sla()`, which would build its rules for this alone
     load: Load | None = None
     quality: Share | None = Field(default=None, description="the least quality of a model that `any_of` may choose")
     models: dict[Name, Annotated[Model, BeforeValidator(_named, json_schema_input_type=str | Model)]] = {}
