@@ -9,8 +9,8 @@ from xdsl.dialects.builtin import IndexType, IntegerAttr, ModuleOp, VectorType
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint
-from xdsl.utils.hints import isa
 
+from agentc.analyses.kernel_dims import is_vector
 from agentc.analyses.reductions import is_neutral
 from agentc.dialects.vector_ext import CastOp
 
@@ -171,10 +171,10 @@ class Vectorizing:
         operands = [self._of(o) for o in op.operands]
         if any(o in self.moving for o in op.operands):
             self.moving.add(op.results[0])
-        if not any(isa(o.type, VectorType[Attribute]) for o in operands):
+        if not any(is_vector(o.type) for o in operands):
             build.insert(op.clone(value_mapper=self.mapper))
             return
-        kept = 1 if isinstance(op, arith.SelectOp) and not isa(operands[0].type, VectorType[Attribute]) else 0
+        kept = 1 if isinstance(op, arith.SelectOp) and not is_vector(operands[0].type) else 0
         wide = [*operands[:kept], *(self._wide(build, o) for o in operands[kept:])]
         types = [self._vector(r.type) for r in op.results]
         if isinstance(op, CASTS):
@@ -186,7 +186,7 @@ class Vectorizing:
 
     def _wide(self, build: Builder, value: SSAValue) -> SSAValue:
         """``value`` in every lane."""
-        if isa(value.type, VectorType[Attribute]):
+        if is_vector(value.type):
             return value
         return build.insert(vector.BroadcastOp(value, self._vector(value.type))).vector
 

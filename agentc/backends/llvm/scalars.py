@@ -9,11 +9,10 @@ from typing import Any, TypeAlias, cast
 
 from llvmlite import ir
 from xdsl.dialects import arith, math
-from xdsl.dialects.builtin import FloatAttr, IndexType, IntegerAttr, IntegerType, VectorType
+from xdsl.dialects.builtin import FloatAttr, IndexType, IntegerAttr, IntegerType
 from xdsl.ir import Attribute, Operation
-from xdsl.utils.hints import isa
 
-from agentc.analyses.kernel_dims import bits
+from agentc.analyses.kernel_dims import bits, is_vector
 from agentc.backends.llvm.functions import Functions
 from agentc.dialects.vector_ext import CastOp
 
@@ -72,7 +71,7 @@ FLOAT_PREDICATES: Mapping[str, str] = {"eq": "==", "ne": "!=", "lt": "<", "le": 
 
 def llvm_type(type_: Attribute) -> Any:
     """The LLVM type of a scalar, or of a vector of them."""
-    if isa(type_, VectorType[Attribute]):
+    if is_vector(type_):
         return ir.VectorType(llvm_type(type_.element_type), type_.get_shape()[0])
     if isinstance(type_, IndexType):
         return I64
