@@ -9,6 +9,7 @@ from xdsl.dialects.builtin import ArrayAttr, ModuleOp
 from xdsl.ir import Attribute
 
 from agentc import cost
+from agentc.analyses.company import accompanied
 from agentc.analyses.context import AgentcContext
 from agentc.analyses.fleet import fleet
 from agentc.analyses.hosts import share_hosts
@@ -78,6 +79,7 @@ def pose(
     bounds = tuple(bound for bound in problem.deadlines if bound.seconds < FREE.seconds)
     problem = replace(problem, objective=objective, deadlines=bounds)
     problem = share_hosts(_side_by_side(_whole(problem), graph), graph, fleet)
+    problem = accompanied(problem, graph, fleet)
     return Posed(graph, fleet, problem, table)
 
 

@@ -20,6 +20,9 @@ SHOWN = 3
 JOIN = "join these places by an entry of the fleet's `links`, or let both tasks run in one of them"
 """What helps where no link joins the places of two tasks."""
 
+RULE = "change the `placement` of these nodes, or the fleet"
+"""What helps where nodes are to be apart, or together, and cannot."""
+
 UNPROVEN = "no placement was found within the time limit, and none is proven to be impossible"
 
 Allowed = Mapping[str, frozenset[str]]
@@ -66,8 +69,9 @@ def _conflict(posed: Posed, lenient: Posed, allowed: Allowed) -> Reasons:
         return (UNPROVEN,), None
     if len(found.relaxations) > 1:
         return found.demand_sentences, f"one of these would do: {'; '.join(each.change for each in found.relaxations)}"
-    apart = JOIN if any(each.kind == "link" for each in found.demands) else None
-    return found.demand_sentences, next(iter(found.cure_sentences), apart)
+    kinds = {each.kind for each in found.demands}
+    other = RULE if "rule" in kinds else JOIN if "link" in kinds else None
+    return found.demand_sentences, next(iter(found.cure_sentences), other)
 
 
 def change(graph: TaskGraph, fleet: Fleet, changes: Sequence[Relaxation]) -> tuple[TaskGraph, Fleet]:

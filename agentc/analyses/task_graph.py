@@ -1,6 +1,6 @@
 """``task_graph``: an agent's graph as plain tasks and edges for the cost model, the solver and the simulator."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from xdsl.dialects.builtin import DictionaryAttr, ModuleOp, StringAttr
 from xdsl.ir import Operation, OpResult, SSAValue
@@ -14,10 +14,10 @@ from agentc.dialects.agent_values import WorkAttr, placement_rule, quantities
 from agentc.dialects.interfaces import Placeable, shape_of, work_of
 from agentc.dialects.model import SpecOp, hosted_of, spec_of
 from agentc.dialects.place import TransferOp
-from agentc.dialects.provenance import source
+from agentc.dialects.provenance import node_path, source
 from agentc.plan import demand
 from agentc.plan.formula import ZERO, Formula
-from agentc.plan.graph import Load, Task, TaskEdge, TaskGraph
+from agentc.plan.graph import Company, Load, Neighbor, Task, TaskEdge, TaskGraph
 from agentc.plan.quantity import Quantity
 from agentc.plan.work import Drafted, Work
 
@@ -55,7 +55,27 @@ def task_graph(module: ModuleOp, graph: GraphOp | None = None) -> TaskGraph:
         edges,
         tuple(limit.data for limit in graph.limits) if graph.limits is not None else (),
         graph.load.data if graph.load is not None else Load(assumed=True),
+        tuple(_company(names)),
     )
+
+
+def _company(names: Mapping[Operation, str]) -> Iterator[Company]:
+    """Which tasks are to be apart from which, or together with them; a node stands for all its tasks."""
+    nodes = {name: _nodes(op) for op, name in names.items()}
+    ones: dict[Neighbor, list[str]] = {}
+    for op, name in names.items():
+        for rule in placement_rule(op).neighbors:
+            ones.setdefault(rule, []).append(name)
+    for rule, tasks in ones.items():
+        inside = f"{rule.node}."
+        others = tuple(name for name, paths in nodes.items() if any(f"{path}.".startswith(inside) for path in paths))
+        if others:
+            yield Company(tuple(tasks), others, rule)
+
+
+def _nodes(op: Operation) -> frozenset[str]:
+    """The paths of the nodes that a task is made of."""
+    return frozenset(path for part in op.walk() if (path := node_path(part)) is not None)
 
 
 def work_and_shape(op: Operation) -> tuple[Work, Mapping[str, Quantity]]:

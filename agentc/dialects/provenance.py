@@ -70,15 +70,24 @@ def span(op: Operation) -> Span | None:
 
 
 def both(one: PlacementRule, two: PlacementRule) -> PlacementRule:
-    """What both rules allow. Two pins that differ leave nothing allowed."""
+    """What both rules allow. Two pins that differ leave nothing allowed, nor do sites or zones that share none."""
     forbid = tuple(dict.fromkeys((*one.forbid, *two.forbid)))
     pin = one.pin or two.pin
     if one.pin and two.pin and one.pin != two.pin:
         forbid = tuple(dict.fromkeys((*forbid, one.pin, two.pin)))
+    allow = one.allow or two.allow
     if one.allow and two.allow:
         common = tuple(name for name in one.allow if name in two.allow)
-        return PlacementRule(common or one.allow, forbid if common else (*forbid, *one.allow), pin)
-    return PlacementRule(one.allow or two.allow, forbid, pin)
+        allow, forbid = common or one.allow, forbid if common else (*forbid, *one.allow)
+    sites, zones = _common(one.sites, two.sites), _common(one.zones, two.zones)
+    return PlacementRule(allow, forbid, pin, sites, zones, tuple(dict.fromkeys((*one.neighbors, *two.neighbors))))
+
+
+def _common(one: tuple[str, ...], two: tuple[str, ...]) -> tuple[str, ...]:
+    """The places that both name; where they name different ones, a place that is none of them."""
+    if not one or not two:
+        return one or two
+    return tuple(name for name in one if name in two) or (" and ".join(dict.fromkeys((*one, *two))),)
 
 
 def rule_attribute(rule: PlacementRule) -> dict[str, Attribute]:

@@ -1,7 +1,7 @@
 """`inline-agents`: a sub-agent's steps take the place of the call, so that one graph holds the whole agent."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp, StringAttr
@@ -51,7 +51,11 @@ def adopt(op: Operation, call: CallOp) -> None:
     if is_asynchronous(call) and op.parent is None:
         op.attributes["agent.async"] = call.attributes["agent.async"]
     if path is not None or op.has_trait(Placeable):
-        op.attributes |= rule_attribute(both(placement_rule(op), placement_rule(call)))
+        rule = placement_rule(op)
+        if prefix is not None and rule.neighbors:
+            inside = tuple(replace(each, node=f"{prefix}.{each.node}") for each in rule.neighbors)
+            rule = replace(rule, neighbors=inside)
+        op.attributes |= rule_attribute(both(rule, placement_rule(call)))
 
 
 def calls(graph: GraphOp) -> list[CallOp]:

@@ -119,6 +119,8 @@ class InsertTransfersPass(ModulePass):
         objective = plan.summary.data.objective if plan is not None else "cost"
         edges = placement_problem(ctx, op, objective).problem.edges
         flow = Flow(graph)
-        inserter = Inserter(task_names(graph), {(edge.src, edge.dst): edge.hops for edge in edges}, flow)
+        inserter = Inserter(
+            task_names(graph), {(edge.src, edge.dst): edge.hops for edge in edges if not edge.rule}, flow
+        )
         for step in flow.steps:
             inserter.visit(step.op)

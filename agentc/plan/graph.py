@@ -12,6 +12,8 @@ from agentc.plan.work import Drafted, Work
 from agentc.support.record import record
 
 Metric: TypeAlias = Literal["ttft", "tbt", "end_to_end"]
+Domain: TypeAlias = Literal["device", "site", "zone"]
+"""What nodes share or do not: a device class, a site of the fleet, a zone of sites."""
 
 
 @record(slots=True)
@@ -37,6 +39,17 @@ class Load:
 
 
 @record(slots=True)
+class Neighbor:
+    """A node that another is to keep away from, or to stay with."""
+
+    node: str
+    """Dotted path; a node with others in it means all of them."""
+    apart: bool = True
+    """Share no place of the domain; False: be at one."""
+    domain: Domain = "device"
+
+
+@record(slots=True)
 class PlacementRule:
     """The user's own word on where a task may go; names are device classes."""
 
@@ -47,6 +60,8 @@ class PlacementRule:
     """Only at these sites of the fleet; empty: at any."""
     zones: tuple[str, ...] = ()
     """Only at sites of these zones: where the data may be; empty: anywhere."""
+    neighbors: tuple[Neighbor, ...] = ()
+    """Nodes to be apart from or together with."""
 
 
 @record(slots=True)
@@ -110,6 +125,16 @@ class TaskEdge:
     """True where the consumer starts on the first part (KV cache layer by layer, token streams)."""
 
 
+@record(slots=True)
+class Company:
+    """Tasks of two nodes that are to be apart, or together."""
+
+    ones: tuple[str, ...]
+    """The tasks of the node that says so."""
+    others: tuple[str, ...]
+    rule: Neighbor
+
+
 @record
 class TaskGraph:
     """An agent as tasks in topological order, edges, service-level agreement and load."""
@@ -119,3 +144,4 @@ class TaskGraph:
     edges: tuple[TaskEdge, ...]
     limits: tuple[Limit, ...] = ()
     load: Load = Load()
+    company: tuple[Company, ...] = ()

@@ -113,6 +113,8 @@ class PlacementEdge:
     dst: str
     hops: Mapping[tuple[str, str], Hop]
     asynchronous: bool = False
+    rule: str = ""
+    """No data, but the user's word on which places go together, as a sentence."""
 
 
 @record(slots=True)

@@ -311,4 +311,6 @@ def _violation(violation: Violation) -> str:
         return f"`{violation.name}` would hold {violation.value / 1e9:.4g} GB, over {violation.limit / 1e9:.4g} GB"
     if violation.kind == "link":
         return f"no link joins {violation.name}"
+    if violation.kind == "rule":
+        return violation.name
     return f"{violation.name} cannot be chosen apart"

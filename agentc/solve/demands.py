@@ -10,7 +10,7 @@ from agentc.solve.presolve import everything, least_hop
 from agentc.solve.tables import NO_POOL, Bound, Tables
 from agentc.support.record import record
 
-Kind: TypeAlias = Literal["task", "link", "together", "deadline", "stock", "memory"]
+Kind: TypeAlias = Literal["task", "link", "rule", "together", "deadline", "stock", "memory"]
 
 LISTED = 3
 """Device classes that are told one by one; more are told in one sentence."""
@@ -131,9 +131,11 @@ def _deadline(tables: Tables, number: int) -> Demand:
 
 
 def _link(tables: Tables, number: int) -> Demand:
-    link = tables.links[number]
+    link, rule = tables.links[number], tables.problem.edges[number].rule
     src, dst = tables.name(link.src), tables.name(link.dst)
     pairs = sorted(link.carries)
+    if rule:
+        return Demand("rule", f"{src} -> {dst}", len(pairs), rule)
     joined = ", ".join(f"{a} -> {b}" for a, b in pairs[:4]) + (", …" if len(pairs) > 4 else "")
     only = f"only {joined}" if pairs else "nothing"
     return Demand("link", f"{src} -> {dst}", len(pairs), f"from `{src}` to `{dst}` links join {only}")

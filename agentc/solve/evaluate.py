@@ -16,7 +16,7 @@ TOLERANCE = 1e-9
 
 SECONDS_PER_HOUR = 3600.0
 
-ViolationKind: TypeAlias = Literal["choice", "link", "together", "deadline", "stock", "memory"]
+ViolationKind: TypeAlias = Literal["choice", "link", "rule", "together", "deadline", "stock", "memory"]
 
 
 @record(slots=True)
@@ -25,7 +25,7 @@ class Violation:
 
     kind: ViolationKind
     name: str
-    """Metric, device class, pool, edge ``a -> b`` or task."""
+    """Metric, device class, pool, edge ``a -> b``, task, or the sentence of a rule."""
     value: float = 0.0
     limit: float = 0.0
 
@@ -272,9 +272,14 @@ def _broken_choices(problem: PlacementProblem, chosen: Mapping[str, Option]) -> 
     return [Violation("choice", task.name) for task in problem.tasks if task.name not in chosen]
 
 
+def unlinked(edge: PlacementEdge) -> Violation:
+    """An edge whose ends are at places that do not go together."""
+    return Violation("rule", edge.rule) if edge.rule else Violation("link", f"{edge.src} -> {edge.dst}")
+
+
 def _broken_links(problem: PlacementProblem, chosen: Mapping[str, Option], hops: Mapping[int, Hop]) -> list[Violation]:
     return [
-        Violation("link", f"{edge.src} -> {edge.dst}")
+        unlinked(edge)
         for number, edge in enumerate(problem.edges)
         if edge.src in chosen and edge.dst in chosen and number not in hops
     ]

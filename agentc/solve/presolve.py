@@ -74,15 +74,15 @@ def _drop_unfit(tables: Tables, left: Reduced) -> None:
 
 
 def _drop_unlinked(tables: Tables, left: Reduced) -> None:
-    for link in tables.links:
+    for link, edge in zip(tables.links, tables.problem.edges, strict=True):
         sources = {tables.cells[link.src][o].place for o in left.alive[link.src]}
         targets = {tables.cells[link.dst][o].place for o in left.alive[link.dst]}
         leaves = {a for a, b in link.carries if b in targets}
         enters = {b for a, b in link.carries if a in sources}
         for task, other, reached in ((link.src, link.dst, leaves), (link.dst, link.src, enters)):
             for o in list(left.alive[task]):
-                if tables.cells[task][o].place not in reached:
-                    left.drop(task, o, f"no link joins {tables.cells[task][o].place} with `{tables.name(other)}`")
+                if (place := tables.cells[task][o].place) not in reached:
+                    left.drop(task, o, edge.rule or f"no link joins {place} with `{tables.name(other)}`")
 
 
 def _drop_broken_groups(tables: Tables, left: Reduced) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from agentc.plan.placement import Objective
-from agentc.solve.evaluate import TOLERANCE, Violation, over, replicas_for
+from agentc.solve.evaluate import TOLERANCE, Violation, over, replicas_for, unlinked
 from agentc.solve.presolve import heads_and_tails
 from agentc.solve.tables import NO_POOL, Tables
 
@@ -290,15 +290,15 @@ class State:
         """
         totals, longest = self._after(moves), self.longest_after(moves)
         links = self.tables.links
-        gaps = [links[n] for n in sorted(self._touched(moves)) if self._pair(n, moves) not in links[n].carries]
-        name, stock, pools = self.tables.name, self.tables.problem.stock, self.tables.pools
+        gaps = [n for n in sorted(self._touched(moves)) if self._pair(n, moves) not in links[n].carries]
+        stock, pools = self.tables.problem.stock, self.tables.pools
         values = [
             longest if bound.on_path else seconds
             for bound, seconds in zip(self.tables.bounds, totals.seconds, strict=True)
         ]
         late = [(b, v) for b, v in zip(self.tables.bounds, values, strict=True) if b.usd is None and over(v, b.limit)]
         return (
-            *(Violation("link", f"{name(link.src)} -> {name(link.dst)}") for link in gaps),
+            *(unlinked(self.tables.problem.edges[n]) for n in gaps),
             *(Violation("deadline", bound.metric, value, bound.limit) for bound, value in late),
             *(Violation("stock", d, n, stock[d]) for d, n in self._held(totals).items() if n > stock.get(d, n)),
             *(

@@ -1,7 +1,8 @@
 """What the rules share: places, references, kinds of values, templates, arguments."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from agentc.frontends.yaml import templates
 from agentc.frontends.yaml.document import Path
@@ -11,6 +12,9 @@ from agentc.frontends.yaml.python_files import Signature
 from agentc.frontends.yaml.references import Reference, condition_of, inputs_of
 from agentc.frontends.yaml.scopes import AgentGraph, Item, Scope
 from agentc.support.diagnostics import Diagnostics, Span, did_you_mean
+
+if TYPE_CHECKING:
+    from agentc.frontends.yaml.rules.nodes import Placement
 
 
 def a(kind: str) -> str:
@@ -27,6 +31,22 @@ def _case_hint(item: Item | None, name: str) -> str | None:
     if item is not None and item.kind == "branch" and name in item.bodies:
         return f"only one case runs; refer to `{item.name}`, which gives that case's `output`"
     return None
+
+
+def _around(item: Item) -> Iterator[Item]:
+    """``item`` and the nodes that it is within."""
+    here: Item | None = item
+    while here is not None:
+        yield here
+        here = here.scope.owner
+
+
+def _in_sight(scope: Scope) -> Iterator[str]:
+    """The names of nodes that ``Scope.named`` finds."""
+    here: Scope | None = scope
+    while here is not None:
+        yield from here.items
+        here = here.parent
 
 
 @dataclass
@@ -66,6 +86,24 @@ class Checker:
             self.error("bad-placement", f"`{item.dotted}` may go nowhere: what it needs is forbidden", path)
         if rule.pin and rule.allow and rule.pin not in rule.allow:
             self.error("bad-placement", f"`{rule.pin}` is pinned but not among `allow`", (*path, "pin"))
+        self._neighbors(item, rule, path)
+
+    def _neighbors(self, item: Item, rule: "Placement", path: Path) -> None:
+        """Nodes to be apart from, or together with, must exist and be others; not both at once."""
+        around = {id(one) for one in _around(item)}
+        for key in ("apart_from", "together_with"):
+            for i, name in enumerate(getattr(rule, key)):
+                other = item.scope.named(name)
+                if other is None:
+                    hint = did_you_mean(name, _in_sight(item.scope))
+                    self.error("unknown-reference", f"there is no node `{name}` here", (*path, key, i), hint)
+                elif id(other) in around:
+                    part = "itself" if other is item else f"`{name}`, which it is a part of"
+                    verb = "apart from" if key == "apart_from" else "together with"
+                    self.error("bad-placement", f"`{item.dotted}` cannot be {verb} {part}", (*path, key, i))
+        for name in dict.fromkeys(name for name in rule.together_with if name in rule.apart_from):
+            message = f"`{item.dotted}` is to be apart from `{name}` and together with it"
+            self.error("bad-placement", message, (*path, "together_with", rule.together_with.index(name)))
 
     def _is_device(self, name: str) -> bool:
         from agentc import catalog

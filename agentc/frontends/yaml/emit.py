@@ -22,9 +22,10 @@ from agentc.frontends.yaml.sizes import Sizes, input_size
 from agentc.frontends.yaml.specs import Specs, source_attr
 from agentc.frontends.yaml.symbols import Symbols
 from agentc.frontends.yaml.terms import limits, load
-from agentc.plan.graph import PlacementRule
+from agentc.plan.graph import Neighbor, PlacementRule
 
 if TYPE_CHECKING:
+    from agentc.frontends.yaml.rules.nodes import Placement
     from agentc.plan.quantity import Quantity
 
 Values = dict[Key, SSAValue]
@@ -172,14 +173,15 @@ class Emitter:
         around = list(_around(item))
         if any(one.node.async_ for one in around):
             marks["agent.async"] = UnitAttr()
-        rule = next((one.node.placement for one in around if one.node.placement is not None), None)
-        if rule is not None:
+        owner = next((one for one in around if one.node.placement is not None), None)
+        if owner is not None and (rule := owner.node.placement) is not None:
             data = PlacementRule(
                 tuple(map(_device, rule.allow)),
                 tuple(map(_device, rule.forbid)),
                 rule.pin and _device(rule.pin),
                 tuple(rule.sites),
                 tuple(rule.zones),
+                tuple(_neighbors(owner, rule)),
             )
             marks["agent.placement"] = PlacementRuleAttr(data)
         return marks
@@ -203,6 +205,14 @@ def _around(item: Item) -> Iterator[Item]:
     while here is not None:
         yield here
         here = here.scope.owner
+
+
+def _neighbors(item: Item, rule: "Placement") -> Iterator[Neighbor]:
+    """What a rule says of other nodes, by their paths."""
+    for names, apart in ((rule.apart_from, True), (rule.together_with, False)):
+        for name in names:
+            if (other := item.scope.named(name)) is not None:
+                yield Neighbor(other.dotted, apart, rule.domain)
 
 
 def _device(name: str) -> str:

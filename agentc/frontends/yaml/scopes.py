@@ -55,6 +55,15 @@ class Scope:
     items: dict[str, Item] = field(default_factory=dict[str, Item])
     inputs: "dict[str, Input]" = field(default_factory=dict[str, "Input"])
 
+    def named(self, name: str) -> Item | None:
+        """The node that ``name`` means here: of this scope, else of the nearest around it."""
+        here: Scope | None = self
+        while here is not None:
+            if name in here.items:
+                return here.items[name]
+            here = here.parent
+        return None
+
     def walk(self) -> Iterator[Item]:
         """All nodes, those within others too."""
         for item in self.items.values():

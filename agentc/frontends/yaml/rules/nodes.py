@@ -37,6 +37,11 @@ class Placement(Part):
     pin: str | None = Field(default=None, description="exactly this one")
     sites: list[str] = Field(default=[], description="only at these sites of the fleet")
     zones: list[str] = Field(default=[], description="only at sites of these zones: where the data may be")
+    apart_from: list[Name] = Field(default=[], description="share no place with these nodes")
+    together_with: list[Name] = Field(default=[], description="be at one place with these nodes")
+    domain: Literal["device", "site", "zone"] = Field(
+        default="device", description="what a place is in these two: a device class, a site or a zone of the fleet"
+    )
 
 
 class When(Part):
