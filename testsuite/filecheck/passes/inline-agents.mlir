@@ -50,3 +50,23 @@ agent.graph entry @boss {
 // CHECK-NEXT:     compute.builtin "lower"(%q) {agent.node = "call.low"
 // CHECK:        } attributes {agent.node = "call.pick", agent.made_by = ["inline-agents"]}
 // CHECK-NEXT:   agent.output ["answer"]([[R]])
+
+// -----
+
+// What a step of a sub-agent is to be apart from is a step of the same call; the call's own rule is about its siblings.
+agent.graph @pair {
+  %b = agent.input "brief" : !agent.text
+  %x = compute.builtin "lower"(%b) {agent.node = "low"} : (!agent.text) -> !agent.text
+  %y = compute.builtin "strip"(%x) {agent.node = "tidy", agent.placement = #agent.placement<{sites = ["here", "there"], neighbors = [{node = "low", apart = true, domain = "zone"}]}>} : (!agent.text) -> !agent.text
+  agent.output ["draft"](%y) : !agent.text
+}
+agent.graph entry @user {
+  %q = agent.input "question" : !agent.text
+  %r = agent.call @pair(%q) {agent.node = "first", agent.placement = #agent.placement<{sites = ["there"], neighbors = [{node = "log", apart = false, domain = "site"}]}>} : (!agent.text) -> !agent.text
+  agent.output ["answer"](%r) : !agent.text
+}
+
+// CHECK:      agent.graph entry @user {
+// CHECK-NEXT:   %q = agent.input "question"
+// CHECK-NEXT:   compute.builtin "lower"(%q) {agent.node = "first.low"{{.*}}sites = ["there"], neighbors = [{node = "log", apart = false, domain = "site"}]
+// CHECK-NEXT:   compute.builtin "strip"({{.*}}agent.node = "first.tidy", agent.placement = #agent.placement<{sites = ["there"], neighbors = [{node = "first.low", {{.*}}domain = "zone"}, {node = "log", apart = false, domain = "site"}]}>
