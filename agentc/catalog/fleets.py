@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from agentc.catalog.billing import Billing
 from agentc.catalog.devices import Entry, entry
 from agentc.catalog.names import UnknownName
 from agentc.plan.fleet import Calibration, Device, Financing, Fleet, Link, Stock
+from agentc.support import packaged
 from agentc.support.diagnostics import Diagnostics, Refused, did_you_mean
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ _OWN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]*\Z")
 
 def fleet_names() -> tuple[str, ...]:
     """The fleets that ship with the package."""
-    folder = resources.files("agentc.catalog").joinpath("fleets")
-    return tuple(sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml")))
+    names = packaged.names("agentc.catalog", "fleets")
+    return tuple(name.removesuffix(".yaml") for name in names if name.endswith(".yaml"))
 
 
 def load_fleet(name_or_path: str | Path) -> Fleet:
@@ -38,8 +38,7 @@ def load_fleet(name_or_path: str | Path) -> Fleet:
 
     name = str(name_or_path)
     if name in fleet_names():
-        resource = resources.files("agentc.catalog").joinpath("fleets", f"{name}.yaml")
-        return _build(parse_yaml(resource.read_text(encoding="utf-8"), f"{name}.yaml"))
+        return _build(parse_yaml(packaged.text("agentc.catalog", "fleets", f"{name}.yaml"), f"{name}.yaml"))
     if not Path(name).is_file() and not name.endswith((".yaml", ".yml")) and "/" not in name:
         found = Diagnostics()
         found.error("unknown-fleet", f"there is no fleet `{name}`", help=did_you_mean(name, fleet_names()))

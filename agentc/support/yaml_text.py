@@ -5,14 +5,14 @@ which knows places.
 """
 
 import json
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
-from importlib import import_module
 from typing import Any
 
 import yaml
+
+from agentc.support import packaged
 
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
@@ -38,24 +38,13 @@ def dump(documents: Iterable[Any]) -> str:
 @cache
 def table(package: str, name: str) -> "Rows":
     """The rows of ``data/<name>.yaml`` of a package of agentc, by name. Shared: do not change them."""
-    return Rows(_text(package, f"{name}.yaml"))
+    return Rows(packaged.text(package, "data", f"{name}.yaml"))
 
 
 @cache
 def json_table(package: str, name: str) -> Mapping[str, Any]:
     """``data/<name>.json`` of a package of agentc: a table that a program writes. Shared: do not change it."""
-    return json.loads(_text(package, f"{name}.json"))
-
-
-def _text(package: str, name: str) -> str:
-    """``data/<name>`` of a package. As ``importlib.resources`` reads it, whose own imports take 4 ms."""
-    home = import_module(package)
-    read = getattr(home.__loader__, "get_data", None)
-    if read is None or home.__file__ is None:
-        from importlib.resources import files
-
-        return files(package).joinpath("data", name).read_text(encoding="utf-8")
-    return read(os.path.join(os.path.dirname(home.__file__), "data", name)).decode()
+    return json.loads(packaged.text(package, "data", f"{name}.json"))
 
 
 class Rows(Mapping[str, Any]):
