@@ -54,6 +54,8 @@ class Session:
         options.intra_op_num_threads = threads
         options.log_severity_level = 4
         options.add_session_config_entry("session.qdq_matmulnbits_accuracy_level", _INTEGER_PRODUCTS)
+        # Else threads of one graph wait busily, for tens of milliseconds, on the cores that the next graph needs.
+        options.add_session_config_entry("session.force_spinning_stop", "1")
         try:
             self._session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # the engine's exceptions share no base but this

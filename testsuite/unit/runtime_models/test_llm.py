@@ -9,10 +9,16 @@ import pytest
 
 from agentc.runtime.models.llm import Decoder
 from agentc.runtime.models.sampling import Sampler, log_softmax
-from agentc.runtime.models.session import array
+from agentc.runtime.models.session import Session, array
 from agentc.support.diagnostics import Refused
 
 PROMPT = "Where does a decode step spend its time?"
+
+
+def test_no_graph_waits_busily_once_it_is_done(decoder_folder: Path) -> None:
+    session = Session(decoder_folder / "prefill.onnx", threads=2)
+    options = session._session.get_session_options()  # pyright: ignore[reportPrivateUsage]
+    assert options.get_session_config_entry("session.force_spinning_stop") == "1"
 
 
 def test_it_knows_that_it_is_a_stand_in(decoder: Decoder) -> None:
