@@ -178,7 +178,7 @@ class FleetFile(FleetPart):
     price: RentEntry | None = Field(default=None, description="rents of all devices that state nothing else")
     devices: dict[DeviceName, StockEntry] = Field(description="by the catalog's name; a number is a count")
     links: list[LinkEntry] = []
-    financing: FinancingEntry = FinancingEntry()
-    power: PowerEntry = PowerEntry()
+    financing: FinancingEntry = FinancingEntry.model_construct()
+    power: PowerEntry = PowerEntry.model_construct()
     sites: dict[str, SiteEntry] = Field(default={}, description="by the names that devices give as `site`")
     source: str = ""
