@@ -133,12 +133,14 @@ def _agree(stated: Sequence[Sequence[Dim]], shapes: Sequence[Sequence[int]]) -> 
 
 
 def value_dims(function: func.FuncOp) -> dict[SSAValue, tuple[Dim, ...]]:
-    """Sizes of every memref or tensor argument, and of every allocation that names them."""
+    """Sizes of every memref or tensor argument, of every allocation that names them, and of tables."""
     shaped = [a for a in function.body.block.args if shape_of(a.type) is not None]
     known: dict[SSAValue, tuple[Dim, ...]] = dict(zip(shaped, function_dims(function), strict=False))
     for op in function.walk():
         if isinstance(op, memref.AllocOp) and (rows := read_dims(op.attributes.get(DIMS))):
             known[op.memref] = rows[0]
+        elif isinstance(op, memref.GetGlobalOp):
+            known[op.memref] = shape_of(op.memref.type) or ()
     return known
 
 

@@ -7,7 +7,17 @@ from typing import cast
 from xdsl.builder import Builder
 from xdsl.context import Context
 from xdsl.dialects import arith, func, memref, tensor
-from xdsl.dialects.builtin import AffineMapAttr, FunctionType, IntegerAttr, MemRefType, ModuleOp, TensorType, i64
+from xdsl.dialects.builtin import (
+    AffineMapAttr,
+    FunctionType,
+    IntegerAttr,
+    MemRefType,
+    ModuleOp,
+    StringAttr,
+    TensorType,
+    UnitAttr,
+    i64,
+)
 from xdsl.dialects.linalg.attrs import IteratorTypeAttr
 from xdsl.dialects.linalg.ops import FillOp, GenericOp, YieldOp
 from xdsl.ir import Attribute, Block, BlockArgument, Operation, OpResult, Region, SSAValue
@@ -63,7 +73,7 @@ class Bufferizer:
         for op in list(block.ops):
             self._convert(op, Builder(InsertPoint.before(op)))
         for op in reversed(list(block.ops)):
-            if isinstance(op, GenericOp | FillOp | ExtOp | tensor.EmptyOp) and op.results:
+            if op.results and is_tensor(op.results[0].type):
                 op.detach()
                 op.erase(safe_erase=False)
         _set_types(self.function, len(outputs))
@@ -119,6 +129,8 @@ class Bufferizer:
                 self._return(op, build)
             case ExtOp():
                 self._ext(op, build)
+            case arith.ConstantOp() if is_tensor(op.result.type):
+                self._table(op, build)
             case tensor.EmptyOp() | arith.ConstantOp() | arith.IndexCastOp() | arith.SIToFPOp():
                 pass
             case _ if type(op) in SIZE_OPS.values():
@@ -170,6 +182,16 @@ class Bufferizer:
         build.insert(
             type(op).create(operands=[*inputs, *targets], properties={**op.properties, "operandSegmentSizes": segments})
         )
+
+    def _table(self, op: arith.ConstantOp, build: Builder) -> None:
+        """A table becomes a global of the module."""
+        module = self.function.parent_op()
+        assert isinstance(module, ModuleOp)
+        count = sum(isinstance(other, memref.GlobalOp) for other in module.body.block.ops)
+        name, type_ = f"{self.function.sym_name.data}_table{count}", to_memref(op.result.type)
+        made = memref.GlobalOp.get(StringAttr(name), type_, op.value, constant=UnitAttr(), alignment=64)
+        module.body.block.insert_op_before(made, self.function)
+        self.buffers[op.result] = build.insert(memref.GetGlobalOp(name, type_)).memref
 
     def _return(self, op: func.ReturnOp, build: Builder) -> None:
         outputs = self.function.body.block.args[-len(op.arguments) :]
@@ -274,6 +296,8 @@ def _empty_of(value: SSAValue) -> tensor.EmptyOp:
             return _empty_of(op.outputs[0])
         case ExtOp() as op:
             return _empty_of(op.outputs[[*op.results].index(cast("OpResult", value))])
+        case arith.ConstantOp() as op if is_tensor(op.result.type):
+            return tensor.EmptyOp([], op.result.type)
         case _:
             raise Refused(Diagnostic("kernel-unsupported", "a tensor's sizes do not come from `tensor.empty`"))
 

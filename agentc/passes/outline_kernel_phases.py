@@ -29,7 +29,10 @@ from agentc.dialects.linalg_ext import ExtOp
 from agentc.plan.kernels import Dim
 from agentc.support.diagnostics import Diagnostic, Refused
 
-SETUP = (arith.ConstantOp, memref.DimOp, memref.AllocOp, memref.DeallocOp, func.ReturnOp, func.CallOp)
+SETUP = (
+    *(arith.ConstantOp, memref.DimOp, memref.AllocOp, memref.DeallocOp, memref.GetGlobalOp),
+    *(func.ReturnOp, func.CallOp),
+)
 ARITHMETIC = (*SIZE_OPS.values(), arith.IndexCastOp, arith.SIToFPOp)
 
 

@@ -4,13 +4,14 @@
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
 
+import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from llvmlite import ir
 from xdsl.dialects import arith, func, memref, scf, vector
-from xdsl.dialects.builtin import IntegerAttr, MemRefType, ModuleOp
+from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, IntegerAttr, MemRefType, ModuleOp
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from agentc.analyses.kernel_abi import sizes
@@ -43,11 +44,24 @@ def translate(module: ModuleOp) -> ir.Module:
     """
     target = ir.Module("agentc")
     functions = [op for op in module.body.block.ops if isinstance(op, func.FuncOp)]
+    for table in module.body.block.ops:
+        if isinstance(table, memref.GlobalOp):
+            declare_table(target, table)
     declared = {f.sym_name.data: declare(target, f) for f in functions}
     math = Functions(target)
     for function in functions:
         FunctionTranslation(function, declared, math).run()
     return target
+
+
+def declare_table(target: ir.Module, table: memref.GlobalOp) -> None:
+    """A constant array: its bytes as they lie in memory, which are read far faster than as many numbers."""
+    value = table.initial_value
+    assert isinstance(value, DenseIntOrFPElementsAttr) and sys.byteorder == "little"
+    type_ = ir.ArrayType(ir.IntType(8), len(value.data.data))
+    made: Any = ir.GlobalVariable(target, type_, PREFIX + table.sym_name.data)
+    made.initializer = ir.Constant(type_, bytearray(value.data.data))
+    made.linkage, made.global_constant, made.align = "internal", True, 64
 
 
 def width_of(element: Attribute) -> int:
@@ -130,6 +144,8 @@ class FunctionTranslation:
                 self.values[op.dest] = self._add_lanes(op)
             case memref.DimOp():
                 self.values[op.result] = self._dim(op)
+            case memref.GetGlobalOp():
+                self.values[op.memref] = self.module.globals[PREFIX + op.name_.string_value()]
             case memref.AllocOp():
                 self.values[op.memref] = self._allocate(op)
             case memref.DeallocOp():

@@ -39,7 +39,7 @@ def run_kernel(module: "ModuleOp", *values: Any) -> list[Any]:
 
     from agentc.analyses.kernel_dims import OUTPUTS, PHASE, UNSIGNED, argument_names, as_list, function_dims
     from agentc.plan.sizes import Sizes, is_name
-    from agentc.runtime.interpreters.scalars import as_type, dtype_of
+    from agentc.runtime.interpreters.scalars import as_type, dtype_of, nonsense
 
     [function] = [o for o in module.ops if isinstance(o, func.FuncOp) and PHASE not in o.attributes]
     types = list(function.function_type.inputs.data)
@@ -50,7 +50,7 @@ def run_kernel(module: "ModuleOp", *values: Any) -> list[Any]:
     for row, shape in zip(dims, shaped, strict=False):
         sizes.update({d: n for d, n in zip(row, shape, strict=True) if isinstance(d, str) and is_name(d)})
     outputs = [
-        np.zeros([d if isinstance(d, int) else sizes[d] for d in row], dtype_of(t))
+        nonsense([d if isinstance(d, int) else sizes[d] for d in row], dtype_of(t))
         for row, t in zip(dims[len(dims) - len(types) + len(plain) :], types[len(plain) :], strict=True)
     ]
     found = interpreter(module).call_op(function, (*plain, *outputs))

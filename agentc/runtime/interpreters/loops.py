@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 from xdsl.dialects import func, memref, scf
-from xdsl.dialects.builtin import DYNAMIC_INDEX
+from xdsl.dialects.builtin import DYNAMIC_INDEX, DenseIntOrFPElementsAttr
 from xdsl.interpreter import (
     Interpreter,
     InterpreterFunctions,
@@ -15,9 +15,10 @@ from xdsl.interpreter import (
     impl_terminator,
     register_impls,
 )
+from xdsl.traits import SymbolTable
 
 from agentc.analyses.kernel_dims import shape_of
-from agentc.runtime.interpreters.scalars import dtype_of
+from agentc.runtime.interpreters.scalars import dtype_of, nonsense
 
 
 @register_impls
@@ -26,10 +27,18 @@ class LoopMeaning(InterpreterFunctions):
 
     @impl(memref.AllocOp)
     def alloc(self, interpreter: Interpreter, op: memref.AllocOp, args: PythonValues) -> PythonValues:
-        """Memory; nobody may count on what it holds."""
+        """Memory. Nobody may count on what it holds: nonsense, here."""
         sizes = iter(args)
         shape = [int(next(sizes)) if n == DYNAMIC_INDEX else n for n in shape_of(op.memref.type) or ()]
-        return (np.zeros(shape, dtype_of(op.memref.type)),)
+        return (nonsense(shape, dtype_of(op.memref.type)),)
+
+    @impl(memref.GetGlobalOp)
+    def table(self, interpreter: Interpreter, op: memref.GetGlobalOp, args: PythonValues) -> PythonValues:
+        """A table of the module."""
+        found = SymbolTable.lookup_symbol(op, op.name_)
+        assert isinstance(found, memref.GlobalOp) and isinstance(found.initial_value, DenseIntOrFPElementsAttr)
+        value = found.initial_value
+        return (np.frombuffer(value.data.data, dtype_of(value.get_element_type())).reshape(value.get_shape()),)
 
     @impl(memref.DeallocOp)
     def dealloc(self, interpreter: Interpreter, op: memref.DeallocOp, args: PythonValues) -> PythonValues:

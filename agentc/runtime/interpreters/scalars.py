@@ -1,11 +1,11 @@
 """``arith`` and ``math`` on NumPy numbers, and on whole arrays of them at once."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
 from xdsl.dialects import arith, math
-from xdsl.dialects.builtin import FloatAttr, IntegerAttr
+from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, FloatAttr, IntegerAttr
 from xdsl.interpreter import Interpreter, InterpreterFunctions, PythonValues, impl, register_impls
 from xdsl.ir import Attribute, Operation
 
@@ -27,6 +27,12 @@ def dtype_of(type_: Attribute) -> Any:
     """The NumPy type of a scalar, or of the elements of a tensor, memory or vector."""
     element = cast("Attribute", getattr(type_, "element_type", type_))
     return np.dtype(DTYPES[str(element)])
+
+
+def nonsense(shape: Sequence[int], dtype: Any) -> Any:
+    """Memory as nobody may expect it: NaN, or numbers that are no size and no place."""
+    filler = {"b": True, "i": -0x5B}.get(dtype.kind, np.nan)
+    return np.full(shape, filler, dtype)
 
 
 def as_type(value: Any, type_: Attribute) -> Any:
@@ -145,7 +151,10 @@ class ScalarMeaning(InterpreterFunctions):
 
     @impl(arith.ConstantOp)
     def constant(self, interpreter: Interpreter, op: arith.ConstantOp, args: PythonValues) -> PythonValues:
-        """A number."""
+        """A number, or a table."""
+        if isinstance(op.value, DenseIntOrFPElementsAttr):
+            table = np.frombuffer(op.value.data.data, dtype_of(op.result.type))
+            return (table.reshape(op.value.get_shape()),)
         assert isinstance(op.value, IntegerAttr | FloatAttr)
         number = op.value.value.data
         wanted = dtype_of(op.result.type)

@@ -20,7 +20,7 @@ from xdsl.interpreter import (
 from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineMap
 
 from agentc.analyses.kernel_dims import shape_of
-from agentc.runtime.interpreters.scalars import dtype_of
+from agentc.runtime.interpreters.scalars import dtype_of, nonsense
 
 
 def extents(op: GenericOp, args: PythonValues) -> list[int]:
@@ -68,10 +68,10 @@ class TensorMeaning(InterpreterFunctions):
 
     @impl(tensor.EmptyOp)
     def empty(self, interpreter: Interpreter, op: tensor.EmptyOp, args: PythonValues) -> PythonValues:
-        """Nobody may count on the elements; they are 0 here."""
+        """Nobody may count on the elements: nonsense, here."""
         sizes = iter(args)
         shape = [int(next(sizes)) if n == DYNAMIC_INDEX else n for n in shape_of(op.tensor.type) or ()]
-        return (np.zeros(shape, dtype_of(op.tensor.type)),)
+        return (nonsense(shape, dtype_of(op.tensor.type)),)
 
     @impl(tensor.DimOp)
     def dim(self, interpreter: Interpreter, op: tensor.DimOp, args: PythonValues) -> PythonValues:

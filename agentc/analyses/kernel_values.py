@@ -1,0 +1,194 @@
+"""What elementwise tensor code gives whose operands are all known: NumPy arrays."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from xdsl.dialects import arith, math, tensor
+from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, FloatAttr, IntegerAttr
+from xdsl.dialects.linalg.ops import GenericOp, IndexOp, YieldOp
+from xdsl.ir import Attribute, Operation, SSAValue
+from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineMap
+
+from agentc.analyses.kernel_dims import element_of, shape_of
+
+Array: TypeAlias = NDArray[Any]
+Function: TypeAlias = Callable[..., Any]
+
+DTYPES: Mapping[str, str] = {
+    "index": "int64",
+    "i64": "int64",
+    "i32": "int32",
+    "i16": "int16",
+    "i8": "int8",
+    "i1": "bool",
+    "f64": "float64",
+    "f32": "float32",
+}
+
+
+def unsigned(value: Any) -> Any:
+    """The bits of an integer, read without sign."""
+    array = np.asarray(value)
+    return array.view(f"u{array.dtype.itemsize}") if array.dtype.kind == "i" else array
+
+
+def _unsigned(function: Function) -> Function:
+    """``function`` of the bits without sign."""
+
+    def of(*values: Any) -> Any:
+        return function(*(unsigned(v) for v in values))
+
+    return of
+
+
+def _quotient(a: Any, b: Any) -> Any:
+    """Toward zero."""
+    return (a - np.fmod(a, b)) // b
+
+
+FUNCTIONS: Mapping[type[Operation], Function] = {
+    arith.AddiOp: np.add,
+    arith.SubiOp: np.subtract,
+    arith.MuliOp: np.multiply,
+    arith.AddfOp: np.add,
+    arith.SubfOp: np.subtract,
+    arith.MulfOp: np.multiply,
+    arith.DivfOp: np.divide,
+    arith.NegfOp: np.negative,
+    arith.MaximumfOp: np.maximum,
+    arith.MinimumfOp: np.minimum,
+    arith.MaxSIOp: np.maximum,
+    arith.MinSIOp: np.minimum,
+    arith.MaxUIOp: _unsigned(np.maximum),
+    arith.MinUIOp: _unsigned(np.minimum),
+    arith.AndIOp: np.bitwise_and,
+    arith.OrIOp: np.bitwise_or,
+    arith.XOrIOp: np.bitwise_xor,
+    arith.ShLIOp: np.left_shift,
+    arith.ShRSIOp: np.right_shift,
+    arith.ShRUIOp: _unsigned(np.right_shift),
+    arith.SelectOp: np.where,
+    arith.ExtFOp: np.asarray,
+    arith.TruncFOp: np.asarray,
+    arith.TruncIOp: np.asarray,
+    arith.ExtSIOp: np.asarray,
+    arith.ExtUIOp: unsigned,
+    arith.SIToFPOp: np.asarray,
+    arith.UIToFPOp: unsigned,
+    arith.IndexCastOp: np.asarray,
+    math.AbsFOp: np.abs,
+    math.ExpOp: np.exp,
+    math.LogOp: np.log,
+    math.SqrtOp: np.sqrt,
+    math.SinOp: np.sin,
+    math.CosOp: np.cos,
+    math.FloorOp: np.floor,
+    math.CeilOp: np.ceil,
+}
+"""Ops on whole arrays."""
+QUOTIENTS: Mapping[type[Operation], Function] = {
+    arith.RemSIOp: np.fmod,
+    arith.FloorDivSIOp: np.floor_divide,
+    arith.DivSIOp: _quotient,
+    arith.RemUIOp: _unsigned(np.fmod),
+    arith.DivUIOp: _unsigned(np.floor_divide),
+}
+"""Ops of integers that are known only where no divisor is 0."""
+RELATIONS: Mapping[str, Function] = {
+    "eq": np.equal,
+    "ne": np.not_equal,
+    "lt": np.less,
+    "le": np.less_equal,
+    "gt": np.greater,
+    "ge": np.greater_equal,
+}
+
+
+def dense(op: arith.ConstantOp) -> Array | None:
+    """The array that a constant is; ``None`` for a type that NumPy lacks."""
+    value = op.value
+    element = DTYPES.get(str(element_of(op.result.type)))
+    if element is None:
+        return None
+    if isinstance(value, IntegerAttr | FloatAttr):
+        return np.asarray(value.value.data).astype(element)
+    assert isinstance(value, DenseIntOrFPElementsAttr)
+    return np.frombuffer(value.data.data, element).reshape(value.get_shape())
+
+
+def known_value(op: GenericOp, known: Mapping[SSAValue, Array]) -> Array | None:
+    """The result of ``op``, if it computes each element by itself and from what is ``known`` alone."""
+    shape = shape_of(op.results[0].type) if len(op.results) == 1 else None
+    rank = len(op.iterator_types)
+    if shape is None or any(n < 0 for n in shape) or op.indexing_maps.data[-1].data != AffineMap.identity(rank):
+        return None
+    block = op.body.block
+    if block.args[-1].uses or any(v not in known for v in op.inputs):
+        return None
+    loops = [np.arange(n).reshape([-1 if i == axis else 1 for i in range(rank)]) for axis, n in enumerate(shape)]
+    values: dict[SSAValue, Any] = dict(known)
+    for argument, value, map_ in zip(block.args, op.inputs, op.indexing_maps.data, strict=False):
+        values[argument] = known[value][_places(map_.data, loops)]
+    with np.errstate(all="ignore"):
+        for inner in block.ops:
+            if isinstance(inner, YieldOp):
+                kind = DTYPES[str(element_of(op.results[0].type))]
+                return np.ascontiguousarray(np.broadcast_to(values[inner.operands[0]], shape).astype(kind))
+            found = _element(inner, values, loops)
+            if found is None:
+                return None
+            values[inner.results[0]] = found
+    return None
+
+
+def _places(map_: AffineMap, loops: Sequence[Array]) -> tuple[Any, ...]:
+    found: list[Any] = []
+    for expr in map_.results:
+        assert isinstance(expr, AffineDimExpr | AffineConstantExpr)
+        found.append(loops[expr.position] if isinstance(expr, AffineDimExpr) else expr.value)
+    return tuple(found)
+
+
+def _element(op: Operation, values: Mapping[SSAValue, Any], loops: Sequence[Array]) -> Any:
+    """The result of ``op`` for all elements at once, or ``None`` where it is not known."""
+    if isinstance(op, arith.ConstantOp):
+        return dense(op)
+    if isinstance(op, IndexOp):
+        return loops[op.dim.value.data]
+    if any(o not in values for o in op.operands) or str(op.results[0].type) not in DTYPES:
+        return None
+    given = [values[o] for o in op.operands]
+    match op:
+        case tensor.ExtractOp():
+            return _extracted(given[0], given[1:])
+        case arith.CmpiOp():
+            name = arith.CMPI_COMPARISON_OPERATIONS[op.predicate.value.data]
+            both = [unsigned(v) for v in given] if name.startswith("u") else given
+            return RELATIONS[name if name in ("eq", "ne") else name[1:]](*both)
+        case arith.CmpfOp():
+            name = arith.CMPF_COMPARISON_OPERATIONS[op.predicate.value.data]
+            apart = np.isnan(given[0]) | np.isnan(given[1])
+            found = RELATIONS[name[1:]](*given) if name[1:] in RELATIONS else None
+            return None if found is None else (found | apart if name.startswith("u") else found & ~apart)
+        case _:
+            return _plain(op, given)
+
+
+def _plain(op: Operation, given: Sequence[Any]) -> Any:
+    function = FUNCTIONS.get(type(op))
+    if type(op) in QUOTIENTS and np.all(np.asarray(given[1]) != 0):
+        function = QUOTIENTS[type(op)]
+    return None if function is None else np.asarray(function(*given)).astype(dtype_of(op.results[0].type))
+
+
+def _extracted(value: Array, places: Sequence[Any]) -> Any:
+    """Elements at ``places``, if all are inside."""
+    inside = all(np.all((0 <= p) & (p < n)) for p, n in zip(places, value.shape, strict=True))
+    return value[tuple(places)] if inside else None
+
+
+def dtype_of(type_: Attribute) -> str:
+    """The NumPy type of a scalar."""
+    return DTYPES[str(type_)]
