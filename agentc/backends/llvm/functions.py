@@ -74,43 +74,51 @@ class Functions:
         body = BODIES.get((name, short))
         if body is None:
             return self.module.declare_intrinsic(f"llvm.{name}", [type_], ir.FunctionType(type_, [type_]))
-        symbol = f"agentc.{name}.{short}"
-        found = self.module.globals.get(symbol)
-        return found if isinstance(found, ir.Function) else self._make(symbol, type_, body)
+        return self.define(f"agentc.{name}.{short}", ir.FunctionType(type_, [type_]), body)
 
-    def _make(self, symbol: str, type_: Any, body: "Body") -> ir.Function:
-        function = ir.Function(self.module, ir.FunctionType(type_, [type_]), symbol)
+    def other(self, name: str, type_: Any) -> ir.Function | None:
+        """What stands for LLVM's ``sin``, ``cos`` or ``pow``; ``None`` where the C library has it."""
+        return None
+
+    def define(self, symbol: str, signature: ir.FunctionType, body: "Body") -> ir.Function:
+        """The function ``symbol``, made of ``body`` if it is new."""
+        found = self.module.globals.get(symbol)
+        if isinstance(found, ir.Function):
+            return found
+        function = ir.Function(self.module, signature, symbol)
         function.linkage = "internal"
         function.attributes.add("alwaysinline")
         build = ir.IRBuilder(function.append_basic_block("entry"))
-        build.ret(body(self, build, function.args[0]))
+        build.ret(body(self, build, *function.args))
         return function
 
 
-Body = Callable[[Functions, ir.IRBuilder, Any], Any]
+Body = Callable[..., Any]
+"""Takes the functions of the module, a builder and the arguments; gives the result."""
 
 
-def _number(value: float, like: Any) -> ir.Constant:
+def number(value: float, like: Any) -> ir.Constant:
+    """A constant of the type of ``like``."""
     return ir.Constant(like.type, value)
 
 
-def _polynomial(build: Any, x: Any, coefficients: Sequence[float]) -> Any:
+def polynomial(build: Any, x: Any, coefficients: Sequence[float]) -> Any:
     """Horner's scheme, highest power first."""
-    total: Any = _number(coefficients[0], x)
+    total: Any = number(coefficients[0], x)
     for coefficient in coefficients[1:]:
-        total = _fma(build, total, x, _number(coefficient, x))
+        total = fused(build, total, x, number(coefficient, x))
     return total
 
 
-def _fma(build: Any, a: Any, b: Any, c: Any) -> Any:
+def fused(build: Any, a: Any, b: Any, c: Any) -> Any:
     """``a * b + c``, fused where the processor can."""
     return build.fadd(build.fmul(a, b, flags=FLAGS), c, flags=FLAGS)
 
 
 def _clamp(build: Any, x: Any, low: float, high: float) -> Any:
     """NaN stays NaN, as it compares false."""
-    x = build.select(build.fcmp_ordered("<", x, _number(low, x)), _number(low, x), x)
-    return build.select(build.fcmp_ordered(">", x, _number(high, x)), _number(high, x), x)
+    x = build.select(build.fcmp_ordered("<", x, number(low, x)), number(low, x), x)
+    return build.select(build.fcmp_ordered(">", x, number(high, x)), number(high, x), x)
 
 
 def _exp(functions: Functions, build: Any, x: Any) -> Any:
@@ -118,11 +126,11 @@ def _exp(functions: Functions, build: Any, x: Any) -> Any:
     short: str = x.type.intrinsic_name
     shape = EXP_SHAPES[short]
     x = _clamp(build, x, shape.smallest, shape.largest)
-    shifted = _fma(build, x, _number(LOG2_E, x), _number(shape.magic, x))
-    whole = build.fsub(shifted, _number(shape.magic, x))
+    shifted = fused(build, x, number(LOG2_E, x), number(shape.magic, x))
+    whole = build.fsub(shifted, number(shape.magic, x))
     bits = build.sub(build.bitcast(shifted, shape.integer), ir.Constant(shape.integer, shape.magic_bits))
-    rest = _fma(build, whole, _number(-shape.high, x), x)
-    rest = _fma(build, whole, _number(-shape.low, x), rest)
+    rest = fused(build, whole, number(-shape.high, x), x)
+    rest = fused(build, whole, number(-shape.low, x), rest)
     power = _exp_f32(build, rest) if short == "f32" else _exp_f64(build, rest)
     half = build.ashr(bits, ir.Constant(shape.integer, 1))
     for part in (half, build.sub(bits, half)):
@@ -134,58 +142,60 @@ def _exp(functions: Functions, build: Any, x: Any) -> Any:
 
 def _exp_f32(build: Any, r: Any) -> Any:
     square = build.fmul(r, r, flags=FLAGS)
-    linear = build.fadd(r, _number(1.0, r), flags=FLAGS)
-    return _fma(build, _polynomial(build, r, EXP_F32), square, linear)
+    linear = build.fadd(r, number(1.0, r), flags=FLAGS)
+    return fused(build, polynomial(build, r, EXP_F32), square, linear)
 
 
 def _exp_f64(build: Any, r: Any) -> Any:
     square = build.fmul(r, r, flags=FLAGS)
-    odd = build.fmul(r, _polynomial(build, square, EXP_F64_P), flags=FLAGS)
-    ratio = build.fdiv(odd, build.fsub(_polynomial(build, square, EXP_F64_Q), odd, flags=FLAGS))
-    return _fma(build, ratio, _number(2.0, r), _number(1.0, r))
+    odd = build.fmul(r, polynomial(build, square, EXP_F64_P), flags=FLAGS)
+    ratio = build.fdiv(odd, build.fsub(polynomial(build, square, EXP_F64_Q), odd, flags=FLAGS))
+    return fused(build, ratio, number(2.0, r), number(1.0, r))
 
 
 def _log_f32(functions: Functions, build: Any, x: Any) -> Any:
     """log(m x 2^e) with m in [sqrt(1/2), sqrt(2))."""
     i32 = ir.IntType(32)
-    tiny = build.fcmp_ordered("<", x, _number(1.1754943508222875e-38, x))
-    scaled = build.select(tiny, build.fmul(x, _number(8388608.0, x)), x)
+    tiny = build.fcmp_ordered("<", x, number(1.1754943508222875e-38, x))
+    scaled = build.select(tiny, build.fmul(x, number(8388608.0, x)), x)
     bits = build.bitcast(scaled, i32)
     exponent = build.sub(build.lshr(bits, ir.Constant(i32, 23)), ir.Constant(i32, 126))
     exponent = build.sub(exponent, build.select(tiny, ir.Constant(i32, 23), ir.Constant(i32, 0)))
     mantissa = build.or_(build.and_(bits, ir.Constant(i32, 0x007FFFFF)), ir.Constant(i32, 0x3F000000))
     m = build.bitcast(mantissa, x.type)
-    small = build.fcmp_ordered("<", m, _number(0.70710678118654752440, x))
+    small = build.fcmp_ordered("<", m, number(0.70710678118654752440, x))
     exponent = build.sub(exponent, build.zext(small, i32))
-    m = build.fsub(build.select(small, build.fadd(m, m), m), _number(1.0, x))
+    m = build.fsub(build.select(small, build.fadd(m, m), m), number(1.0, x))
     e = build.sitofp(exponent, x.type)
     square = build.fmul(m, m, flags=FLAGS)
-    y = build.fmul(build.fmul(_polynomial(build, m, LOG_F32), m, flags=FLAGS), square, flags=FLAGS)
-    y = _fma(build, e, _number(-2.12194440e-4, x), y)
-    y = _fma(build, square, _number(-0.5, x), y)
-    result = _fma(build, e, _number(0.693359375, x), build.fadd(m, y))
-    return _log_specials(build, x, result)
+    y = build.fmul(build.fmul(polynomial(build, m, LOG_F32), m, flags=FLAGS), square, flags=FLAGS)
+    y = fused(build, e, number(-2.12194440e-4, x), y)
+    y = fused(build, square, number(-0.5, x), y)
+    result = fused(build, e, number(0.693359375, x), build.fadd(m, y))
+    return log_specials(build, x, result)
 
 
-def _log_specials(build: Any, x: Any, result: Any) -> Any:
-    infinity, zero = _number(float("inf"), x), _number(0.0, x)
+def log_specials(build: Any, x: Any, result: Any) -> Any:
+    """``result``, or what log gives for infinity, 0, what is below it, and NaN."""
+    infinity, zero = number(float("inf"), x), number(0.0, x)
     result = build.select(build.fcmp_ordered("==", x, infinity), infinity, result)
-    result = build.select(build.fcmp_ordered("==", x, zero), _number(float("-inf"), x), result)
-    return build.select(build.fcmp_unordered("<", x, zero), _number(float("nan"), x), result)
+    result = build.select(build.fcmp_ordered("==", x, zero), number(float("-inf"), x), result)
+    return build.select(build.fcmp_unordered("<", x, zero), number(float("nan"), x), result)
 
 
 def _tanh_f32(functions: Functions, build: Any, x: Any) -> Any:
     """A polynomial near 0, where the other form cancels; 1 - 2 / (e^2|x| + 1) with the sign of x elsewhere."""
     magnitude = build.call(functions.module.declare_intrinsic("llvm.fabs", [x.type]), [x])
     power = build.call(functions.get("exp", x.type), [build.fadd(magnitude, magnitude)])
-    far = build.fsub(_number(1.0, x), build.fdiv(_number(2.0, x), build.fadd(power, _number(1.0, x))))
-    far = build.call(functions.module.declare_intrinsic("llvm.copysign", [x.type], _two(x.type)), [far, x])
+    far = build.fsub(number(1.0, x), build.fdiv(number(2.0, x), build.fadd(power, number(1.0, x))))
+    far = build.call(functions.module.declare_intrinsic("llvm.copysign", [x.type], two(x.type)), [far, x])
     square = build.fmul(x, x, flags=FLAGS)
-    near = _fma(build, build.fmul(_polynomial(build, square, TANH_F32), square, flags=FLAGS), x, x)
-    return build.select(build.fcmp_ordered("<", magnitude, _number(0.625, x)), near, far)
+    near = fused(build, build.fmul(polynomial(build, square, TANH_F32), square, flags=FLAGS), x, x)
+    return build.select(build.fcmp_ordered("<", magnitude, number(0.625, x)), near, far)
 
 
-def _two(type_: Any) -> ir.FunctionType:
+def two(type_: Any) -> ir.FunctionType:
+    """The type of a function of two values."""
     return ir.FunctionType(type_, [type_, type_])
 
 

@@ -20,6 +20,7 @@ from xdsl.ir import Block, Operation
 from agentc.analyses.kernel_abi import kernel_abi
 from agentc.analyses.reductions import neutral
 from agentc.backends.llvm.functions import Functions
+from agentc.backends.llvm.gpu_functions import GpuFunctions
 from agentc.backends.llvm.scalars import I64, llvm_type
 from agentc.backends.llvm.translate import Declared, FunctionTranslation, declare
 from agentc.support.diagnostics import Diagnostic, Refused
@@ -121,7 +122,7 @@ def translate_gpu(module: ModuleOp, target: "GpuTarget") -> str:
     phases = {p.symbol for p in kernel_abi(module).phases}
     functions = [f for f in module.body.block.ops if isinstance(f, func.FuncOp) and f.sym_name.data in phases]
     declared = {f.sym_name.data: declare(made, f) for f in functions}
-    math = Functions(made)
+    math = GpuFunctions(made)
     for function in functions:
         kernel = declared[function.sym_name.data].made
         kernel.calling_convention = "amdgpu_kernel" if target.amd else "ptx_kernel"

@@ -131,7 +131,8 @@ class Scalars:
         return self._other(build, op, values)
 
     def _intrinsic(self, build: Any, name: str, op: Operation, values: Values) -> Any:
-        callee = self.functions.module.declare_intrinsic(name, [values[0].type], _signature(values))
+        own = self.functions.other(name.removeprefix("llvm."), values[0].type)
+        callee = own or self.functions.module.declare_intrinsic(name, [values[0].type], _signature(values))
         return build.call(callee, values, fastmath=flags_of(op))
 
     def _other(self, build: Any, op: Operation, values: Values) -> Any:
