@@ -79,3 +79,15 @@ def assert_close(found: Any, wanted: Any, tolerance: float = 2e-5) -> None:
     np.testing.assert_allclose(
         found.astype(np.float64), np.asarray(wanted).astype(np.float64), rtol=tolerance, atol=tolerance + slack
     )
+
+
+def parsed(text: str) -> Any:
+    """A module of kernel dialects."""
+    from xdsl.context import Context
+    from xdsl.dialects import arith, builtin, func, memref
+    from xdsl.parser import Parser
+
+    context = Context()
+    for dialect in (builtin.Builtin, arith.Arith, func.Func, memref.MemRef):
+        context.load_dialect(dialect)
+    return Parser(context, text).parse_module()

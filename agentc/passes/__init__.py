@@ -20,6 +20,7 @@ PASSES: dict[str, str] = {
     "search-parallelism": "agentc.passes.search_parallelism:SearchParallelismPass",
     "place": "agentc.passes.place:PlacePass",
     "insert-transfers": "agentc.passes.insert_transfers:InsertTransfersPass",
+    "fold-tables": "agentc.passes.fold_tables:FoldTablesPass",
     "fuse-kernels": "agentc.passes.fuse_kernels:FuseKernelsPass",
     "bufferize-kernels": "agentc.passes.bufferize_kernels:BufferizeKernelsPass",
     "cut-automata": "agentc.passes.cut_automata:CutAutomataPass",
@@ -28,6 +29,8 @@ PASSES: dict[str, str] = {
     "lower-kernels-to-loops": "agentc.passes.lower_kernels_to_loops:LowerKernelsToLoopsPass",
     "fuse-kernel-loops": "agentc.passes.fuse_kernel_loops:FuseKernelLoopsPass",
     "vectorize-kernels": "agentc.passes.vectorize_kernels:VectorizeKernelsPass",
+    "share-kernel-buffers": "agentc.passes.share_kernel_buffers:ShareKernelBuffersPass",
     "outline-kernel-phases": "agentc.passes.outline_kernel_phases:OutlineKernelPhasesPass",
+    "shorten-kernel-buffers": "agentc.passes.shorten_kernel_buffers:ShortenKernelBuffersPass",
 }
 """Pass name -> ``module:attribute``."""

@@ -19,17 +19,21 @@ def kernel_passes(device: Device = "cpu") -> "list[ModulePass]":
 
     from agentc.passes.bufferize_kernels import BufferizeKernelsPass
     from agentc.passes.cut_automata import CutAutomataPass
+    from agentc.passes.fold_tables import FoldTablesPass
     from agentc.passes.fuse_kernel_loops import FuseKernelLoopsPass
     from agentc.passes.fuse_kernels import FuseKernelsPass
     from agentc.passes.lower_kernels_to_loops import LowerKernelsToLoopsPass
     from agentc.passes.lower_linalg_ext import LowerLinalgExtPass
     from agentc.passes.outline_kernel_phases import OutlineKernelPhasesPass
+    from agentc.passes.share_kernel_buffers import ShareKernelBuffersPass
+    from agentc.passes.shorten_kernel_buffers import ShortenKernelBuffersPass
     from agentc.passes.tile_kernels import TileKernelsPass
     from agentc.passes.vectorize_kernels import VectorizeKernelsPass
 
     return [
         CanonicalizePass(),  # constants first, so that sizes are as static as they can be
         CommonSubexpressionElimination(),  # equal sizes become one value, by which bufferization compares
+        *([FoldTablesPass()] if device == "cpu" else []),  # early: what is known needs neither fusion nor loops
         FuseKernelsPass(),  # on tensors, where a value has no place yet and fusion needs no alias analysis
         BufferizeKernelsPass(),  # after fusion: what is fused away needs no memory
         *([CutAutomataPass()] if device == "cpu" else []),  # before they are one ordered loop each
@@ -39,7 +43,9 @@ def kernel_passes(device: Device = "cpu") -> "list[ModulePass]":
         LowerKernelsToLoopsPass("auto" if device == "cpu" else "register"),
         FuseKernelLoopsPass(),  # on loops, as a reduction and its consumer share only the outer ones
         *([VectorizeKernelsPass()] if device == "cpu" else []),  # on loops that are as fused as they get
-        OutlineKernelPhasesPass(),  # last: what is a phase is known when nothing fuses any more
+        ShareKernelBuffersPass(),  # before phases: inside a loop each row has a life of its own
+        OutlineKernelPhasesPass(),  # late: what is a phase is known when nothing fuses any more
+        ShortenKernelBuffersPass(),  # last: lives are counted in phases
     ]
 
 

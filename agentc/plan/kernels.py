@@ -8,8 +8,10 @@ one 64-bit size for each name in ``sizes``.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from math import prod
 from typing import Any
 
+from agentc.plan.sizes import Sizes
 from agentc.support.record import record
 
 PREFIX = "agentc_"
@@ -60,6 +62,22 @@ class KernelAbi:
         """Arguments, results and temporaries: what ``Phase.arguments`` counts."""
         return self.arguments + self.results + self.temporaries
 
+    @property
+    def lives(self) -> tuple[range, ...]:
+        """For each temporary the phases from the first that uses it to the last."""
+        first = len(self.arguments) + len(self.results)
+        users = (
+            [p for p, phase in enumerate(self.phases) if first + i in phase.arguments]
+            for i in range(len(self.temporaries))
+        )
+        return tuple(range(min(found, default=0), max(found, default=-1) + 1) for found in users)
+
+    def scratch_bytes(self, sizes: Mapping[str, int]) -> int:
+        """Bytes of the temporaries that are alive at once, at most, where each lives as long as ``lives`` says."""
+        each = [_bytes(temporary, Sizes(sizes)) for temporary in self.temporaries]
+        alive = ([n for n, life in zip(each, self.lives, strict=True) if p in life] for p in range(len(self.phases)))
+        return max(map(sum, alive), default=0)
+
     def to_json(self) -> str:
         """The text of ``NAME.abi.json``; the same for equal values."""
         return json.dumps({"schema": 1, **asdict(self)}, indent=1) + "\n"
@@ -83,6 +101,15 @@ class KernelAbi:
             tuple(Phase(p["symbol"], tuple(p["arguments"]), tuple(p["sizes"]), p["rows"]) for p in data["phases"]),
             tuple(data.get("requires", ())),
         )
+
+
+WIDTHS: Mapping[str, int] = {"i1": 1, "i8": 1, "u8": 1, "f16": 2, "bf16": 2, "f32": 4, "i32": 4, "u32": 4}
+"""Bytes of an element; of the others 8."""
+
+
+def _bytes(parameter: Parameter, sizes: Mapping[str, int]) -> int:
+    counts = (d if isinstance(d, int) else sizes[d] for d in parameter.dims or ())
+    return prod(counts) * WIDTHS.get(parameter.dtype, 8)
 
 
 def _parameters(rows: Sequence[Mapping[str, Any]]) -> tuple[Parameter, ...]:

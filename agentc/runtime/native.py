@@ -71,6 +71,8 @@ class NativeKernel:
         self._engine = engine
         """Owns the machine code; lives as long as the kernel."""
         self._entries = [_Entry(p, self._bind(p)) for p in abi.phases]
+        first = len(abi.arguments) + len(abi.results)
+        self._lives = [(first + i, t, life) for i, (t, life) in enumerate(zip(abi.temporaries, abi.lives, strict=True))]
 
     def _bind(self, phase: Phase) -> Any:
         kinds = [_c_type(self.abi.buffers[i]) for i in phase.arguments]
@@ -100,9 +102,15 @@ class NativeKernel:
             if sizes[str(size)] < 1:
                 raise KernelCallError(f"`{self.abi.name}` needs `{size}` to be at least 1, it is {sizes[str(size)]}")
         results = self._results(out, sizes, values)
-        buffers = [*values, *results, *(_empty(p, sizes) for p in self.abi.temporaries)]
-        for entry in self._entries:
+        buffers = [*values, *results, *(None for _ in self.abi.temporaries)]
+        for number, entry in enumerate(self._entries):
+            for place, temporary, life in self._lives:
+                if life.start == number < life.stop:
+                    buffers[place] = _empty(temporary, sizes)
             self._run(entry, buffers, sizes)
+            for place, _, life in self._lives:
+                if life.stop == number + 1:
+                    buffers[place] = None
         return results[0] if len(results) == 1 else tuple(results)
 
     def _ordered(self, arguments: Sequence[Any], named: Mapping[str, Any]) -> list[Any]:

@@ -1,0 +1,112 @@
+"""Memory of kernels made at random: what is shared holds what it held, and is never more."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from kernel_sample import parsed
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+
+from agentc.analyses.kernel_abi import kernel_abi
+from agentc.frontends.kernels import BUILTINS, builtin
+from agentc.frontends.kernels.python_ast import compile_source
+from agentc.frontends.kernels.source import parse
+from agentc.passes.share_kernel_buffers import ShareKernelBuffersPass
+from agentc.pipelines.kernels import compile_kernel, kernel_passes
+from agentc.plan.sizes import Sizes
+from agentc.runtime.interpreters import run_kernel
+
+LINES = (
+    "np.sort({0}, axis=1)",
+    "np.cumsum({0}, axis=1)",
+    "np.cumsum({0}, axis=0)",
+    "{0} - np.max({1}, axis=1, keepdims=True)",
+    "{0}[::-1, ::-1] + {1}",
+    "np.take_along_axis({0}, np.argsort({1}, axis=1), axis=1)",
+    "np.exp(-np.abs({0}))",
+    "np.concatenate([{0}[:, 1:], {1}[:, :1]], axis=1)",
+    "{0} * np.sum({1}, axis=0)",
+)
+"""Of arrays of one shape an array of the same: much that no fusion makes go away."""
+
+
+@st.composite
+def programs(draw: st.DrawFn) -> str:
+    names, lines = ["x"], list[str]()
+    for i in range(draw(st.integers(2, 6))):
+        pair = [draw(st.sampled_from(names[-2:])), draw(st.sampled_from(names))]
+        lines.append(f"    t{i} = {draw(st.sampled_from(LINES)).format(*pair)}")
+        names.append(f"t{i}")
+    body = "\n".join(lines)
+    return f'import numpy as np\ndef k(x: f32["n", "d"]):\n{body}\n    return {names[-1]}, {names[-2]} + 1.0\n'
+
+
+def lowered(module: ModuleOp, shared: bool) -> ModuleOp:
+    made = module.clone()
+    for step in kernel_passes():
+        if shared or not isinstance(step, ShareKernelBuffersPass):
+            step.apply(Context(), made)
+            made.verify()
+    return made
+
+
+@settings(max_examples=15, deadline=None)
+@given(programs(), st.integers(1, 3), st.integers(1, 4))
+def test_sharing_keeps_every_answer_and_never_costs(text: str, n: int, d: int) -> None:
+    module = compile_source(parse(text, "k.py"), "k")
+    x = np.random.default_rng(n * 8 + d).uniform(-1, 1, (n, d)).astype(np.float32)
+    shared, apart = (lowered(module, s) for s in (True, False))
+    for a, b in zip(run_kernel(shared, x), run_kernel(apart, x), strict=True):
+        np.testing.assert_array_equal(a, b)
+    sizes = {"n": 1000, "d": 1000}
+    assert kernel_abi(shared).scratch_bytes(sizes) <= kernel_abi(apart).scratch_bytes(sizes)
+
+
+@settings(max_examples=4, deadline=None)
+@given(programs(), st.integers(1, 30), st.integers(1, 40))
+def test_compiled_code_lives_in_shared_memory_too(text: str, n: int, d: int) -> None:
+    module = compile_source(parse(text, "k.py"), "k")
+    x = np.random.default_rng(n * 64 + d).uniform(-1, 1, (n, d)).astype(np.float32)
+    for a, b in zip(compile_kernel(module)(x), run_kernel(module, x), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3 * (1 + np.max(np.abs(b))))
+
+
+@pytest.mark.parametrize("name", sorted(BUILTINS))
+def test_the_library_never_needs_more(name: str) -> None:
+    module = builtin(name)
+    shared, apart = (kernel_abi(lowered(module, s)) for s in (True, False))
+    sizes = dict.fromkeys(shared.sizes, 64)
+    assert shared.scratch_bytes(sizes) <= apart.scratch_bytes(sizes)
+    assert len(shared.temporaries) <= len(apart.temporaries)
+
+
+def test_sampling_sorts_in_half_of_the_memory() -> None:
+    shared, apart = (kernel_abi(lowered(builtin("sample_top_p"), s)) for s in (True, False))
+    sizes = {"b": 8, "v": 1000}
+    assert shared.scratch_bytes(sizes) * 2 < apart.scratch_bytes(sizes)
+
+
+def test_lives_are_counted_in_phases() -> None:
+    abi = kernel_abi(lowered(builtin("log_mel_spectrogram"), True))
+    assert all(0 <= life.start < life.stop <= len(abi.phases) for life in abi.lives)
+    sizes = Sizes({"t": 16000})
+    every = sum(int(np.prod([d if isinstance(d, int) else sizes[d] for d in t.dims or ()])) for t in abi.temporaries)
+    assert 0 < abi.scratch_bytes({"t": 16000}) < 4 * every
+
+
+READS_FIRST = """
+func.func @k(%x: memref<1xf32>, %out: memref<1xf32>) attributes {agentc.outputs = 1 : i64} {
+  %c0 = arith.constant 0 : index
+  %s = memref.alloc() : memref<1xf32>
+  %v = memref.load %s[%c0] : memref<1xf32>
+  memref.store %v, %out[%c0] : memref<1xf32>
+  func.return
+}
+"""
+
+
+def test_memory_begins_as_nonsense() -> None:
+    """So that what is read before it is written shows in every comparison with the interpreter."""
+    [found] = run_kernel(parsed(READS_FIRST), np.ones(1, np.float32))
+    assert np.isnan(found[0])
