@@ -132,7 +132,8 @@ def compile(
             from agentc.pipelines.artifacts import write_build
 
             path = write_build(compilation, loaded.home, Path(out), targets)
-    return Build(compilation.module, last, compilation.texts, loaded.warnings, path, compilation.solve_seconds)
+    warnings = (*loaded.warnings, *compilation.warnings)
+    return Build(compilation.module, last, compilation.texts, warnings, path, compilation.solve_seconds)
 
 
 @contextmanager

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from xdsl.dialects.builtin import ModuleOp
 
+from agentc.plan.artifacts import REFUSAL, Artifact
+from agentc.support.diagnostics import Refused
 from agentc.support.record import record
 
 
@@ -25,3 +27,11 @@ class Request:
     """The kernels that some op runs on a GPU or accelerator, lowered for one."""
     cuda_kernels: Mapping[str, ModuleOp] = field(default_factory=dict[str, ModuleOp])
     """The same, lowered for the CUDA backend, which keeps selections and sorts."""
+
+
+def left_out(kernel: str, target: str, folder: Path, refused: Refused) -> Artifact:
+    """Write into ``folder`` why there is no code of ``kernel`` for ``target``."""
+    why = refused.diagnostics[0].message
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{kernel}.{target}.log").write_text(why + "\n", encoding="utf-8", newline="\n")
+    return Artifact(f"{kernel}.{target}.log", REFUSAL, target, kernel, f"not emitted: {why}")

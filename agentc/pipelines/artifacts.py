@@ -1,13 +1,14 @@
 """The last phase: a placed module becomes a build directory, whole or not at all."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from agentc.analyses.kernels import kernels
 from agentc.backends import BACKENDS, manifest
 from agentc.backends.request import Request
 from agentc.pipelines.build_cache import emitted
-from agentc.pipelines.runner import Compilation, text
-from agentc.plan.artifacts import Artifact
+from agentc.pipelines.runner import Compilation, on_host, text
+from agentc.plan.artifacts import REFUSAL, Artifact
 from agentc.report.facts import facts
 from agentc.support.diagnostics import Diagnostic, Refused, did_you_mean
 from agentc.support.files import whole_directory
@@ -39,6 +40,7 @@ def chosen(targets: Sequence[str] | None) -> list[str]:
 
 def write_build(compilation: Compilation, home: Path, out: Path, targets: Sequence[str] | None) -> Path:
     """Write the build directory ``out``: the IR of each phase, the report, what the backends emit, and the manifest.
+    Kernels without code for what they are put on are among ``compilation.warnings`` then.
 
     ``home`` is the definition's folder.
 
@@ -54,9 +56,17 @@ def write_build(compilation: Compilation, home: Path, out: Path, targets: Sequen
         placed = compilation.texts.get("placed") or text(compilation.module)
         for name in backends:
             artifacts += emitted(name, request, placed)
+        compilation.warnings += _refusals(compilation, artifacts)
         manifest.write(compilation.module, fresh, artifacts)
         _readable(fresh)
     return out
+
+
+def _refusals(compilation: Compilation, artifacts: Iterable[Artifact]) -> Iterator[Diagnostic]:
+    devices = {use.name: use.devices for use in kernels(compilation.module)}
+    for artifact in artifacts:
+        if artifact.kind == REFUSAL:
+            yield on_host(artifact.of, devices[artifact.of], artifact.note)
 
 
 def _ir(compilation: Compilation, fresh: Path) -> list[Artifact]:

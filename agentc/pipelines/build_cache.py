@@ -52,6 +52,7 @@ def _beside(request: Request) -> list[str]:
     """What the module does not tell: kernels as they were lowered, weights by their files, the tools that are here."""
     kernels = [f"{name}\n{module}" for name, module in sorted(request.kernels.items())]
     on_gpus = [f"{name}\n{module}" for name, module in sorted(request.gpu_kernels.items())]
+    on_gpus += [f"cuda {name}\n{module}" for name, module in sorted(request.cuda_kernels.items())]
     tools = [Path(found) for tool in TOOLS if (found := shutil.which(tool))]
     return [*kernels, "gpu", *on_gpus, "weights", _weights(request), cache.identity(tools), versions()]
 

@@ -1,7 +1,7 @@
 """Runs the standard pipeline on a module in memory: phase by phase, each held against its rules."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from io import StringIO
 
@@ -17,7 +17,7 @@ from agentc.dialects.provenance import span
 from agentc.pipelines.legality import check_legality
 from agentc.pipelines.phases import PHASES
 from agentc.pipelines.standard import Settings, passes
-from agentc.support.diagnostics import Diagnostic, Refused
+from agentc.support.diagnostics import Diagnostic, Refused, Severity
 
 NAMES = tuple(phase.name for phase in PHASES)
 
@@ -39,6 +39,7 @@ class Compilation:
     """The same, lowered for the CUDA backend."""
     solve_seconds: float | None = None
     """What the solver took."""
+    warnings: list[Diagnostic] = field(default_factory=list[Diagnostic])
 
 
 def run(
@@ -113,10 +114,11 @@ def _illegal(module: ModuleOp, error: VerifyException) -> Refused:
 
 
 def lower_kernels(compilation: Compilation) -> None:
-    """Lower each kernel that an op calls, in a module of its own; for a GPU too where it is put on one.
+    """Lower each kernel that an op calls, in a module of its own; for a GPU too where it is put on one. Where that
+    is refused, there is a warning (``kernel-on-host``).
 
     Raises:
-        Refused: ``kernel-unsupported``.
+        Refused: ``kernel-unsupported``: it cannot be lowered for a processor.
     """
     from agentc.pipelines.kernels import lower_kernel
 
@@ -126,8 +128,22 @@ def lower_kernels(compilation: Compilation) -> None:
         alone = ModuleOp([functions[use.name].clone()])
         compilation.kernels[use.name] = lower_kernel(alone)
         if not hosts.issuperset(use.devices):
-            compilation.gpu_kernels[use.name] = lower_kernel(alone, "gpu")
-            compilation.cuda_kernels[use.name] = lower_kernel(alone, "cuda")
+            try:
+                on_gpu, on_cuda = lower_kernel(alone, "gpu"), lower_kernel(alone, "cuda")
+            except Refused as refused:
+                compilation.warnings.append(on_host(use.name, use.devices, refused.diagnostics[0].message))
+            else:
+                compilation.gpu_kernels[use.name], compilation.cuda_kernels[use.name] = on_gpu, on_cuda
+
+
+def on_host(kernel: str, devices: Sequence[str], why: str) -> Diagnostic:
+    """The warning ``kernel-on-host``: of a kernel there is no code for the ``devices`` that it was put on."""
+    return Diagnostic(
+        "kernel-on-host",
+        f"kernel `{kernel}` has no code for {', '.join(f'`{name}`' for name in devices)}: {why}",
+        severity=Severity.WARNING,
+        help="it runs on the processor beside it; `placement: {forbid: [...]}` of its node plans with that",
+    )
 
 
 def context() -> AgentcContext:

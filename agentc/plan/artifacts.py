@@ -1,6 +1,11 @@
 """What a backend wrote: one record per file, listed in the manifest."""
 
+from typing import Final
+
 from agentc.support.record import record
+
+REFUSAL: Final = "refusal"
+"""The kind of a file that says why there is no code of a kernel for what the plan puts it on."""
 
 
 @record(slots=True)

@@ -65,15 +65,15 @@ def emit_gpu(kernels: "Mapping[str, ModuleOp]", out: Path, *, targets: Sequence[
     chosen = [find_gpu(name) for name in targets]
     written: list[Artifact] = []
     for name, module in sorted(kernels.items()):
+        texts = [gpu_ir(module, target) for target in chosen]  # all that may be refused, before anything is written
         told = json.dumps({"schema": 1, "kernel": name, "phases": launches(module)}, indent=1) + "\n"
         written.append(_write(out, f"{name}.gpu.json", told.encode(), "gpu-launch", "llvm", name))
-        for target in chosen:
-            written += _emit_for(module, name, out, target)
+        for text, target in zip(texts, chosen, strict=True):
+            written += _emit_for(text, name, out, target)
     return written
 
 
-def _emit_for(module: "ModuleOp", name: str, out: Path, target: GpuTarget) -> list[Artifact]:
-    text = gpu_ir(module, target)
+def _emit_for(text: str, name: str, out: Path, target: GpuTarget) -> list[Artifact]:
     place = f"{target.name}/{name}"
     written = [_write(out, f"{place}.ll", text.encode(), "llvm-ir", target.name, name)]
     if not target.amd:
