@@ -37,18 +37,24 @@ def source(module: ModuleOp) -> str:
 
 
 def _launcher(abi: KernelAbi, phases: list[PhaseCode]) -> str:
-    """``agentc_launch_NAME``: all phases on a stream; temporaries from the stream's own pool."""
+    """``agentc_launch_NAME``: all phases on a stream; temporaries from the stream's own pool, each from the first phase
+    that uses it to the last.
+    """
     declared = [_c_parameter(p, "const ") for p in abi.arguments] + [_c_parameter(p, "") for p in abi.results]
     declared += [f"int64_t {size_name(s)}" for s in abi.sizes] + ["cudaStream_t stream"]
     lines = [
         "#ifndef __CUDACC_RTC__",
         f'extern "C" cudaError_t {PREFIX}launch_{abi.name}({", ".join(declared)}) {{',
     ]
-    for temporary in abi.temporaries:
-        name, count = c_name(temporary.name), " * ".join(size(d) for d in temporary.dims or ()) or "1"
-        lines.append(f"  const agentc::Scratch<{C_TYPES[temporary.dtype]}> {name}({count}, stream);")
-        lines.append(f"  if ({name}.error) return {name}.error;")
-    lines += [f"  {line}" for phase in phases for line in phase.launch]
+    lives = list(zip(abi.temporaries, abi.lives, strict=True))
+    for number, phase in enumerate(phases):
+        for temporary in [t for t, life in lives if life.start == number < life.stop]:
+            name, count = c_name(temporary.name), " * ".join(size(d) for d in temporary.dims or ()) or "1"
+            lines.append(f"  agentc::Scratch<{C_TYPES[temporary.dtype]}> {name}({count}, stream);")
+            lines.append(f"  if ({name}.error) return {name}.error;")
+        lines += [f"  {line}" for line in phase.launch]
+        if number + 1 < len(phases):
+            lines += [f"  {c_name(t.name)}.release();" for t, life in lives if life.stop == number + 1]
     return "\n".join([*lines, "  return cudaGetLastError();", "}", "#endif", ""])
 
 

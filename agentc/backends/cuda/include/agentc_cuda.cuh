@@ -264,14 +264,17 @@ inline int parts_of(int64_t work, int64_t each, int64_t most) {
   return static_cast<int>(wanted < 1 ? 1 : wanted < most ? wanted : most);
 }
 
-// Memory of the stream's pool for as long as the launcher runs; the stream gives it back when its work is done.
+// Memory of the stream's pool until `release`, or for as long as the launcher runs; the stream gives it back when its
+// work so far is done.
 template <class T> class Scratch {
  public:
   Scratch(int64_t count, cudaStream_t stream) : stream_(stream) {
     error = cudaMallocAsync(&data_, sizeof(T) * static_cast<size_t>(count > 0 ? count : 1), stream);
   }
-  ~Scratch() {
+  ~Scratch() { release(); }
+  void release() {
     if (data_) cudaFreeAsync(data_, stream_);
+    data_ = nullptr;
   }
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
