@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from xdsl.dialects import arith, math, tensor
 from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, FloatAttr, IntegerAttr
 from xdsl.dialects.linalg.ops import GenericOp, IndexOp, YieldOp
-from xdsl.ir import Attribute, Operation, SSAValue
+from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineMap
 
 from agentc.analyses.kernel_dims import element_of, shape_of
@@ -131,15 +131,23 @@ def known_value(op: GenericOp, known: Mapping[SSAValue, Array]) -> Array | None:
     values: dict[SSAValue, Any] = dict(known)
     for argument, value, map_ in zip(block.args, op.inputs, op.indexing_maps.data, strict=False):
         values[argument] = known[value][_places(map_.data, loops)]
+    found = body_value(block, values, loops)
+    kind = DTYPES[str(element_of(op.results[0].type))]
+    return None if found is None else np.ascontiguousarray(np.broadcast_to(found, shape).astype(kind))
+
+
+def body_value(block: Block, values: Mapping[SSAValue, Any], loops: Sequence[Array] = ()) -> Any:
+    """What the body of a generic yields for ``values`` of its arguments, all elements at once; ``None``: not known."""
+    known = dict(values)
     with np.errstate(all="ignore"):
         for inner in block.ops:
+            known |= {o: dense(o.owner) for o in inner.operands if isinstance(o.owner, arith.ConstantOp)}
             if isinstance(inner, YieldOp):
-                kind = DTYPES[str(element_of(op.results[0].type))]
-                return np.ascontiguousarray(np.broadcast_to(values[inner.operands[0]], shape).astype(kind))
-            found = _element(inner, values, loops)
+                return known.get(inner.operands[0])
+            found = _element(inner, known, loops)
             if found is None:
                 return None
-            values[inner.results[0]] = found
+            known[inner.results[0]] = found
     return None
 
 
@@ -156,8 +164,8 @@ def _element(op: Operation, values: Mapping[SSAValue, Any], loops: Sequence[Arra
     if isinstance(op, arith.ConstantOp):
         return dense(op)
     if isinstance(op, IndexOp):
-        return loops[op.dim.value.data]
-    if any(o not in values for o in op.operands) or str(op.results[0].type) not in DTYPES:
+        return loops[op.dim.value.data] if loops else None
+    if any(values.get(o) is None for o in op.operands) or str(op.results[0].type) not in DTYPES:
         return None
     given = [values[o] for o in op.operands]
     match op:

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
-from xdsl.dialects.builtin import DYNAMIC_INDEX, IndexType, IntegerType, MemRefType, StringAttr, TensorType
+from xdsl.dialects.builtin import DYNAMIC_INDEX, IndexType, IntegerType, MemRefType, StringAttr, TensorType, UnitAttr
 from xdsl.ir import Attribute, Dialect, SSAValue
 from xdsl.irdl import (
     AttrSizedOperandSegments,
     IRDLOperation,
     ParsePropInAttrDict,
     irdl_op_definition,
+    opt_prop_def,
     prop_def,
     traits_def,
     var_operand_def,
@@ -229,7 +230,7 @@ class ScatterOp(ExtOp):
 class AutomatonOp(ExtOp):
     """
     The state of a finite automaton after each byte of a row: `state = table[state, byte]`, from state 0. A state that
-    the table does not have is 0.
+    the table does not have is 0. With `backward` rows are read from their ends.
 
     ```mlir
     %s = linalg_ext.automaton ins(%text, %table : tensor<?xi8>, tensor<13x256xi8>) outs(%e : tensor<?xi8>) -> tensor<?xi8>
@@ -237,10 +238,12 @@ class AutomatonOp(ExtOp):
     """
 
     name = "linalg_ext.automaton"
+    backward = opt_prop_def(UnitAttr)
     assembly_format = TAIL
 
-    def __init__(self, text: SSAValue, table: SSAValue, output: SSAValue):
-        super().__init__(operands=[[text, table], [output]], result_types=[_types([output])])
+    def __init__(self, text: SSAValue, table: SSAValue, output: SSAValue, backward: bool = False):
+        properties: dict[str, Attribute] = {"backward": UnitAttr()} if backward else {}
+        super().__init__(operands=[[text, table], [output]], properties=properties, result_types=[_types([output])])
 
     def verify_shapes(self, ins: Shapes, outs: Shapes) -> None:
         kept, given = self.elements()

@@ -23,6 +23,7 @@ PASSES: dict[str, str] = {
     "fold-tables": "agentc.passes.fold_tables:FoldTablesPass",
     "fuse-kernels": "agentc.passes.fuse_kernels:FuseKernelsPass",
     "bufferize-kernels": "agentc.passes.bufferize_kernels:BufferizeKernelsPass",
+    "skip-automata": "agentc.passes.skip_automata:SkipAutomataPass",
     "cut-automata": "agentc.passes.cut_automata:CutAutomataPass",
     "lower-linalg-ext": "agentc.passes.lower_linalg_ext:LowerLinalgExtPass",
     "tile-kernels": "agentc.passes.tile_kernels:TileKernelsPass",

@@ -28,6 +28,95 @@ UNKNOWN = -1
 
 
 @dataclass
+class Pieces:
+    """A text in pieces of ``length`` bytes, each with the state before it. Places count in the direction of reading."""
+
+    loops: LoopLowering
+    op: AutomatonOp
+    length: int
+    closed: bool = False
+    """Whether the table names no state that it lacks."""
+
+    def __post_init__(self) -> None:
+        self.text, self.table = self.op.inputs
+        self.size: Dim = self.loops.dims(self.text)[0]
+        self.end = self.loops.extent(self.text, 0)
+        self.zero, self.one = self.loops.integer(0), self.loops.integer(1)
+        self.states = self.loops.extent(self.table, 0)
+        self.low = self.loops.constant(IntegerAttr(255, IndexType()))
+        self.unknown = self.loops.constant(IntegerAttr(UNKNOWN, i8))
+        self.start = self.loops.constant(IntegerAttr(0, i8))
+
+    def place(self, code: Code, at: SSAValue) -> SSAValue:
+        """Where byte ``at`` lies in memory."""
+        return code.minus(code.minus(self.end, self.one), at) if self.op.backward else at
+
+    def first(self, code: Code, at: SSAValue, width: int) -> SSAValue:
+        """Where the ``width`` bytes from ``at`` on begin in memory."""
+        return code.minus(code.minus(self.end, code.number(width)), at) if self.op.backward else at
+
+    def byte(self, code: Code, at: SSAValue) -> SSAValue:
+        """Byte ``at`` as an index."""
+        return code.op(arith.AndIOp, code.index(code.load(self.text, self.place(code, at))), self.low)
+
+    def step(self, code: Code, state: SSAValue, at: SSAValue) -> SSAValue:
+        """The state after byte ``at``, as it is stored."""
+        row = self.row(code, state)
+        if not self.closed:
+            row = code.choose(code.whole("slt", row, self.states), row, self.zero)
+        return code.load(self.table, row, self.byte(code, at))
+
+    def row(self, code: Code, state: SSAValue) -> SSAValue:
+        """A state, as it is stored, as an index."""
+        return code.op(arith.AndIOp, code.index(state), self.low)
+
+    def run(self, code: Code, state: SSAValue, start: SSAValue, end: SSAValue) -> SSAValue:
+        """The state after the bytes from ``start`` to ``end``."""
+
+        def step(inner: Code, i: SSAValue, carried: Sequence[SSAValue]) -> Sequence[SSAValue]:
+            return [self.step(inner, carried[0], i)]
+
+        return code.ordered(start, end, self.one, step, [state])[0]
+
+    def states_before(self, build: Builder, pieces: Dim, count: SSAValue) -> SSAValue:
+        """Memory with the state before each of ``pieces``, which are ``count``."""
+        code = Code(self.loops, build)
+        shape, given = ([pieces], []) if isinstance(pieces, int) else ([DYNAMIC_INDEX], [count])
+        made = memref.AllocOp.get(i8, 64, shape, given)
+        made.attributes[DIMS] = dims_attr([[pieces]])
+        first = build.insert(made).memref
+        self.loops.nest(build, [count], lambda b, at: self._guess(Code(self.loops, b), at[0], first))
+        code.loop(self.zero, count, self.one, lambda c, p, _: self._settle(c, p, first))
+        return first
+
+    def _guess(self, code: Code, piece: SSAValue, first: SSAValue) -> None:
+        """The state before a piece, where every state leads to the same one within the window; else unknown."""
+        end = code.op(arith.MuliOp, piece, code.number(self.length))
+        start = code.op(arith.MaxSIOp, code.minus(end, code.number(WINDOW)), self.zero)
+        found = self.run(code, self.start, start, end)
+
+        def other(inner: Code, state: SSAValue, carried: Sequence[SSAValue]) -> Sequence[SSAValue]:
+            same = inner.whole("eq", self.run(inner, inner.cast(state, i8), start, end), found)
+            return [inner.choose(same, carried[0], self.one)]
+
+        differ = code.ordered(self.one, self.states, self.one, other, [self.zero])[0]
+        sure = code.op(arith.OrIOp, code.whole("eq", differ, self.zero), code.whole("eq", piece, self.zero))
+        code.store(code.choose(sure, found, self.unknown), first, piece)
+
+    def _settle(self, code: Code, piece: SSAValue, first: SSAValue) -> Sequence[SSAValue]:
+        """Where the state before a piece is unknown, go through the piece before; those are in order."""
+
+        def through(inner: Code) -> None:
+            before = inner.minus(piece, self.one)
+            start = inner.op(arith.MuliOp, before, inner.number(self.length))
+            end = inner.plus(start, inner.number(self.length))
+            inner.store(self.run(inner, inner.load(first, before), start, end), first, piece)
+
+        code.when(code.whole("eq", code.load(first, piece), self.unknown), through)
+        return []
+
+
+@dataclass
 class Cutting:
     """State of the cutting of one automaton."""
 
@@ -35,93 +124,27 @@ class Cutting:
     op: AutomatonOp
 
     def __post_init__(self) -> None:
-        self.text, self.table = self.op.inputs
         self.out = self.op.outputs[0]
-        self.length: Dim = self.loops.dims(self.text)[0]
-        self.groups: Dim = sizes.floordiv(self.length, LENGTH * AT_ONCE)
-        self.pieces: Dim = sizes.multiply(self.groups, AT_ONCE)
+        self.groups: Dim = sizes.floordiv(self.loops.dims(self.op.inputs[0])[0], LENGTH * AT_ONCE)
 
     def run(self) -> None:
         """Put the loops in the place of the op."""
         if self.groups == 0:
             return
         build = Builder(InsertPoint.before(self.op))
-        code = Code(self.loops, build)
-        self.zero, self.one = code.number(0), code.number(1)
-        self.states = self.loops.extent(self.table, 0)
-        self.low = self.loops.constant(IntegerAttr(255, IndexType()))
-        self.unknown = self.loops.constant(IntegerAttr(UNKNOWN, i8))
-        groups, pieces = self._size(build, self.groups), self._size(build, self.pieces)
-        first = self._allocate(build, pieces)
-        self.loops.nest(build, [pieces], lambda b, at: self._guess(Code(self.loops, b), at[0], first))
-        code.loop(self.zero, pieces, self.one, lambda c, p, _: self._settle(c, p, first))
+        self.pieces = Pieces(self.loops, self.op, LENGTH)
+        groups = insert_size(build, self.groups, self.loops.named)
+        pieces = sizes.multiply(self.groups, AT_ONCE)
+        first = self.pieces.states_before(build, pieces, insert_size(build, pieces, self.loops.named))
         self.loops.nest(build, [groups], lambda b, at: self._through(Code(self.loops, b), at[0], first))
-        self._rest(code, groups)
+        self._rest(Code(self.loops, build), groups)
         self.op.detach()
         self.op.erase()
 
-    def _size(self, build: Builder, size: Dim) -> SSAValue:
-        return insert_size(build, size, self.loops.named)
-
-    def _allocate(self, build: Builder, pieces: SSAValue) -> SSAValue:
-        """The state before each piece."""
-        known = isinstance(self.pieces, int)
-        op = memref.AllocOp.get(
-            i8, 64, [self.pieces if isinstance(self.pieces, int) else DYNAMIC_INDEX], [] if known else [pieces]
-        )
-        op.attributes[DIMS] = dims_attr([[self.pieces]])
-        return build.insert(op).memref
-
-    def _step(self, code: Code, state: SSAValue, place: SSAValue) -> tuple[SSAValue, SSAValue]:
-        """The state after the byte at ``place``: as it is stored, and as the next step takes it."""
-        byte = code.op(arith.AndIOp, code.index(code.load(self.text, place)), self.low)
-        stored = code.load(self.table, state, byte)
-        return stored, self._known(code, stored)
-
-    def _known(self, code: Code, stored: SSAValue) -> SSAValue:
-        found = code.op(arith.AndIOp, code.index(stored), self.low)
-        return code.choose(code.whole("slt", found, self.states), found, self.zero)
-
-    def _run(self, code: Code, state: SSAValue, start: SSAValue, end: SSAValue) -> SSAValue:
-        """The state after the bytes from ``start`` to ``end``."""
-
-        def step(inner: Code, i: SSAValue, carried: Sequence[SSAValue]) -> Sequence[SSAValue]:
-            return [self._step(inner, carried[0], i)[1]]
-
-        return code.ordered(start, end, self.one, step, [state])[0]
-
-    def _guess(self, code: Code, piece: SSAValue, first: SSAValue) -> None:
-        """The state before a piece, where every state leads to the same one within the window; else unknown."""
-        end = code.op(arith.MuliOp, piece, code.number(LENGTH))
-        start = code.op(arith.MaxSIOp, code.minus(end, code.number(WINDOW)), self.zero)
-        found = self._run(code, self.zero, start, end)
-
-        def other(inner: Code, state: SSAValue, carried: Sequence[SSAValue]) -> Sequence[SSAValue]:
-            same = inner.whole("eq", self._run(inner, state, start, end), found)
-            return [inner.choose(same, carried[0], self.one)]
-
-        differ = code.ordered(self.one, self.states, self.one, other, [self.zero])[0]
-        sure = code.op(arith.OrIOp, code.whole("eq", differ, self.zero), code.whole("eq", piece, self.zero))
-        code.store(code.choose(sure, self._narrow(code, found), self.unknown), first, piece)
-
-    def _narrow(self, code: Code, state: SSAValue) -> SSAValue:
-        return code.cast(state, i8)
-
-    def _settle(self, code: Code, piece: SSAValue, first: SSAValue) -> Sequence[SSAValue]:
-        """Where the state before a piece is unknown, go through the piece before; those are in order."""
-
-        def through(inner: Code) -> None:
-            before = inner.minus(piece, self.one)
-            start = inner.op(arith.MuliOp, before, inner.number(LENGTH))
-            state = self._known(inner, inner.load(first, before))
-            inner.store(
-                self._narrow(inner, self._run(inner, state, start, inner.plus(start, inner.number(LENGTH)))),
-                first,
-                piece,
-            )
-
-        code.when(code.whole("eq", code.load(first, piece), self.unknown), through)
-        return []
+    def _step(self, code: Code, state: SSAValue, at: SSAValue) -> SSAValue:
+        after = self.pieces.step(code, state, at)
+        code.store(after, self.out, self.pieces.place(code, at))
+        return after
 
     def _through(self, code: Code, group: SSAValue, first: SSAValue) -> None:
         """Several pieces at once, each with a state of its own."""
@@ -129,34 +152,25 @@ class Cutting:
             code.plus(code.op(arith.MuliOp, group, code.number(AT_ONCE)), code.number(u)) for u in range(AT_ONCE)
         ]
         starts = [code.op(arith.MuliOp, n, code.number(LENGTH)) for n in numbers]
-        states = [self._known(code, code.load(first, n)) for n in numbers]
+        states = [code.load(first, n) for n in numbers]
 
         def step(inner: Code, i: SSAValue, carried: Sequence[SSAValue]) -> Sequence[SSAValue]:
-            after: list[SSAValue] = []
-            for start, state in zip(starts, carried, strict=True):
-                place = inner.plus(start, i)
-                stored, known = self._step(inner, state, place)
-                inner.store(stored, self.out, place)
-                after.append(known)
-            return after
+            places = [inner.plus(start, i) for start in starts]
+            return [self._step(inner, state, place) for state, place in zip(carried, places, strict=True)]
 
-        code.ordered(self.zero, code.number(LENGTH), self.one, step, states)
+        code.ordered(self.pieces.zero, code.number(LENGTH), self.pieces.one, step, states)
 
     def _rest(self, code: Code, groups: SSAValue) -> None:
         """What is behind the last whole group of pieces, in order, from the state behind that; 0 where there is none."""
         start = code.op(arith.MuliOp, groups, code.number(LENGTH * AT_ONCE))
-        last = code.op(arith.MaxSIOp, code.minus(start, self.one), self.zero)
+        zero, one = self.pieces.zero, self.pieces.one
+        last = code.op(arith.MaxSIOp, code.minus(start, one), zero)
 
         def behind(inner: Code, i: SSAValue, carried: Sequence[SSAValue]) -> Sequence[SSAValue]:
-            return [self._known(inner, inner.load(self.out, i))]
+            return [inner.load(self.out, self.pieces.place(inner, i))]
 
-        def step(inner: Code, i: SSAValue, carried: Sequence[SSAValue]) -> Sequence[SSAValue]:
-            stored, known = self._step(inner, carried[0], i)
-            inner.store(stored, self.out, i)
-            return [known]
-
-        state = code.ordered(last, start, self.one, behind, [self.zero])
-        code.ordered(start, self._size(code.build, self.length), self.one, step, state)
+        state = code.ordered(last, start, one, behind, [self.pieces.start])
+        code.ordered(start, self.pieces.end, one, lambda c, i, s: [self._step(c, s[0], i)], state)
 
 
 @dataclass(frozen=True)

@@ -121,6 +121,22 @@ class Code:
         block.add_op(scf.YieldOp())
         self.build.insert(scf.IfOp(condition, [], Region(block)))
 
+    def either(
+        self,
+        condition: SSAValue,
+        body: Callable[["Code"], Sequence[SSAValue]],
+        other: Callable[["Code"], Sequence[SSAValue]],
+    ) -> Sequence[SSAValue]:
+        """``if condition … else …`` that gives values."""
+        sides: list[Block] = []
+        for write in (body, other):
+            block = Block()
+            values = write(Code(self.loops, Builder(InsertPoint.at_end(block))))
+            block.add_op(scf.YieldOp(*values))
+            sides.append(block)
+        types = [o.type for o in (sides[0].last_op or scf.YieldOp()).operands]
+        return self.build.insert(scf.IfOp(condition, types, [sides[0]], [sides[1]])).results
+
     def any_of(self, low: SSAValue, high: SSAValue, body: Callable[["Code", SSAValue], SSAValue]) -> SSAValue:
         """Whether ``body`` holds for any index: a parallel loop."""
         block = Block(arg_types=[IndexType()])
@@ -191,9 +207,12 @@ def automaton(op: AutomatonOp, code: Code) -> None:
         return code.op(arith.AndIOp, code.index(value), low)
 
     def row(code: Code, at: Sequence[SSAValue]) -> None:
+        last = code.minus(length, one) if op.backward else zero
+
         def step(code: Code, i: SSAValue, carried: Sequence[SSAValue]) -> Sequence[SSAValue]:
-            state = code.load(table, carried[0], byte(code, code.load(text, *at, i)))
-            code.store(state, op.outputs[0], *at, i)
+            place = code.minus(last, i) if op.backward else i
+            state = code.load(table, carried[0], byte(code, code.load(text, *at, place)))
+            code.store(state, op.outputs[0], *at, place)
             found = byte(code, state)
             return [code.choose(code.whole("slt", found, states), found, zero)]
 

@@ -27,6 +27,7 @@ def kernel_passes(device: Device = "cpu") -> "list[ModulePass]":
     from agentc.passes.outline_kernel_phases import OutlineKernelPhasesPass
     from agentc.passes.share_kernel_buffers import ShareKernelBuffersPass
     from agentc.passes.shorten_kernel_buffers import ShortenKernelBuffersPass
+    from agentc.passes.skip_automata import SkipAutomataPass
     from agentc.passes.tile_kernels import TileKernelsPass
     from agentc.passes.vectorize_kernels import VectorizeKernelsPass
 
@@ -36,6 +37,7 @@ def kernel_passes(device: Device = "cpu") -> "list[ModulePass]":
         *([FoldTablesPass()] if device == "cpu" else []),  # early: what is known needs neither fusion nor loops
         FuseKernelsPass(),  # on tensors, where a value has no place yet and fusion needs no alias analysis
         BufferizeKernelsPass(),  # after fusion: what is fused away needs no memory
+        *([SkipAutomataPass()] if device == "cpu" else []),  # while what reads their states is one op
         *([CutAutomataPass()] if device == "cpu" else []),  # before they are one ordered loop each
         *([TileKernelsPass()] if device == "cpu" else []),  # products whole, before they are loops like others
         # Before linalg, so that what both need at the top of a function is made once.

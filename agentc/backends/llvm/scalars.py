@@ -131,8 +131,13 @@ class Scalars:
         return self._other(build, op, values)
 
     def _intrinsic(self, build: Any, name: str, op: Operation, values: Values) -> Any:
-        own = self.functions.other(name.removeprefix("llvm."), values[0].type)
-        callee = own or self.functions.module.declare_intrinsic(name, [values[0].type], _signature(values))
+        module, type_ = self.functions.module, values[0].type
+        if isinstance(type_, ir.VectorType):
+            full = f"{name}.v{type_.count}{type_.element.intrinsic_name}"
+            callee = module.globals.get(full) or ir.Function(module, _signature(values), full)
+        else:
+            own = self.functions.other(name.removeprefix("llvm."), type_)
+            callee = own or module.declare_intrinsic(name, [type_], _signature(values))
         return build.call(callee, values, fastmath=flags_of(op))
 
     def _other(self, build: Any, op: Operation, values: Values) -> Any:

@@ -5,13 +5,13 @@
 # pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
 
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from llvmlite import ir
 from xdsl.dialects import arith, func, memref, scf, vector
-from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, IntegerAttr, MemRefType, ModuleOp
+from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, IntegerAttr, IntegerType, MemRefType, ModuleOp
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from agentc.analyses.kernel_abi import sizes
@@ -34,6 +34,17 @@ from agentc.plan.sizes import fold
 from agentc.support.diagnostics import Diagnostic, Refused
 
 POINTER = ir.PointerType()
+WHOLE_LANES: Mapping[str, str] = {
+    "add": "add",
+    "and": "and",
+    "or": "or",
+    "xor": "xor",
+    "minui": "umin",
+    "maxui": "umax",
+    "minsi": "smin",
+    "maxsi": "smax",
+}
+"""Reductions of the lanes of integers, and what LLVM calls them."""
 
 
 def translate(module: ModuleOp) -> ir.Module:
@@ -141,7 +152,7 @@ class FunctionTranslation:
             case CastOp():
                 self.values[op.result] = convert_lanes(self.build, op, self.values[op.input])
             case vector.ReductionOp():
-                self.values[op.dest] = self._add_lanes(op)
+                self.values[op.dest] = self._join_lanes(op)
             case memref.DimOp():
                 self.values[op.result] = self._dim(op)
             case memref.GetGlobalOp():
@@ -176,15 +187,21 @@ class FunctionTranslation:
         mask = ir.Constant(ir.VectorType(ir.IntType(32), type_.count), None)
         return self.build.shuffle_vector(first, ir.Constant(type_, ir.Undefined), mask)
 
-    def _add_lanes(self, op: vector.ReductionOp) -> Any:
+    def _join_lanes(self, op: vector.ReductionOp) -> Any:
         value = self.values[op.vector]
-        if op.kind.data != vector.CombiningKindFlag.ADD or op.acc is not None:
-            raise Refused(Diagnostic("kernel-unsupported", "only sums of the lanes of a vector have an LLVM form"))
+        kind = op.kind.data.value
+        whole = isinstance(op.dest.type, IntegerType)
+        if op.acc is not None or kind not in (WHOLE_LANES if whole else ("add",)):
+            raise Refused(Diagnostic("kernel-unsupported", f"`{kind}` of the lanes of a vector has no LLVM form"))
         element = value.type.element
-        name = f"llvm.vector.reduce.fadd.v{value.type.count}{element.intrinsic_name}"
+        given = [value.type] if whole else [element, value.type]
+        what = WHOLE_LANES[kind] if whole else "fadd"
+        name = f"llvm.vector.reduce.{what}.v{value.type.count}{element.intrinsic_name}"
         callee = self.module.globals.get(name)
         if callee is None:
-            callee = ir.Function(self.module, ir.FunctionType(element, [element, value.type]), name)
+            callee = ir.Function(self.module, ir.FunctionType(element, given), name)
+        if whole:
+            return self.build.call(callee, [value])
         return self.build.call(callee, [ir.Constant(element, -0.0), value], fastmath=flags_of(op))
 
     def _scalar(self, op: Operation) -> None:

@@ -118,11 +118,15 @@ def scatter_min(x: Any, rows: Any, updates: Any) -> Any:
     return _scattered(x, rows, updates, np.minimum)
 
 
-def automaton(text: Any, table: Any) -> Any:
-    """The state of a finite automaton after each byte of each row: ``state = table[state, byte]``, from state 0."""
+def automaton(text: Any, table: Any, backward: bool = False) -> Any:
+    """The state of a finite automaton after each byte of each row: ``state = table[state, byte]``, from state 0.
+    ``backward`` reads rows from their ends.
+    """
     import numpy as np
 
     text = np.asarray(text)
+    if backward:
+        return automaton(text[..., ::-1], table)[..., ::-1]
     states = np.zeros_like(text)
     for place in np.ndindex(text.shape[:-1]):
         state = 0

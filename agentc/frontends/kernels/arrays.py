@@ -206,8 +206,10 @@ def _flip(scope: Scope, node: ast.Call, args: Args) -> Tensor:
 
 
 def _automaton(scope: Scope, node: ast.Call, args: Args) -> Tensor:
-    keywords(scope, node, ())
-    return states_of(scope.builder, tensor(scope, args[0]), tensor(scope, args[1]))
+    keywords(scope, node, ("backward",))
+    stated = _given(node, "backward", args, 2)
+    backward = stated is not None and truth(scope, stated)
+    return states_of(scope.builder, tensor(scope, args[0]), tensor(scope, args[1]), backward)
 
 
 def _power_spectrum(scope: Scope, node: ast.Call, args: Args) -> Tensor:
@@ -251,7 +253,7 @@ OWN: Table = {
     "scatter_add": (3, 3, _scatter("add")),
     "scatter_max": (3, 3, _scatter("max")),
     "scatter_min": (3, 3, _scatter("min")),
-    "automaton": (2, 2, _automaton),
+    "automaton": (2, 3, _automaton),
     "power_spectrum": (1, 1, _power_spectrum),
 }
 """Functions of ``agentc``; their meaning as plain NumPy is in ``annotations``."""

@@ -123,8 +123,8 @@ def scattered(kernel: KernelBuilder, kind: str, target: Tensor, rows: Tensor, up
     return _tensor(kernel.insert(op).results[0], target)
 
 
-def states_of(kernel: KernelBuilder, text: Tensor, table: Tensor) -> Tensor:
-    """The state of the automaton ``table`` after each byte of each row.
+def states_of(kernel: KernelBuilder, text: Tensor, table: Tensor, backward: bool = False) -> Tensor:
+    """The state of the automaton ``table`` after each byte of each row, from its end with ``backward``.
 
     Raises:
         ShapeError: they are not bytes, or the table has not 256 columns.
@@ -136,7 +136,7 @@ def states_of(kernel: KernelBuilder, text: Tensor, table: Tensor) -> Tensor:
         raise ShapeError(f"a table is [states, 256], not {show(table.dims)}")
     kernel.require(table.dims[0])
     memory = [kernel.materialized(t) for t in (text, table)]
-    op = AutomatonOp(memory[0], memory[1], kernel.empty(text.dims, byte))
+    op = AutomatonOp(memory[0], memory[1], kernel.empty(text.dims, byte), backward)
     return _tensor(kernel.insert(op).results[0], text)
 
 

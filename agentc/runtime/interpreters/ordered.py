@@ -68,11 +68,12 @@ class OrderedMeaning(InterpreterFunctions):
     @impl(AutomatonOp)
     def automaton(self, interpreter: Interpreter, op: AutomatonOp, args: PythonValues) -> PythonValues:
         """Byte by byte."""
-        text, table = unsigned(args[0]), unsigned(args[1])
+        step = -1 if op.backward else 1
+        text, table = unsigned(args[0])[..., ::step], unsigned(args[1])
         states = np.zeros_like(text)
         for place in np.ndindex(text.shape[:-1]):
             state = 0
             for i, byte in enumerate(text[place]):
                 states[(*place, i)] = value = table[state, byte]
                 state = int(value) if value < len(table) else 0
-        return _given(op, args, [states])
+        return _given(op, args, [states[..., ::step]])

@@ -4,7 +4,6 @@
 
 from collections.abc import Callable, Sequence
 
-import onnx
 from onnx import TensorProto, helper
 from xdsl.dialects.builtin import AnyFloat
 
@@ -27,7 +26,7 @@ def emit(
         case ScatterOp():
             return [scatter(nodes, op, inputs, outputs[0])]
         case AutomatonOp():
-            return [automaton(nodes, inputs)]
+            return [automaton(nodes, inputs, backward=bool(op.backward))]
         case _:
             raise TypeError(f"{op.name} is no op of linalg_ext")
 
@@ -90,7 +89,15 @@ def scan(nodes: Nodes, op: ScanOp, value: str) -> str:
     )
 
 
-def carried(nodes: Nodes, value: str, axis: int, first: str, kind: int, step: Callable[[Nodes, str, str], str]) -> str:
+def carried(
+    nodes: Nodes,
+    value: str,
+    axis: int,
+    first: str,
+    kind: int,
+    step: Callable[[Nodes, str, str], str],
+    backward: bool = False,
+) -> str:
     """A ``Scan`` along ``axis`` that gives each state; they start as ``first``."""
     sizes = nodes.shape([nodes.extent(value, a) for a in range(axis)])
     state = nodes.op("Expand", first, sizes) if axis else nodes.op("Reshape", first, nodes.array([], "int64"))
@@ -105,17 +112,13 @@ def carried(nodes: Nodes, value: str, axis: int, first: str, kind: int, step: Ca
         [helper.make_tensor_value_info(n, kind, shape) for n in names],
         [helper.make_tensor_value_info(n, kind, shape) for n in results],
     )
-    return _scan(nodes, [state, value], axis, graph)
+    ways = {"scan_input_directions": [1], "scan_output_directions": [1]} if backward else {}
+    axes = {"scan_input_axes": [axis], "scan_output_axes": [axis], **ways}
+    return nodes.ops("Scan", [state, value], 2, body=graph, num_scan_inputs=1, **axes)[1]
 
 
-def _scan(nodes: Nodes, inputs: Sequence[str], axis: int, graph: onnx.GraphProto) -> str:
-    return nodes.ops("Scan", inputs, 2, body=graph, num_scan_inputs=1, scan_input_axes=[axis], scan_output_axes=[axis])[
-        1
-    ]
-
-
-def automaton(nodes: Nodes, inputs: Sequence[str]) -> str:
-    """The states of a table, which the step looks up."""
+def automaton(nodes: Nodes, inputs: Sequence[str], backward: bool = False) -> str:
+    """The states of a table, which the step looks up, from the end of rows with ``backward``."""
     text, table = inputs
     flat = nodes.op("Reshape", nodes.op("BitwiseAnd", table, nodes.whole(255)), nodes.row(-1))
     count = nodes.extent(table, 0)
@@ -126,7 +129,7 @@ def automaton(nodes: Nodes, inputs: Sequence[str]) -> str:
         return body.op("Gather", flat, place, axis=0)
 
     rank = 0
-    return _signed(nodes, carried(nodes, text, rank, nodes.whole(0), TensorProto.INT64, step))
+    return _signed(nodes, carried(nodes, text, rank, nodes.whole(0), TensorProto.INT64, step, backward))
 
 
 def _signed(nodes: Nodes, value: str) -> str:

@@ -41,18 +41,27 @@ def address_table(state, byte):
     return np.where(byte == 46, dot, np.where(byte == 64, np.where(state == 4, 5, 0), found)).astype(u8)
 
 
+def mask_table(state, kind):
+    """From left to right, three bits: within a long number, within an address, behind a byte before a sign. ``kind`` is
+    what is around a byte: whether it may be part of a domain, of what number it is part, of what part of an address.
+    """
+    domain, number, address = kind % 2, (kind // 2) % 3, kind // 6
+    local = address == 2
+    counted = np.where(number == 2, 1, np.where(number == 1, state & 1, 0))
+    signed = (address == 1) & (state >= 4)
+    within = np.where(signed, 2, np.where(domain == 1, state & 2, 0))
+    return np.where(kind < 18, counted + within + np.where(local, 4, 0), 0).astype(u8)
+
+
 @kernel
 def mask_pii(text: u8["n"]) -> u8["n"]:
     """Stars in place of long numbers and e-mail addresses (with all that follows the sign and may be a domain)."""
-    byte = np.arange(256)[None]
-    digits = digit_table(np.arange(13)[:, None], byte)
-    forward, backward = automaton(text, digits), automaton(text[::-1], digits)[::-1]
-    number = digit(text) & (forward + backward > RUN)
-    local = automaton(text[::-1], address_table(np.arange(7)[:, None], byte))[::-1]
-    before = local[np.maximum(np.arange(text.shape[0]) - 1, 0)]
-    sign = (local == 5) & (before == 6)
+    byte, state = np.arange(256)[None], np.arange(91)[:, None]
+    behind = digit_table(state % 13, byte) + 13 * address_table(state // 13, byte)
+    after = automaton(text, behind, backward=True)
+    run, part = after % 13, after // 13
+    number = np.where((run == RUN) | (run == 2 * RUN), 2, np.minimum(run, 1))
     domain = letter(text) | digit(text) | (text == 45) | (text == 46)
-    kinds = np.where(sign, 2, np.where(domain, 1, 0)).astype(u8)
-    state = np.arange(2)[:, None]
-    address = automaton(kinds, np.where(byte == 2, 1, np.where(byte == 1, state, 0)).astype(u8)) > 0
-    return np.where(number | address | (local == 6), STAR, text)
+    kind = np.where(domain, 1, 0).astype(u8) + 2 * number + 6 * (np.maximum(part, 4) - 4)
+    masked = automaton(kind, mask_table(np.arange(8)[:, None], byte))
+    return np.where((digit(text) & ((masked & 1) == 1)) | (masked >= 2), STAR, text)

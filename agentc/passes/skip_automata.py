@@ -1,0 +1,352 @@
+"""Lets automata pass over stretches of text in which nothing happens."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from xdsl.builder import Builder
+from xdsl.context import Context
+from xdsl.dialects import arith, func, memref, vector
+from xdsl.dialects.builtin import (
+    BytesAttr,
+    DenseIntOrFPElementsAttr,
+    IntegerAttr,
+    MemRefType,
+    ModuleOp,
+    StringAttr,
+    TensorType,
+    UnitAttr,
+    VectorType,
+    i8,
+)
+from xdsl.dialects.linalg.attrs import IteratorType
+from xdsl.dialects.linalg.ops import FillOp, GenericOp, IndexOp, YieldOp
+from xdsl.ir import Attribute, Operation, SSAValue
+from xdsl.ir.affine import AffineMap
+from xdsl.passes import ModulePass
+from xdsl.rewriter import InsertPoint
+from xdsl.traits import SymbolTable
+
+from agentc.analyses.kernel_dims import insert_size, shape_of
+from agentc.analyses.kernel_values import Array, body_value
+from agentc.dialects.linalg_ext import AutomatonOp, ExtOp
+from agentc.passes.cut_automata import Pieces
+from agentc.passes.lower_kernels_to_loops import LoopLowering
+from agentc.passes.lower_linalg_ext import Code
+from agentc.plan import sizes
+from agentc.support.record import record
+
+LENGTH = 131072
+"""Bytes of a piece. Before each, every state is tried on the bytes before it, which is worth it only once in a while."""
+BLOCK = 32
+"""Bytes that are looked at and passed over at once: a vector of most processors. In prose a longer block seldom holds
+nothing of interest, and in one that does each byte waits for the state before it."""
+RANGES = 4
+"""Ranges of bytes that are compared at once; where what matters takes more, looking for it costs more than going on."""
+COMMON = 48
+"""Bytes that matter, at most: where there are more of them, few blocks have none."""
+NEVER = 255
+
+
+@record
+class Quiet:
+    """States that are alike, and how they are left.
+
+    From any of ``states`` a byte outside ``ranges`` leads to one of them again, and what is made of them is the same.
+    """
+
+    states: tuple[int, ...]
+    ranges: tuple[tuple[int, int], ...]
+    resets: Array
+    """For each byte the one state that it leads to from all of ``states``, or ``NEVER``."""
+
+
+def quiet(table: Array, made: Array | None) -> Quiet | None:
+    """The states to pass over text in, if there are any. ``made[state, byte]`` is what is made of a state."""
+    same = [0] if made is None else [s for s in range(len(table)) if np.array_equal(made[s], made[0])]
+    leaving = ~np.isin(table[same], same).all(axis=0)
+    if len(same) > 1 and leaving.sum() > COMMON:
+        same, leaving = [0], table[0] != 0
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], leaving, [False]]).astype(np.int8)))
+    ranges = tuple((int(a), int(b) - 1) for a, b in zip(edges[::2], edges[1::2], strict=True))
+    if not ranges or len(ranges) > RANGES or leaving.sum() > COMMON:
+        return None
+    rows = table[same]
+    return Quiet(tuple(same), ranges, np.where((rows == rows[0]).all(axis=0), rows[0], NEVER).astype(np.uint8))
+
+
+def table_of(op: AutomatonOp) -> Array | None:
+    """The table, if it is known and names no state that it lacks."""
+    owner = op.inputs[1].owner
+    if not isinstance(owner, memref.GetGlobalOp):
+        return None
+    found = SymbolTable.lookup_symbol(op, owner.name_)
+    if not isinstance(found, memref.GlobalOp) or not isinstance(found.initial_value, DenseIntOrFPElementsAttr):
+        return None
+    table = np.frombuffer(found.initial_value.data.data, np.uint8).reshape(-1, 256)
+    return table if table.max() < min(len(table), NEVER) else None
+
+
+def reader_of(op: AutomatonOp) -> GenericOp | None:
+    """The one op that reads the states, element by element, where it may be computed in the automaton's own loop."""
+    states = op.outputs[0]
+    users = {use.operation for use in states.uses if not isinstance(use.operation, memref.DeallocOp)} - {op}
+    readers = [user for user in users if states in user.operands[: len(user.operands) - 1]]
+    if len(readers) != 1 or not isinstance(reader := readers[0], GenericOp) or not isinstance(states.owner, Operation):
+        return None
+    plain = AffineMap.identity(1)
+    maps = [m.data for v, m in zip(reader.operands, reader.indexing_maps.data, strict=True) if shape_of(v.type)]
+    elementwise = len(reader.iterator_types) == 1 and reader.iterator_types.data[0].data == IteratorType.PARALLEL
+    if not elementwise or any(m != plain for m in maps) or reader.body.block.args[-1].uses:
+        return None
+    loads = any(isinstance(inner, memref.LoadOp) for inner in reader.body.walk())
+    return None if loads or not _may_join(op, reader, users) else reader
+
+
+def _may_join(op: AutomatonOp, reader: GenericOp, users: set[Operation]) -> bool:
+    """Whether nothing between the two, or in what comes later, minds that the states themselves are never written."""
+    target = reader.outputs[0]
+    if target in op.inputs:
+        return False
+    between: list[Operation] = []
+    after = op.next_op
+    while after is not None and after is not reader:
+        between.append(after)
+        after = after.next_op
+    if after is None or any(user in between for user in users):
+        return False
+    written = {o for other in between if isinstance(other, GenericOp | FillOp | ExtOp) for o in other.outputs}
+    return written.isdisjoint(op.inputs) and (target is op.outputs[0] or users == {reader})
+
+
+@dataclass
+class Skipping:
+    """State of the rewriting of one automaton."""
+
+    loops: LoopLowering
+    op: AutomatonOp
+    table: Array
+    reader: GenericOp | None
+    found: Quiet
+    made: Array | None
+    """What is made of each state and byte, if it is known."""
+
+    def run(self) -> None:
+        """Put the loops in the place of the op, or of what reads its states."""
+        place = self.reader or self.op
+        build = Builder(InsertPoint.before(place))
+        self.text = self.op.inputs[0]
+        self.zero, self.one, self.block = (self.loops.integer(n) for n in (0, 1, BLOCK))
+        self.calm = self.loops.constant(IntegerAttr(self.found.states[0], i8))
+        self.pieces = Pieces(self.loops, self.op, LENGTH, closed=True)
+        is_calm = np.isin(np.arange(len(self.table)), self.found.states).astype(np.uint8)
+        self.calm_table = self._global(build, "calm", is_calm)
+        known = self.made is not None and self.made.dtype == np.int8
+        self.made_table = self._global(build, "made", np.ascontiguousarray(self.made)) if known else None
+        self.reset_table = self._global(build, "resets", self.found.resets)
+        pieces = sizes.floordiv(sizes.add(self.pieces.size, LENGTH - 1), LENGTH)
+        count = insert_size(build, pieces, self.loops.named)
+        first = self.pieces.states_before(build, pieces, count)
+
+        def piece(build: Builder, at: Sequence[SSAValue]) -> None:
+            inner = Code(self.loops, build)
+            low = inner.op(arith.MuliOp, at[0], inner.number(LENGTH))
+            high = inner.smaller(inner.plus(low, inner.number(LENGTH)), self.pieces.end)
+            self._piece(inner, low, high, inner.load(first, at[0]))
+
+        self.loops.nest(build, [count], piece)
+        for gone in (self.op, self.reader):
+            if gone is not None:
+                gone.detach()
+                gone.erase()
+
+    def _global(self, build: Builder, what: str, values: Array) -> SSAValue:
+        module = self.loops.function.parent_op()
+        assert isinstance(module, ModuleOp)
+        owner = self.op.inputs[1].owner
+        assert isinstance(owner, memref.GetGlobalOp)
+        stem, taken = f"{owner.name_.string_value()}_{what}", 0
+        while SymbolTable.lookup_symbol(module, name := f"{stem}{taken or ''}") is not None:
+            taken += 1  # the same table in another automaton, of which others are the quiet states
+        type_ = MemRefType(i8, values.shape)
+        data = DenseIntOrFPElementsAttr(TensorType(i8, values.shape), BytesAttr(values.tobytes()))
+        table = memref.GlobalOp.get(StringAttr(name), type_, data, constant=UnitAttr(), alignment=64)
+        module.body.block.insert_op_before(table, self.loops.function)
+        return build.insert(memref.GetGlobalOp(name, type_)).memref
+
+    def _piece(self, code: Code, low: SSAValue, high: SSAValue, state: SSAValue) -> None:
+        """Blocks of a piece, then what is left of it."""
+        whole = code.op(arith.AndIOp, code.minus(high, low), code.number(-BLOCK))
+        end = code.plus(low, whole)
+
+        def block(inner: Code, at: SSAValue, carried: Sequence[SSAValue]) -> Sequence[SSAValue]:
+            known, state = carried
+            hot = self._matters(inner, at)
+            calm = inner.load(self.calm_table, self.pieces.row(inner, state))
+            going = inner.op(arith.OrIOp, hot, inner.whole("eq", calm, self.pieces.start))
+
+            def walk(then: Code) -> Sequence[SSAValue]:
+                after = then.plus(at, self.block)
+                return [after, self._walk(then, at, after, self._caught_up(then, known, state, at))]
+
+            def rest(other: Code) -> Sequence[SSAValue]:
+                self._pass(other, at)
+                return [known if len(self.found.states) > 1 else other.plus(at, self.block), state]
+
+            return inner.either(going, walk, rest)
+
+        known, state = code.ordered(low, end, self.block, block, [low, state])
+        self._walk(code, end, high, self._caught_up(code, known, state, end))
+
+    def _matters(self, code: Code, at: SSAValue) -> SSAValue:
+        """Whether any byte of the block leaves the quiet states: whether the least of `max(byte - low, width) ^ width`,
+        which is 0 within a range, is 0."""
+        lanes: VectorType[Attribute] = VectorType(i8, [BLOCK])
+        bytes_ = code.build.insert(vector.LoadOp(self.text, [self.pieces.first(code, at, BLOCK)], lanes)).result
+
+        def every(byte: int) -> SSAValue:
+            return code.build.insert(
+                vector.BroadcastOp(self.loops.constant(IntegerAttr(_signed(byte), i8)), lanes)
+            ).vector
+
+        sides: list[SSAValue] = []
+        for low, high in self.found.ranges:
+            width = every(high - low)
+            sides.append(
+                code.op(arith.XOrIOp, code.op(arith.MaxUIOp, code.op(arith.SubiOp, bytes_, every(low)), width), width)
+            )
+        least = sides[0]
+        for side in sides[1:]:
+            least = code.op(arith.MinUIOp, least, side)
+        kind = vector.CombiningKindAttr(vector.CombiningKindFlag.MINUI)
+        none = arith.FastMathFlagsAttr("none")
+        properties: dict[str, Attribute] = {"kind": kind, "fastmath": none}
+        whole = vector.ReductionOp.create(operands=[least], result_types=[i8], properties=properties)
+        return code.whole("eq", code.build.insert(whole).dest, self.pieces.start)
+
+    def _caught_up(self, code: Code, known: SSAValue, state: SSAValue, at: SSAValue) -> SSAValue:
+        """The state at ``at``: ``state`` at ``known``, and quiet bytes since. From the last byte before ``at`` that all
+        quiet states agree on, if it is near."""
+        if len(self.found.states) == 1:
+            return state
+        never = self.loops.constant(IntegerAttr(_signed(NEVER), i8))
+
+        def look(inner: Code, i: SSAValue, carried: Sequence[SSAValue]) -> Sequence[SSAValue]:
+            reset = inner.load(self.reset_table, self.pieces.byte(inner, i))
+            found = inner.whole("ne", reset, never)
+            after = inner.plus(i, self.one)
+            return [inner.choose(found, after, carried[0]), inner.choose(found, reset, carried[1])]
+
+        near = code.op(arith.MaxSIOp, known, code.minus(at, self.block))
+        start, first = code.ordered(near, at, self.one, look, [known, state])
+
+        def step(inner: Code, i: SSAValue, carried: Sequence[SSAValue]) -> Sequence[SSAValue]:
+            return [self.pieces.step(inner, carried[0], i)]
+
+        return code.ordered(start, at, self.one, step, [first])[0]
+
+    def _walk(self, code: Code, low: SSAValue, high: SSAValue, state: SSAValue) -> SSAValue:
+        """Byte after byte."""
+
+        def step(inner: Code, i: SSAValue, carried: Sequence[SSAValue]) -> Sequence[SSAValue]:
+            after = self.pieces.step(inner, carried[0], i)
+            if self.made_table is None or self.reader is None:
+                self._write(inner, self.pieces.place(inner, i), after)
+            else:
+                row, byte = self.pieces.row(inner, after), self.pieces.byte(inner, i)
+                made = inner.load(self.made_table, row, byte)
+                inner.store(made, self.reader.outputs[0], self.pieces.place(inner, i))
+            return [after]
+
+        return code.ordered(low, high, self.one, step, [state])[0]
+
+    def _pass(self, code: Code, at: SSAValue) -> None:
+        """The block as it is in a quiet state, whichever it is."""
+        first = self.pieces.first(code, at, BLOCK)
+
+        def one(build: Builder, index: Sequence[SSAValue]) -> None:
+            inner = Code(self.loops, build)
+            self._write(inner, inner.plus(first, index[0]), self.calm)
+
+        self.loops.nest(code.build, [self.block], one)
+
+    def _write(self, code: Code, place: SSAValue, state: SSAValue) -> None:
+        """What is made of ``state`` at ``place``."""
+        if self.reader is None:
+            code.store(state, self.op.outputs[0], place)
+            return
+        body = self.reader.body.block
+        mapper: dict[SSAValue, SSAValue] = {}
+        for argument, value in zip(body.args, self.reader.inputs, strict=False):
+            if value is self.op.outputs[0]:
+                mapper[argument] = state
+            elif argument.uses:
+                mapper[argument] = code.load(value, place) if shape_of(value.type) else value
+        for inner in body.ops:
+            if isinstance(inner, IndexOp):
+                mapper[inner.result] = place
+            elif isinstance(inner, YieldOp):
+                result = inner.operands[0]
+                code.store(mapper[result] if result in mapper else result, self.reader.outputs[0], place)
+            else:
+                code.build.insert(inner.clone(value_mapper=mapper))
+
+
+def _signed(byte: int) -> int:
+    return byte - 256 if byte > 127 else byte
+
+
+def made_of(op: AutomatonOp, reader: GenericOp | None, states: int) -> Array | None:
+    """What ``reader`` makes of each state and byte, where that is all that it reads."""
+    if reader is None:
+        return None
+    every: Mapping[SSAValue, Array] = {
+        op.outputs[0]: np.arange(states).astype(np.int8)[:, None],
+        op.inputs[0]: np.arange(256).astype(np.uint8).view(np.int8)[None],
+    }
+    arguments = zip(reader.body.block.args, reader.inputs, strict=False)
+    values: dict[SSAValue, Array] = {argument: every[value] for argument, value in arguments if value in every}
+    found = body_value(reader.body.block, values)
+    return None if found is None else np.broadcast_to(found, (states, 256))
+
+
+@dataclass(frozen=True)
+class SkipAutomataPass(ModulePass):
+    """Let an automaton whose table is known pass over blocks of 32 bytes, none of which leaves a set of quiet states: the
+    bytes that do are compared at once. What is made of the states, element by element, is computed in the same loop, and
+    states are quiet together where that is the same for all of them; which of them it is gets found out, from the last
+    byte that they agree on, when a byte comes that matters.
+
+    Texts are cut into pieces, as by `cut-automata`. An automaton to whose quiet states more than 48 bytes matter is left.
+
+    Before:
+
+    ```mlir
+    %table = memref.get_global @digits : memref<13x256xi8>
+    linalg_ext.automaton ins(%text, %table : memref<?xi8>, memref<13x256xi8>) outs(%states : memref<?xi8>)
+    ```
+
+    After:
+
+    ```mlir
+    scf.parallel (%piece) = (%c0) to (%pieces) step (%c1) {
+      scf.for %at = %low to %high step %c32 iter_args(%known, %state) {
+        %matters = scf.parallel (%i) = (%c0) to (%c32) step (%c1) {… arith.ori …}
+        scf.if %matters { scf.for … } else { scf.parallel … }
+      }
+    }
+    ```
+    """
+
+    name = "skip-automata"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        for function in [f for f in op.walk() if isinstance(f, func.FuncOp) and len(f.body.blocks) == 1]:
+            for inner in [inner for inner in function.body.block.ops if isinstance(inner, AutomatonOp)]:
+                table = table_of(inner) if len(shape_of(inner.inputs[0].type) or ()) == 1 else None
+                if table is None:
+                    continue
+                reader = reader_of(inner)
+                made = made_of(inner, reader, len(table))
+                if (found := quiet(table, made)) is not None:
+                    Skipping(LoopLowering(function, "auto"), inner, table, reader, found, made).run()
