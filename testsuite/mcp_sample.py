@@ -1,9 +1,12 @@
 """A server of the Model Context Protocol for tests: ``python mcp_sample.py stdio`` or ``… http PORT``."""
 
+import os
 import sys
+import time
 from typing import Any
 
-TOOLS = ("search", "book", "now")
+TOOLS = ("search", "book", "now", "count", "fail", "die", "sleep")
+calls: list[int] = []
 
 
 def build(port: int = 0) -> Any:
@@ -29,12 +32,32 @@ def build(port: int = 0) -> Any:
     def now() -> dict[str, Any]:
         return {}
 
+    @server.tool()
+    def count(by: int) -> str:
+        """How often it was called, and what it knows of the environment."""
+        calls.append(by)
+        return f"{len(calls)} {sum(calls)} {os.environ.get('DESK_KEY')} {os.environ.get('OTHER_KEY')}"
+
+    @server.tool()
+    def fail(why: str) -> str:
+        raise ValueError(why)
+
+    @server.tool()
+    def die(how: int) -> str:
+        print("the desk is closed", file=sys.stderr, flush=True)
+        os._exit(how)
+
+    @server.tool()
+    def sleep(seconds: float) -> str:
+        time.sleep(seconds)
+        return "awake"
+
     return server
 
 
 if __name__ == "__main__":
     match sys.argv[1:]:
-        case ["stdio"]:
+        case ["stdio", *_]:
             build().run("stdio")
         case ["http", port]:
             build(int(port)).run("streamable-http")

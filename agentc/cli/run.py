@@ -14,7 +14,11 @@ from agentc.cli.options import Figure
 @click.argument("build", type=click.Path(path_type=Path))
 @click.option("--input", "input_", metavar="JSON|@FILE|-", help="The request's inputs; -: read stdin.")
 @click.option(
-    "--bind", metavar="MODEL=URL", multiple=True, help="Serve MODEL by the OpenAI-compatible endpoint at URL."
+    "--bind",
+    metavar="NAME=URL|FILE.py:FUNCTION",
+    multiple=True,
+    help="Serve a model by the OpenAI-compatible endpoint at URL; in a tool's place call URL or FUNCTION; FUNCTION does"
+    " a step whose content is unknown.",
 )
 @click.option("--state", metavar="DIR", type=click.Path(path_type=Path), help="Where memories are kept between runs.")
 @click.option(

@@ -46,7 +46,7 @@ class Server:
     """What a server has."""
 
     name: str
-    place: str
+    command: tuple[str, ...]
     """Its address, or the command that starts it."""
     is_http: bool
     tools: tuple[Tool, ...]
@@ -72,7 +72,7 @@ def server(command: Sequence[str], seconds: float = SECONDS) -> Server:
 
         async def ask() -> Server:
             async with opened as session:
-                return await _listed(session, place, is_http)
+                return await _listed(session, tuple(command), is_http)
 
         return _within(ask, place, seconds, errors)
 
@@ -165,7 +165,7 @@ async def _http(url: str) -> "AsyncGenerator[ClientSession]":
         yield session
 
 
-async def _listed(session: "ClientSession", place: str, is_http: bool) -> Server:
+async def _listed(session: "ClientSession", command: tuple[str, ...], is_http: bool) -> Server:
     from mcp.types import PaginatedRequestParams
 
     about = await session.initialize()
@@ -183,5 +183,5 @@ async def _listed(session: "ClientSession", place: str, is_http: bool) -> Server
             break
         cursor = following
     if not found:
-        raise Refused(_failed(f"`{shortened(place)}` has no tools"))
-    return Server(about.serverInfo.name, place, is_http, tuple(found[:MOST]))
+        raise Refused(_failed(f"`{shortened(' '.join(command))}` has no tools"))
+    return Server(about.serverInfo.name, command, is_http, tuple(found[:MOST]))

@@ -38,18 +38,34 @@ def definition(server: Server) -> Imported:
             listed = ", ".join(f"`{argument}` ({kind})" for argument, kind in arguments.optional.items())
             reasons["tools", name] = f"optional arguments are left out: {listed}"
         warnings += [_lost(tool, argument) for argument in arguments.lost]
+    warnings += [found] if (found := _secret(server)) else []
     made = {"agentc": "v1", "name": Names().new(server.name, "server")}
     filled = {name: section for name, section in sections.items() if section}
     return Imported("Model Context Protocol", made | filled, {}, reasons, tuple(warnings))
 
 
 def _tool(server: Server, tool: Tool, arguments: "_Arguments") -> Tree:
-    place = f"{server.place}#{tool.name}" if server.is_http else f"{server.name}/{tool.name}"
+    place: Tree = {"mcp": f"{server.command[0]}#{tool.name}" if server.is_http else f"{server.name}/{tool.name}"}
+    if not server.is_http and not _secret(server):
+        place["command"] = list(server.command)
     description = inspect.cleandoc(tool.description)
     described = {"description": description} if description else {}
     pure = {"pure": True} if tool.pure else {}
     returns = kind_of(tool.returns) if tool.returns else "text"
-    return {"mcp": place, **described, **pure, "parameters": arguments.required, "returns": returns}
+    return {**place, **described, **pure, "parameters": arguments.required, "returns": returns}
+
+
+_SECRET: Final = re.compile(r"(?i)key|token|secret|passw|credential|bearer")
+
+
+def _secret(server: Server) -> Diagnostic | None:
+    """Why the command is not written down: a word of it may be a secret, and files are passed on."""
+    found = next((n for n, word in enumerate(server.command) if not server.is_http and _SECRET.search(word)), None)
+    if found is None:
+        return None
+    message = f"the command of `{shortened(server.name, 80)}` is left out: its word {found + 1} may hold a secret"
+    help = "hand secrets on as environment variables: state the tools' `command`, and the variables' names as `env`"
+    return Diagnostic("import-left-out", message, severity=Severity.WARNING, help=help)
 
 
 @record(slots=True)

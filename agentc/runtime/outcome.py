@@ -61,7 +61,8 @@ def execute(
 ) -> Outcome:
     """Open a build and answer one request.
 
-    ``bind``: ``MODEL=URL`` each. ``session`` names the conversation whose memories are meant.
+    ``bind``: ``MODEL=URL``, ``TOOL=URL``, ``TOOL=file.py:function`` or ``NODE=file.py:function`` each. ``session``
+    names the conversation whose memories are meant.
     ``files``: where sound and pictures go. ``stream`` is shown words as they come.
     ``target``: what kernels run as, ``llvm`` or ``onnx``.
 
@@ -110,8 +111,8 @@ def _bindings(pairs: Sequence[str]) -> dict[str, str]:
     for pair in pairs:
         name, equals, url = pair.partition("=")
         if not (name and equals and url):
-            help = "write `--bind MODEL=http://HOST:PORT/v1`"
-            raise Refused(Diagnostic("bad-binding", f"`{pair}` binds no model to an address", help=help))
+            help = "write `--bind MODEL=http://HOST:PORT/v1`, or `--bind TOOL=file.py:function`"
+            raise Refused(Diagnostic("bad-binding", f"`{pair}` binds no name to anything", help=help))
         bound[name] = url
     return bound
 

@@ -18,6 +18,7 @@ from agentc.dialects.memory import SpecOp as MemorySpec
 from agentc.dialects.model import SpecOp as ModelSpec
 from agentc.dialects.tool import SpecOp as ToolSpec
 from agentc.plan.layout import TOOLS
+from agentc.runtime.bindings import bindings
 from agentc.runtime.boundary import present, receive
 from agentc.runtime.build import Build
 from agentc.runtime.effects import Touches
@@ -28,7 +29,7 @@ from agentc.runtime.executor import Run
 from agentc.runtime.handlers import handlers
 from agentc.runtime.kernels import Kernels
 from agentc.runtime.memory.stores import Stores
-from agentc.runtime.opaque import refuse_opaque
+from agentc.runtime.opaque import opaque_steps, refuse_opaque
 from agentc.runtime.resources import KeptCaches, Resources
 from agentc.runtime.tools.toolbox import Toolbox
 from agentc.runtime.trace import Trace
@@ -92,8 +93,9 @@ class Program:
     ) -> Result:
         """Answer one request; blocks until asynchronous steps are over too.
 
-        ``bind``: model -> URL of an OpenAI-compatible endpoint (``URL#name`` for one of its models). ``on_event``
-        hears steps and words as they come, from any thread, one at a time. ``timeout``: seconds for all.
+        ``bind``: model -> URL of an OpenAI-compatible endpoint (``URL#name`` for one of its models); tool -> URL,
+        ``URL#tool`` of a server that speaks MCP, or ``file.py:function``; node of unknown content -> the latter.
+        ``on_event`` hears steps and words as they come, from any thread, one at a time. ``timeout``: seconds for all.
         ``session`` names the conversation whose memories are meant.
 
         Raises:
@@ -116,9 +118,9 @@ class Program:
         Raises:
             Refused: as ``run``.
         """
-        refuse_opaque(self.module)
-        values = receive(self.graph, inputs)
         resources = replace(self._resources(bind), session=session)
+        refuse_opaque(self.module, resources.steps)
+        values = receive(self.graph, inputs)
         run = Run(resources, self._touches, self._handlers, listener=on_event, seed=seed)
         run.trace.agent = self.graph.sym_name.data
         outputs = await run.request(self.graph, values, timeout)
@@ -129,6 +131,7 @@ class Program:
         with self._lock:
             for resources in self._bound.values():
                 resources.memories.close()
+                resources.tools.close()
             self._bound.clear()
 
     def __enter__(self) -> "Program":
@@ -151,17 +154,19 @@ class Program:
 
     def _opened(self, bind: Mapping[str, str]) -> Resources:
         specs = {name: op.shape.data for name, op in self._symbols.items() if isinstance(op, ModelSpec)}
-        engines = self._engines or BuildEngines(specs, self.build, bind)
+        bound = bindings(bind, self._symbols, opaque_steps(self.module))
+        engines = self._engines or BuildEngines(specs, self.build, bound.models)
         memories = {name: op for name, op in self._symbols.items() if isinstance(op, MemorySpec)}
         tools = {name: op for name, op in self._symbols.items() if isinstance(op, ToolSpec)}
         return Resources(
             symbols=self._symbols,
             engines=engines,
-            tools=Toolbox(tools, self.build.folder / TOOLS if self.build is not None else None),
+            tools=Toolbox(tools, self.build.folder / TOOLS if self.build is not None else None, bound.tools),
             memories=Stores(memories, self.build, self.state, lambda name: lambda t: engines.embedding(name).embed(t)),
             kernels=Kernels(self.build, self._target),
             caches=self._caches,
             build=self.build,
+            steps=bound.steps,
         )
 
 

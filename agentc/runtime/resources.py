@@ -50,6 +50,8 @@ class Resources:
     session: str = ""
     """The conversation that memories without a key belong to."""
     build: "Build | None" = None
+    steps: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Path of a node of unknown content -> ``file.py:function`` that this run puts in its place."""
 
     def embed(self, model: str, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Vectors of texts, ``[texts, width]``."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from agentc.frontends.importers import agents, defaults, models, prompts
 from agentc.frontends.importers.frame import Draft, Imported, Names, Tree, assume, at
+from agentc.frontends.importers.served import mcp_tool
 from agentc.frontends.importers.source import Part
 from agentc.support.diagnostics import Refused, shortened
 
@@ -110,8 +111,8 @@ class _Tree:
         where: Tree = {}
         if "MCP" in short.upper():
             connection = next(iter(args.fields().values()), args)
-            server = connection["url"].text() or connection["server_params"]["command"].text() or "mcp"
-            where = {"mcp": f"{server}/{short}"}
+            server = connection["server_params"] if connection["server_params"] else connection
+            where = mcp_tool(self.draft, connection["url"].text() or server["command"].text(), short, server)
         return agents.Use("tool", agents.tool(self.draft, short, row, key=(name, str(where)), **where), row, name=short)
 
     def _loop(self, part: Part, above: str) -> Tree:

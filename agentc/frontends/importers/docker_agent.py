@@ -6,7 +6,8 @@ https://docs.docker.com/ai/docker-agent/. `docs/formats/docker-agent.md` has the
 from dataclasses import dataclass, field
 
 from agentc.frontends.importers import agents, models, prompts
-from agentc.frontends.importers.frame import Draft, Imported, Tree, at, clean
+from agentc.frontends.importers.frame import Draft, Imported, Tree, at
+from agentc.frontends.importers.served import mcp_tool
 from agentc.frontends.importers.source import Part
 from agentc.support.diagnostics import did_you_mean, shortened
 
@@ -87,7 +88,7 @@ class _Team:
         names = row["tools"].texts() or [row["name"].text() or (_short(server) if kind == "mcp" else kind)]
         made: list[agents.Use] = []
         for name in names:
-            where: Tree = {"mcp": f"{server.strip() or 'mcp'}/{clean(name, 'tool')}"} if kind == "mcp" else {}
+            where: Tree = mcp_tool(self.draft, server.strip(), name, row) if kind == "mcp" else {}
             described = row["instruction"].text()
             entry = agents.tool(self.draft, name, row, key=(kind, server, name), description=described, **where)
             made.append(agents.Use("tool", entry, row, name=name))

@@ -11,8 +11,9 @@ from typing import Any
 
 from agentc.frontends.importers import agents, models, prompts
 from agentc.frontends.importers.flow import INPUT, OTHERWISE, Flow, Read, Routes, Step, home_of
-from agentc.frontends.importers.frame import Draft, Imported, Names, Tree, at, clean
+from agentc.frontends.importers.frame import Draft, Imported, Names, Tree, at
 from agentc.frontends.importers.nest import Nest
+from agentc.frontends.importers.served import mcp_tool
 from agentc.frontends.importers.source import Part
 
 QUESTION = "question"
@@ -190,7 +191,7 @@ class _Canvas:
         if data["category"].text() in _STORES:
             return agents.Use("lookup", self._store(data), data, name=_title(data))
         name = data["inputs"]["name"].text() or data["inputs"]["customToolName"].text() or data["name"].text()
-        where = {"mcp": f"{data['name'].text()}/{clean(name, 'tool')}"} if "mcp" in data["name"].text().lower() else {}
+        where = mcp_tool(self.draft, data["name"].text(), name) if "mcp" in data["name"].text().lower() else {}
         return agents.Use(
             "tool", agents.tool(self.draft, name or "tool", data, key=id(data.value), **where), data, name=name
         )

@@ -13,6 +13,7 @@ from agentc.frontends.importers import agents, models, prompts
 from agentc.frontends.importers.flow import INPUT, OTHERWISE, Flow, Read, Routes, Step
 from agentc.frontends.importers.frame import Draft, Imported, Names, Tree, at, clean
 from agentc.frontends.importers.nest import Nest
+from agentc.frontends.importers.served import mcp_tool
 from agentc.frontends.importers.source import Part
 from agentc.support.diagnostics import did_you_mean, shortened
 
@@ -189,7 +190,7 @@ class _Pipeline:
         where: Tree = {}
         if "MCP" in kind:
             server = data["server_info"]
-            where = {"mcp": f"{server['url'].text() or server['command'].text() or 'mcp'}/{clean(name, 'tool')}"}
+            where = mcp_tool(self.draft, server["url"].text() or server["command"].text(), name, server)
         entry = agents.tool(self.draft, name, tool, description=data["description"].text(), **where)
         return agents.Use("tool", entry, tool, name=name)
 

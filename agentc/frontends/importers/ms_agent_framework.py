@@ -13,6 +13,7 @@ from agentc.frontends.importers.flow import INPUT, OTHERWISE, Flow, Read, Routes
 from agentc.frontends.importers.frame import Draft, Imported, Names, Tree, at, clean
 from agentc.frontends.importers.nest import Nest
 from agentc.frontends.importers.recognize import PROMPT_KINDS
+from agentc.frontends.importers.served import mcp_tool
 from agentc.frontends.importers.source import Part
 from agentc.support.diagnostics import did_you_mean, shortened
 
@@ -45,8 +46,7 @@ def _prompt(draft: Draft, part: Part) -> Tree:
         name = row["name"].text() or row["kind"].text() or "tool"
         where: Tree = {}
         if row["kind"].text().lower() == "mcp":
-            server = row["url"].text() or row["serverUrl"].text() or row["serverName"].text() or "mcp"
-            where = {"mcp": f"{server}/{clean(name, 'tool')}"}
+            where = mcp_tool(draft, row["url"].text() or row["serverUrl"].text() or row["serverName"].text(), name)
         entry = agents.tool(draft, name, row, key=(name, str(where)), description=row["description"].text(), **where)
         uses.append(agents.Use("tool", entry, row, name=name))
     fields = part["outputSchema"]["properties"].fields()
@@ -346,7 +346,7 @@ class _Workflow:
         server, url = row["serverUrl"].text() or row["serverLabel"].text(), row["url"].text()
         where: Tree = {}
         if row["kind"].text() == "InvokeMcpTool":
-            where = {"mcp": f"{server or 'mcp'}/{clean(name, 'tool')}"}
+            where = mcp_tool(self.draft, server, name)
         elif url.startswith(("http://", "https://")) and " " not in url:
             where = {"http": url}
         entry = agents.tool(self.draft, name.removeprefix("="), row, key=(name, str(where)), **where)

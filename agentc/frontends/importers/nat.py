@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from agentc.frontends.importers import agents, models, prompts
 from agentc.frontends.importers.frame import Draft, Imported, Tree, at, clean
+from agentc.frontends.importers.served import mcp_tool
 from agentc.frontends.importers.source import Part
 from agentc.support.diagnostics import did_you_mean, shortened
 
@@ -161,7 +162,7 @@ class _Reader:
         url = server["url"].text() or part["url"].text()
         where: Tree = {}
         if part["_type"].text() in ("mcp_client", "mcp_tool_wrapper", "per_user_mcp_client"):
-            where = {"mcp": f"{url or server['command'].text() or 'mcp'}/{clean(name.rpartition('__')[2], 'tool')}"}
+            where = mcp_tool(self.draft, url or server["command"].text(), name.rpartition("__")[2], server)
         elif url.startswith(("http://", "https://")) and " " not in url:
             where = {"http": url}
         described = part["description"].text() if part["description"].is_text else ""

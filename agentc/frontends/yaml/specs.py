@@ -109,6 +109,9 @@ class Specs:
         op.attributes.update({"agent.source": source_attr(unit, ("tools", name)), **assumed_attr(where)})
         if stated.timeout_ms is not None:
             op.attributes["timeout_seconds"] = FloatAttr(stated.timeout_ms / 1000, 64)
+        for key, words in (("command", stated.command), ("env", stated.env)):
+            if words:
+                op.attributes[key] = ArrayAttr([StringAttr(word) for word in words])
         return op
 
     def _memories(self, unit: Unit) -> list[Operation]:

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
 from agentc.dialects.compute import BuiltinOp, FusedOp, KernelOp, PythonOp
+from agentc.dialects.provenance import node_path
+from agentc.runtime import opaque
 from agentc.runtime.attributes import plain_attributes
 from agentc.runtime.builtins import call as call_builtin
 from agentc.runtime.effects import Order
@@ -14,6 +16,9 @@ from agentc.runtime.tools.toolbox import TIMEOUT_SECONDS
 async def builtin(call: Call) -> Sequence[Any]:
     """A function that every runtime knows. Quick, so that it needs no thread."""
     op = cast(BuiltinOp, call.op)
+    if op.function.data == opaque.NAME and (body := call.resources.steps.get(node_path(op) or opaque.NAME)):
+        files = call.resources.tools.bound_files
+        return [await call.blocking(lambda: files.bind(body, [], call.args)(), TIMEOUT_SECONDS)]
     return [call_builtin(op.function.data, call.args, plain_attributes(op.options))]
 
 

@@ -22,8 +22,10 @@ _importing = threading.Lock()
 class PythonFiles:
     """Functions by ``file.py:name``, files below one folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, built: bool = True) -> None:
+        """``built``: the files are copies that a build holds, not the user's own."""
         self._folder = folder
+        self._built = built
         self._modules: dict[str, ModuleType] = {}
 
     def function(self, target: str) -> Callable[..., Any]:
@@ -50,8 +52,9 @@ class PythonFiles:
     def _loaded(self, path: str) -> ModuleType:
         file = self._folder / path
         if not file.is_file():
-            message = f"`{path}` is not in the build"
-            raise Refused(Diagnostic("tool-missing", message, Span(path), help="compile the agent again"))
+            message = f"`{path}` is not in the build" if self._built else f"there is no file `{path}`"
+            help = "compile the agent again" if self._built else None
+            raise Refused(Diagnostic("tool-missing", message, Span(path), help=help))
         name = f"agentc_tool_{hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:16]}"
         spec = importlib.util.spec_from_file_location(name, file)
         assert spec is not None and spec.loader is not None

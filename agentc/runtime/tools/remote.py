@@ -1,7 +1,7 @@
 """Tools that are services: `POST` of JSON to an address, or a tool of an MCP server over HTTP."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final, cast
@@ -9,11 +9,19 @@ from urllib.parse import urlsplit
 
 from agentc.runtime.models.http import Answering, Endpoint, clean
 from agentc.runtime.models.sse import events
+from agentc.runtime.tools.stdio import Server
 from agentc.runtime.values import plain
 from agentc.support.diagnostics import Diagnostic, Refused
 
 PROTOCOL: Final = "2025-03-26"
 """Version of the Model Context Protocol (https://modelcontextprotocol.io/specification/2025-03-26)."""
+
+OPENING: Final[Mapping[str, Any]] = {
+    "protocolVersion": PROTOCOL,
+    "capabilities": {},
+    "clientInfo": {"name": "agentc", "version": "1"},
+}
+"""How a client introduces itself."""
 
 
 def post(tool: str, url: str, arguments: Mapping[str, Any], seconds: float) -> Any:
@@ -37,14 +45,26 @@ def call_mcp(tool: str, target: str, arguments: Mapping[str, Any], seconds: floa
     url, _, name = target.partition("#")
     if not url.startswith(("http://", "https://")):
         message = f"tool `{tool}`: `{clean(target)}` is not `http://HOST/mcp#tool`"
-        raise Refused(Diagnostic("tool-missing", message, help="serve it over Streamable HTTP"))
+        help = "name the server's address, or the `command` that starts it"
+        raise Refused(Diagnostic("tool-missing", message, help=help))
     endpoint, path = _split(url, seconds)
-    client = {"name": "agentc", "version": "1"}
-    opening = {"protocolVersion": PROTOCOL, "capabilities": {}, "clientInfo": client}
-    endpoint = _opened(endpoint, path, opening)
+    endpoint = _opened(endpoint, path, OPENING)
     call = {"name": name or tool, "arguments": _jsonable(tool, arguments)}
     answer = _rpc(endpoint, path, 2, "tools/call", call)
     return _mcp_value(tool, answer)
+
+
+def call_process(
+    tool: str, target: str, server: Callable[[float], Server], arguments: Mapping[str, Any], seconds: float
+) -> Any:
+    """The answer of tool `SERVER/name` of a process that ``server`` starts or gives.
+
+    Raises:
+        Refused: ``mcp-failed``; ``tool-failed``, if the server says that the tool failed.
+    """
+    name = target.rpartition("#" if "#" in target else "/")[2]
+    call = {"name": name or tool, "arguments": _jsonable(tool, arguments)}
+    return _mcp_value(tool, server(seconds).request("tools/call", call, seconds))
 
 
 def _opened(endpoint: Endpoint, path: str, opening: Mapping[str, Any]) -> Endpoint:

@@ -9,7 +9,9 @@ from xdsl.ir import Attribute
 
 from agentc.dialects.tool import SpecOp
 from agentc.runtime.attributes import plain_attribute, plain_attributes
+from agentc.runtime.bindings import is_python
 from agentc.runtime.tools.python import PythonFiles, arguments_refused
+from agentc.runtime.tools.stdio import Server, Servers
 from agentc.runtime.values import Mistyped, as_flag, as_text, convert, shown
 from agentc.support.diagnostics import Diagnostic, Refused
 from agentc.support.record import record
@@ -31,10 +33,18 @@ class Handle:
 class Toolbox:
     """Tools by symbol."""
 
-    def __init__(self, specs: Mapping[str, SpecOp], folder: Path | None) -> None:
-        """``folder``: where the build keeps Python files."""
+    def __init__(self, specs: Mapping[str, SpecOp], folder: Path | None, bound: Mapping[str, str] = {}) -> None:
+        """``folder``: where the build keeps Python files. ``bound``: tool -> what this run puts in its place."""
         self._specs = specs
+        self._bound = bound
+        self._servers = Servers()
         self.files = PythonFiles(folder if folder is not None else Path("/nonexistent"))
+        self.bound_files = PythonFiles(Path(), built=False)
+        """Functions of the user's files that a run is bound to."""
+
+    def close(self) -> None:
+        """End the servers that calls have started."""
+        self._servers.close()
 
     def find(self, name: str, names: Sequence[str], args: Sequence[Any]) -> Handle:
         """The tool ready to run; ``names`` are those of the first arguments.
@@ -49,21 +59,35 @@ class Toolbox:
         return Handle(name, self._call(name, spec, names, [*values, *args[len(names) :]]), seconds(spec))
 
     def _call(self, name: str, spec: SpecOp, names: Sequence[str], args: Sequence[Any]) -> Callable[[], Any]:
-        if spec.python is not None:
+        bound = self._bound.get(name)
+        if bound is not None and is_python(bound):
+            return self.bound_files.bind(bound, names, args)
+        if spec.python is not None and bound is None:
             return self.files.bind(spec.python.data, names, args)
-        target = spec.http or spec.mcp
-        if target is None:
+        named = dict(zip([*names, *(f"arg{n}" for n in range(len(names), len(args)))], args, strict=True))
+        call = self._remote(name, spec, bound, named)
+        return (lambda: _told(name, call)) if bound is None and _is_assumed(spec) else call
+
+    def _remote(self, name: str, spec: SpecOp, bound: str | None, named: Mapping[str, Any]) -> Callable[[], Any]:
+        from agentc.runtime.tools.remote import OPENING, call_mcp, call_process, post
+
+        if bound is not None:
+            send = call_mcp if "#" in bound else post
+            return lambda: send(name, bound, named, seconds(spec))
+        if spec.http is not None:
+            url = spec.http.data
+            return lambda: post(name, url, named, seconds(spec))
+        if spec.mcp is None:
             message = f"tool `{name}` states neither a Python function nor an address"
             raise Refused(Diagnostic("tool-missing", message))
-        from agentc.runtime.tools.remote import call_mcp, post
+        target, command = spec.mcp.data, _words(spec, "command")
+        if not command:
+            return lambda: call_mcp(name, target, named, seconds(spec))
 
-        named = dict(zip([*names, *(f"arg{n}" for n in range(len(names), len(args)))], args, strict=True))
-        send = post if spec.http is not None else call_mcp
+        def server(limit: float) -> Server:
+            return self._servers.server(command, _words(spec, "env"), OPENING, limit)
 
-        def call() -> Any:
-            return send(name, target.data, named, seconds(spec))
-
-        return (lambda: _told(name, call)) if _is_assumed(spec) else call
+        return lambda: call_process(name, target, server, named, seconds(spec))
 
     def _checked(self, tool: str, key: str, value: Any, wanted: Mapping[str, Any]) -> Any:
         """``value`` as the type that the tool's schema states for ``key``."""
@@ -99,6 +123,12 @@ def _is_assumed(spec: SpecOp) -> bool:
     """Whether nobody stated where the tool is served."""
     marks = spec.attributes.get("agent.assumed")
     return marks is not None and "server" in plain_attribute(marks)
+
+
+def _words(spec: SpecOp, key: str) -> list[str]:
+    """A list of texts that a tool carries."""
+    stated = spec.attributes.get(key)
+    return [str(word) for word in plain_attribute(stated)] if stated is not None else []
 
 
 def _told(name: str, call: Callable[[], Any]) -> Any:

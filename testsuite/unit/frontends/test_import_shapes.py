@@ -211,7 +211,7 @@ def test_agents_of_ms_agent_framework() -> None:
     found = imported(
         "kind: Prompt\nname: p\nmodel: {id: gpt-4.1, options: {topP: 0.5}}\ntools: [{kind: mcp, name: t, url: 'https://x.y/z'}]\n"
     )
-    assert found["tools"] == {"t": {"mcp": "https://x.y/z/t"}}
+    assert found["tools"] == {"t": {"mcp": "https://x.y/z#t"}}
     assert found["nodes"]["work"]["loop"]["nodes"]["decide"]["top_p"] == 0.5
 
 
@@ -241,3 +241,53 @@ nodes:
     cases = found["nodes"]["b_if_route"]["branch"]["cases"]
     assert list(cases) == ["yes", "*"] and "b" in cases["yes"]["nodes"]
     assert found["outputs"] == {"a": "b_if_route"}
+
+
+STDIO = {
+    "nat": """
+llms: {m: {_type: nim, model_name: meta/llama-3.1-8b-instruct}}
+function_groups:
+  files: {_type: mcp_client, server: {transport: stdio, command: npx, args: [-y, desk], env: {DESK_KEY: s3cret}}}
+workflow: {_type: react_agent, llm_name: m, tool_names: [files]}
+""",
+    "adk": """
+name: a
+model: gemini-2.5-flash
+instruction: Go
+tools:
+- name: MCPToolset
+  args: {stdio_connection_params: {server_params: {command: npx, args: [-y, desk], env: {DESK_KEY: s3cret}}}}
+""",
+    "docker-agent": """
+agents:
+  root:
+    model: openai/gpt-4.1
+    instruction: Go
+    toolsets: [{type: mcp, command: npx, args: [-y, desk], env: {DESK_KEY: s3cret}, tools: [book]}]
+""",
+    "agentspec": """
+component_type: Agent
+id: a
+name: a
+agentspec_version: 25.4.1
+system_prompt: Go
+llm_config: {component_type: OllamaConfig, id: m, name: m, url: x, model_id: llama3.1}
+tools:
+- component_type: MCPTool
+  id: t
+  name: book
+  client_transport:
+    {component_type: StdioTransport, id: s, name: s, command: npx, args: [-y, desk], env: {DESK_KEY: s3cret}}
+""",
+}
+
+
+@pytest.mark.parametrize("format", STDIO)
+def test_the_command_of_a_server_is_taken_over_but_not_its_secrets(format: str) -> None:
+    made = imported(STDIO[format])
+    (tool,) = made["tools"].values()
+    assert tool["command"] == ["npx", "-y", "desk"] and tool["env"] == ["DESK_KEY"]
+    assert "s3cret" not in str(made)
+    filled = STDIO[format].replace("[-y, desk]", "[-y, '${WHICH}']")
+    (tool,) = imported(filled)["tools"].values()
+    assert "command" not in tool

@@ -49,6 +49,7 @@ def test_stdio() -> None:
     assert made["name"] == "travel_desk" and told == ()
     assert made["tools"]["book"] == {
         "mcp": "travel desk/book",
+        "command": command("stdio"),
         "description": "Books seats.\n\nAsks nobody.",
         "parameters": {"flight": "text", "seats": "number", "names": "list<text>"},
         "returns": "record",
@@ -57,7 +58,6 @@ def test_stdio() -> None:
     assert made["nodes"]["search"] == {"tool": "search", "in": {"query": "search_query"}}
     assert made["nodes"]["now"] == {"tool": "now"}
     assert "# assumed: optional arguments are left out: `limit` (number)" in text
-    assert sys.executable not in text, "a command may hold keys"
 
 
 def test_http_and_the_definition_compiles(address: str, tmp_path: Path) -> None:

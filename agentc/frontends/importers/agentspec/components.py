@@ -6,6 +6,7 @@ from typing import Any
 
 from agentc.frontends.importers import agents, models
 from agentc.frontends.importers.frame import Draft, Tree, at, clean
+from agentc.frontends.importers.served import mcp_tool
 from agentc.frontends.importers.source import Part
 
 OLDEST = 25
@@ -119,7 +120,8 @@ class Components:
         url = config["url"].text()
         where: Tree = {}
         if config["component_type"].text() == "MCPTool":
-            where = {"mcp": f"{server(self.resolve(config['client_transport']))}/{clean(name)}"}
+            transport = self.resolve(config["client_transport"])
+            where = mcp_tool(self.draft, server(transport), name, transport)
         elif URL.match(url):
             where = {"http": url}
         outputs = properties(config["outputs"])
@@ -134,11 +136,13 @@ class Components:
     def toolbox(self, part: Part) -> list[agents.Use]:
         """The tools of a toolbox: those that a filter names, else one that stands for all."""
         box = self.resolve(part)
-        label = server(self.resolve(box["client_transport"])) if box["client_transport"] else title(box)
+        transport = self.resolve(box["client_transport"]) if box["client_transport"] else box
+        label = server(transport) if box["client_transport"] else title(box)
         named = [row.text() or row["name"].text() for row in box["tool_filter"].items()] or [title(box)]
         made: list[agents.Use] = []
         for name in named:
-            entry = agents.tool(self.draft, name or "tool", box, mcp=f"{label}/{clean(name, 'tool')}")
+            where = mcp_tool(self.draft, label, name, transport)
+            entry = agents.tool(self.draft, name or "tool", box, **where)
             made.append(agents.Use("tool", entry, box))
         return made
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from agentc.frontends.importers import agents, defaults, models, prompts
 from agentc.frontends.importers.crewai.files import Crew, Member
 from agentc.frontends.importers.frame import Draft, Mark, Names, Tree, assume, at, clean
+from agentc.frontends.importers.served import mcp_tool
 from agentc.frontends.importers.source import Part
 from agentc.support.diagnostics import did_you_mean, shortened
 
@@ -292,7 +293,7 @@ class Team:
         url = row.text() or row["url"].text() or row["command"].text() or "mcp"
         server, _, tool = url.partition("#")
         name = tool or row["name"].text() or server.rstrip("/").rpartition("/")[2].partition("?")[0]
-        return self._use(row, name, {"mcp": f"{server}/{clean(name, 'tool')}"})
+        return self._use(row, name, mcp_tool(self.draft, server, name, row))
 
     def _use(self, row: Part, name: str, where: Tree, described: str = "") -> agents.Use:
         entry = agents.tool(self.draft, name, row, key=(name, str(where)), description=described, **where)

@@ -180,6 +180,13 @@ class Model(OneOf):
 Url = Annotated[str, Matching(r"^https?://[^\s]+$", "URL of `http` or `https`", 2000)]
 
 
+Word = Annotated[str, Matching(r"^[^\x00]+$", "word of a command", 4000)]
+Variable = Annotated[str, Matching(r"^[A-Za-z_][A-Za-z0-9_]*$", "name of an environment variable", 200)]
+
+
+_TOOL_NEEDS = {"command": "mcp", "env": "command"}
+
+
 class Tool(OneOf):
     """A function or service that the agent calls."""
 
@@ -189,6 +196,12 @@ class Tool(OneOf):
     python: PythonPlace | None = Field(default=None, description="`file.py:function`")
     http: Url | None = Field(default=None, description="a URL that takes POST with JSON")
     mcp: str | None = Field(default=None, min_length=1, description="`server/tool` of the Model Context Protocol")
+    command: Annotated[list[Word], Field(min_length=1, max_length=200)] | None = Field(
+        default=None, description="program and arguments that serve `mcp` on stdio: `agentc run` starts it for a call"
+    )
+    env: Annotated[list[Variable], Field(max_length=100)] | None = Field(
+        default=None, description="environment variables that it is handed, beside `PATH`, `HOME` and the like"
+    )
     description: str | None = None
     latency_ms: Figure | None = Field(default=None, description="until the answer is there, beside the CPU time")
     cpu_ms: Figure | None = Field(default=None, description="time of one core on our side")
@@ -198,6 +211,24 @@ class Tool(OneOf):
         default=None, description="name -> type; a Python function's are read from its signature"
     )
     returns: TypeName = Field(default="any", description="type of the answer")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _served(cls, data: Any) -> Any:
+        stated = cast("dict[Any, Any]", data) if isinstance(data, dict) else {}
+        for name, needed in _TOOL_NEEDS.items():
+            if stated.get(name) is not None and stated.get(needed) is None:
+                context = {"name": name, "needed": needed}
+                raise PydanticCustomError("missing-field", "a tool with `{name}` needs `{needed}`", context)
+        return cast(Any, data)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        needs = {
+            name: {"anyOf": [{"properties": {name: {"type": "null"}}}, stated_schema(needed)]}
+            for name, needed in _TOOL_NEEDS.items()
+        }
+        return {**super().__get_pydantic_json_schema__(schema, handler), "dependentSchemas": needs}
 
 
 class InvertedLists(Part):
