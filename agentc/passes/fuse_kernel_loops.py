@@ -13,6 +13,7 @@ from xdsl.rewriter import InsertPoint, Rewriter
 from xdsl.transforms.dead_code_elimination import region_dce
 
 Place: TypeAlias = tuple[SSAValue, ...]
+Loop: TypeAlias = scf.ParallelOp | scf.ForOp
 Known: TypeAlias = dict[tuple[SSAValue, Place], SSAValue]
 
 
@@ -91,17 +92,20 @@ class Footprints:
             self.operands.pop(op, None)
 
 
-def same_range(first: scf.ParallelOp, second: scf.ParallelOp) -> bool:
-    """Whether both are one loop over the same range."""
-    pairs = zip(
-        (*first.lowerBound, *first.upperBound, *first.step),
-        (*second.lowerBound, *second.upperBound, *second.step),
-        strict=False,
-    )
-    return len(first.lowerBound) == len(second.lowerBound) == 1 and all(a is b for a, b in pairs)
+def range_of(loop: Loop) -> Place:
+    """Where ``loop`` begins and ends, and its step."""
+    if isinstance(loop, scf.ForOp):
+        return (loop.lb, loop.ub, loop.step)
+    return (*loop.lowerBound, *loop.upperBound, *loop.step)
 
 
-def iterations_match(first: scf.ParallelOp, second: scf.ParallelOp, footprints: Footprints) -> bool:
+def same_range(first: Loop, second: Loop) -> bool:
+    """Whether both are one loop of a kind over the same range."""
+    mine, theirs = range_of(first), range_of(second)
+    return type(first) is type(second) and len(mine) == 3 and mine == theirs
+
+
+def iterations_match(first: Loop, second: Loop, footprints: Footprints) -> bool:
     """Whether iteration i of ``second`` touches, of what both exchange, only what iteration i of ``first`` touches: some
     index of every access is the loop's own.
     """
@@ -128,24 +132,40 @@ def needed_before(second: Operation, between: Sequence[Operation], footprints: F
     return needed
 
 
-def try_fuse(first: scf.ParallelOp, second: scf.ParallelOp, outermost: bool, footprints: Footprints) -> bool:
+def try_fuse(first: Loop, second: Loop, outermost: bool, footprints: Footprints) -> bool:
     """Fuse ``second`` into ``first`` if nothing observable changes."""
-    if not same_range(first, second) or (outermost and bool(first.res) != bool(second.res)):
+    if not same_range(first, second) or (outermost and bool(first.results) != bool(second.results)):
         return False
-    if not footprints.used(second).isdisjoint(first.res) or not iterations_match(first, second, footprints):
+    if not footprints.used(second).isdisjoint(first.results) or not iterations_match(first, second, footprints):
         return False
     between = list(_between(first, second))
     needed = needed_before(second, between, footprints)
     if any(footprints.depends(op, first) for op in needed):
         return False
-    if outermost and second.res and any(_is_rows(op) for op in between if op not in needed):
+    if outermost and not _is_rows(second) and any(_is_rows(op) for op in between if op not in needed):
         return False  # what is done with the results stays behind, in another phase than they
     for op in needed:
         op.detach()
         Rewriter.insert_op(op, InsertPoint.before(first))
     footprints.forget(first, second)
-    merge(first, second)
+    if isinstance(first, scf.ParallelOp) and isinstance(second, scf.ParallelOp):
+        merge(first, second)
+    else:
+        append(first.body.block, second)
     return True
+
+
+def append(block: Block, second: Loop) -> None:
+    """Let the body of the ordered loop ``second``, which carries nothing, follow that of another."""
+    last, other = block.last_op, second.body.block.last_op
+    assert last is not None and other is not None
+    second.body.block.args[0].replace_all_uses_with(block.args[0])
+    for op in list(second.body.block.ops):
+        op.detach()
+        if op is not other:
+            Rewriter.insert_op(op, InsertPoint.before(last))
+    second.detach()
+    second.erase()
 
 
 def _is_rows(op: Operation) -> bool:
@@ -206,9 +226,13 @@ def fuse_block(block: Block, outermost: bool) -> None:
 
 
 def _fuse_one(block: Block, outermost: bool, footprints: Footprints) -> bool:
-    loops = [op for op in block.ops if isinstance(op, scf.ParallelOp)]
+    loops = [op for op in block.ops if isinstance(op, scf.ParallelOp | scf.ForOp) and not _carries(op)]
     pairs = ((a, b) for i, a in enumerate(loops) for b in loops[i + 1 :])
     return any(try_fuse(a, b, outermost, footprints) for a, b in pairs)
+
+
+def _carries(op: Loop) -> bool:
+    return isinstance(op, scf.ForOp) and bool(op.iter_args)
 
 
 def forward(block: Block, known: Known) -> None:
@@ -273,8 +297,9 @@ def erase_unread(function: func.FuncOp) -> None:
 
 @dataclass(frozen=True)
 class FuseKernelLoopsPass(ModulePass):
-    """Fuse neighboring ``scf.parallel`` loops over the same range, first the outer ones, then inside them; keep in registers
-    what one loop body stores and loads again, and drop memory that nobody reads then.
+    """Fuse neighboring ``scf.parallel`` loops over the same range, and neighboring ``scf.for`` loops that carry no value,
+    first the outer ones, then inside them; keep in registers what one loop body stores and loads again, and drop memory
+    that nobody reads then.
 
     At the top of a function a loop that reduces is not fused with one that does not: the latter may be cut into pieces
     that run at once.

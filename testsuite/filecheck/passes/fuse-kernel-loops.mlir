@@ -112,3 +112,66 @@ func.func @aliased(%x: memref<?xf32>, %y: memref<?xf32>, %n: index) {
   }) : (index, index, index) -> ()
   func.return
 }
+
+// -----
+
+// Ordered loops that carry no value fuse as well, and then what is inside: each row is read once.
+// CHECK-LABEL: func.func @columns
+// CHECK: scf.for %[[K:.*]] = %c0 to %m step %c1 {
+// CHECK-NEXT: "scf.parallel"(%c0, %n, %c1)
+// CHECK: %[[X:.*]] = memref.load %x[%[[K]], %[[J:.*]]]
+// CHECK: arith.addf %{{.*}}, %[[X]]
+// CHECK: memref.store %{{.*}}, %s[%[[J]]]
+// CHECK-NOT: memref.load %x
+// CHECK: arith.maximumf %{{.*}}, %[[X]]
+// CHECK: memref.store %{{.*}}, %t[%[[J]]]
+// CHECK-NOT: scf.for
+// CHECK: func.return
+func.func @columns(%x: memref<?x?xf32>, %s: memref<?xf32>, %t: memref<?xf32>, %m: index, %n: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  scf.for %k = %c0 to %m step %c1 {
+    "scf.parallel"(%c0, %n, %c1) <{operandSegmentSizes = array<i32: 1, 1, 1, 0>}> ({
+    ^bb0(%j: index):
+      %o = memref.load %s[%j] : memref<?xf32>
+      %v = memref.load %x[%k, %j] : memref<?x?xf32>
+      %w = arith.addf %o, %v : f32
+      memref.store %w, %s[%j] : memref<?xf32>
+      scf.reduce
+    }) : (index, index, index) -> ()
+  }
+  scf.for %k = %c0 to %m step %c1 {
+    "scf.parallel"(%c0, %n, %c1) <{operandSegmentSizes = array<i32: 1, 1, 1, 0>}> ({
+    ^bb0(%j: index):
+      %o = memref.load %t[%j] : memref<?xf32>
+      %v = memref.load %x[%k, %j] : memref<?x?xf32>
+      %w = arith.maximumf %o, %v : f32
+      memref.store %w, %t[%j] : memref<?xf32>
+      scf.reduce
+    }) : (index, index, index) -> ()
+  }
+  func.return
+}
+
+// -----
+
+// The second needs the whole column that the first sums up: they stay apart.
+// CHECK-LABEL: func.func @columns_apart
+// CHECK-COUNT-2: scf.for
+func.func @columns_apart(%x: memref<?xf32>, %s: memref<1xf32>, %t: memref<1xf32>, %m: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  scf.for %k = %c0 to %m step %c1 {
+    %o = memref.load %s[%c0] : memref<1xf32>
+    %v = memref.load %x[%k] : memref<?xf32>
+    %w = arith.addf %o, %v : f32
+    memref.store %w, %s[%c0] : memref<1xf32>
+  }
+  scf.for %k = %c0 to %m step %c1 {
+    %o = memref.load %t[%c0] : memref<1xf32>
+    %v = memref.load %s[%c0] : memref<1xf32>
+    %w = arith.addf %o, %v : f32
+    memref.store %w, %t[%c0] : memref<1xf32>
+  }
+  func.return
+}
