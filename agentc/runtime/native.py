@@ -6,8 +6,6 @@
 import ctypes
 import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
-from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -16,6 +14,7 @@ from numpy.typing import NDArray
 
 from agentc.plan.kernels import PREFIX, Dim, KernelAbi, Parameter, Phase
 from agentc.plan.sizes import Sizes, is_name
+from agentc.runtime.kernel_threads import SCRATCH, in_parts, parts_of
 from agentc.support.record import record
 
 Array: TypeAlias = NDArray[Any]
@@ -43,8 +42,6 @@ C_SCALARS: Mapping[str, Any] = {
     "u32": ctypes.c_uint32,
     "u64": ctypes.c_uint64,
 }
-SERIAL_BYTES = 1 << 18
-"""A phase that touches less is not worth waking threads for: a wake-up costs about as much as this traffic."""
 
 
 class KernelCallError(ValueError):
@@ -102,14 +99,15 @@ class NativeKernel:
             if sizes[str(size)] < 1:
                 raise KernelCallError(f"`{self.abi.name}` needs `{size}` to be at least 1, it is {sizes[str(size)]}")
         results = self._results(out, sizes, values)
-        buffers = [*values, *results, *(None for _ in self.abi.temporaries)]
+        buffers: list[Any] = [*values, *results, *(None for _ in self.abi.temporaries)]
         for number, entry in enumerate(self._entries):
             for place, temporary, life in self._lives:
                 if life.start == number < life.stop:
-                    buffers[place] = _empty(temporary, sizes)
+                    buffers[place] = SCRATCH.take(_shape(temporary.dims or (), sizes), dtype_of(temporary.dtype))
             self._run(entry, buffers, sizes)
             for place, _, life in self._lives:
-                if life.stop == number + 1:
+                if life.stop == number + 1 and buffers[place] is not None:
+                    SCRATCH.give(buffers[place])
                     buffers[place] = None
         return results[0] if len(results) == 1 else tuple(results)
 
@@ -148,18 +146,11 @@ class NativeKernel:
             return
         rows = phase.rows if isinstance(phase.rows, int) else sizes[phase.rows]
         touched = sum(v.nbytes for v in chosen if isinstance(v, np.ndarray))
-        parts = 1 if touched < SERIAL_BYTES else min(self.threads, rows)
-        if parts <= 1:
+        parts = parts_of(rows, touched, self.threads)
+        if parts == 1:
             entry.call(*plain, 0, rows, *tail)
-            return
-        cuts = [rows * k // parts for k in range(parts + 1)]
-        pending = [
-            _pool(self.threads).submit(entry.call, *plain, low, high, *tail)
-            for low, high in zip(cuts[1:-1], cuts[2:], strict=True)
-        ]
-        entry.call(*plain, cuts[0], cuts[1], *tail)
-        for future in pending:
-            future.result()
+        else:
+            in_parts(lambda low, high: entry.call(*plain, low, high, *tail), rows, parts, self.threads)
 
 
 def dtype_of(name: str) -> Any:
@@ -187,12 +178,6 @@ def _check_derived(parameters: Sequence[Parameter], values: Sequence[Any], sizes
 def default_threads() -> int:
     """As many as there are cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-@cache
-def _pool(threads: int) -> Executor:
-    """Threads that wait for parts of kernels; a call into machine code does not hold the interpreter's lock."""
-    return ThreadPoolExecutor(max(1, threads - 1), thread_name_prefix="agentc-kernel")
 
 
 def _c_type(parameter: Parameter) -> Any:

@@ -5,7 +5,7 @@ import pytest
 
 from agentc.frontends.kernels import builtin
 from agentc.pipelines.kernels import compile_kernel
-from agentc.runtime import native
+from agentc.runtime import kernel_threads
 from agentc.runtime.native import KernelCallError, NativeKernel
 
 QUERY = np.ones(4, np.float32)
@@ -65,7 +65,8 @@ def test_no_rows_are_no_work(scores: NativeKernel) -> None:
 
 
 def test_threads_give_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(native, "SERIAL_BYTES", 0)
+    monkeypatch.setattr(kernel_threads, "SERIAL_BYTES", 0)
+    monkeypatch.setattr(kernel_threads, "PART_BYTES", 1)
     rows = np.random.default_rng(0).standard_normal((101, 33)).astype(np.float32)
     found = [compile_kernel(builtin("softmax_rows"), threads=t)(rows) for t in (1, 2, 5, 500)]
     assert all(np.array_equal(found[0], other) for other in found[1:])

@@ -1,0 +1,103 @@
+"""Parts of a kernel's phase on several threads, and memory that calls leave to those after them."""
+
+import itertools
+import threading
+from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+SERIAL_BYTES = 1 << 18
+"""A phase that touches less is not worth waking threads for: a wake-up costs about as much as this traffic."""
+PART_BYTES = 1 << 18
+"""What a part touches at least."""
+PARTS = 4
+"""Parts for each thread, at most. Who calls does not wait for threads to wake up: it goes on with the next part, and
+whoever comes later takes what is left."""
+KEPT_BYTES = 1 << 26
+"""Memory that is kept for later calls, of all kernels together. New memory costs a fault for each page, which for a
+kernel that goes through its arrays once is a good part of the time."""
+SMALL_BYTES = 1 << 16
+"""Smaller arrays come from the allocator of NumPy, which keeps them itself."""
+LINE = 64
+
+Bytes = NDArray[np.uint8]
+
+
+def parts_of(rows: int, touched: int, threads: int) -> int:
+    """Into how many parts a phase over ``rows`` that touches so many bytes is cut."""
+    if touched < SERIAL_BYTES or threads < 2:
+        return 1
+    return max(1, min(rows, PARTS * threads, max(threads, touched // PART_BYTES)))
+
+
+def in_parts(call: Callable[[int, int], object], rows: int, parts: int, threads: int) -> None:
+    """``call(low, high)`` for each of ``parts`` ranges of rows, by this thread and by others that are idle."""
+    numbers = itertools.count()
+
+    def work() -> None:
+        while (part := next(numbers)) < parts:
+            call(rows * part // parts, rows * (part + 1) // parts)
+
+    pending = [_pool(threads).submit(work) for _ in range(min(threads, parts) - 1)]
+    work()
+    for future in pending:
+        if not future.cancel():
+            future.result()
+
+
+@cache
+def _pool(threads: int) -> Executor:
+    """Threads that wait for parts of kernels; a call into machine code does not hold the interpreter's lock."""
+    return ThreadPoolExecutor(max(1, threads - 1), thread_name_prefix="agentc-kernel")
+
+
+class Scratch:
+    """Memory of temporaries, kept for later calls."""
+
+    def __init__(self, most: int = KEPT_BYTES) -> None:
+        self.most = most
+        self._free: list[Bytes] = []
+        self._lock = threading.Lock()
+
+    def take(self, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+        """An array whose elements nobody has set."""
+        size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+        if size < SMALL_BYTES:
+            return np.empty(shape, dtype)
+        return self._block(size)[:size].view(dtype).reshape(shape)
+
+    def _block(self, size: int) -> Bytes:
+        with self._lock:
+            fitting = [i for i, block in enumerate(self._free) if size <= block.nbytes <= 2 * size]
+            if fitting:
+                return self._free.pop(min(fitting, key=lambda i: self._free[i].nbytes))
+        whole = np.empty(size + LINE, np.uint8)
+        return whole[-whole.ctypes.data % LINE :]
+
+    def give(self, array: NDArray[Any]) -> None:
+        """Take back what ``take`` gave and nobody uses any more."""
+        block = array.base
+        if not isinstance(block, np.ndarray) or array.nbytes < SMALL_BYTES:
+            return
+        with self._lock:
+            self._free.append(_whole(block))
+            while sum(kept.nbytes for kept in self._free) > self.most:
+                self._free.pop(0)
+
+
+def _whole(array: NDArray[Any]) -> Bytes:
+    """All of the memory that ``array`` is a part of, from a line of the cache on."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    flat = array.reshape(-1).view(np.uint8)
+    return flat[-flat.ctypes.data % LINE :]
+
+
+SCRATCH = Scratch()
+"""What all kernels share."""
+
+__all__ = ["SCRATCH", "Scratch", "in_parts", "parts_of"]

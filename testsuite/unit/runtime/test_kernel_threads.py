@@ -1,0 +1,64 @@
+"""Parts of phases on threads, and memory that calls leave to later ones."""
+
+import threading
+
+import numpy as np
+import pytest
+
+from agentc.runtime.kernel_threads import LINE, SMALL_BYTES, Scratch, in_parts, parts_of
+
+
+@pytest.mark.parametrize(("rows", "parts", "threads"), [(10, 3, 2), (7, 7, 4), (100, 8, 2), (1, 1, 2)])
+def test_every_row_is_done_once(rows: int, parts: int, threads: int) -> None:
+    done, lock = np.zeros(rows, int), threading.Lock()
+
+    def call(low: int, high: int) -> None:
+        with lock:
+            done[low:high] += 1
+
+    in_parts(call, rows, parts, threads)
+    assert (done == 1).all()
+
+
+def test_what_fails_in_another_thread_is_told() -> None:
+    here, waiting = threading.get_ident(), threading.Event()
+
+    def call(low: int, high: int) -> None:
+        if threading.get_ident() == here:
+            waiting.wait(10)
+        else:
+            waiting.set()
+            raise ValueError("there")
+
+    with pytest.raises(ValueError, match="there"):
+        in_parts(call, 2, 2, 2)
+
+
+def test_little_work_stays_whole() -> None:
+    assert parts_of(1000, 1000, 8) == 1
+    assert parts_of(1000, 1 << 30, 1) == 1
+    assert parts_of(3, 1 << 30, 8) == 3
+    assert parts_of(1 << 20, 1 << 30, 2) == 8
+    assert parts_of(0, 1 << 30, 2) == 1
+
+
+def test_memory_comes_back() -> None:
+    scratch = Scratch()
+    first = scratch.take((SMALL_BYTES,), "float32")
+    place = first.ctypes.data
+    assert place % LINE == 0
+    scratch.give(first)
+    again = scratch.take((SMALL_BYTES // 2, 2), "float32")
+    assert again.ctypes.data == place and again.shape == (SMALL_BYTES // 2, 2)
+    other = scratch.take((SMALL_BYTES,), "float32")
+    assert not np.may_share_memory(other, again)
+
+
+def test_no_more_is_kept_than_allowed() -> None:
+    scratch = Scratch(most=3 * SMALL_BYTES)
+    for array in [scratch.take((SMALL_BYTES,), "uint8") for _ in range(5)]:
+        scratch.give(array)
+    assert sum(block.nbytes for block in scratch._free) <= scratch.most
+    small = scratch.take((4,), "float32")
+    scratch.give(small)
+    assert all(block.nbytes >= SMALL_BYTES for block in scratch._free)
