@@ -234,8 +234,13 @@ def load_ir(text: str, abi: KernelAbi, *, threads: int | None = None) -> NativeK
     """Load optimized LLVM IR for this machine."""
     from llvmlite import binding
 
+    return load_module(binding.parse_assembly(text), abi, threads=threads)
+
+
+def load_module(module: Any, abi: KernelAbi, *, threads: int | None = None) -> NativeKernel:
+    """As ``load_ir``, of a module of LLVM's, which belongs to the kernel from then on."""
     engine = _engine()
-    engine.add_module(binding.parse_assembly(text))
+    engine.add_module(module)
     engine.finalize_object()
     return NativeKernel(abi, engine, threads)
 
@@ -264,7 +269,7 @@ def _engine() -> Any:
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()
     machine = binding.Target.from_default_triple().create_target_machine(
-        cpu=binding.get_host_cpu_name(), features=binding.get_host_cpu_features().flatten(), opt=3
+        cpu=binding.get_host_cpu_name(), features=binding.get_host_cpu_features().flatten(), opt=2
     )
     return binding.create_mcjit_compiler(binding.parse_assembly(""), machine)
 

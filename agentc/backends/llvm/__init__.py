@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agentc.plan.artifacts import Artifact
 
@@ -71,3 +71,15 @@ def optimized_ir(module: "ModuleOp", target: str) -> str:
     from agentc.backends.llvm.translate import translate
 
     return optimize(str(translate(module)), find(target))
+
+
+def optimized_module(module: "ModuleOp", target: str) -> Any:
+    """As ``optimized_ir``, as a module of LLVM's, for whoever runs it at once.
+
+    Raises:
+        Refused: as ``emit``.
+    """
+    from agentc.backends.llvm.targets import find, optimized
+    from agentc.backends.llvm.translate import translate
+
+    return optimized(str(translate(module)), find(target))

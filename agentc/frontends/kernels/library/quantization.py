@@ -57,6 +57,6 @@ def dequantize_int4(codes: u8["n", "g", 16], scale: f32["n", "g"]) -> f32["n", "
 @kernel
 def int4_matvec(codes: u8["m", "g", 16], scale: f32["m", "g"], x: f32["g", 32]) -> f32["m"]:
     """A matrix of four-bit codes, as `quantize_int4` makes it, times a vector of 32 g elements."""
-    low = ((codes & 15).astype(f32) - 8.0) * x[:, :16]
-    high = ((codes >> 4).astype(f32) - 8.0) * x[:, 16:]
+    low = ((codes & 15).astype(i8) - 8).astype(f32) * x[:, :16]
+    high = ((codes >> 4).astype(i8) - 8).astype(f32) * x[:, 16:]
     return np.sum((low + high) * scale[:, :, None], axis=(1, 2))
