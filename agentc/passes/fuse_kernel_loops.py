@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TypeAlias
 
 from xdsl.context import Context
@@ -42,15 +43,19 @@ class Accesses:
                     found.whole.update(v for v in inner.operands if isinstance(v.type, MemRefType))
         return found
 
-    @property
+    @cached_property
     def touched(self) -> set[SSAValue]:
         """All memory that is read or written."""
         return {*self.reads, *self.writes, *self.whole}
 
+    @cached_property
+    def changed(self) -> set[SSAValue]:
+        """All memory that is written."""
+        return {*self.writes, *self.whole}
+
     def conflicts(self, other: "Accesses") -> set[SSAValue]:
         """Memory because of which the order of the two matters."""
-        mine, theirs = {*self.writes, *self.whole}, {*other.writes, *other.whole}
-        return (mine & other.touched) | (theirs & self.touched)
+        return (self.changed & other.touched) | (other.changed & self.touched)
 
     def places(self, memory: SSAValue) -> list[Place]:
         """Where ``memory`` is accessed."""
@@ -126,9 +131,16 @@ def _common_place(places: Sequence[Place], loop: SSAValue) -> set[int]:
 def needed_before(second: Operation, between: Sequence[Operation], footprints: Footprints) -> list[Operation]:
     """Those of ``between`` that have to run before ``second``."""
     needed: list[Operation] = []
+    first = footprints.of(second)
+    used, changed, touched = set(footprints.used(second)), set(first.changed), set(first.touched)
     for op in reversed(between):
-        if any(footprints.depends(later, op) for later in (second, *needed)):
+        own = footprints.of(op)
+        ordered = not (changed.isdisjoint(own.touched) and own.changed.isdisjoint(touched))
+        if ordered or not used.isdisjoint(op.results):
             needed.insert(0, op)
+            used |= footprints.used(op)
+            changed |= own.changed
+            touched |= own.touched
     return needed
 
 
@@ -227,7 +239,13 @@ def fuse_block(block: Block, outermost: bool) -> None:
 
 def _fuse_one(block: Block, outermost: bool, footprints: Footprints) -> bool:
     loops = [op for op in block.ops if isinstance(op, scf.ParallelOp | scf.ForOp) and not _carries(op)]
-    pairs = ((a, b) for i, a in enumerate(loops) for b in loops[i + 1 :])
+    ranges = [range_of(loop) for loop in loops]
+    pairs = (
+        (a, b)
+        for i, a in enumerate(loops)
+        for b, other in zip(loops[i + 1 :], ranges[i + 1 :], strict=True)
+        if other == ranges[i]
+    )
     return any(try_fuse(a, b, outermost, footprints) for a, b in pairs)
 
 

@@ -86,7 +86,7 @@ def host_target() -> str:
 
 
 def machine(target: Target) -> binding.TargetMachine:
-    """LLVM's code generator for ``target``: position-independent, at its usual level: beyond it no kernel was faster."""
+    """LLVM's code generator for ``target``: position-independent, at its usual level, as more gains nothing."""
     initialize()
     return binding.Target.from_triple(target.triple).create_target_machine(
         cpu=target.cpu, features=target.features, opt=2, reloc="pic", codemodel="default"
