@@ -20,10 +20,12 @@ def kernel_passes(device: Device = "cpu") -> "list[ModulePass]":
     from agentc.passes.bufferize_kernels import BufferizeKernelsPass
     from agentc.passes.cut_automata import CutAutomataPass
     from agentc.passes.fold_tables import FoldTablesPass
+    from agentc.passes.fuse_kernel_gathers import FuseKernelGathersPass
     from agentc.passes.fuse_kernel_loops import FuseKernelLoopsPass
     from agentc.passes.fuse_kernels import FuseKernelsPass
     from agentc.passes.lower_kernels_to_loops import LowerKernelsToLoopsPass
     from agentc.passes.lower_linalg_ext import LowerLinalgExtPass
+    from agentc.passes.merge_kernel_twins import MergeKernelTwinsPass
     from agentc.passes.outline_kernel_phases import OutlineKernelPhasesPass
     from agentc.passes.share_kernel_buffers import ShareKernelBuffersPass
     from agentc.passes.shorten_kernel_buffers import ShortenKernelBuffersPass
@@ -35,7 +37,9 @@ def kernel_passes(device: Device = "cpu") -> "list[ModulePass]":
         CanonicalizePass(),  # constants first, so that sizes are as static as they can be
         CommonSubexpressionElimination(),  # equal sizes become one value, by which bufferization compares
         *([FoldTablesPass()] if device == "cpu" else []),  # early: what is known needs neither fusion nor loops
+        MergeKernelTwinsPass(),  # before fusion, which would give each its own copy of what it reads
         FuseKernelsPass(),  # on tensors, where a value has no place yet and fusion needs no alias analysis
+        FuseKernelGathersPass(),  # after what has an order of its own: what is read by place
         BufferizeKernelsPass(),  # after fusion: what is fused away needs no memory
         *([SkipAutomataPass()] if device == "cpu" else []),  # while what reads their states is one op
         *([CutAutomataPass()] if device == "cpu" else []),  # before they are one ordered loop each
@@ -84,11 +88,11 @@ def compile_kernel(module: "ModuleOp", threads: int | None = None) -> "NativeKer
         Refused: ``kernel-unsupported``.
     """
     from agentc.analyses.kernel_abi import kernel_abi
-    from agentc.backends.llvm import optimized_ir
-    from agentc.runtime.native import load_ir
+    from agentc.backends.llvm import optimized_module
+    from agentc.runtime.native import load_module
 
     lowered = lower_kernel(module)
-    return load_ir(optimized_ir(lowered, "host"), kernel_abi(lowered), threads=threads)
+    return load_module(optimized_module(lowered, "host"), kernel_abi(lowered), threads=threads)
 
 
 def upstream_text(module: "ModuleOp") -> str:

@@ -12,6 +12,9 @@ from agentc.analyses.kernel_abi import kernel_abi
 from agentc.frontends.kernels import BUILTINS, builtin
 from agentc.frontends.kernels.python_ast import compile_source
 from agentc.frontends.kernels.source import parse
+from agentc.passes.fuse_kernel_gathers import FuseKernelGathersPass
+from agentc.passes.fuse_kernels import FuseKernelsPass
+from agentc.passes.merge_kernel_twins import MergeKernelTwinsPass
 from agentc.passes.share_kernel_buffers import ShareKernelBuffersPass
 from agentc.pipelines.kernels import compile_kernel, kernel_passes
 from agentc.plan.sizes import Sizes
@@ -25,8 +28,10 @@ LINES = (
     "{0}[::-1, ::-1] + {1}",
     "np.take_along_axis({0}, np.argsort({1}, axis=1), axis=1)",
     "np.exp(-np.abs({0}))",
-    "np.concatenate([{0}[:, 1:], {1}[:, :1]], axis=1)",
+    "np.concatenate([{1}, {0}], axis=0)[x.shape[0] :]",
     "{0} * np.sum({1}, axis=0)",
+    "{0} / np.sum({0}, axis=0) + {1} * np.sum({0}, axis=0)",
+    "np.stack([{0}, {1}], axis=1)[:, 1] * 2.0",
 )
 """Of arrays of one shape an array of the same: much that no fusion makes go away."""
 
@@ -61,6 +66,19 @@ def test_sharing_keeps_every_answer_and_never_costs(text: str, n: int, d: int) -
         np.testing.assert_array_equal(a, b)
     sizes = {"n": 1000, "d": 1000}
     assert kernel_abi(shared).scratch_bytes(sizes) <= kernel_abi(apart).scratch_bytes(sizes)
+
+
+@settings(max_examples=15, deadline=None)
+@given(programs(), st.integers(1, 3), st.integers(1, 4))
+def test_fused_equals_unfused(text: str, n: int, d: int) -> None:
+    module = compile_source(parse(text, "k.py"), "k")
+    x = np.random.default_rng(n * 8 + d).uniform(-1, 1, (n, d)).astype(np.float32)
+    wanted = run_kernel(module, x)
+    for step in (MergeKernelTwinsPass(), FuseKernelsPass(), FuseKernelGathersPass()):
+        step.apply(Context(), module)
+        module.verify()
+        for a, b in zip(run_kernel(module, x), wanted, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
 
 
 @settings(max_examples=4, deadline=None)

@@ -1,0 +1,66 @@
+"""Computes once what a kernel asks for twice."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+from xdsl.context import Context
+from xdsl.dialects import func
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.linalg.ops import FillOp, GenericOp
+from xdsl.ir import Block, Operation
+from xdsl.passes import ModulePass
+
+from agentc.dialects.linalg_ext import ExtOp
+
+Twin = GenericOp | FillOp | ExtOp
+
+
+def key_of(op: Twin) -> Hashable:
+    """What twins have in common, before their bodies are compared."""
+    return type(op), tuple(op.operands), tuple(sorted(op.properties.items(), key=lambda pair: pair[0]))
+
+
+def merge(block: Block) -> None:
+    """Let whoever reads a twin read the first."""
+    known: dict[Hashable, list[Operation]] = {}
+    for op in list(block.ops):
+        if not isinstance(op, GenericOp | FillOp | ExtOp) or not op.results:
+            continue
+        others = known.setdefault(key_of(op), [])
+        first = next((other for other in others if other.is_structurally_equivalent(op, {block: block})), None)
+        if first is None:
+            others.append(op)
+            continue
+        for old, new in zip(op.results, first.results, strict=True):
+            old.replace_all_uses_with(new)
+        op.detach()
+        op.erase()
+
+
+@dataclass(frozen=True)
+class MergeKernelTwinsPass(ModulePass):
+    """Make tensor ops with the same operands and the same body one: sums that are asked for twice, the maximum that both
+    ``np.max`` and ``np.argmax`` need.
+
+    Before:
+
+    ```mlir
+    %s = linalg.generic {…, "reduction"} ins(%x) outs(%z) { %t = arith.addf %acc, %c … } -> tensor<?xf32>
+    %u = linalg.generic {…, "reduction"} ins(%x) outs(%z) { %t = arith.addf %acc, %c … } -> tensor<?xf32>
+    %y = linalg.generic {…} ins(%s, %u) …
+    ```
+
+    After:
+
+    ```mlir
+    %s = linalg.generic {…, "reduction"} ins(%x) outs(%z) { %t = arith.addf %acc, %c … } -> tensor<?xf32>
+    %y = linalg.generic {…} ins(%s, %s) …
+    ```
+    """
+
+    name = "merge-kernel-twins"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        for function in op.walk():
+            if isinstance(function, func.FuncOp) and len(function.body.blocks) == 1:
+                merge(function.body.block)

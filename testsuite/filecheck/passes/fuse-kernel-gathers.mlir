@@ -1,0 +1,72 @@
+// RUN: agentc-opt %s -p fuse-kernel-gathers --split-input-file | filecheck %s
+
+// One op is cheap: it is computed at each place that is read, the loop's own index and the axis of one element included.
+// CHECK-LABEL: func.func @cheap
+// CHECK-COUNT-1: linalg.generic
+// CHECK: %[[AT:.*]] = arith.index_cast %{{.*}} : i64 to index
+// CHECK-NEXT: %[[V:.*]] = tensor.extract %x[%[[AT]]] : tensor<?xf32>
+// CHECK-NEXT: %[[ZERO:.*]] = arith.constant 0 : index
+// CHECK-NEXT: %[[W:.*]] = tensor.extract %one[%[[ZERO]]] : tensor<1xf32>
+// CHECK-NEXT: %[[M:.*]] = arith.mulf %[[V]], %[[W]] : f32
+// CHECK-NEXT: linalg.yield %[[M]]
+func.func @cheap(%x: tensor<?xf32>, %one: tensor<1xf32>, %places: tensor<?xi64>, %e: tensor<?xf32>, %f: tensor<?xf32>) -> tensor<?xf32> {
+  %p = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} ins(%x, %one : tensor<?xf32>, tensor<1xf32>) outs(%e : tensor<?xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %m = arith.mulf %a, %b : f32
+    linalg.yield %m : f32
+  } -> tensor<?xf32>
+  %y = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} ins(%places : tensor<?xi64>) outs(%f : tensor<?xf32>) {
+  ^bb0(%at: i64, %o: f32):
+    %i = arith.index_cast %at : i64 to index
+    %v = tensor.extract %p[%i] : tensor<?xf32>
+    linalg.yield %v : f32
+  } -> tensor<?xf32>
+  func.return %y : tensor<?xf32>
+}
+
+// -----
+
+// An exponential is computed where it is read if each element is read once: the index is the loop's, moved.
+// CHECK-LABEL: func.func @moved
+// CHECK-COUNT-1: linalg.generic
+// CHECK: %[[AT:.*]] = arith.subi
+// CHECK: tensor.extract %x[%[[AT]]]
+// CHECK-NEXT: math.exp
+func.func @moved(%x: tensor<?xf32>, %by: index, %e: tensor<?xf32>, %f: tensor<?xf32>) -> tensor<?xf32> {
+  %p = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} ins(%x : tensor<?xf32>) outs(%e : tensor<?xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %m = math.exp %a : f32
+    linalg.yield %m : f32
+  } -> tensor<?xf32>
+  %y = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} outs(%f : tensor<?xf32>) {
+  ^bb0(%o: f32):
+    %i = linalg.index 0 : index
+    %at = arith.subi %i, %by : index
+    %v = tensor.extract %p[%at] : tensor<?xf32>
+    linalg.yield %v : f32
+  } -> tensor<?xf32>
+  func.return %y : tensor<?xf32>
+}
+
+// -----
+
+// A place that the data say may come again and again, and so does the one of a loop that is not among the indices: kept.
+// CHECK-LABEL: func.func @kept
+// CHECK: math.exp
+// CHECK: tensor.extract %{{.*}}[%{{.*}}] : tensor<?xf32>
+// CHECK-NOT: math.exp
+// CHECK: func.return
+func.func @kept(%x: tensor<?xf32>, %places: tensor<?xi64>, %e: tensor<?xf32>, %f: tensor<?x?xf32>) -> tensor<?x?xf32> {
+  %p = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} ins(%x : tensor<?xf32>) outs(%e : tensor<?xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %m = math.exp %a : f32
+    linalg.yield %m : f32
+  } -> tensor<?xf32>
+  %y = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} outs(%f : tensor<?x?xf32>) {
+  ^bb0(%o: f32):
+    %i = linalg.index 0 : index
+    %v = tensor.extract %p[%i] : tensor<?xf32>
+    linalg.yield %v : f32
+  } -> tensor<?x?xf32>
+  func.return %y : tensor<?x?xf32>
+}
