@@ -27,6 +27,9 @@ from agentc.support.record import record
 
 SECONDS_PER_HOUR = 3600.0
 
+WORTH = 0.05
+"""Part of a plan's cost that a further route of a step has to save: it is one pool more to run."""
+
 NOTHING: Mapping[str, frozenset[str]] = {}
 """No task is bound to some of its options."""
 
@@ -60,8 +63,53 @@ def solved(
     """The answer to the problem that was posed, with only the ``allowed`` options of the tasks that are named there.
 
     Among answers that are as good, the objectives that come ``then`` decide, one after the other.
+    Where nothing fits, and where the stock is short and it saves a good deal, steps go several ways (see
+    ``agentc.analyses.routes``).
     An infeasible one has a solution without a choice; it carries a ``conflict`` where that is not proven.
     """
+    whole = _solved(posed, allowed, time_limit, then)
+    if not posed.problem.stock or not _is_short(whole):
+        return whole
+    from agentc.analyses.routes import of_routes, split
+
+    most = (1 - WORTH) * whole.solution.objective if whole.solution.status != "infeasible" else math.inf
+    for routes, bound in split(posed, allowed, most, time_limit=time_limit):
+        found = _solved(routes, of_routes(allowed, routes.graph), time_limit, then)
+        if found.solution.status != "infeasible" and found.solution.objective <= most:
+            return replace(found, solution=_unproven(found.solution, bound, posed.problem.objective))
+    return whole
+
+
+def _is_short(decision: Decision) -> bool:
+    """Nothing fits, or what is left of a device class that is used is less than any pool there takes."""
+    problem, replicas = decision.problem, decision.solution.replicas
+    if decision.solution.status == "infeasible":
+        return True
+    if problem.objective != "cost":
+        return False
+    least: dict[str, int] = {}
+    for pool in problem.pools.values():
+        least[pool.device] = min(pool.devices, least.get(pool.device, pool.devices))
+    held: dict[str, int] = {}
+    for name, count in replicas.items():
+        pool = problem.pools[name]
+        held[pool.device] = held.get(pool.device, 0) + count * pool.devices
+    return any(count + least[device] > problem.stock.get(device, math.inf) for device, count in held.items())
+
+
+def _unproven(solution: PlacementSolution, bound: float, objective: Objective) -> PlacementSolution:
+    """An answer for some shares: the best of any only as far as ``bound`` says, in $/hour."""
+    if objective != "cost":
+        return replace(solution, status="feasible")
+    bound = min(bound, solution.objective)
+    gap = (solution.objective - bound) / solution.objective if solution.objective > 0 else 0.0
+    return replace(solution, status="feasible", bound=bound, gap=gap)
+
+
+def _solved(
+    posed: Posed, allowed: Mapping[str, frozenset[str]], time_limit: float, then: Sequence[Objective]
+) -> Decision:
+    """The answer without further routes."""
     from agentc.solve import solve
 
     problem = restricted(posed.problem, allowed)
@@ -112,6 +160,7 @@ def _assignment(decision: Decision, task: Task, option: Option, load: Mapping[st
         dp=option.dp,
         cache=option.cache,
         host_bytes=option.host_bytes,
+        share=task.share,
     )
 
 

@@ -1,17 +1,20 @@
 """Why nothing fits, for the user: the demands that conflict, what each device lacks, and what would help."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from agentc.analyses.decision import solved
 from agentc.analyses.names import task_names
 from agentc.analyses.placement_problem import Posed, pose, restricted
+from agentc.analyses.routes import LARGE, splittable
 from agentc.dialects.agent import GraphOp
 from agentc.dialects.provenance import span
 from agentc.plan.fleet import Fleet
 from agentc.plan.graph import PlacementRule, Task, TaskGraph
 from agentc.plan.placement import PlacementProblem
 from agentc.solve.conflict import explain
-from agentc.solve.demands import Relaxation
+from agentc.solve.demands import Relaxation, round_down
 from agentc.support.diagnostics import Diagnostic, Label
 
 SHOWN = 3
@@ -24,6 +27,10 @@ RULE = "change the `placement` of these nodes, or the fleet"
 """What helps where nodes are to be apart, or together, and cannot."""
 
 UNPROVEN = "no placement was found within the time limit, and none is proven to be impossible"
+
+MORE, TRIES = 2.0, 5
+"""How many times the load of steps that go one way is tried, and how often: to 2 % of the most that several ways
+carry."""
 
 Allowed = Mapping[str, frozenset[str]]
 """Task -> the only options that it may take."""
@@ -67,11 +74,28 @@ def _conflict(posed: Posed, lenient: Posed, allowed: Allowed) -> Reasons:
         found = explain(restricted(lenient.problem, allowed), changed=changed)
     except ValueError:  # By rounding only: no placement keeps the demands, and one breaks them by next to nothing.
         return (UNPROVEN,), None
+    if any(each.kind == "stock" for each in found.demands):
+        found = replace(found, relaxations=tuple(_by_routes(posed, allowed, each) for each in found.relaxations))
     if len(found.relaxations) > 1:
         return found.demand_sentences, f"one of these would do: {'; '.join(each.change for each in found.relaxations)}"
     kinds = {each.kind for each in found.demands}
     other = RULE if "rule" in kinds else JOIN if "link" in kinds else None
     return found.demand_sentences, next(iter(found.cure_sentences), other)
+
+
+def _by_routes(posed: Posed, allowed: Allowed, cure: Relaxation) -> Relaxation:
+    """A load that would do, or the larger one that does where steps go several ways."""
+    if cure.kind != "load" or not splittable(posed.graph) or len(posed.graph.tasks) > LARGE:
+        return cure
+    low, high = cure.needed, min(cure.current, cure.needed * MORE)
+    for _ in range(TRIES):
+        tried = replace(cure, needed=round_down(math.sqrt(low * high)))
+        graph, fleet = change(posed.graph, posed.fleet, [tried])
+        if solved(pose(graph, fleet, posed.problem.objective), allowed).solution.status == "infeasible":
+            high = tried.needed
+        else:
+            low = tried.needed
+    return replace(cure, needed=low)
 
 
 def change(graph: TaskGraph, fleet: Fleet, changes: Sequence[Relaxation]) -> tuple[TaskGraph, Fleet]:

@@ -9,10 +9,10 @@ from xdsl.dialects.builtin import ModuleOp
 
 from agentc.dialects.agent import GraphOp
 from agentc.dialects.model import SpecOp
-from agentc.dialects.place import FleetOp, PlanOp, assignment
+from agentc.dialects.place import FleetOp, PlanOp, assignment, ways
 from agentc.plan.artifacts import Artifact
 from agentc.plan.manifest import Manifest, ManifestFile
-from agentc.plan.placement import PlanSummary
+from agentc.plan.placement import Assignment, PlanSummary
 from agentc.support import yaml_text
 
 NAME = "manifest.yaml"
@@ -52,18 +52,30 @@ def _placement(graph: GraphOp) -> dict[str, dict[str, Any]]:
     rows: dict[str, dict[str, Any]] = {}
     for op in graph.walk():
         if (on := assignment(op)) is not None:
+            further = ways(op)[1:]
             rows[task_name(op)] = {
                 "op": op.name,
-                "device": on.device,
-                "mode": on.mode,
-                **({"pool": on.pool} if on.pool is not None else {}),
-                "tp": on.tp,
-                "pp": on.pp,
-                "dp": on.dp,
-                "batch": on.batch,
-                "replicas": on.replicas,
+                **_on(on),
+                **(
+                    {"share": on.share, "routes": [{**_on(way), "share": way.share} for way in further]}
+                    if further
+                    else {}
+                ),
             }
     return rows
+
+
+def _on(on: Assignment) -> dict[str, Any]:
+    return {
+        "device": on.device,
+        "mode": on.mode,
+        **({"pool": on.pool} if on.pool is not None else {}),
+        "tp": on.tp,
+        "pp": on.pp,
+        "dp": on.dp,
+        "batch": on.batch,
+        "replicas": on.replicas,
+    }
 
 
 def _models(module: ModuleOp) -> dict[str, dict[str, Any]]:

@@ -30,7 +30,8 @@ def problem(
     """
     table = options(graph, fleet, objective, lenient=lenient)
     tasks = tuple(
-        PlacementTask(task.name, table.options[task.name], task.visits, task.asynchronous) for task in graph.tasks
+        PlacementTask(task.name, table.options[task.name], task.visits, task.asynchronous, task.share)
+        for task in graph.tasks
     )
     units = units_of(graph)
     return PlacementProblem(

@@ -335,6 +335,14 @@ def assignment(op: Operation) -> Assignment | None:
     return attr.data if isinstance(attr, OnAttr) else None
 
 
+def ways(op: Operation) -> tuple[Assignment, ...]:
+    """Everywhere that ``op`` was put, the first of which has the largest share of its requests."""
+    first, attr = assignment(op), op.attributes.get("place.routes")
+    items = cast(Iterable[Attribute], attr) if isinstance(attr, ArrayAttr) else ()
+    more = (item.data for item in items if isinstance(item, OnAttr))
+    return () if first is None else (first, *more)
+
+
 def alternatives(op: Operation) -> tuple[Alternative, ...]:
     """The devices that ``op`` was not put on, with the reasons."""
     attr = op.attributes.get("place.alternatives")

@@ -19,6 +19,7 @@ from agentc.analyses.task_graph import entry_graph
 from agentc.dialects import expert
 from agentc.dialects.agent import GraphOp
 from agentc.dialects.place import AlternativeAttr, OnAttr, PlanOp
+from agentc.plan.graph import step_of
 from agentc.plan.placement import Alternative, Assignment, Objective
 from agentc.support.diagnostics import Refused
 
@@ -48,17 +49,30 @@ COMPARED = 120
 
 
 def write(graph: GraphOp, decision: Decision, found: Mapping[str, tuple[Alternative, ...]]) -> None:
-    """Write ``place.on`` and ``place.alternatives`` on each task; expert ops get the tensor parallelism chosen."""
+    """Write ``place.on`` and ``place.alternatives`` on each task, and ``place.routes`` where others serve a part; expert ops get the tensor parallelism chosen."""
     placed, rows = assignments(decision), others(decision, found)
+    further = _further(placed)
     known: dict[tuple[Alternative, ...], Attribute] = {}
     for op, name in task_names(graph).items():
         op.attributes.pop("place.options", None)
         op.attributes["place.on"] = OnAttr(placed[name])
+        op.attributes.pop("place.routes", None)
+        if routes := further.get(name):
+            op.attributes["place.routes"] = ArrayAttr([OnAttr(placed[each]) for each in routes])
         _shard(op, placed[name])
         if alternatives := rows.get(name, ()):
             if alternatives not in known:
                 known[alternatives] = ArrayAttr([AlternativeAttr(each) for each in alternatives])
             op.attributes["place.alternatives"] = known[alternatives]
+
+
+def _further(placed: Mapping[str, Assignment]) -> dict[str, list[str]]:
+    """Task -> the names of its routes beyond the first."""
+    found: dict[str, list[str]] = {}
+    for name in placed:
+        if (step := step_of(name)) != name:
+            found.setdefault(step, []).append(name)
+    return found
 
 
 def _shard(op: Operation, placed: Assignment) -> None:

@@ -79,6 +79,15 @@ class Hosted:
     """Tokens, in and out; 0: no limit is known."""
 
 
+ROUTE = "~"
+"""Between the name of a step and the number of a further route of it: ``think.decode~2``."""
+
+
+def step_of(name: str) -> str:
+    """The task that ``name`` is a route of; itself where it is none."""
+    return name.partition(ROUTE)[0]
+
+
 @record
 class Task:
     """One operator that can be placed."""
@@ -110,6 +119,8 @@ class Task:
     """Set where no device of the fleet runs it but an API; its ``static_seconds`` are the API's."""
     draft: Drafted | None = None
     """The parts of ``work``, where a draft does one of them."""
+    share: float = 1.0
+    """Of the node's visits, where the task is one of several routes: ``visits`` are those of the share."""
 
 
 @record

@@ -35,7 +35,7 @@ class Manifest:
     usd_per_hour: float
     usd_per_request: float
     placement: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
-    """Task -> device, mode, pool (not of what is hosted elsewhere), tp, pp, dp, batch, replicas."""
+    """Task -> device, mode, pool (not of what is hosted elsewhere), tp, pp, dp, batch, replicas; routes with shares."""
     models: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
     """Model -> catalog name, kind, precision, pools that serve it."""
     files: tuple[ManifestFile, ...] = ()
@@ -92,9 +92,17 @@ def _rows(properties: Mapping[str, Any]) -> dict[str, Any]:
 _TEXT: Final[dict[str, Any]] = {"type": "string"}
 _COUNT: Final[dict[str, Any]] = {"type": "integer", "minimum": 0}
 _FIGURE: Final[dict[str, Any]] = {"type": "number", "minimum": 0}
-_PLACEMENT: Final[dict[str, Any]] = {
+_ON: Final[dict[str, Any]] = {
     **dict.fromkeys(("op", "device", "mode", "pool"), _TEXT),
     **dict.fromkeys(("tp", "pp", "dp", "batch", "replicas"), _COUNT),
+    "share": {"type": "number", "exclusiveMinimum": 0, "maximum": 1, "description": "of the requests"},
+}
+_PLACEMENT: Final[dict[str, Any]] = _ON | {
+    "routes": {
+        "type": "array",
+        "items": {"type": "object", "properties": _ON},
+        "description": "where the requests go that are served elsewhere",
+    }
 }
 _MODEL: Final[dict[str, Any]] = {"name": _TEXT, "kind": _TEXT, "precision": _TEXT}
 _FILE: Final[dict[str, Any]] = {

@@ -102,7 +102,15 @@ class PlacementTask:
     name: str
     options: tuple[Option, ...]
     visits: float = 1.0
+    """Of one request on average, by this route."""
     asynchronous: bool = False
+    share: float = 1.0
+    """Of the visits of the step that it is a route of; a visit takes as long by any."""
+
+    @property
+    def weight(self) -> float:
+        """Visits of a request that goes this way: what the longest path counts."""
+        return self.visits / self.share
 
 
 @record
@@ -219,6 +227,8 @@ class Assignment:
     """Where the KV cache of requests in flight lies."""
     host_bytes: float = 0.0
     """Memory of the host that is set aside for each device's KV cache."""
+    share: float = 1.0
+    """Of the requests, where others are served by another pool."""
 
     @property
     def devices(self) -> int:

@@ -19,6 +19,6 @@ PALETTE = (
 
 def colors(facts: Facts) -> dict[str, str]:
     """Device -> color: used devices first in the fleet's order, so that few devices get distinct colors."""
-    used = {task.on.device for task in facts.tasks}
+    used = {on.device for task in facts.tasks for on in (task.on, *task.routes)}
     order = [device for device in facts.devices if device in used] + sorted(used - set(facts.devices))
     return {device: PALETTE[i % len(PALETTE)] for i, device in enumerate(order)}

@@ -1,5 +1,6 @@
 """The facts of a placement, read from the placed IR alone: schema 1 of ``explain-placement --format json``."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import field, replace
 from typing import Any, cast
 
@@ -12,7 +13,7 @@ from agentc.dialects.agent import GraphOp
 from agentc.dialects.interfaces import shape_of
 from agentc.dialects.kv import TransferOp as CacheTransferOp
 from agentc.dialects.model import spec_of
-from agentc.dialects.place import FleetOp, PlanOp, TransferOp, alternatives, assignment, hop
+from agentc.dialects.place import FleetOp, PlanOp, TransferOp, alternatives, assignment, hop, ways
 from agentc.plan.graph import Limit, Load
 from agentc.plan.models import Draft
 from agentc.plan.placement import Alternative, Assignment, Hop, PlanSummary
@@ -38,6 +39,19 @@ class TaskFact:
     """Tasks whose values it takes."""
     draft: Draft | None = None
     """Who proposes tokens to its model."""
+    routes: tuple[Assignment, ...] = ()
+    """Where the requests go that ``on`` does not serve."""
+
+
+def each_way(tasks: Iterable[TaskFact]) -> Iterator[TaskFact]:
+    """The tasks, those of several routes once for each, with its share in the name."""
+    for task in tasks:
+        if task.routes:
+            yield replace(task, name=f"{task.name} {task.on.share:.1%}")
+        else:
+            yield task
+        for on in task.routes:
+            yield replace(task, name=f"{task.name} {on.share:.1%}", on=on, alternatives=(), routes=())
 
 
 @record
@@ -154,6 +168,7 @@ def _task(op: Operation, name: str) -> TaskFact:
         asynchronous=isinstance(op.attributes.get("agent.async"), UnitAttr),
         assumed=tuple(key for key, quantity in shape_of(op).items() if quantity.assumed),
         draft=spec_of(op).drafted if isinstance(op, llm.DecodeOp) else None,
+        routes=ways(op)[1:],
     )
 
 
@@ -226,4 +241,4 @@ def _consumer(op: Operation, names: dict[Operation, str]) -> str | None:
     return None
 
 
-__all__ = ["SCHEMA", "Facts", "TaskFact", "TransferFact", "facts"]
+__all__ = ["SCHEMA", "Facts", "TaskFact", "TransferFact", "each_way", "facts"]

@@ -6,7 +6,7 @@ from importlib.resources import files
 
 from agentc.report import svg
 from agentc.report.colors import colors
-from agentc.report.facts import Facts, TaskFact
+from agentc.report.facts import Facts, TaskFact, each_way
 from agentc.report.text import LABELS, format_power, next_best, ways
 from agentc.support.units import format_bytes, format_figure, format_seconds, format_usd
 
@@ -82,7 +82,7 @@ def _card(label: str, value: str, note: str, good: bool) -> str:
 def _tasks(facts: Facts) -> str:
     paint = colors(facts)
     heads = ("task", "device", "tp", "pp", "batch", "time", "$/1k requests", "bound by", "source")
-    rows = "".join(_task_row(task, paint[task.on.device], len(heads)) for task in facts.tasks)
+    rows = "".join(_task_row(task, paint[task.on.device], len(heads)) for task in each_way(facts.tasks))
     head = _heads(heads, numbers=(2, 3, 4, 5, 6))
     return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
 

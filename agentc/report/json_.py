@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from agentc.plan.placement import Alternative
+from agentc.plan.placement import Alternative, Assignment
 from agentc.report.facts import SCHEMA, Facts, TaskFact, TransferFact
 
 
@@ -86,11 +86,21 @@ def _sla(facts: Facts) -> dict[str, Any]:
 
 
 def _task(task: TaskFact) -> dict[str, Any]:
-    on = task.on
     return {
         "name": task.name,
         "op": task.op,
         "source": task.source,
+        **_on(task.on),
+        **({"share": task.on.share, "routes": [_way(on) for on in task.routes]} if task.routes else {}),
+        "asynchronous": task.asynchronous,
+        "made_by": list(task.made_by),
+        "assumed": list(task.assumed),
+        "alternatives": [_alternative(row) for row in task.alternatives],
+    }
+
+
+def _on(on: Assignment) -> dict[str, Any]:
+    return {
         "device": on.device,
         "mode": on.mode,
         "pool": on.pool,
@@ -107,11 +117,11 @@ def _task(task: TaskFact) -> dict[str, Any]:
         "memory_bytes": on.memory_bytes,
         "cache": on.cache,
         "host_bytes": on.host_bytes,
-        "asynchronous": task.asynchronous,
-        "made_by": list(task.made_by),
-        "assumed": list(task.assumed),
-        "alternatives": [_alternative(row) for row in task.alternatives],
     }
+
+
+def _way(on: Assignment) -> dict[str, Any]:
+    return {"share": on.share, **_on(on)}
 
 
 def _alternative(row: Alternative) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from agentc.plan.graph import Limit
 from agentc.plan.placement import Alternative, Assignment, PlanSummary
-from agentc.report.facts import Facts, TaskFact
+from agentc.report.facts import Facts, TaskFact, each_way
 from agentc.support.units import format_bytes, format_figure, format_seconds, format_usd
 
 LABELS = {"ttft": "TTFT", "tbt": "TBT", "end_to_end": "end to end"}
@@ -34,7 +34,7 @@ def _overview(facts: Facts) -> Iterator[str]:
     yield ""
     yield from table(
         ("task", "device", "tp", "pp", "batch", "time", "$/1k req", "bound by"),
-        (_row(task) for task in facts.tasks),
+        (_row(task) for task in each_way(facts.tasks)),
         right=(2, 3, 4, 5, 6),
     )
     yield from _pools(facts)

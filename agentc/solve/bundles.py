@@ -127,7 +127,7 @@ def kinds_of(tables: Tables, left: Reduced, found: Iterable[tuple[int, ...]], ti
 
 def _looks(tables: Tables, left: Reduced, task: int) -> tuple[object, ...]:
     given = tables.problem.tasks[task]
-    return id(given.options), given.visits, tuple(left.alive[task])
+    return id(given.options), given.visits, given.share, tuple(left.alive[task])
 
 
 def _sets(tables: Tables, left: Reduced, home: Mapping[int, Slot], count: int) -> list[tuple[Set, ...]]:

@@ -209,10 +209,10 @@ def _longest_path(
         start = 0.0
         for edge in arriving.get(task.name, ()):
             hop = hops.get(numbers[id(edge)])
-            ready = finish[edge.src] + (task.visits * hop.seconds if hop is not None else 0.0)
+            ready = finish[edge.src] + (task.weight * hop.seconds if hop is not None else 0.0)
             if ready > start or task.name not in before:
                 start, before[task.name] = max(start, ready), edge.src
-        finish[task.name] = start + (task.visits * chosen[task.name].seconds if task.name in chosen else 0.0)
+        finish[task.name] = start + (task.weight * chosen[task.name].seconds if task.name in chosen else 0.0)
     if not finish:
         return 0.0, ()
     last = max(finish, key=finish.__getitem__)

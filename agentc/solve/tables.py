@@ -1,7 +1,7 @@
 """A placement problem with names turned into numbers and rates multiplied in: what the algorithms work on.
 
-Seconds of tasks and hops are weighted by visits here, money is in $/hour at the stated rate, and the
-work of an option is in replicas of its pool.
+Seconds of tasks and hops are weighted by visits here (of a request that goes there), money is in $/hour at the stated
+rate, and the work of an option is in replicas of its pool.
 """
 
 import math
@@ -273,7 +273,7 @@ def _cell(problem: PlacementProblem, t: int, option: Option, pool_index: Mapping
         pool=NO_POOL if option.pool is None else pool_index[option.pool],
         load=0.0 if option.pool is None else rate * task.visits * option.busy_seconds / capacity,
         usd=SECONDS_PER_HOUR * rate * task.visits * option.usd,
-        seconds=0.0 if task.asynchronous else task.visits * option.seconds,
+        seconds=0.0 if task.asynchronous else task.weight * option.seconds,
         joules=task.visits * option.joules,
     )
 
@@ -282,7 +282,7 @@ def _link(problem: PlacementProblem, edge: PlacementEdge, index: Mapping[str, in
     src, dst = problem.tasks[index[edge.src]], problem.tasks[index[edge.dst]]
     on_path = not (edge.asynchronous or src.asynchronous or dst.asynchronous)
     hourly = SECONDS_PER_HOUR * problem.requests_per_second * dst.visits
-    weight = dst.visits if on_path else 0.0
+    weight = dst.weight if on_path else 0.0
     here, there = {o.place for o in src.options}, {o.place for o in dst.options}
     carries = {
         pair: Carry(hop.seconds, weight * hop.seconds, hourly * hop.usd)
@@ -345,6 +345,8 @@ def _check_pools(problem: PlacementProblem) -> None:
 def _check_options(problem: PlacementProblem) -> None:
     for task in problem.tasks:
         _figures(f"task {task.name}", visits=task.visits)
+        if not 0 < task.share <= 1:
+            raise ValueError(f"task {task.name}: its share is {task.share}; it must be above 0 and at most 1")
         if len({o.name for o in task.options}) != len(task.options):
             raise ValueError(f"task {task.name}: two options have the same name")
         for o in task.options:

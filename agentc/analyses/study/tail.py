@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from agentc.analyses.study.answer import Answer
 from agentc.cost.environment import environment
 from agentc.plan.formula import Formula
-from agentc.plan.graph import Task
+from agentc.plan.graph import Task, step_of
 from agentc.plan.placement import Assignment, PoolPlan
 from agentc.plan.work import Work
 
@@ -45,7 +45,7 @@ def variance(plan: Answer) -> float:
     pools = {pool.name: pool for pool in plan.summary.pools}
     total, repeated = 0.0, dict[float, float]()
     for name in plan.summary.critical_path:
-        task, on = tasks[name], plan.tasks[name]
+        task, on = tasks[step_of(name)], plan.tasks[name]
         visits, seconds = task.visits / task.concurrency, on.seconds
         total += visits * ((seconds * _spread(task, on)) ** 2 + _wait(on, pools) ** 2)
         # Steps that run as often belong to one loop or branch, and are late together.

@@ -8,15 +8,17 @@ from typing import Any
 
 from agentc.backends.kubernetes.pools import EnginePool, engine_pools
 from agentc.backends.kubernetes.resources import deployment, service
+from agentc.backends.kubernetes.split import NOTE, routes
 from agentc.backends.request import Request
 from agentc.plan.artifacts import Artifact
 from agentc.support import yaml_text
 
 FOLDER = "deploy/kubernetes"
+ROUTES = "routes.yaml"
 
 
 def emit_build(request: Request) -> list[Artifact]:
-    """Write ``deploy/kubernetes``: one file a pool and a kustomization; nothing where no engine serves a model."""
+    """Write ``deploy/kubernetes``: a file a pool, one of traffic splits, a kustomization; nothing without an engine."""
     pools = engine_pools(request.module)
     if not pools:
         return []
@@ -27,20 +29,25 @@ def emit_build(request: Request) -> list[Artifact]:
         name = f"{pool.slug}.yaml"
         _write(folder / name, pool_header(pool), [deployment(pool), service(pool)])
         artifacts.append(Artifact(f"{FOLDER}/{name}", "manifest", "kubernetes", pool.name, pool.note))
-    _write(folder / "kustomization.yaml", KUSTOMIZATION_HEADER, [kustomization(pools)])
+    shared = routes(request.module, pools)
+    if shared:
+        _write(folder / ROUTES, f"# {NOTE}\n", shared)
+        artifacts.append(Artifact(f"{FOLDER}/{ROUTES}", "manifest", "kubernetes", "routes", NOTE))
+    listed = kustomization(pools, [ROUTES] if shared else [])
+    _write(folder / "kustomization.yaml", KUSTOMIZATION_HEADER, [listed])
     return [*artifacts, Artifact(f"{FOLDER}/kustomization.yaml", "kustomization", "kubernetes", "pools")]
 
 
 KUSTOMIZATION_HEADER = "# kubectl apply -k .  Set `newName` and `newTag` to the images that your cluster pulls.\n"
 
 
-def kustomization(pools: list[EnginePool]) -> dict[str, Any]:
+def kustomization(pools: list[EnginePool], more: list[str]) -> dict[str, Any]:
     """All files of the folder, and the engine images in one place."""
     images = dict.fromkeys(pool.engine.image for pool in pools)
     return {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
-        "resources": [f"{pool.slug}.yaml" for pool in pools],
+        "resources": [*(f"{pool.slug}.yaml" for pool in pools), *more],
         "images": [{"name": name, "newName": name, "newTag": "v0.33.0"} for name in images],
     }
 

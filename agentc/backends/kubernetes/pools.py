@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import product
 
 from xdsl.dialects.builtin import ModuleOp, SymbolRefAttr
 from xdsl.ir import Operation
@@ -9,7 +10,7 @@ from xdsl.ir import Operation
 from agentc.analyses.names import task_name
 from agentc.backends.kubernetes.engines import Engine, engine_of
 from agentc.dialects.model import SpecOp, spec_of
-from agentc.dialects.place import FleetOp, assignment
+from agentc.dialects.place import FleetOp, ways
 from agentc.plan.fleet import Device
 from agentc.plan.models import ModelShape
 from agentc.plan.placement import SHARED, Assignment
@@ -103,7 +104,7 @@ def _pool(
         kv_precision=spec.kv_precision.data if spec.kv_precision is not None else None,
         kind=shape.kind,
         on=on,
-        role=_role(op, on),
+        role=role(op, on),
         device=device,
         engine=engine,
         peers=peers,
@@ -123,12 +124,13 @@ def _shares(on: Assignment) -> bool:
 
 def _model_ops(module: ModuleOp) -> Iterator[tuple[Operation, Assignment, SpecOp]]:
     for op in module.walk():
-        on = assignment(op)
-        if on is not None and isinstance(op.properties.get("model"), SymbolRefAttr):
-            yield op, on, spec_of(op)
+        if isinstance(op.properties.get("model"), SymbolRefAttr):
+            for on in ways(op):
+                yield op, on, spec_of(op)
 
 
-def _role(op: Operation, on: Assignment) -> str:
+def role(op: Operation, on: Assignment) -> str:
+    """What a pool does for an op: ``both``, ``prefill`` or ``decode``."""
     if on.mode != "disaggregated":
         return "both"
     phase = op.properties.get("phase")
@@ -142,32 +144,33 @@ def _partners(module: ModuleOp) -> dict[str, set[str]]:
     for op in module.walk():
         if op.name != "kv.transfer":
             continue
-        before = _pool_before(op)
-        after = {pool for use in op.results[0].uses if (pool := _pool_after(use.operation)) is not None}
-        for pool in after:
-            if before is not None and before != pool:
-                found.setdefault(before, set()).add(pool)
-                found.setdefault(pool, set()).add(before)
+        before = _before(op)
+        for after in [_after(use.operation) for use in op.results[0].uses]:
+            # Routes of one step stay apart; between steps each may meet each.
+            same = len(before) == len(after)
+            for one, two in zip(before, after, strict=True) if same else product(before, after):
+                if one.pool is not None and two.pool is not None and one.pool != two.pool:
+                    found.setdefault(one.pool, set()).add(two.pool)
+                    found.setdefault(two.pool, set()).add(one.pool)
     return found
 
 
-def _pool_before(op: Operation) -> str | None:
+def _before(op: Operation) -> tuple[Assignment, ...]:
     owner = op.operands[0].owner
     while isinstance(owner, Operation):
-        if (on := assignment(owner)) is not None:
-            return on.pool
+        if found := ways(owner):
+            return found
         owner = owner.operands[0].owner if owner.operands else None
-    return None
+    return ()
 
 
-def _pool_after(op: Operation) -> str | None:
-    while assignment(op) is None:
+def _after(op: Operation) -> tuple[Assignment, ...]:
+    while not (found := ways(op)):
         uses = [use.operation for result in op.results for use in result.uses]
         if not uses:
-            return None
+            return ()
         op = uses[0]
-    on = assignment(op)
-    return on.pool if on is not None else None
+    return found
 
 
 def slug(name: str) -> str:

@@ -1,0 +1,158 @@
+"""Steps by several routes: where the stock of no device class carries a step's load, several classes share it.
+
+A route is a copy of a step's tasks (of a call's prefill and decode, with all their parts) that serves a share of its
+visits: a task like any other, so that the cost model tells its waits at its own share of the load, and limits hold on
+each route. The shares are the solver's (``agentc.solve.split``); as waits depend on shares, what was found is posed
+again at its shares until it stands.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import TypeAlias
+
+from agentc.analyses.contraction import contract
+from agentc.analyses.placement_problem import Posed, pose, restricted
+from agentc.plan.graph import ROUTE, Company, Task, TaskEdge, TaskGraph, step_of
+from agentc.plan.placement import PlacementProblem
+
+Step: TypeAlias = tuple[str, ...]
+"""The tasks that go the same way."""
+
+Ways: TypeAlias = dict[Step, tuple[float, ...]]
+"""Step -> the shares of its routes; steps that are not in it go one way."""
+
+Allowed: TypeAlias = Mapping[str, frozenset[str]]
+"""Task -> the only options that it may take."""
+
+MOST = 3
+"""Routes of a step that are tried."""
+
+LARGE = 40
+"""Tasks above which no step is split."""
+
+ROUNDS = 4
+"""Poses with new shares before it is given up."""
+
+SECONDS = 10.0
+"""For the shares, each time."""
+
+
+def split(
+    posed: Posed, allowed: Allowed, most: float = math.inf, *, time_limit: float = SECONDS
+) -> Iterator[tuple[Posed, float]]:
+    """Problems with steps by two or more routes, of which the first that has an answer is wanted; each with a bound in
+    $/hour of what any shares of as many routes cost, if waits were as they were posed. None whose bound is above
+    ``most``."""
+    from agentc.solve.split import shares
+
+    steps = splittable(posed.graph) if posed.problem.stock and len(posed.graph.tasks) <= LARGE else []
+    for count in range(2, MOST + 1) if steps else ():
+        ways: Ways = dict.fromkeys(steps, (1.0 / count,) * count)
+        for _ in range(ROUNDS):
+            asked, routes = _asked(posed, allowed, ways)
+            found = shares(asked, routes, time_limit=min(time_limit, SECONDS))
+            if found is None or found.bound > most:
+                break
+            new = {step: _taken(row) for step, row in zip(ways, found.of, strict=True)}
+            yield pose(routed(posed.graph, new), posed.fleet, posed.problem.objective), found.bound
+            # Routes that took nothing are tried no more; of the rest, waits are now those of their shares.
+            again = {step: row for step, row in new.items() if len(row) > 1}
+            if not again or again == ways:
+                break
+            ways = again
+
+
+def splittable(graph: TaskGraph) -> list[Step]:
+    """The steps that can go several ways: calls of models on the fleet, whose cache nothing else reads."""
+    units: dict[str, list[Task]] = {}
+    for task in graph.tasks:
+        units.setdefault(task.group or task.name, []).append(task)
+    unit = {task.name: name for name, tasks in units.items() for task in tasks}
+    pairs = {unit[task.name]: unit[task.pair] for task in graph.tasks if task.pair in unit}
+    found: dict[frozenset[str], Step] = {}
+    for name, tasks in units.items():
+        whole = [*tasks, *units[pairs[name]]] if name in pairs else tasks
+        if any(task.model for task in whole) and not any(task.hosted for task in whole):
+            names = frozenset(task.name for task in whole)
+            if not _lends(graph, whole, names):
+                found.setdefault(names, tuple(task.name for task in graph.tasks if task.name in names))
+    return list(found.values())
+
+
+def _lends(graph: TaskGraph, tasks: list[Task], names: frozenset[str]) -> bool:
+    """Whether a cache goes beyond the step: into a decode or a prefill of another, or from one."""
+    if all(task.model is None or task.model.kind != "decoder" for task in tasks):
+        return False
+    return any(edge.streams and (edge.src in names) != (edge.dst in names) for edge in graph.edges)
+
+
+def routed(graph: TaskGraph, ways: Ways) -> TaskGraph:
+    """``graph`` with a copy of a step's tasks for each of its routes, which serves its share."""
+    shares = {name: row for step, row in ways.items() if len(row) > 1 for name in step}
+    home = {name: step for step in ways for name in step}
+    tasks = tuple(
+        _route(task, number, share)
+        for task in graph.tasks
+        for number, share in enumerate(shares.get(task.name, (1.0,)))
+    )
+    edges = tuple(each for edge in graph.edges for each in _edges(edge, shares, home))
+    copies = {name: tuple(_name(name, number) for number in range(len(row))) for name, row in shares.items()}
+    company = tuple(Company(_all(each.ones, copies), _all(each.others, copies), each.rule) for each in graph.company)
+    return replace(graph, tasks=tasks, edges=edges, company=company)
+
+
+def _name(name: str, number: int) -> str:
+    """Of a route; the first, which has the largest share, keeps the step's."""
+    return f"{name}{ROUTE}{number + 1}" if number else name
+
+
+def _route(task: Task, number: int, share: float) -> Task:
+    return replace(
+        task,
+        name=_name(task.name, number),
+        visits=task.visits * share,
+        pair=_name(task.pair, number) if task.pair else None,
+        group=_name(task.group, number) if task.group else None,
+        share=share,
+    )
+
+
+def _edges(edge: TaskEdge, shares: Mapping[str, tuple[float, ...]], home: Mapping[str, Step]) -> Iterator[TaskEdge]:
+    """The edge on each way: within a step from route to the same route, between steps from each to each."""
+    sources, targets = range(len(shares.get(edge.src, (1.0,)))), range(len(shares.get(edge.dst, (1.0,))))
+    within = edge.src in home and home[edge.src] == home.get(edge.dst)
+    for src in sources:
+        for dst in targets:
+            if not within or src == dst:
+                yield replace(edge, src=_name(edge.src, src), dst=_name(edge.dst, dst))
+
+
+def _all(names: tuple[str, ...], copies: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(each for name in names for each in copies.get(name, (name,)))
+
+
+def _asked(posed: Posed, allowed: Allowed, ways: Ways) -> tuple[PlacementProblem, list[list[list[str]]]]:
+    """The problem with routes of these shares, options that break the stock by themselves included, for the solver:
+    groups as one. And the tasks of each route."""
+    graph = routed(posed.graph, ways)
+    lenient = pose(graph, posed.fleet, posed.problem.objective, lenient=True)
+    stock = {each.device.name: each.count for each in posed.fleet.stocks if each.count is not None}
+    problem = replace(restricted(lenient.problem, of_routes(allowed, graph)), stock=stock)
+    name = {task.name: task.group or task.name for task in graph.tasks}
+    routes = [
+        [list(dict.fromkeys(name[_name(task, number)] for task in step)) for number in range(len(row))]
+        for step, row in ways.items()
+    ]
+    return contract(problem, graph).problem, routes
+
+
+def of_routes(allowed: Allowed, graph: TaskGraph) -> dict[str, frozenset[str]]:
+    """What the routes of ``graph`` may take: what their steps may."""
+    names = (task.name for task in graph.tasks) if allowed else ()
+    return {name: allowed[step_of(name)] for name in names if step_of(name) in allowed}
+
+
+def _taken(row: tuple[float, ...]) -> tuple[float, ...]:
+    """The shares of the routes that are used, the largest first."""
+    return tuple(sorted((share for share in row if share > 0), reverse=True))
