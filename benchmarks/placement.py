@@ -37,6 +37,7 @@ SECONDS = 30.0
 
 LONG = {
     "priced-1000x20": 120.0,
+    "nested-1000x20": 120.0,
     "1000x20-deadline": 120.0,
     "fleet-50x200": 300.0,
     "fleet-50x200-deadline": 300.0,
@@ -81,6 +82,8 @@ PROBLEMS: Mapping[str, Callable[[], PlacementProblem]] = {
     "priced-200x12": lambda: priced(200, 12),
     "priced-200x20": lambda: priced(200, 20),
     "priced-1000x20": lambda: priced(1000, 20),
+    "nested-200x20": lambda: priced(200, 20, nested=True),
+    "nested-1000x20": lambda: priced(1000, 20, nested=True),
     "mix-readme": lambda: mix(README),
     "fleet-50x200": lambda: _fleet(None),
     "fleet-50x200-deadline": lambda: _fleet(3.5),

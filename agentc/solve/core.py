@@ -8,6 +8,9 @@ A deadline that binds joins all tasks, so that neither parts nor counts of equal
   it make a small program, whose answer is a good placement.
 * With that known, an option that is dearer than the distance between placement and bound is in no better one: it is
   dropped for good, and what is left is proven.
+
+Where the path is series-parallel, as that of most agents is, and rent joins no tasks, dynamic programming with the
+prices of the linear program finds the placement and proves it (see ``fronts``).
 """
 
 import math
@@ -16,10 +19,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agentc.solve.dive import Dives, parts_of
-from agentc.solve.heuristic import heuristic
+from agentc.solve.fronts import search_fronts
+from agentc.solve.heuristic import heuristic, improve
 from agentc.solve.highs import Result
 from agentc.solve.milp import Model, Shape, build, typical_cost
+from agentc.solve.nested import decompose
 from agentc.solve.pace import pace
+from agentc.solve.paths import Path
 from agentc.solve.presolve import Reduced, heads_and_tails
 from agentc.solve.search import Search, path_can_bind, within
 from agentc.solve.state import State
@@ -68,6 +74,18 @@ NEAR = 5e-4
 PRICE = 1e-9
 """Of a row, above which it counts."""
 
+POINTS = (64, 256, 1024, 4096)
+"""Of the fronts of series-parallel paths, one time after the other."""
+
+FRONTS_SHARE = 0.7
+"""Of the time that is left, for these."""
+
+AHEAD = 0.03
+"""How far above the bound a first placement is looked for, as a part of it."""
+
+MEND_SECONDS = 5.0
+"""For tasks whose pools and devices do not suffice for what fronts lead to."""
+
 
 def refine(search: Search) -> bool:
     """Bound the cost, find a placement, and prove it; as far as the time goes. True where the question is settled."""
@@ -97,6 +115,8 @@ class _Core:
         if found is None:
             return search.bound == math.inf
         dives = Dives(search, self._exactly, self._offer)
+        if self._follow_fronts(dives):
+            return True
         free = not path_can_bind(search.tables, search.left)
         counts = self._count_all() if free else self._count(self._matter(found))
         self.most = {pool: count + MORE for pool, count in counts.items()}
@@ -195,6 +215,60 @@ class _Core:
             if link.on_path
             and heads[link.src] + seconds[link.src] + hop + seconds[link.dst] + tails[link.dst] > min(limits)
         }
+
+    def _follow_fronts(self, dives: Dives) -> bool:
+        """Placements and bounds of a series-parallel path where no rent joins tasks. True where it is settled."""
+        search, model = self.search, self._linear()
+        tables, limits = search.tables, search.tables.path_bounds()
+        nest = decompose(tables) if limits and not model.n and all(bound.usd is None for bound in limits) else None
+        if nest is None:
+            return False
+        path = Path(tables, search.left, nest, min(bound.limit for bound in limits), self._rooms(model))
+        prices = path.priced(self._seconds_of_links(model))
+        until = time.perf_counter() + FRONTS_SHARE * search.seconds_left
+        for points in POINTS:
+            below = prices.bound + AHEAD * abs(prices.bound) if search.best is None else search.value
+            found = search_fronts(path, prices, below=below, points=points, bounding=False, until=until)
+            if found is None:
+                return False
+            if found.picked:
+                self._mend(path.completed(found.picked), dives)
+            if search.best is None:
+                continue
+            below = search.value * (1 - search.gap * (1 - 1e-3)) if search.value > 0 else search.value
+            found = search_fronts(path, prices, below=below, points=points, bounding=True, until=until)
+            if found is None:
+                return False
+            search.bound = max(search.bound, min(found.usd, below))
+            if search.closed() or found.exact:
+                break
+        return search.closed()
+
+    def _seconds_of_links(self, model: Model) -> dict[int, float]:
+        """Link -> what a second there is worth, in $/hour."""
+        prices, unit = model.program.row_prices(), model.cost_unit / model.time_unit
+        return {n: max(0.0, prices[row]) * unit for n, row in model.path_rows.items()}
+
+    def _rooms(self, model: Model) -> dict[int, float]:
+        """Pool -> what a byte of its memory is worth, in $/hour."""
+        prices, tables = model.program.row_prices(), self.search.tables
+        rows = {p: model.rows["memory", p][0][0] for p in tables.crowded}
+        return {
+            p: max(0.0, -prices[row]) * model.cost_unit / (tables.pools[p].memory or 1.0) for p, row in rows.items()
+        }
+
+    def _mend(self, picked: list[int], dives: Dives) -> None:
+        """Offer a choice; where pools or devices do not suffice for it, what stands there is decided anew."""
+        state = self._offer(picked)
+        if state.score().violation == 0:
+            return
+        cells, full = self.search.tables.cells, state.crowded()
+        free = {t for t, o in enumerate(picked) if cells[t][o].pool in full}
+        if free:
+            improve(state, Reduced([row if t in free else [picked[t]] for t, row in enumerate(self.search.left.alive)]))
+            dives.decide(
+                self._offer(state.picked).picked, free, min(MEND_SECONDS, POLISH_SHARE * self.search.seconds_left)
+            )
 
     def _place(self, values: Sequence[Mapping[int, float]]) -> None:
         """A placement by the options that the linear program nearly takes, or by the pools that it takes whole."""

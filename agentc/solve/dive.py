@@ -65,7 +65,7 @@ class Dives:
             favored, free = self._fix(model)
             if not favored:
                 continue
-            if self.offer(favored).score().violation < FAR and self._decide(
+            if self.offer(favored).score().violation < FAR and self.decide(
                 favored, free, DIVE_SHARE * self.search.seconds_left
             ):
                 return
@@ -114,7 +114,7 @@ class Dives:
                 if time.perf_counter() > until or close() or self.search.best is None:
                     return
                 seconds = min(SECONDS, until - time.perf_counter())
-                self._decide(self.search.best.picked, window, seconds)
+                self.decide(self.search.best.picked, window, seconds)
             if self.search.value >= best * (1 - SLOW):
                 if width == size:
                     return
@@ -141,7 +141,7 @@ class Dives:
                 at += stride
             yield sorted(set(window))
 
-    def _decide(self, picked: Sequence[int], free: Collection[int], seconds: float) -> bool:
+    def decide(self, picked: Sequence[int], free: Collection[int], seconds: float) -> bool:
         """Decide the tasks that are ``free`` anew while the others keep what is ``picked``. True where that is a
         placement."""
         search = self.search
@@ -149,7 +149,7 @@ class Dives:
         model = self.build(Reduced(rows))
         if search.best is not None and search.best.picked == list(picked):
             model.program.start_from(model.start_of(search.best))
-        result = model.program.run(time_limit=max(0.01, seconds), gap=CLOSE)
+        result = model.program.run(time_limit=max(0.01, seconds), gap=max(CLOSE, search.gap / 4))
         if not result.values:
             return False
         return self.offer(model.decode(result.values)).score().violation == 0

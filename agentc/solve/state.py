@@ -420,6 +420,13 @@ class State:
                 held[pool.device] = held.get(pool.device, 0) + pool.devices * replicas_for(load[p])
         return held
 
+    def crowded(self) -> frozenset[int]:
+        """The pools whose memory, or the stock of whose devices, does not suffice."""
+        pools, stock, held = self.tables.pools, self.tables.problem.stock, self._held(Totals())
+        short = {device for device, count in held.items() if count > stock.get(device, count)}
+        full = {p for p, taken in self.totals.taken.items() if over(taken, pools[p].memory)}
+        return frozenset(full | {p for p, users in self.totals.users.items() if users and pools[p].device in short})
+
     # Changes.
 
     def apply(self, moves: Moves) -> None:

@@ -2,7 +2,7 @@
 
 ``shared``   layered agents; every task on a device class shares its pool, so that whole replicas join all tasks
 ``private``  the same with a pool for each task
-``priced``   layered agents whose work is paid by the second; what a class holds in memory, and the deadline, join tasks
+``priced``   agents whose work is paid by the second; what a class holds in memory, and the deadline, join tasks
 ``mix``      the problem of Mélange (arXiv:2404.14527): rates of request sizes on GPU types, from its own JSON
 ``fleet``    many agents of few kinds of calls, who share pools of engines in several regions with stock
 """
@@ -61,15 +61,11 @@ MILLISECONDS = {
 """Of a unit of data between places, either way."""
 
 
-def priced(tasks: int, classes: int, *, seed: int = 0) -> PlacementProblem:
+def priced(tasks: int, classes: int, *, seed: int = 0, nested: bool = False) -> PlacementProblem:
     """With a deadline 35 % of the way from the fastest options' path to that of the median ones; each class but one
-    holds twice the average share of all memory."""
+    holds twice the average share of all memory. ``nested``: agents of steps and branches, else of layers."""
     rng = random.Random(seed)
-    layer = sorted(rng.randrange(max(4, tasks // 8)) for _ in range(tasks))
-    before: list[list[int]] = []
-    for t in range(tasks):
-        earlier = [u for u in range(max(0, t - 24), t) if layer[u] < layer[t]]
-        before.append(sorted(rng.sample(earlier, min(len(earlier), 1 + (rng.random() < 0.6)))))
+    before = _nested(rng, tasks) if nested else _layered(rng, tasks)
     names = [f"class{d:02}" for d in range(classes)]
     speed = {name: rng.uniform(0.5, 8) for name in names}
     price = {name: speed[name] ** 0.9 * rng.uniform(0.7, 1.4) / 3600 for name in names}
@@ -202,3 +198,38 @@ def fleet(
 def _regions(rng: random.Random, regions: Sequence[str]) -> dict[tuple[str, str], Hop]:
     apart = {frozenset((a, b)): rng.uniform(0.005, 0.08) for a in regions for b in regions if a < b}
     return {(a, b): Hop(0.0 if a == b else apart[frozenset((a, b))]) for a in regions for b in regions}
+
+
+def _layered(rng: random.Random, tasks: int) -> list[list[int]]:
+    layer = sorted(rng.randrange(max(4, tasks // 8)) for _ in range(tasks))
+    before: list[list[int]] = []
+    for t in range(tasks):
+        earlier = [u for u in range(max(0, t - 24), t) if layer[u] < layer[t]]
+        before.append(sorted(rng.sample(earlier, min(len(earlier), 1 + (rng.random() < 0.6)))))
+    return before
+
+
+def _nested(rng: random.Random, tasks: int) -> list[list[int]]:
+    """Steps one after the other, some of which run two to four branches at once, that are made of steps again."""
+    before: list[list[int]] = []
+
+    def step(after: list[int]) -> int:
+        before.append(after)
+        return len(before) - 1
+
+    def steps(first: int, room: int) -> int:
+        last = first
+        while room > 0:
+            if room < 6 or rng.random() < 0.6:
+                last, room = step([last]), room - 1
+                continue
+            many, inner = rng.randint(2, 4), rng.randint(4, max(4, min(room - 1, room // 3)))
+            start = len(before)
+            ends = [steps(last, max(1, inner // many)) for _ in range(many)]
+            last = step(ends)
+            room -= len(before) - start
+        return last
+
+    before.append([])
+    steps(0, tasks - 1)
+    return before[:tasks]
