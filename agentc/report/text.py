@@ -228,6 +228,9 @@ def _page(fact: TaskFact, why_not: str | None) -> Iterator[str]:
         yield f"  made by      {' > '.join(fact.made_by)}"
     replicas = f"{on.replicas} replica{'s' if on.replicas != 1 else ''}"
     yield f"  on           {on.device}, {on.mode}, tp={on.tp}, pp={on.pp}, dp={on.dp}, batch={on.batch}, {replicas}"
+    for way in fact.routes:
+        config = f"tp={way.tp}, pp={way.pp}, dp={way.dp}, batch={way.batch}"
+        yield f"  and on       {way.device}, {way.mode}, {config}, {way.share:.1%} of the requests"
     if (draft := fact.draft) is not None:
         proposed = f"{draft.tokens} token{'s' if draft.tokens != 1 else ''} a round"
         yield f"  draft        {draft.model.name}, {proposed}, {draft.acceptance:.0%} kept"

@@ -16,7 +16,8 @@ from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.traits import IsTerminator
 
 from agentc.dialects.agent import CallOp, GraphOp, InputOp, OutputOp, node_name
-from agentc.dialects.place import assignment
+from agentc.dialects.place import assignment, ways
+from agentc.plan.placement import Assignment
 from agentc.runtime.effects import Order, Touches
 from agentc.runtime.events import Event, EventKind, Listener
 from agentc.runtime.trace import Step, Trace
@@ -287,7 +288,7 @@ class Run:
         step = Step(node, op.name, trip, source.data if isinstance(source, StringAttr) else "", self.now())
         step.asynchronous = "agent.async" in op.attributes
         if on is not None:
-            step.device, step.estimated_seconds = on.device, on.seconds
+            step.device, step.estimated_seconds = planned_for(ways(op)), on.seconds
         elif isinstance(planned := op.properties.get("seconds"), FloatAttr):
             step.estimated_seconds = cast(FloatAttr[Any], planned).value.data
         if op.name not in UNTRACED:
@@ -330,6 +331,18 @@ async def together(tasks: "Sequence[asyncio.Task[Any]]") -> None:
             task.cancel()
         if unfinished:
             await asyncio.gather(*unfinished, return_exceptions=True)
+
+
+def planned_for(placed: tuple[Assignment, ...]) -> str:
+    """Where a step was planned: its device class, or those that share its requests, with their shares."""
+    shares: dict[str, float] = {}
+    for on in placed:
+        shares[on.device] = shares.get(on.device, 0.0) + on.share
+    return (
+        ", ".join(f"{device} {share:.0%}" for device, share in shares.items())
+        if len(shares) > 1
+        else next(iter(shares))
+    )
 
 
 def done(value: Any) -> Future:

@@ -8,6 +8,9 @@ import pytest
 import yaml
 
 from agentc import api
+from agentc.dialects.place import ways
+from agentc.report import text
+from agentc.runtime import executor
 from agentc.support.diagnostics import Refused
 
 AGENT = """\
@@ -111,3 +114,13 @@ def test_a_build_says_the_shares(here: Path):
         assert {each["name"] for each in rule["backendRefs"]} <= services
     told = api.render(build.facts(), "text")
     assert all(f"answer.decode {share:.1%}" in told for share in shares)
+
+
+def test_a_task_and_a_run_say_where_requests_go(here: Path):
+    Path("fleet.yaml").write_text(FLEET % (1, 5))
+    build = api.compile("agent.yaml", fleet="fleet.yaml", stop_after="placed")
+    told = text.render(build.facts(), task="answer.decode")
+    assert "and on       l40s" in told and "% of the requests" in told
+    op = next(op for op in build.module.walk() if op.name == "llm.decode")
+    assert executor.planned_for(ways(op)).startswith("h100-sxm ")
+    assert ", l40s " in executor.planned_for(ways(op))
