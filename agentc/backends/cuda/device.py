@@ -1,6 +1,6 @@
 """The body of a kernel phase as CUDA C++: who does which iteration, and where threads wait for each other."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -10,6 +10,7 @@ from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from agentc.analyses.kernel_dims import argument_names, element_of, value_dims
 from agentc.analyses.reductions import NEUTRAL, is_neutral, neutral
+from agentc.backends.cuda import scans
 from agentc.backends.cuda.scalars import BYTES, c_type, expression, literal, size_name
 from agentc.dialects.linalg_ext import ExtOp
 from agentc.plan.kernels import Dim, c_name
@@ -178,7 +179,19 @@ class DeviceBody:
             text = head + name
         return text or "0"
 
+    def each_alone(self, ops: Iterable[Operation]) -> None:
+        """``ops`` by each thread for itself."""
+        group, self.group = self.group, False
+        for op in ops:
+            self.op(op)
+        self.group = group
+
     def _for(self, op: scf.ForOp) -> None:
+        scan = scans.scan_of(op) if self.group else None
+        if scan is not None:
+            kind = scan.combine
+            scans.write(self, op, scan, first_of(kind, kind.results[0].type), function_of(kind))
+            return
         carried = [self._variable(value) for value in op.iter_args]
         self.names.update(zip(op.body.block.args[1:], carried, strict=True))
         index = self.names[op.body.block.args[0]] = self.fresh("k")

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from xdsl.dialects import func, scf
+from xdsl.dialects import func, memref, scf
 from xdsl.dialects.builtin import MemRefType
 from xdsl.ir import Operation
 
 from agentc.analyses.kernel_abi import parameters, sizes
 from agentc.backends.cuda.device import DeviceBody, touched
 from agentc.backends.cuda.scalars import C_TYPES, size_name
+from agentc.backends.cuda.scans import scan_of
 from agentc.plan.kernels import PREFIX, Dim, KernelAbi, Phase, c_name
 
 THREADS = 256
@@ -110,5 +111,15 @@ def blocks(count: str, each: int) -> str:
 
 
 def in_order(op: Operation) -> bool:
-    """Whether ``op`` holds loops that carry values, or branches: work for a thread by itself."""
-    return any(isinstance(o, scf.IfOp) or (isinstance(o, scf.ForOp) and o.iter_args) for o in op.walk())
+    """Whether ``op`` holds loops that carry values and are no scans, or branches that do more than choose: work for a
+    thread by itself.
+    """
+    return any(
+        (isinstance(o, scf.IfOp) and not _only_chooses(o))
+        or (isinstance(o, scf.ForOp) and o.iter_args and scan_of(o) is None)
+        for o in op.walk()
+    )
+
+
+def _only_chooses(op: scf.IfOp) -> bool:
+    return not any(isinstance(o, scf.ForOp | scf.ParallelOp | memref.StoreOp) for o in op.walk())

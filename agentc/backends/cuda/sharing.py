@@ -1,12 +1,13 @@
 """How the work of a phase is shared out among threads."""
 
 from xdsl.dialects import func, memref, scf
-from xdsl.ir import SSAValue
+from xdsl.ir import Operation, SSAValue
 
-from agentc.backends.cuda import matrices, ordered, parts
+from agentc.backends.cuda import matrices, ordered, parts, scatters
 from agentc.backends.cuda.device import DeviceBody, ends_with, inner_loops
 from agentc.backends.cuda.held import held_rows
 from agentc.backends.cuda.phase import THREADS, PhaseCode, blocks, in_order
+from agentc.backends.cuda.scans import scan_of
 from agentc.dialects.linalg_ext import ExtOp
 
 WARP_ROW = 4096
@@ -31,12 +32,19 @@ def kind_of(phase: func.FuncOp) -> tuple[str, scf.ParallelOp | None]:
         return "alone", first
     if matrices.product_of(first) is not None:
         return "matrix", first
-    loops = inner_loops(first)
-    if not loops:
+    loops, scanned = inner_loops(first), scans_in(first)
+    if not loops and not scanned:
         return "elements", first
     down = sum(_matrix_accesses(loop, first.body.block.args[0]) for loop in loops)
     along = sum(_matrix_accesses(loop, loop.body.block.args[0]) for loop in loops)
+    if scanned and down > along:
+        return "alone", first
     return ("columns" if down > along else "rows"), first
+
+
+def scans_in(op: Operation) -> list[scf.ForOp]:
+    """The scans inside ``op``."""
+    return [o for o in op.walk() if isinstance(o, scf.ForOp) and scan_of(o) is not None]
 
 
 def _matrix_accesses(loop: scf.ParallelOp, index: SSAValue) -> int:
@@ -101,7 +109,11 @@ def _all_alone(code: PhaseCode) -> None:
     body = code.body()
     body.block(code.function.body.block)
     code.kernel("", 1, body.lines)
-    code.launch.append(code.call("", "1", 1))
+    one = code.call("", "1", 1)
+    if (found := scatters.scatter_of(code.function)) is not None:
+        scatters.write(code, found, [one])
+    else:
+        code.launch.append(one)
 
 
 def _groups(code: PhaseCode, rows: scf.ParallelOp, kind: str) -> None:
@@ -163,7 +175,9 @@ def group_rows(body: DeviceBody, rows: scf.ParallelOp, guarded: bool) -> None:
 
 def _row_length(rows: scf.ParallelOp, body: DeviceBody) -> str:
     """C++ for how many elements a row has."""
-    along = max(inner_loops(rows), key=lambda loop: ends_with(loop, loop.body.block.args[0]))
+    if not (loops := inner_loops(rows)):
+        return body.extent(scans_in(rows)[0].ub) or "1"
+    along = max(loops, key=lambda loop: ends_with(loop, loop.body.block.args[0]))
     return body.extent(along.upperBound[0]) or "1"
 
 

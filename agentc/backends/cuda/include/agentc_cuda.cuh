@@ -181,6 +181,32 @@ template <class T, class F> __device__ __forceinline__ T reduce_warp(T value, F 
   return value;
 }
 
+// Values of the warp's lanes up to each lane, combined in their order.
+template <class T> __device__ __forceinline__ T shuffle(T value, int lane) {
+  return static_cast<T>(__shfl_sync(0xffffffffu, value, lane));
+}
+template <> __device__ __forceinline__ float16 shuffle(float16 value, int lane) {
+  return bits_as<float16>(static_cast<uint16_t>(shuffle(static_cast<int>(value.bits), lane)));
+}
+template <> __device__ __forceinline__ bfloat16 shuffle(bfloat16 value, int lane) {
+  return bits_as<bfloat16>(static_cast<uint16_t>(shuffle(static_cast<int>(value.bits), lane)));
+}
+template <class T, class F> __device__ __forceinline__ T scan_warp(T value, F combine) {
+  const int lane = threadIdx.x % 32;
+#pragma unroll
+  for (int offset = 1; offset < 32; offset *= 2) {
+    const T before = shuffle(value, lane < offset ? lane : lane - offset);
+    if (lane >= offset) value = combine(before, value);
+  }
+  return value;
+}
+// Each of a thread's neighbors becomes what it and those before it come to; the last is all of them.
+template <class T, int kItems, class F> __device__ __forceinline__ T scan_items(T (&items)[kItems], F combine) {
+#pragma unroll
+  for (int u = 1; u < kItems; ++u) items[u] = combine(items[u - 1], items[u]);
+  return items[kItems - 1];
+}
+
 // A thread by itself.
 struct Alone {
   static constexpr int size = 1;
@@ -197,6 +223,15 @@ struct Warp {
   __device__ bool active(int64_t, int64_t) const { return true; }
   __device__ void sync() const { __syncwarp(); }
   template <class T, class F> __device__ T reduce(T value, F combine) const { return reduce_warp(value, combine); }
+  // Every item becomes what `carry` and all items up to it come to, lane after lane; `carry` what all come to.
+  template <class T, int kItems, class F> __device__ void scan(T (&items)[kItems], T& carry, F combine) const {
+    const T upto = scan_warp(scan_items(items, combine), combine);
+    const T before = shuffle(upto, lane() > 0 ? lane() - 1 : 0);
+    const T start = lane() > 0 ? combine(carry, before) : carry;
+#pragma unroll
+    for (int u = 0; u < kItems; ++u) items[u] = combine(start, items[u]);
+    carry = combine(carry, shuffle(upto, 31));
+  }
 };
 
 // A block for each row.
@@ -218,6 +253,23 @@ template <int kThreads> struct Block {
     for (int warp = 1; warp < kThreads / 32; ++warp) total = combine(total, partial[warp]);
     __syncthreads();
     return total;
+  }
+  template <class T, int kItems, class F> __device__ void scan(T (&items)[kItems], T& carry, F combine) const {
+    __shared__ T partial[kThreads / 32];
+    const int inside = threadIdx.x % 32, own = threadIdx.x / 32;
+    const T upto = scan_warp(scan_items(items, combine), combine);
+    const T before = shuffle(upto, inside > 0 ? inside - 1 : 0);
+    if (inside == 31) partial[own] = upto;
+    __syncthreads();
+    T start = carry;
+#pragma unroll
+    for (int warp = 0; warp < kThreads / 32; ++warp) {
+      if (warp == own) start = inside > 0 ? combine(carry, before) : carry;
+      carry = combine(carry, partial[warp]);
+    }
+#pragma unroll
+    for (int u = 0; u < kItems; ++u) items[u] = combine(start, items[u]);
+    __syncthreads();
   }
 };
 

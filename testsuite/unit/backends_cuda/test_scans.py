@@ -1,0 +1,158 @@
+"""Running sums by groups of threads and scattered rows by a thread each, run on the CPU under the check for races."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from xdsl.dialects import func
+
+from agentc.analyses.kernel_abi import kernel_abi
+from agentc.backends.cuda.compiler import DEVICE_HEADERS, INCLUDE
+from agentc.backends.cuda.host import HostKernel, host_compiler
+from agentc.backends.cuda.sharing import kind_of
+from agentc.backends.cuda.source import source
+from agentc.frontends.kernels.python_ast import compile_source
+from agentc.frontends.kernels.source import parse
+from agentc.pipelines.kernels import lower_kernel
+from agentc.runtime.native import dtype_of
+
+needs_compiler = pytest.mark.skipif(host_compiler() is None, reason="needs g++ or clang++ to run CUDA text on the CPU")
+
+
+def lowered(body: str, parameters: str, result: str) -> Any:
+    text = f"import numpy as np\nfrom agentc.kernels import *\ndef k({parameters}) -> {result}:\n    return {body}\n"
+    return lower_kernel(compile_source(parse(text, "k.py"), "k"), "cuda")
+
+
+def compiled(module: Any, folder: Path, *faults: tuple[str, str, str]) -> HostKernel:
+    """The kernel, with ``(file, good, bad)`` replaced once each."""
+    abi, text = kernel_abi(module), source(module)
+    for file in DEVICE_HEADERS:
+        (folder / file).write_text((INCLUDE / file).read_text())
+    for file, good, bad in faults:
+        found = text if file == "text" else (folder / file).read_text()
+        assert good in found
+        if file == "text":
+            text = found.replace(good, bad, 1)
+        else:
+            (folder / file).write_text(found.replace(good, bad, 1))
+    return HostKernel(text, abi, folder, check=True)
+
+
+def run(kernel: HostKernel, values: list[Any], shape: tuple[int, ...]) -> Any:
+    abi = kernel.abi
+    sizes = {
+        str(d): n
+        for p, v in zip(abi.arguments, values, strict=True)
+        for d, n in zip(p.dims or (), np.shape(v), strict=True)
+    }
+    result = np.zeros(shape, dtype_of(abi.results[0].dtype))
+    kernel(values, [result], [sizes[s] for s in abi.sizes])
+    return result
+
+
+def kinds(module: Any) -> list[str]:
+    symbols = [phase.symbol for phase in kernel_abi(module).phases]
+    functions = {f.sym_name.data: f for f in module.body.block.ops if isinstance(f, func.FuncOp)}
+    return [kind_of(functions[symbol])[0] for symbol in symbols]
+
+
+@needs_compiler
+@pytest.mark.parametrize("dtype", ["f32", "i64"])
+def test_running_sums_along_rows(dtype: str, tmp_path: Path) -> None:
+    """By warps, and above 4,096 elements by blocks."""
+    module = lowered("np.cumsum(x, axis=-1)", f'x: {dtype}["n", "d"]', f'{dtype}["n", "d"]')
+    assert kinds(module) == ["rows"]
+    kernel = compiled(module, tmp_path)
+    for width in (1, 31, 128, 129, 700, 4097, 5000):
+        x = np.random.default_rng(width).integers(-9, 9, (3, width)).astype(dtype_of(dtype))
+        np.testing.assert_array_equal(run(kernel, [x], x.shape), np.cumsum(x, axis=-1))
+
+
+@needs_compiler
+def test_a_running_sum_of_all(tmp_path: Path) -> None:
+    module = lowered("np.cumsum(x)", 'x: f32["n"]', 'f32["n"]')
+    assert kinds(module) == ["serial"]
+    kernel = compiled(module, tmp_path)
+    for count in (1, 1023, 4096, 9001):
+        x = np.random.default_rng(count).integers(-9, 9, count).astype(np.float32)
+        np.testing.assert_array_equal(run(kernel, [x], x.shape), np.cumsum(x))
+
+
+@needs_compiler
+@pytest.mark.parametrize(("dtype", "kind"), [("f32", "maximum"), ("f16", "minimum"), ("i8", "maximum")])
+def test_running_extremes(dtype: str, kind: str, tmp_path: Path) -> None:
+    module = lowered(f"np.{kind}.accumulate(x, axis=1)", f'x: {dtype}["n", "d"]', f'{dtype}["n", "d"]')
+    x = np.random.default_rng(0).integers(-99, 99, (2, 300)).astype(dtype_of(dtype))
+    if dtype == "f32":
+        x[1, 77] = np.nan
+    np.testing.assert_array_equal(
+        run(compiled(module, tmp_path), [x], x.shape), getattr(np, kind).accumulate(x, axis=1)
+    )
+
+
+@needs_compiler
+def test_what_is_done_before_and_after_a_scan(tmp_path: Path) -> None:
+    module = lowered("np.cumsum(x * w, axis=-1) / w + x", 'x: f32["n", "d"], w: f32["d"]', 'f32["n", "d"]')
+    x, w = np.random.default_rng(0).random((5, 201)).astype(np.float32), np.full(201, 2.0, np.float32)
+    found = run(compiled(module, tmp_path), [x, w], x.shape)
+    np.testing.assert_allclose(found, np.cumsum(x * w, axis=-1) / w + x, rtol=1e-5)
+
+
+@needs_compiler
+@pytest.mark.parametrize("barrier", [1, 2])
+def test_a_scan_without_a_barrier_is_found(barrier: int, tmp_path: Path) -> None:
+    """The one before parts are read, and the one before the next tile's parts are written."""
+    whole = (INCLUDE / "agentc_cuda.cuh").read_text()
+    start = whole.index("partial[own] = upto;")
+    good = whole[start : whole.index("};", start)]
+    parts = good.split("    __syncthreads();\n")
+    assert len(parts) == 3
+    bad = "    __syncthreads();\n".join(parts[:barrier]) + "    __syncthreads();\n".join(["", *parts[barrier:]][1:])
+    module = lowered("np.cumsum(x)", 'x: f32["n"]', 'f32["n"]')
+    kernel = compiled(module, tmp_path, ("agentc_cuda.cuh", good, bad))
+    with pytest.raises(RuntimeError, match="a thread reads what another writes|writes what another reads"):
+        run(kernel, [np.ones(9001, np.float32)], (9001,))
+
+
+def reference(kind: str, x: Any, rows: Any, updates: Any) -> Any:
+    out = x.copy()
+    for row, update in zip(rows, updates, strict=True):
+        place = row + len(x) if row < 0 else row
+        if 0 <= place < len(x):
+            out[place] = {
+                "set": lambda old, new: new,
+                "add": np.add,
+                "max": np.maximum,
+            }[kind](out[place], update)
+    return out
+
+
+@needs_compiler
+@pytest.mark.parametrize(
+    ("inner", "kind", "alone"),
+    [((), "set", False), ((), "add", False), ((7,), "max", False), ((2, 3), "add", False), ((7,), "set", True)],
+)
+def test_scattered_rows(inner: tuple[int, ...], kind: str, alone: bool, tmp_path: Path) -> None:
+    """Rows that repeat, that count from the end, and that are none; both ways in which they are launched."""
+    dims = "".join(f', "{name}"' for name, _ in zip("de", inner, strict=False))
+    body = f"scatter_{kind}(x, rows, updates)"
+    module = lowered(body, f'x: f32["n"{dims}], rows: i32["m"], updates: f32["m"{dims}]', f'f32["n"{dims}]')
+    assert kinds(module)[-1] == "alone" and "_each(" in source(module)
+    random = np.random.default_rng(0)
+    x, updates = (random.random((count, *inner)).astype(np.float32) for count in (11, 40))
+    rows = random.integers(-14, 14, 40).astype(np.int32)
+    faults = [("text", "if ((n <= 131072 || m <= 4096) &&", "if (false &&")] if alone else []
+    found = run(compiled(module, tmp_path, *faults), [x, rows, updates], x.shape)
+    np.testing.assert_array_equal(found, reference(kind, x, rows, updates))
+
+
+def test_a_scatter_whose_target_is_read_elsewhere_stays_in_order() -> None:
+    """``scatter_of`` is asked of the phases of kernels that hold none, too."""
+    from agentc.backends.cuda.scatters import scatter_of
+    from agentc.frontends.kernels import builtin
+
+    for name in ("mask_pii", "maximal_marginal_relevance", "softmax"):
+        module = lower_kernel(builtin(name), "cuda")
+        assert all(scatter_of(f) is None for f in module.body.block.ops if isinstance(f, func.FuncOp))
