@@ -326,6 +326,8 @@ def check(problem: PlacementProblem) -> None:
         if edge.src not in order or edge.dst not in order or order[edge.src] >= order[edge.dst]:
             raise ValueError(f"edge {edge.src} -> {edge.dst} is not between tasks in topological order")
         for pair, hop in edge.hops.items():
+            if 0 <= hop.seconds < math.inf and 0 <= hop.usd < math.inf:
+                continue  # there are many
             _figures(f"edge {edge.src} -> {edge.dst}, hop {pair[0]} -> {pair[1]}", seconds=hop.seconds, usd=hop.usd)
     _check_deadlines(problem, order)
     _check_groups(problem)
