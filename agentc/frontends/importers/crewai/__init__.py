@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 IMPORTS: Final = re.compile(r"^\s*(from\s+crewai[\w.]*\s+import|import\s+crewai)\b", re.MULTILINE)
 
+FLOW: Final = re.compile(r"^\s*@(\w+\.)*start\(", re.MULTILINE)
 _OURS = re.compile(r"^\s*(from\s+agentc[\w.]*\s+import|import\s+agentc)\b", re.MULTILINE)
 
 
@@ -26,7 +27,7 @@ def recognized(path: Path) -> bool:
             text = file.read(1_000_000)
     except (OSError, UnicodeDecodeError):
         return False
-    return bool(IMPORTS.search(text)) and "Crew(" in text and not _OURS.search(text)
+    return bool(IMPORTS.search(text)) and ("Crew(" in text or bool(FLOW.search(text))) and not _OURS.search(text)
 
 
 def read(draft: "Draft") -> "Imported":
@@ -39,18 +40,23 @@ def read(draft: "Draft") -> "Imported":
 
 
 def load(path: Path, name: str = "", options: "Options | None" = None) -> "tuple[Document, Imported]":
-    """The crew ``name`` of a Python file (the only one where none is named), as a definition.
+    """The flow or crew ``name`` of a Python file (the only one where none is named, flows first), as a definition.
 
     Raises:
-        Refused: the file cannot be read, is no Python, or makes no such crew.
+        Refused: the file cannot be read, is no Python, or makes no such flow or crew.
     """
-    from agentc.frontends.importers.crewai.code import crews
+    from agentc.frontends.importers.crewai.code import crew_names, crews
     from agentc.frontends.importers.crewai.files import of_code
+    from agentc.frontends.importers.crewai.flows import flow, flow_classes
     from agentc.frontends.importers.crewai.team import Team
     from agentc.frontends.importers.frame import Draft, Options
     from agentc.frontends.importers.langgraph.module import Module, text_of
 
     module = Module(text_of(path), str(path))
     draft = Draft(module.document, CREWAI, options or Options())
+    flows = flow_classes(module)
+    if flows and (not name or name in flows or not crew_names(module)):
+        title, graph = flow(module, draft, name)
+        return module.document, draft.finish(title, graph)
     crew = of_code(draft, crews(module, draft, name))
     return module.document, draft.finish(crew.name, Team(draft, crew).graph())

@@ -40,6 +40,12 @@ def crews(module: Module, draft: Draft, name: str) -> Part:
     return _Reader(module, *found, name).part()
 
 
+def crew_names(module: Module) -> dict[ast.Call, str]:
+    """The calls that make crews in a file, and what each is called."""
+    calls = [(call, scope) for call, scope in _calls(module) if module.callee(call, scope) == "Crew"]
+    return {call: _name_of(module, call, scope) or "crew" for call, scope in calls}
+
+
 def _calls(module: Module) -> Iterator[tuple[ast.Call, Scope]]:
     for node in module.tree_nodes():
         if isinstance(node, ast.Call):
@@ -187,9 +193,29 @@ class _Reader:
             if row is not None and keyword.arg is not None:  # `tasks_config["look"]["description"]`
                 found.setdefault("config", row)
                 self.places.setdefault((*path, "config"), self.module.part(keyword.value).span)
+            elif keyword.arg in ("guardrail", "guardrails"):
+                found[keyword.arg] = self._guards(keyword.value, scope, (*path, keyword.arg))
             elif keyword.arg is not None:
                 found[keyword.arg] = self._value(keyword.value, scope, (*path, keyword.arg))
         return found
+
+    def _guards(self, node: ast.expr, scope: Scope, path: Path) -> Any:
+        """A check of an answer, or a list of them: the rule that a model checks as text, or a function by its name."""
+        self.places[path] = self.module.part(node).span
+        found, where = self.module.meaning(node, scope)
+        if isinstance(found, ast.List | ast.Tuple):
+            return [self._guards(row, where, (*path, i)) for i, row in enumerate(found.elts)]
+        if isinstance(found, ast.Constant) and found.value in (None, False):
+            return None
+        if (text := self.module.text(node, scope)) is not None:
+            return {"rule": text}
+        if isinstance(found, ast.Call):
+            stated = self._arguments(found, where, path)
+            rule = stated.get("description") or stated.get("context")
+            if isinstance(rule, str) or "Guardrail" in self.module.callee(found, where):
+                return {"rule": rule if isinstance(rule, str) else "It follows from what is known."}
+        name = found.name if isinstance(found, Function) else self.module.dotted(node, scope).rpartition(".")[2]
+        return {"function": name or "check"}
 
     def _value(self, node: ast.expr, scope: Scope, path: Path) -> Any:
         """``node`` as data: constants as they are, members by their names, other calls by what they call."""

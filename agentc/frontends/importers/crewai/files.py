@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path as FilePath
 from typing import Any, cast
 
 from agentc.frontends.importers.frame import Draft
@@ -211,11 +212,27 @@ def _name_of(file: str) -> str:
 
 
 def located(folder: str) -> str | None:
-    """The file to begin with in a project's folder."""
+    """The file to begin with in a project's folder: a flow that runs crews, else a crew."""
     places = [folder, os.path.join(folder, "config")]
     source = os.path.join(folder, "src")
     if os.path.isdir(source):
-        places += [os.path.join(source, name, "config") for name in sorted(os.listdir(source))]
+        inner = [os.path.join(source, name) for name in sorted(os.listdir(source))]
+        places += [*(os.path.join(each, "config") for each in inner), *inner]
+    flows = [path for place in places for name in ("main.py", "flow.py") if _is_flow(path := os.path.join(place, name))]
+    if flows:
+        return flows[0]
     names = ("crew.jsonc", "crew.json", "tasks.yaml", "tasks.yml")
     found = [path for place in places for name in names if os.path.isfile(path := os.path.join(place, name))]
     return found[0] if found else None
+
+
+def _is_flow(path: str) -> bool:
+    """Whether a file is a flow's."""
+    from agentc.frontends.importers.crewai import FLOW, recognized
+
+    try:
+        with open(path, encoding="utf-8") as file:
+            text = file.read(1_000_000)
+    except (OSError, UnicodeDecodeError):
+        return False
+    return FLOW.search(text) is not None and recognized(FilePath(path))

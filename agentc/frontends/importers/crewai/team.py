@@ -1,5 +1,6 @@
 """A crew as a definition: its tasks as nodes, its agents as the models and tools that do them."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -7,6 +8,7 @@ from agentc.frontends.importers import agents, defaults, models, prompts
 from agentc.frontends.importers.crewai.files import Crew, Member
 from agentc.frontends.importers.frame import Draft, Mark, Names, Tree, assume, at, clean
 from agentc.frontends.importers.served import mcp_tool
+from agentc.frontends.importers.settle import expected_trips
 from agentc.frontends.importers.source import Part
 from agentc.support.diagnostics import did_you_mean, shortened
 
@@ -14,10 +16,12 @@ MODEL = "gpt-4o-mini"
 """What an agent runs on whose crew names no model."""
 
 MANAGER = "You manage a team. Delegate the work to those who do it best, check what they give, and answer."
+RETRIES = 3
+"""How often a task is done again whose check fails, where the crew does not say (`guardrail_max_retries`)."""
+
+_FUNCTION = re.compile(r"[A-Za-z_][\w.]*\Z")
 _TEXTS = ("role", "goal", "backstory", "description", "expected_output")
 _LEFT_OUT = {
-    "guardrail": "the check of the answer and its retries are left out",
-    "guardrails": "the checks of the answer and their retries are left out",
     "human_input": "the wait for a person is left out",
     "function_calling_llm": "the model's calls for tools are left out: the agent's own model asks for them",
 }
@@ -36,6 +40,8 @@ class Team:
     done: dict[str, str] = field(default_factory=dict[str, str])
     """Task -> its node."""
     managed: bool = False
+    single: str = ""
+    """The one input that stands for all placeholders, where the crew is a part of something."""
 
     def graph(self) -> Tree:
         """The graph of the crew. Raises Refused."""
@@ -64,7 +70,10 @@ class Team:
         """The placeholders of all texts; a crew without any reads a request."""
         members = [*self.crew.agents.values(), *self.crew.tasks.values()]
         found = [name for each in members for key in _TEXTS for name in prompts.names(each[key].text(), prompts.BRACE)]
-        self.inputs = {name: self.names.new(name, "value") for name in dict.fromkeys(found or ["request"])}
+        if self.single:
+            self.inputs = dict.fromkeys(found or [self.single], self.names.new(self.single))
+        else:
+            self.inputs = {name: self.names.new(name, "value") for name in dict.fromkeys(found or ["request"])}
 
     def _plan(self) -> str:
         """The node of the crew's planner, where it has one."""
@@ -97,7 +106,7 @@ class Team:
         added = self._remembered(node, task, agent, reads)
         reads |= {each: each for each in added}
         prompt = self._prompt(task, [*context, *([plan] if plan else []), *added])
-        made = self._work(name, task, agent, reads, prompt)
+        made = self._guarded(node, task, agent, self._work(name, task, agent, reads, prompt))
         if (condition := self._condition(node, task, earlier)) is not None:
             made["when"] = condition
         self.nodes[node] = at(task.part, made)
@@ -222,6 +231,40 @@ class Team:
         made = agents.Agent(task.part, model, system, inputs, uses, {}, llm, most, prompt).graph()
         return {"agent": agents.sub_agent(self.draft, name, made, task.part), "in": reads}
 
+    def _guarded(self, node: str, task: Member, agent: Member | None, work: Tree) -> Tree:
+        """The node of a task, done again while a check of its answer fails."""
+        rows = task["guardrails"].items() if task["guardrails"].is_list else [task["guardrails"]]
+        checks = [row for row in rows if row] or [row for row in (task["guardrail"],) if row]
+        if not checks:
+            return work
+        attempt = self.names.new(f"{node}_attempt")
+        nodes: Tree = {attempt: at(task.part, work)}
+        flags = [self._check(f"{node}_check", row, attempt, agent, nodes) for row in checks]
+        flag = flags[0]
+        if len(flags) > 1:
+            flag = self.names.new(f"{node}_checked")
+            nodes[flag] = at(task.part, {"compute": {"builtin": "and"}, "in": flags})
+        stated = task["guardrail_max_retries"] if "guardrail_max_retries" in task else task["max_retries"]
+        retries = stated.number()
+        most = 1 + (int(retries) if retries is not None and 0 <= retries <= 1000 else RETRIES)
+        expected = assume(expected_trips(most), "the source does not say how often the check fails")
+        trips = {"max": most, "expected": expected, "until": flag, "nodes": nodes, "output": attempt}
+        return {"loop": trips}
+
+    def _check(self, wanted: str, row: Part, attempt: str, agent: Member | None, nodes: Tree) -> str:
+        """The flag of one check: a rule that the agent's model checks, or a function of which nothing is known."""
+        check = self.names.new(wanted)
+        stated = row["rule"].text() or row["description"].text() or row.text()
+        if row["function"].text() or not stated or _FUNCTION.match(stated):
+            why = "whether the answer passes is up to a function of the crew"
+            nodes[check] = at(row, {"compute": {"builtin": assume("opaque", why)}, "in": attempt, "returns": "bool"})
+            return check
+        model = agent["llm"] if agent is not None else self.crew.settings["manager_llm"]
+        prompt = f"Does the answer keep this rule?\n{prompts.literal(stated)}\n\n{{{attempt}}}"
+        asked = {"in": {attempt: attempt}, "prompt": prompt, "fields": {"holds": "bool", "why": "text"}}
+        nodes[check] = at(row, {**self._llm(model, row, agent), **asked})
+        return f"{check}.holds"
+
     def _worker(self, task: Member, agent: Member | None) -> tuple[Member | None, Tree, list[agents.Use]]:
         """Who does a task (None: a manager of the framework's own), its model, and what it may call."""
         if self.managed:
@@ -248,14 +291,14 @@ class Team:
 
     def _coworker(self, name: str, agent: Member) -> agents.Use:
         """An agent that others hand work to."""
-        entry = self.draft.known("agents", ("coworker", name))
+        entry = self.draft.known("agents", ("coworker", id(agent)))
         if entry is None:
             llm = self._llm(agent["llm"], agent.part, agent)
             request: Tree = {"request": at(agent.part, {"type": "text"})}
             model, most = llm.pop("llm"), agent["max_iter"].count(1000)
             system = self._system(agent, None)
             graph = agents.Agent(agent.part, model, system, request, self._tools(agent), {}, llm, most).graph()
-            entry = agents.sub_agent(self.draft, name, graph, agent.part, ("coworker", name))
+            entry = agents.sub_agent(self.draft, name, graph, agent.part, ("coworker", id(agent)))
         return agents.Use("agent", entry, agent.part, ("request",), name)
 
     def _llm(self, stated: Part, part: Part, agent: Member | None = None) -> Tree:

@@ -19,7 +19,7 @@ NEXT, TOOL, ARGUMENT, ANSWER = "next", "tool", "argument", "answer"
 OPAQUE: Tree = {"compute": {"builtin": "opaque"}, "returns": "any"}
 """Code of which nothing is known but that it runs."""
 
-_CHOICE: Tree = {"compute": {"builtin": "opaque"}, "returns": "text"}
+CHOICE: Tree = {"compute": {"builtin": "opaque"}, "returns": "text"}
 """Code that chooses."""
 
 
@@ -38,7 +38,7 @@ class Importer:
     def graph(self, graph: Graph) -> Tree:
         """`inputs`, `nodes` and `outputs` of a graph."""
         self._open.append(graph.name)
-        flow = _Flow(self, graph)
+        flow = StateFlow(self, graph)
         flow.build()
         inputs: Tree = {REQUEST: {"type": "text"}}
         nest = Nest(self.draft, Names(inputs), {REQUEST: REQUEST})
@@ -70,7 +70,7 @@ class Importer:
         )
 
 
-class _Flow:
+class StateFlow:
     """The steps of one graph."""
 
     def __init__(self, importer: Importer, graph: Graph) -> None:
@@ -96,7 +96,7 @@ class _Flow:
             self._edge(source, target)
         for source, routers in self.source.routers.items():
             for router in routers:
-                self._router(source, router)
+                self.route(source, router)
         self._read()
 
     def results(self) -> list[Read]:
@@ -226,7 +226,7 @@ class _Flow:
             ]
             fields: Tree = {}
             for router in routers:
-                fields[NEXT] = [_label(target) for target in router.targets]
+                fields[NEXT] = [label_of(target) for target in router.targets]
             called = [t for r in routers for t in r.targets.values() if f"{t}\0choose" in self.flow.steps]
             if called:
                 fields[TOOL] = list(self.flow.steps[f"{called[0]}\0choose"].routes.values)  # pyright: ignore[reportOptionalMemberAccess]
@@ -243,7 +243,8 @@ class _Flow:
         message = f"the graph `{self.source.name}` has an edge of `{name}`, and no such node in this file"
         self.draft.warn("import-unread", message, self.module.part(self.source.place))
 
-    def _router(self, source: str, router: Router) -> None:
+    def route(self, source: str, router: Router) -> None:
+        """Connect a router with where it leads."""
         part = self.module.part(router.place)
         targets = {label: target for label, target in router.targets.items() if target in self.first}
         if not router.sure:
@@ -255,9 +256,10 @@ class _Flow:
             for target in targets.values():
                 self.flow.connect(last, self.first[target])
             return
-        chooser = self._chooser(source, router, part)
-        self.flow.connect(last, chooser.id)
-        values = {_label(label): (_label(label),) for label in targets}
+        chooser = self.chooser(source, router, part)
+        if chooser.id != last:
+            self.flow.connect(last, chooser.id)
+        values = {label_of(label): (label_of(label),) for label in targets}
         on = (
             Read(self.thinks[source][0].id, (NEXT,))
             if _by_answer(router) and source in self.thinks
@@ -265,14 +267,14 @@ class _Flow:
         )
         chooser.routes = Routes(on, values)
         for label, target in targets.items():
-            self.flow.connect(chooser.id, self.first[target], _label(label))
+            self.flow.connect(chooser.id, self.first[target], label_of(label))
 
-    def _chooser(self, source: str, router: Router, part: Part) -> Step:
+    def chooser(self, source: str, router: Router, part: Part) -> Step:
         """The step that a router is: only a point where the model has chosen already."""
         answered = _by_answer(router) and source in self.thinks
         name = router.name if router.name not in self.source.nodes else f"{router.name}_route"
         number = sum(key.startswith(f"\0route\0{source}") for key in self.flow.steps)
-        node = {} if answered else dict(_CHOICE)
+        node = {} if answered else dict(CHOICE)
         return self.flow.add(Step(f"\0route\0{source}\0{number}", name, node, part, gives="" if answered else "text"))
 
     def _guess(self, router: Router, part: Part) -> dict[str, str]:
@@ -333,7 +335,7 @@ class _Flow:
         if asked:
             step.routes = Routes(Read(asked, (TOOL,)), step.routes.values)
         else:
-            step.node, step.gives = dict(_CHOICE), "text"
+            step.node, step.gives = dict(CHOICE), "text"
             step.reads = [self._read_of(self.flow.steps[maker], step) for maker in makers] or [Read(INPUT, (), REQUEST)]
 
     def _read_of(self, maker: Step, reader: Step) -> Read:
@@ -348,7 +350,8 @@ def _by_answer(router: Router) -> bool:
     return router.name == "tools_condition" or isinstance(router.place, ast.FunctionDef | ast.AsyncFunctionDef)
 
 
-def _label(label: str) -> str:
+def label_of(label: str) -> str:
+    """What a router's word is called as a case."""
     return {END: "end", START: "start"}.get(label, label)
 
 

@@ -91,6 +91,10 @@ class Module:
                     return node
         return None
 
+    def names(self, scope: Scope) -> dict[str, Meaning]:
+        """What the names that ``scope`` itself binds stand for."""
+        return self._bound.get(scope, {})
+
     def meaning(self, node: ast.expr, scope: Scope) -> tuple[Meaning, Scope]:
         """What ``node`` stands for, names followed to what they were assigned, and the scope it stands in."""
         found: Meaning = node
@@ -184,7 +188,8 @@ class Module:
             owner = scope
             while not isinstance(owner, ast.ClassDef | ast.Module):
                 owner = self._around[owner]
-            known = self._bound.get(owner, {}).get(name)
+            names = self._bound.get(owner, {})
+            known = names.get(name, names.get(name.removeprefix("self.")))  # `x = 1` in the class, too
             return (known, self._around.get(known, owner)) if known is not None else None
         inner: Scope | None = scope
         while inner is not None:
