@@ -1,10 +1,16 @@
 """Never a bare "infeasible": pins that contradict, stocks of zero, places that are apart, loads beyond the stock."""
 
+import re
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from agentc import api, cli
+from agentc.passes import place
+from agentc.solve import parts
 from agentc.support.diagnostics import Diagnostic, Refused
 
 AGENT = """\
@@ -93,3 +99,98 @@ def test_a_device_may_be_asked_about_by_its_alias(capsys: pytest.CaptureFixture[
     assert cli.main(["explain-placement", "agent.yaml", "--why-not", "h100", "--task", "answer.decode"]) == 0
     assert "h100-sxm" in capsys.readouterr().out
     assert cli.main(["explain-placement", "agent.yaml", "--why-not", "h9000"]) == 1
+
+
+DEADLINE = "sla: {ttft_ms: 1}\nload:"
+PINS = "placement: {pin: h100},", "placement: {pin: l4},"
+
+
+@pytest.mark.parametrize(
+    ("agent", "fleet", "notes", "cure"),
+    [
+        pytest.param(
+            AGENT.replace("SORT", "placement: {pin: h100},").replace("ANSWER", ""),
+            FLEET.replace("count: 8", "count: 0"),
+            ("the fleet has 0 of `h100-us`",),
+            "fleet h100-us: 0 -> ",
+            id="a stock of zero",
+        ),
+        pytest.param(
+            AGENT.replace("SORT", "placement: {pin: l4, sites: [us]},").replace("ANSWER", ""),
+            FLEET,
+            ("`sort.prefill`, `sort.decode` fit no device of the fleet", "the definition pins it to `l4`"),
+            "change the `placement` of the node, or the fleet",
+            id="pins that contradict",
+        ),
+        pytest.param(
+            AGENT.replace("SORT", "").replace("ANSWER", "").replace("load:", DEADLINE),
+            FLEET,
+            ("`sla.ttft_ms` allows 1 ms",),
+            "sla.ttft_ms: 1 -> ",
+            id="a limit that nothing keeps",
+        ),
+        pytest.param(
+            AGENT.replace("SORT", PINS[0]).replace("ANSWER", PINS[1]),
+            FLEET + CUT,
+            ("links join nothing",),
+            "join these places by an entry of the fleet's `links`",
+            id="zones that are apart",
+        ),
+        pytest.param(
+            AGENT.replace("SORT", "").replace("ANSWER", "").replace("second: 2", "second: 100000"),
+            FLEET,
+            ("the fleet has 8 of `h100-us`", "takes at least"),
+            "load.requests_per_second: 100000 -> ",
+            id="a load that no stock serves",
+        ),
+    ],
+)
+def test_the_command_tells_what_conflicts_where_and_what_would_do(
+    agent: str, fleet: str, notes: tuple[str, ...], cure: str, capsys: pytest.CaptureFixture[str]
+):
+    Path("agent.yaml").write_text(agent)
+    Path("fleet.yaml").write_text(fleet)
+    assert cli.main(["compile", "agent.yaml", "--fleet", "fleet.yaml", "-o", "build"]) == 1
+    told = capsys.readouterr()
+    assert not told.out and not Path("build").exists()
+    assert "error[infeasible-placement]: no placement on fleet `two` keeps what agent `helper` demands" in told.err
+    assert re.search(r"--> agent\.yaml:\d+:\d+\n", told.err)
+    for note in notes:
+        assert note in told.err
+    assert cure in told.err
+    assert "Traceback" not in told.err
+
+
+def test_a_demand_less_is_one_conflict_less(capsys: pytest.CaptureFixture[str]):
+    """The set is minimal: the pins alone and the cut alone are kept, and it names nothing else."""
+    found = refused(*PINS, FLEET + CUT, load=2.0)
+    assert not any("sla." in note or "the fleet has" in note for note in found.notes)
+    compiled(PINS[0], "", FLEET + CUT)
+    compiled(*PINS)
+
+
+def test_a_time_limit_gives_the_best_so_far_with_its_gap(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    """A solver that runs out of time: exit status 0, a plan, `feasible`, and how far it may be from the best."""
+    nodes = "".join(
+        f"  n{n}: {{llm: m{n % 4}, in: question, tokens: {{input: {100 + 37 * n}, output: {20 + 11 * n}}}}}\n"
+        for n in range(28)
+    )
+    agent = AGENT.replace("SORT", "").replace("ANSWER", "").replace("outputs:", f"{nodes}outputs:")
+    names = ("llama-3.1-8b", "qwen3-8b", "mistral-7b", "llama-3.2-3b")
+    models = ", ".join(f"m{n}: {{catalog: {name}}}" for n, name in enumerate(names))
+    agent = agent.replace("models: {", f"models: {{{models}, ")
+    Path("agent.yaml").write_text(agent.replace("load:", "sla: {end_to_end_ms: 60000, tbt_ms: 40}\nload:"))
+    Path("fleet.yaml").write_text(FLEET.replace("count: 8", "count: 400").replace("count: 4", "count: 400"))
+    monkeypatch.setattr(parts, "CHOICES", 0)
+    monkeypatch.setattr(place, "decide", partial(_decide_at_once, place.decide))
+    assert cli.main(["compile", "agent.yaml", "--fleet", "fleet.yaml", "-o", "build"]) == 0
+    plan = yaml.safe_load(Path("build/manifest.yaml").read_text())
+    assert plan["status"] == "feasible" and plan["gap"] > 0
+    assert cli.main(["explain-placement", "build"]) == 0
+    assert f"feasible for cost (gap {plan['gap']:.2%})" in capsys.readouterr().out
+
+
+def _decide_at_once(decide: Any, posed: Any, allowed: Any, graph: Any, time_limit: float, then: Any) -> Any:
+    return decide(posed, allowed, graph, 0.0, then)
