@@ -38,6 +38,9 @@ UNSIGNED = "agentc.unsigned"
 """Names of the arguments and results whose integers have no sign, which their types in the IR do not tell."""
 REQUIRES = "agentc.requires"
 """Sizes that have to be at least 1, where the kernel reads a certain element."""
+FOURIER = "agentc.fourier"
+"""On a product of folded rows with a table of a Fourier transform: ``cos`` or ``sin``. Folded were the rows that
+the producer of the left operand reads, less their first and middle elements."""
 ROWS = "agentc.rows"
 """The size, as a list of one, of the range of a ``rows`` phase."""
 
@@ -133,13 +136,14 @@ def _agree(stated: Sequence[Sequence[Dim]], shapes: Sequence[Sequence[int]]) -> 
 
 
 def value_dims(function: func.FuncOp) -> dict[SSAValue, tuple[Dim, ...]]:
-    """Sizes of every memref or tensor argument, of every allocation that names them, and of tables."""
+    """Sizes of every memref or tensor argument, of every allocation that names them, of tables
+    and of memory on the stack."""
     shaped = [a for a in function.body.block.args if shape_of(a.type) is not None]
     known: dict[SSAValue, tuple[Dim, ...]] = dict(zip(shaped, function_dims(function), strict=False))
     for op in function.walk():
         if isinstance(op, memref.AllocOp) and (rows := read_dims(op.attributes.get(DIMS))):
             known[op.memref] = rows[0]
-        elif isinstance(op, memref.GetGlobalOp):
+        elif isinstance(op, memref.GetGlobalOp | memref.AllocaOp):
             known[op.memref] = shape_of(op.memref.type) or ()
     return known
 

@@ -10,7 +10,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
-from xdsl.dialects.builtin import DYNAMIC_INDEX, IndexType, IntegerType, MemRefType, StringAttr, TensorType, UnitAttr
+from xdsl.dialects.builtin import (
+    DYNAMIC_INDEX,
+    AnyFloat,
+    IndexType,
+    IntegerType,
+    MemRefType,
+    StringAttr,
+    TensorType,
+    UnitAttr,
+)
 from xdsl.ir import Attribute, Dialect, SSAValue
 from xdsl.irdl import (
     AttrSizedOperandSegments,
@@ -253,4 +262,30 @@ class AutomatonOp(ExtOp):
             raise VerifyException("states have the shape of the text, and the table 256 columns")
 
 
-LinalgExt = Dialect("linalg_ext", [SortOp, TopKOp, ScanOp, ScatterOp, AutomatonOp], [])
+@irdl_op_definition
+class FourierOp(ExtOp):
+    """
+    The sums of each row's elements times the cosines, and times the sines, of `k` turns in a row, for `k` from 0 to half
+    of its length. The first element of a row and, if their number is even, the middle one count as 0: their part is known
+    without a sum.
+
+    ```mlir
+    %c, %s = linalg_ext.fourier ins(%x : tensor<?x400xf32>) outs(%a, %b : tensor<?x201xf32>, tensor<?x201xf32>) -> tensor<?x201xf32>, tensor<?x201xf32>
+    ```
+    """
+
+    name = "linalg_ext.fourier"
+    assembly_format = TAIL
+
+    def __init__(self, rows: SSAValue, outputs: Sequence[SSAValue]):
+        super().__init__(operands=[[rows], outputs], result_types=[_types(outputs)])
+
+    def verify_shapes(self, ins: Shapes, outs: Shapes) -> None:
+        kept, given = self.elements()
+        if len(ins) != 1 or len(outs) != 2 or any(e != kept[0] or not isinstance(e, AnyFloat) for e in (*kept, *given)):
+            raise VerifyException("one input and two outputs, of one type of floats")
+        if ins[0][-1] < 2 or any(s[-1] != ins[0][-1] // 2 + 1 or not agree(s[:-1], ins[0][:-1]) for s in outs):
+            raise VerifyException("rows have a known length, and outputs half of it and one more")
+
+
+LinalgExt = Dialect("linalg_ext", [SortOp, TopKOp, ScanOp, ScatterOp, AutomatonOp, FourierOp], [])

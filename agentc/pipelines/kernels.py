@@ -19,10 +19,12 @@ def kernel_passes(device: Device = "cpu") -> "list[ModulePass]":
 
     from agentc.passes.bufferize_kernels import BufferizeKernelsPass
     from agentc.passes.cut_automata import CutAutomataPass
+    from agentc.passes.find_fourier import FindFourierPass
     from agentc.passes.fold_tables import FoldTablesPass
     from agentc.passes.fuse_kernel_gathers import FuseKernelGathersPass
     from agentc.passes.fuse_kernel_loops import FuseKernelLoopsPass
     from agentc.passes.fuse_kernels import FuseKernelsPass
+    from agentc.passes.lower_fourier import LowerFourierPass
     from agentc.passes.lower_kernels_to_loops import LowerKernelsToLoopsPass
     from agentc.passes.lower_linalg_ext import LowerLinalgExtPass
     from agentc.passes.merge_kernel_twins import MergeKernelTwinsPass
@@ -36,11 +38,13 @@ def kernel_passes(device: Device = "cpu") -> "list[ModulePass]":
     return [
         CanonicalizePass(),  # constants first, so that sizes are as static as they can be
         CommonSubexpressionElimination(),  # equal sizes become one value, by which bufferization compares
+        *([FindFourierPass()] if device == "cpu" else []),  # while products are as the frontend made them
         *([FoldTablesPass()] if device == "cpu" else []),  # early: what is known needs neither fusion nor loops
         MergeKernelTwinsPass(),  # before fusion, which would give each its own copy of what it reads
         FuseKernelsPass(),  # on tensors, where a value has no place yet and fusion needs no alias analysis
         FuseKernelGathersPass(),  # after what has an order of its own: what is read by place
         BufferizeKernelsPass(),  # after fusion: what is fused away needs no memory
+        *([LowerFourierPass()] if device == "cpu" else []),
         *([SkipAutomataPass()] if device == "cpu" else []),  # while what reads their states is one op
         *([CutAutomataPass()] if device == "cpu" else []),  # before they are one ordered loop each
         *([TileKernelsPass()] if device == "cpu" else []),  # products whole, before they are loops like others

@@ -7,6 +7,7 @@
 import sys
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
+from math import prod
 from typing import Any, NamedTuple
 
 from llvmlite import ir
@@ -159,6 +160,8 @@ class FunctionTranslation:
                 self.values[op.memref] = self.module.globals[PREFIX + op.name_.string_value()]
             case memref.AllocOp():
                 self.values[op.memref] = self._allocate(op)
+            case memref.AllocaOp():
+                self.values[op.memref] = self._on_stack(op)
             case memref.DeallocOp():
                 self.build.call(self._c_function("free", ir.VoidType(), POINTER), [self.values[op.memref]])
             case scf.ParallelOp():
@@ -244,6 +247,15 @@ class FunctionTranslation:
         for dim in self.dims[op.memref]:
             count = self.build.mul(count, self._size(dim))
         return self.build.call(self._c_function("malloc", POINTER, I64), [count])
+
+    def _on_stack(self, op: memref.AllocaOp) -> Any:
+        """Once a call, at its beginning, however often the loop around it runs."""
+        count = prod(int(dim) for dim in self.dims[op.memref])
+        with self.build.goto_entry_block():
+            made = self.build.alloca(ir.ArrayType(memory_type(op.memref.type.element_type), count))
+            made.align = 64
+            made.type = POINTER  # as all others here: what is behind it, loads and stores say
+        return made
 
     def _c_function(self, name: str, result: ir.Type, argument: ir.Type) -> ir.Function:
         found = self.module.globals.get(name)

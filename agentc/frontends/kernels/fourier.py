@@ -1,15 +1,17 @@
 """The discrete Fourier transform of real rows, as products with tables of cosines and sines.
 
 For rows of a few hundred samples, as speech features have (400 in Whisper's), a product with a table that stays in
-cache is near the speed of a transform in log steps, exact to rounding, and one road for every target. Rows are halved
-first: cosine is even and sine odd around the middle of a row.
+cache is exact to rounding, and one road for every target. Rows are halved first: cosine is even and sine odd around the
+middle of a row. The products are marked, so that a target may sum in log steps instead.
 """
 
 from collections.abc import Sequence
 
 from xdsl.builder import Builder
-from xdsl.ir import SSAValue
+from xdsl.dialects.builtin import StringAttr
+from xdsl.ir import Operation, SSAValue
 
+from agentc.analyses.kernel_dims import FOURIER
 from agentc.frontends.kernels.builder import KernelBuilder, ShapeError, Tensor, show
 from agentc.frontends.kernels.gathers import Slice, gather, sliced
 from agentc.frontends.kernels.scalars import ELEMENTS, HALVES, identity, table_for
@@ -55,9 +57,13 @@ def rfft(kernel: KernelBuilder, array: Tensor) -> Complex:
     if front is None or back is None:
         return Complex(first, kernel.map("mul", first, 0.0))
     even, odd = kernel.map("add", front, back), kernel.map("sub", front, back)
-    cosines, sines = (_table(kernel, name, half, bins, length, array) for name in ("cos", "sin"))
-    real = kernel.map("add", first, _product(kernel, even, cosines, rank))
-    return Complex(real, kernel.map("neg", _product(kernel, odd, sines, rank)))
+    tables = [_table(kernel, name, half, bins, length, array) for name in ("cos", "sin")]
+    cosines, sines = (_product(kernel, side, table, rank) for side, table in zip((even, odd), tables, strict=True))
+    for part, name in ((cosines, "cos"), (sines, "sin")):
+        owner = part.value.owner
+        if isinstance(owner, Operation) and array.axes == tuple(range(rank)):
+            owner.attributes[FOURIER] = StringAttr(name)
+    return Complex(kernel.map("add", first, cosines), kernel.map("neg", sines))
 
 
 def power(kernel: KernelBuilder, value: Complex) -> Tensor:

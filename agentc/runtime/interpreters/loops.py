@@ -32,6 +32,11 @@ class LoopMeaning(InterpreterFunctions):
         shape = [int(next(sizes)) if n == DYNAMIC_INDEX else n for n in shape_of(op.memref.type) or ()]
         return (nonsense(shape, dtype_of(op.memref.type)),)
 
+    @impl(memref.AllocaOp)
+    def alloca(self, interpreter: Interpreter, op: memref.AllocaOp, args: PythonValues) -> PythonValues:
+        """Memory of one iteration: nonsense at first."""
+        return (nonsense(shape_of(op.memref.type) or (), dtype_of(op.memref.type)),)
+
     @impl(memref.GetGlobalOp)
     def table(self, interpreter: Interpreter, op: memref.GetGlobalOp, args: PythonValues) -> PythonValues:
         """A table of the module."""

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from xdsl.interpreter import Interpreter, InterpreterFunctions, PythonValues, impl, register_impls
 
-from agentc.dialects.linalg_ext import AutomatonOp, ExtOp, ScanOp, ScatterOp, SortOp, TopKOp
+from agentc.dialects.linalg_ext import AutomatonOp, ExtOp, FourierOp, ScanOp, ScatterOp, SortOp, TopKOp
 from agentc.runtime.interpreters.scalars import unsigned
 
 
@@ -77,3 +77,13 @@ class OrderedMeaning(InterpreterFunctions):
                 states[(*place, i)] = value = table[state, byte]
                 state = int(value) if value < len(table) else 0
         return _given(op, args, [states[..., ::step]])
+
+    @impl(FourierOp)
+    def fourier(self, interpreter: Interpreter, op: FourierOp, args: PythonValues) -> PythonValues:
+        """By ``np.fft.rfft``, in double precision."""
+        rows = np.array(args[0], np.float64)
+        rows[..., 0] = 0
+        if rows.shape[-1] % 2 == 0:
+            rows[..., rows.shape[-1] // 2] = 0
+        found = np.fft.rfft(rows, axis=-1)
+        return _given(op, args, [found.real, -found.imag])

@@ -1,0 +1,71 @@
+"""Fourier transforms in log steps: as NumPy's, of lengths that are products of 2, 3 and 5, and of any number of rows."""
+
+import numpy as np
+import pytest
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+
+from agentc.dialects.linalg_ext import FourierOp
+from agentc.frontends.kernels.python_ast import compile_source
+from agentc.frontends.kernels.source import parse
+from agentc.passes.find_fourier import FindFourierPass, radices
+from agentc.pipelines.kernels import compile_kernel, lower_kernel
+from agentc.runtime.interpreters import run_kernel
+
+
+def module(length: int, dtype: str = "f32", what: str = "power_spectrum(x)", rows: str = '"n"') -> ModuleOp:
+    text = (
+        "import numpy as np\nfrom agentc import f32, f64, power_spectrum\n"
+        f"def f(x: {dtype}[{rows}, {length}]) -> {dtype}[{rows}, {length // 2 + 1}]:\n    return {what}\n"
+    )
+    return compile_source(parse(text, "k.py"), "f")
+
+
+def is_found(kernel: ModuleOp) -> bool:
+    found = kernel.clone()
+    FindFourierPass().apply(Context(), found)
+    found.verify()
+    return any(isinstance(op, FourierOp) for op in found.walk())
+
+
+@pytest.mark.parametrize("dtype", ["f32", "f64"])
+@pytest.mark.parametrize("length", [32, 36, 40, 54, 250, 400, 512])
+def test_power_as_numpy(length: int, dtype: str) -> None:
+    kernel = module(length, dtype)
+    assert is_found(kernel)
+    compiled = compile_kernel(kernel, threads=2)
+    for rows in (0, 1, 7, 8, 21):
+        x = np.random.default_rng(rows).standard_normal((rows, length)).astype({"f32": "f4", "f64": "f8"}[dtype])
+        wanted = np.abs(np.fft.rfft(x.astype("f8"))) ** 2
+        rest = {"f32": 2e-6, "f64": 1e-14}[dtype] * wanted.max(initial=1)
+        np.testing.assert_allclose(compiled(x), wanted, rtol=0, atol=rest)
+
+
+@pytest.mark.parametrize("what", ["np.fft.rfft(x).real", "np.fft.rfft(x).imag"])
+def test_parts(what: str) -> None:
+    x = np.random.default_rng(0).standard_normal((5, 40)).astype("f4")
+    wanted = eval(what, {"np": np, "x": x.astype("f8")})
+    np.testing.assert_allclose(compile_kernel(module(40, what=what))(x), wanted, atol=1e-5)
+
+
+def test_a_quiet_row_hears_nothing_of_a_loud_one() -> None:
+    x = np.zeros((8, 400), "f4")
+    x[3] = 1e6
+    found = compile_kernel(module(400))(x)
+    assert not found[[0, 1, 2, 4, 5, 6, 7]].any() and found[3, 0] == pytest.approx(1.6e17)
+
+
+def test_loops_mean_what_the_op_means() -> None:
+    kernel = module(32, "f64", rows="3")
+    x = np.random.default_rng(0).standard_normal((3, 32))
+    found = kernel.clone()
+    FindFourierPass().apply(Context(), found)
+    wanted = np.abs(np.fft.rfft(x)) ** 2
+    for form in (found, lower_kernel(kernel)):
+        np.testing.assert_allclose(run_kernel(form, x)[0], wanted, atol=1e-12)
+
+
+def test_other_lengths_are_multiplied() -> None:
+    for length in (30, 33, 34, 4098):
+        assert not is_found(module(length)) if length < 4096 else radices(length // 2) is None
+    assert radices(200) == [5, 5, 4, 2] and radices(27) == [3, 3, 3] and radices(1) == [] and radices(14) is None
