@@ -66,6 +66,10 @@ class DeviceBody:
         """Condition under which the rows of this group are real."""
         self.group = False
         """Whether a group of threads works on this body together."""
+        self.layered = False
+        """Whether the group's warps may share out a loop whose iterations each are a warp's work."""
+        self.spread: scf.ParallelOp | None = None
+        """A loop that goes over the grid's second axis."""
 
     def write(self, text: str) -> None:
         """One line of code; waiting twice in a row is waiting once."""
@@ -236,10 +240,15 @@ class DeviceBody:
 
     def loop(self, op: scf.ParallelOp) -> None:
         """A parallel loop inside a row: shared by the group, or in order where a loop inside walks memory better."""
+        if op is self.spread:
+            self._spread_loop(op)
+            return
         inner = inner_loops(op)
         better = any(ends_with(i, i.body.block.args[0]) > ends_with(op, op.body.block.args[0]) for i in inner)
         if self.group and not (inner and better):
             self._shared_loop(op)
+        elif self.group and self.layered:
+            self._layered_loop(op)
         else:
             self._ordered_loop(op)
 
@@ -280,6 +289,27 @@ class DeviceBody:
             self.block(op.body.block)
             self.combine(op, names)
         self.finish(op, names)
+
+    def _spread_loop(self, op: scf.ParallelOp) -> None:
+        """An iteration for each line of blocks."""
+        index = self.names[op.body.block.args[0]] = self.fresh("j")
+        high = self.names[op.upperBound[0]]
+        with self.braces(f"for (int64_t {index} = blockIdx.y; {index} < {high}; {index} += gridDim.y)"):
+            self.block(op.body.block)
+
+    def _layered_loop(self, op: scf.ParallelOp) -> None:
+        """A warp of the group for each iteration, which it shares out among its lanes."""
+        names = self.accumulators(op)
+        index = self.names[op.body.block.args[0]] = self.fresh("j")
+        low, high = self.names[op.lowerBound[0]], self.names[op.upperBound[0]]
+        self.layered = False
+        begin = "group.part()" if low == "0" else f"{low} + group.part()"
+        with self.braces(f"for (int64_t {index} = {begin}; {index} < {high}; {index} += group.parts)"):
+            self.write("const typename Group::Inner group;")
+            self.block(op.body.block)
+            self.combine(op, names)
+        self.layered = True
+        self.finish(op, [f"group.join({n}, {function_of(k)})" for n, k in zip(names, combiners(op), strict=True)])
 
     def _shared_loop(self, op: scf.ParallelOp) -> None:
         names = self.accumulators(op)

@@ -6,12 +6,17 @@ from xdsl.ir import Operation, SSAValue
 from agentc.backends.cuda import matrices, ordered, parts, scatters
 from agentc.backends.cuda.device import DeviceBody, ends_with, inner_loops
 from agentc.backends.cuda.held import held_rows
+from agentc.backends.cuda.matrices import from_zero
 from agentc.backends.cuda.phase import THREADS, PhaseCode, blocks, in_order
 from agentc.backends.cuda.scans import scan_of
 from agentc.dialects.linalg_ext import ExtOp
 
 WARP_ROW = 4096
 """Rows up to this many elements are a warp's work, longer ones a block's."""
+MOST_ACROSS = 65535
+"""Blocks along the grid's second axis at most (CUDA C++ programming guide, technical specifications)."""
+MANY = 4096
+"""Rows that keep every warp of a large GPU busy."""
 SERIAL_THREADS = 1024
 COLUMN_THREADS = 512
 
@@ -119,7 +124,8 @@ def _all_alone(code: PhaseCode) -> None:
 def _groups(code: PhaseCode, rows: scf.ParallelOp, kind: str) -> None:
     """A group of threads for each row or column."""
     body = code.body()
-    body.group = True
+    body.group, body.layered = True, kind == "rows"
+    body.spread = spread_loop(rows) if body.layered else None
     body.write("const Group group;")
     group_rows(body, rows, guarded=kind == "columns")
     symbol = code.function.sym_name.data
@@ -137,6 +143,12 @@ def _groups(code: PhaseCode, rows: scf.ParallelOp, kind: str) -> None:
 def _by_length(code: PhaseCode, rows: scf.ParallelOp, body: DeviceBody, symbol: str, names: str) -> None:
     """Rows by warps that keep them, by warps, or by blocks."""
     block = f"agentc::Block<{THREADS}>"
+    across = min_of(body.extent(body.spread.upperBound[0]) or "1", MOST_ACROSS) if body.spread is not None else ""
+
+    def grid(rows_each: int) -> str:
+        count = blocks(code.rows, rows_each)
+        return f"dim3({count}, {across})" if across else count
+
     code.kernel("_warp", THREADS, [f"  {symbol}<agentc::Warp>({names});"])
     code.kernel("_block", THREADS, [f"  {symbol}<{block}>({names});"])
     kept: list[str] = []
@@ -150,16 +162,31 @@ def _by_length(code: PhaseCode, rows: scf.ParallelOp, body: DeviceBody, symbol: 
             f"if ({held.condition()}) {{",
             f"  {code.call('_held', blocks(code.rows, THREADS // 32), THREADS)}",
         ]
+    # A block's warps share out what one warp would do in order, unless there are rows for all warps of the GPU.
+    layered = any("group.part()" in line for line in body.lines)
+    many = f" && {code.rows} >= {MANY}" if layered else ""
     code.unless_empty(
         [
             *kept,
-            f"{'} else ' if kept else ''}if ({_row_length(rows, body)} <= {WARP_ROW}) {{",
-            f"  {code.call('_warp', blocks(code.rows, THREADS // 32), THREADS)}",
+            f"{'} else ' if kept else ''}if ({_row_length(rows, body)} <= {WARP_ROW}{many}) {{",
+            f"  {code.call('_warp', grid(THREADS // 32), THREADS)}",
             "} else {",
-            f"  {code.call('_block', blocks(code.rows, 1), THREADS)}",
+            f"  {code.call('_block', grid(1), THREADS)}",
             "}",
         ]
     )
+
+
+def spread_loop(rows: scf.ParallelOp) -> scf.ParallelOp | None:
+    """The one loop of each row that has rows of its own, of which no two write the same."""
+    loops = [op for op in rows.body.block.ops if op.regions and not isinstance(op, scf.ReduceOp)]
+    if len(loops) != 1 or not isinstance(loop := loops[0], scf.ParallelOp) or loop.res or not from_zero(loop):
+        return None
+    index = loop.body.block.args[0]
+    inner = inner_loops(loop)
+    stores = [op for op in rows.walk() if isinstance(op, memref.StoreOp)]
+    along = any(ends_with(i, i.body.block.args[0]) > ends_with(loop, index) for i in inner)
+    return loop if along and all(index in store.indices for store in stores) else None
 
 
 def group_rows(body: DeviceBody, rows: scf.ParallelOp, guarded: bool) -> None:
@@ -171,6 +198,11 @@ def group_rows(body: DeviceBody, rows: scf.ParallelOp, guarded: bool) -> None:
             body.guard = body.fresh("active")
             body.write(f"const bool {body.guard} = group.active(base, high);")
         body.block(rows.body.block)
+
+
+def min_of(size: str, most: int) -> str:
+    """C++ for a number of blocks, at least one."""
+    return f"static_cast<unsigned>({size} < 1 ? 1 : {size} < {most} ? {size} : {most})"
 
 
 def _row_length(rows: scf.ParallelOp, body: DeviceBody) -> str:

@@ -41,12 +41,18 @@ CASES = [
 ]
 
 
-def run_on_host(module: Any, values: list[Any], sizes: Mapping[str, int], folder: Path) -> list[np.ndarray]:
-    abi = kernel_abi(module)
+def run_on_host(
+    module: Any, values: list[Any], sizes: Mapping[str, int], folder: Path, *changes: tuple[str, str]
+) -> list[np.ndarray]:
+    """``changes``: what of the text is replaced by what."""
+    abi, text = kernel_abi(module), source(module)
+    for good, other in changes:
+        assert good in text
+        text = text.replace(good, other)
     known = Sizes(sizes)
     shapes = [[d if isinstance(d, int) else known[d] for d in p.dims or ()] for p in abi.results]
     results = [np.full(s, 99, NUMPY[p.dtype]) for s, p in zip(shapes, abi.results, strict=True)]
-    HostKernel(source(module), abi, folder, check=True)(values, results, [known[s] for s in abi.sizes])
+    HostKernel(text, abi, folder, check=True)(values, results, [known[s] for s in abi.sizes])
     return results
 
 
@@ -132,3 +138,29 @@ def test_rows_at_the_edge_of_what_is_kept(width: int, tmp_path: Path) -> None:
     values = arguments(kernel_abi(module), sizes)
     [found], [wanted] = run_on_host(module, values, sizes, tmp_path), reference("layer_norm", values)
     assert_close(found, wanted)
+
+
+@needs_compiler
+@pytest.mark.parametrize("rows", [1, 4096])
+def test_few_rows_are_shared_out_among_blocks_and_warps(rows: int, tmp_path: Path) -> None:
+    """Query heads go over the grid's second axis; a block's warps share out the keys, or a warp has them all."""
+    module = lower_kernel(builtin("gqa_decode"), "cuda")
+    text = source(module)
+    assert (
+        "= blockIdx.y;" in text and "+= group.parts)" in text and text.count("AGENTC_LAUNCH(agentc_gqa_decode_p1") == 2
+    )
+    sizes = {**SIZES, "g": 3, "q": 5, "t": 90, "d": 36}
+    values = arguments(kernel_abi(module), sizes)
+    found = run_on_host(module, values, sizes, tmp_path, ("g >= 4096", f"g >= {4097 - rows}"))
+    for one, wanted in zip(found, reference("gqa_decode", values), strict=True):
+        assert_close(one, wanted)
+
+
+@needs_compiler
+def test_warps_that_do_not_wait_for_each_other_are_found(tmp_path: Path) -> None:
+    module = lower_kernel(builtin("gqa_decode"), "cuda")
+    sizes = {**SIZES, "g": 2, "q": 2, "t": 90, "d": 36}
+    values = arguments(kernel_abi(module), sizes)
+    whole = "group.join(best, [](float a, float b) { return agentc::maximum(a, b); })"
+    with pytest.raises(RuntimeError, match="two threads write|what another writes|what another reads"):
+        run_on_host(module, values, sizes, tmp_path, (whole, "best"), ("group.sync();", ""))

@@ -215,8 +215,11 @@ struct Alone {
 
 // A warp for each row: no shared memory, no barrier. For rows up to a few thousand elements.
 struct Warp {
-  static constexpr int size = 32;
+  using Inner = Warp;
+  static constexpr int size = 32, parts = 1;
   __device__ int lane() const { return threadIdx.x % 32; }
+  __device__ int part() const { return 0; }
+  template <class T, class F> __device__ T join(T value, F) const { return value; }
   __device__ int64_t first() const { return static_cast<int64_t>(blockIdx.x) * (blockDim.x / 32) + threadIdx.x / 32; }
   __device__ int64_t stride() const { return static_cast<int64_t>(gridDim.x) * (blockDim.x / 32); }
   __device__ int64_t row(int64_t base, int64_t) const { return base; }
@@ -236,16 +239,21 @@ struct Warp {
 
 // A block for each row.
 template <int kThreads> struct Block {
-  static constexpr int size = kThreads;
+  using Inner = Warp;
+  static constexpr int size = kThreads, parts = kThreads / 32;
   __device__ int lane() const { return threadIdx.x; }
+  __device__ int part() const { return threadIdx.x / 32; }
   __device__ int64_t first() const { return blockIdx.x; }
   __device__ int64_t stride() const { return gridDim.x; }
   __device__ int64_t row(int64_t base, int64_t) const { return base; }
   __device__ bool active(int64_t, int64_t) const { return true; }
   __device__ void sync() const { __syncthreads(); }
   template <class T, class F> __device__ T reduce(T value, F combine) const {
+    return join(reduce_warp(value, combine), combine);
+  }
+  // What the warps' values come to; each is the same in all lanes of its warp.
+  template <class T, class F> __device__ T join(T value, F combine) const {
     __shared__ T partial[kThreads / 32];
-    value = reduce_warp(value, combine);
     if (threadIdx.x % 32 == 0) partial[threadIdx.x / 32] = value;
     __syncthreads();
     T total = partial[0];
