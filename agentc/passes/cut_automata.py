@@ -12,6 +12,7 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint
 
 from agentc.analyses.kernel_dims import DIMS, dims_attr, insert_size, shape_of
+from agentc.analyses.kernel_sources import replacing
 from agentc.dialects.linalg_ext import AutomatonOp
 from agentc.passes.lower_kernels_to_loops import LoopLowering
 from agentc.passes.lower_linalg_ext import Code
@@ -205,4 +206,5 @@ class CutAutomataPass(ModulePass):
             found = [inner for inner in function.body.block.ops if isinstance(inner, AutomatonOp)]
             for inner in found:
                 if len(shape_of(inner.inputs[0].type) or ()) == 1:
-                    Cutting(LoopLowering(function, "auto"), inner).run()
+                    with replacing(inner):
+                        Cutting(LoopLowering(function, "auto"), inner).run()

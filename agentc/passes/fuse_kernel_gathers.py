@@ -14,6 +14,7 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint
 
 from agentc.analyses.kernel_dims import is_tensor
+from agentc.analyses.kernel_sources import inherit, sources
 from agentc.passes.fuse_kernels import erase_unread, is_cheap, is_elementwise
 
 
@@ -64,8 +65,9 @@ def _is_outside(value: SSAValue, consumer: GenericOp) -> bool:
 
 def compute(op: tensor.ExtractOp) -> None:
     """Put the body of what made the tensor of ``op`` in its place."""
-    producer = op.tensor.owner
-    assert isinstance(producer, GenericOp)
+    producer, consumer = op.tensor.owner, consumer_of(op)
+    assert isinstance(producer, GenericOp) and consumer is not None
+    inherit(consumer, sources(producer))
     build = Builder(InsertPoint.before(op))
     at = list(op.indices)
     mapper: dict[SSAValue, SSAValue] = {}

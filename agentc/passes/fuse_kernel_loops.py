@@ -13,6 +13,8 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
 from xdsl.transforms.dead_code_elimination import region_dce
 
+from agentc.analyses.kernel_sources import inherit, sources
+
 Place: TypeAlias = tuple[SSAValue, ...]
 Loop: TypeAlias = scf.ParallelOp | scf.ForOp
 Known: TypeAlias = dict[tuple[SSAValue, Place], SSAValue]
@@ -163,6 +165,7 @@ def try_fuse(first: Loop, second: Loop, outermost: bool, footprints: Footprints)
     if isinstance(first, scf.ParallelOp) and isinstance(second, scf.ParallelOp):
         merge(first, second)
     else:
+        inherit(first, sources(second))
         append(first.body.block, second)
     return True
 
@@ -209,6 +212,7 @@ def merge(first: scf.ParallelOp, second: scf.ParallelOp) -> None:
     body = Region()
     first.body.move_blocks(body)
     merged = scf.ParallelOp(first.lowerBound, first.upperBound, first.step, body, [*first.initVals, *second.initVals])
+    inherit(merged, [*sources(first), *sources(second)])
     Rewriter.insert_op(merged, InsertPoint.before(first))
     for old, new in zip((*first.res, *second.res), merged.res, strict=True):
         old.replace_all_uses_with(new)

@@ -21,6 +21,7 @@ from xdsl.pattern_rewriter import (
 from xdsl.transforms.dead_code_elimination import region_dce
 
 from agentc.analyses.kernel_dims import element_of
+from agentc.analyses.kernel_sources import inherit, sources
 from agentc.dialects.linalg_ext import ExtOp
 
 EXPENSIVE = (arith.DivfOp, math.ExpOp, math.LogOp, math.SqrtOp, math.TanhOp, math.SinOp, math.CosOp, math.PowFOp)
@@ -97,7 +98,7 @@ def fuse(producer: GenericOp, consumer: GenericOp, index: int) -> GenericOp:
     mapper.update(zip(consumer.body.block.args[count:], block.args[len(inputs) :], strict=True))
     block.add_op(YieldOp(_clone_body(consumer, block, mapper)))
     maps = [AffineMapAttr(m) for _, m in inputs] + list(consumer.indexing_maps.data[count:])
-    return GenericOp(
+    fused = GenericOp(
         [v for v, _ in inputs],
         consumer.outputs,
         Region(block),
@@ -105,6 +106,8 @@ def fuse(producer: GenericOp, consumer: GenericOp, index: int) -> GenericOp:
         consumer.iterator_types,
         consumer.result_types,
     )
+    inherit(fused, [*sources(producer), *sources(consumer)])
+    return fused
 
 
 def _clone_body(

@@ -16,6 +16,7 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint
 
 from agentc.analyses.kernel_dims import insert_size, shape_of, size_of, value_dims
+from agentc.analyses.kernel_sources import replacing
 from agentc.analyses.reductions import NEUTRAL, neutral
 from agentc.plan import sizes
 from agentc.plan.kernels import Dim
@@ -50,9 +51,10 @@ class LoopLowering:
             if isinstance(before, FillOp) and isinstance(op, GenericOp) and _starts(before, op):
                 self.starts[op] = before
         for op in work:
-            self._lower(op, Builder(InsertPoint.before(op)))
-            op.detach()
-            op.erase()
+            with replacing(op):
+                self._lower(op, Builder(InsertPoint.before(op)))
+                op.detach()
+                op.erase()
 
     def integer(self, value: int) -> SSAValue:
         """The index ``value``, from the top of the function."""

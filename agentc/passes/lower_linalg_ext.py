@@ -12,6 +12,7 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint
 
 from agentc.analyses.kernel_dims import DIMS, bits, dims_attr, element_of, is_integer, shape_of
+from agentc.analyses.kernel_sources import replacing
 from agentc.dialects.linalg_ext import AutomatonOp, ExtOp, ScanOp, ScatterOp, SortOp, TopKOp
 from agentc.passes.lower_kernels_to_loops import LoopLowering
 
@@ -445,6 +446,7 @@ class LowerLinalgExtPass(ModulePass):
             loops = LoopLowering(function, "auto") if found else None
             for inner in found:
                 assert loops is not None
-                lower(inner, Code(loops, Builder(InsertPoint.before(inner))))
+                with replacing(inner):
+                    lower(inner, Code(loops, Builder(InsertPoint.before(inner))))
                 inner.detach()
                 inner.erase()

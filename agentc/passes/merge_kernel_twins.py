@@ -10,6 +10,7 @@ from xdsl.dialects.linalg.ops import FillOp, GenericOp
 from xdsl.ir import Block, Operation
 from xdsl.passes import ModulePass
 
+from agentc.analyses.kernel_sources import SOURCE, inherit, sources
 from agentc.dialects.linalg_ext import ExtOp
 
 Twin = GenericOp | FillOp | ExtOp
@@ -23,11 +24,15 @@ def key_of(op: Twin) -> Hashable:
 def merge(block: Block) -> None:
     """Let whoever reads a twin read the first."""
     known: dict[Hashable, list[Operation]] = {}
+    where: dict[Operation, list[str]] = {}
+    """Kept apart from the ops while they are compared: twins stand on several lines."""
     for op in list(block.ops):
         if not isinstance(op, GenericOp | FillOp | ExtOp) or not op.results:
             continue
-        others = known.setdefault(key_of(op), [])
+        places, others = sources(op), known.setdefault(key_of(op), [])
+        op.attributes.pop(SOURCE, None)
         first = next((other for other in others if other.is_structurally_equivalent(op, {block: block})), None)
+        where.setdefault(first or op, []).extend(places)
         if first is None:
             others.append(op)
             continue
@@ -35,6 +40,8 @@ def merge(block: Block) -> None:
             old.replace_all_uses_with(new)
         op.detach()
         op.erase()
+    for op, places in where.items():
+        inherit(op, places)
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from agentc.analyses.kernel_dims import (
     temporary_names,
     value_dims,
 )
+from agentc.analyses.kernel_sources import inherit, sources_inside
 from agentc.dialects.linalg_ext import ExtOp
 from agentc.plan.kernels import Dim
 from agentc.support.diagnostics import Diagnostic, Refused
@@ -82,6 +83,7 @@ class Outline:
         block.add_op(func.ReturnOp())
         name = f"{self.function.sym_name.data}_p{len(self.phases)}"
         phase = func.FuncOp(name, ([a.type for a in block.args], []), Region(block))
+        inherit(phase, sources_inside(group))
         phase.attributes[DIMS] = dims_attr([self._dims[v] for v in used if v in self._dims])
         labels = [self._names[v] for v in used] + ["low", "high"] * (rows is not None)
         phase.attributes[NAMES] = ArrayAttr([StringAttr(n) for n in labels])

@@ -28,6 +28,7 @@ from xdsl.rewriter import InsertPoint
 from xdsl.traits import SymbolTable
 
 from agentc.analyses.kernel_dims import insert_size, shape_of
+from agentc.analyses.kernel_sources import replacing
 from agentc.analyses.kernel_values import Array, body_value
 from agentc.dialects.linalg_ext import AutomatonOp, ExtOp
 from agentc.passes.cut_automata import Pieces
@@ -349,4 +350,5 @@ class SkipAutomataPass(ModulePass):
                 reader = reader_of(inner)
                 made = made_of(inner, reader, len(table))
                 if (found := quiet(table, made)) is not None:
-                    Skipping(LoopLowering(function, "auto"), inner, table, reader, found, made).run()
+                    with replacing(inner, *([reader] if reader else [])):
+                        Skipping(LoopLowering(function, "auto"), inner, table, reader, found, made).run()

@@ -22,6 +22,7 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint
 
 from agentc.analyses.kernel_dims import DIMS, dims_attr, element_of, insert_size
+from agentc.analyses.kernel_sources import replacing
 from agentc.passes.lower_kernels_to_loops import LoopLowering
 from agentc.plan import sizes
 from agentc.plan.kernels import Dim
@@ -309,4 +310,5 @@ class TileKernelsPass(ModulePass):
                 for inner in list(function.body.block.ops):
                     before = inner.prev_op
                     if (found := product_of(inner, before)) is not None:
-                        Tiling(LoopLowering(function, "auto"), found).run()
+                        with replacing(found.fill, found.op):
+                            Tiling(LoopLowering(function, "auto"), found).run()

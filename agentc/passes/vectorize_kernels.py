@@ -11,6 +11,7 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint
 
 from agentc.analyses.kernel_dims import is_vector
+from agentc.analyses.kernel_sources import replacing
 from agentc.analyses.reductions import is_neutral
 from agentc.dialects.vector_ext import CastOp
 
@@ -227,4 +228,5 @@ class VectorizeKernelsPass(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for inner in list(op.walk()):
             if isinstance(inner, scf.ParallelOp) and (found := short_of(inner)) is not None:
-                Vectorizing(found).run()
+                with replacing(inner):
+                    Vectorizing(found).run()

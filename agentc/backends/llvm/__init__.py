@@ -12,25 +12,28 @@ if TYPE_CHECKING:
 DEFAULT_TARGETS = ("x86-64", "x86-64-v3", "x86-64-v4", "aarch64")
 
 
-def emit(kernels: "Mapping[str, ModuleOp]", out: Path, *, targets: Sequence[str] = DEFAULT_TARGETS) -> list[Artifact]:
+def emit(modules: "Mapping[str, ModuleOp]", out: Path, *, targets: Sequence[str] = DEFAULT_TARGETS) -> list[Artifact]:
     """Write, for each lowered kernel, ``NAME.h`` and ``NAME.abi.json``; for each target ``TARGET/NAME.ll``, ``.o`` and,
     where a linker is here, ``.so``. Where none is, the object's note says so.
 
     Raises:
         Refused: ``kernel-target`` for an unknown target, ``kernel-unsupported`` for what is no lowered kernel.
     """
-    from agentc.analyses.kernel_abi import kernel_abi
+    from agentc.analyses.kernel_abi import kernel_abi, kernels
+    from agentc.analyses.kernel_sources import lines
     from agentc.backends.llvm.checked import SUPPORT_NAME, support_header
     from agentc.backends.llvm.header import header
     from agentc.backends.llvm.targets import find
 
     chosen = {name: find(name) for name in targets}
     written: list[Artifact] = []
-    if kernels:
+    if modules:
         written.append(_write(out, SUPPORT_NAME, support_header().encode(), "c-header", "llvm", ""))
-    for name, module in sorted(kernels.items()):
+    for name, module in sorted(modules.items()):
         abi = kernel_abi(module)
-        written.append(_write(out, f"{name}.h", header(abi).encode(), "c-header", "llvm", name))
+        written.append(
+            _write(out, f"{name}.h", header(abi, lines(kernels(module)[0])).encode(), "c-header", "llvm", name)
+        )
         written.append(_write(out, f"{name}.abi.json", abi.to_json().encode(), "kernel-abi", "llvm", name))
         for target in chosen:
             written += _emit_for(module, name, out, target)
@@ -46,12 +49,24 @@ def _emit_for(module: "ModuleOp", name: str, out: Path, target: str) -> list[Art
     linked = link_shared(code, find(target).triple)
     note = f"no shared library: {linked.problem}" if linked.problem else ""
     written = [
-        _write(out, f"{target}/{name}.ll", text.encode(), "llvm-ir", target, name),
+        _write(out, f"{target}/{name}.ll", (places(module) + text).encode(), "llvm-ir", target, name),
         _write(out, f"{target}/{name}.o", code, "object", target, name, note),
     ]
     if linked.library:
         written.append(_write(out, f"{target}/{name}.so", linked.library, "shared-library", target, name))
     return written
+
+
+def places(module: "ModuleOp") -> str:
+    """Comments that tell which lines each function of a lowered kernel comes from: LLVM keeps none in the functions."""
+    from xdsl.dialects.func import FuncOp
+
+    from agentc.analyses.kernel_sources import lines
+    from agentc.plan.kernels import PREFIX
+
+    functions = (op for op in module.body.block.ops if isinstance(op, FuncOp))
+    told = ((function.sym_name.data, lines(function)) for function in functions)
+    return "".join(f"; {PREFIX}{name}: from {place}\n" for name, place in told if place)
 
 
 def _write(out: Path, path: str, data: bytes, kind: str, target: str, of: str, note: str = "") -> Artifact:

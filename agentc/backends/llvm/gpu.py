@@ -60,6 +60,7 @@ def emit_gpu(kernels: "Mapping[str, ModuleOp]", out: Path, *, targets: Sequence[
     Raises:
         Refused: ``kernel-target``, ``kernel-unsupported``.
     """
+    from agentc.backends.llvm import places
     from agentc.backends.llvm.gpu_phases import launches
 
     chosen = [find_gpu(name) for name in targets]
@@ -69,15 +70,17 @@ def emit_gpu(kernels: "Mapping[str, ModuleOp]", out: Path, *, targets: Sequence[
         told = json.dumps({"schema": 1, "kernel": name, "phases": launches(module)}, indent=1) + "\n"
         written.append(_write(out, f"{name}.gpu.json", told.encode(), "gpu-launch", "llvm", name))
         for text, target in zip(texts, chosen, strict=True):
-            written += _emit_for(text, name, out, target)
+            written += _emit_for(text, places(module), name, out, target)
     return written
 
 
-def _emit_for(text: str, name: str, out: Path, target: GpuTarget) -> list[Artifact]:
+def _emit_for(text: str, told: str, name: str, out: Path, target: GpuTarget) -> list[Artifact]:
+    """``told`` are comments of LLVM IR that say where the functions come from."""
     place = f"{target.name}/{name}"
-    written = [_write(out, f"{place}.ll", text.encode(), "llvm-ir", target.name, name)]
+    written = [_write(out, f"{place}.ll", (told + text).encode(), "llvm-ir", target.name, name)]
     if not target.amd:
-        return [*written, _write(out, f"{place}.ptx", assembly(text, target).encode(), "ptx", target.name, name)]
+        ptx = told.replace("; ", "// ", 1).replace("\n; ", "\n// ") + assembly(text, target)
+        return [*written, _write(out, f"{place}.ptx", ptx.encode(), "ptx", target.name, name)]
     from agentc.backends.llvm.linker import link_gpu
 
     code = gpu_object(text, target)

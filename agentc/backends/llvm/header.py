@@ -29,9 +29,13 @@ def c_parameter(parameter: Parameter, constant: bool) -> str:
     return f"{'const ' if constant else ''}{name} *{c_name(parameter.name)}"
 
 
-def header(abi: KernelAbi) -> str:
-    """Declares the kernel as one function; what it needs for itself it allocates and frees."""
+def header(abi: KernelAbi, place: str = "") -> str:
+    """Declares the kernel as one function; what it needs for itself it allocates and frees. ``place`` is the line that
+    defines it.
+    """
     lines = [f"// Kernel `{abi.name}`. Arrays are contiguous, rows first; results must not overlap anything."]
+    if place:
+        lines.append(f"//   from {place}")
     for parameter in (*abi.arguments, *abi.results):
         if parameter.dims:
             lines.append(f"//   {parameter.name}: {parameter.dtype}[{', '.join(map(str, parameter.dims))}]")

@@ -26,6 +26,7 @@ from xdsl.ir.affine import AffineExpr, AffineMap
 from xdsl.rewriter import InsertPoint
 
 from agentc.analyses.kernel_dims import DIMS, NAMES, REQUIRES, UNSIGNED, dims_attr, insert_size
+from agentc.analyses.kernel_sources import SOURCE
 from agentc.frontends.kernels.scalars import (
     COMBINE,
     COMPARISONS,
@@ -125,6 +126,8 @@ class KernelBuilder:
 
     def __init__(self, name: str, parameters: Sequence[Parameter]) -> None:
         self.name = name
+        self.place = ""
+        """Where the source says what is inserted now: ``file.py:line:column``."""
         self.parameters = tuple(parameters)
         self._block = Block(arg_types=[_type(p) for p in parameters])
         self._builder = Builder(InsertPoint.at_end(self._block))
@@ -274,6 +277,7 @@ class KernelBuilder:
         self._builder.insert(func.ReturnOp(*values))
         types = ([a.type for a in self._block.args], [v.type for v in values])
         function = func.FuncOp(self.name, types, Region(self._block))
+        self._located(function)
         shaped = [p.dims for p in self.parameters if p.dims is not None]
         function.attributes[DIMS] = dims_attr([*shaped, *(r.dims for r in results)])
         taken = {str(n) for p in self.parameters for n in (p.name, *(p.dims or ()))}
@@ -359,8 +363,13 @@ class KernelBuilder:
         return self._builder
 
     def insert(self, op: Operation) -> Operation:
-        """Append ``op`` to the kernel."""
-        return self._builder.insert(op)
+        """Append ``op``, one that works on whole tensors, to the kernel."""
+        return self._builder.insert(self._located(op))
+
+    def _located(self, op: Operation) -> Operation:
+        if self.place:
+            op.attributes[SOURCE] = StringAttr(self.place)
+        return op
 
     def iota(self, dim: Dim, element: Element) -> Tensor:
         """``0, 1, …`` up to ``dim``."""
@@ -386,7 +395,7 @@ class KernelBuilder:
         type_ = target.type
         if start is not None:
             first = constant(self._builder, start, element)
-            target = self._builder.insert(FillOp([first], [target], [type_])).results[0]
+            target = self.insert(FillOp([first], [target], [type_])).results[0]
         maps = [t.map_to(place, rank) for t, place in inputs]
         maps.append(AffineMap(rank, 0, tuple(AffineExpr.dimension(i) for i in kept)))
         iterators = [IteratorTypeAttr.parallel() if i in kept else IteratorTypeAttr.reduction() for i in range(rank)]
@@ -396,8 +405,7 @@ class KernelBuilder:
         op = GenericOp(
             [t.value for t, _ in inputs], [target], Region(block), [AffineMapAttr(m) for m in maps], iterators, [type_]
         )
-        value = self._builder.insert(op).results[0]
-        return Tensor(value, dims, tuple(range(len(dims))), element)
+        return Tensor(self.insert(op).results[0], dims, tuple(range(len(dims))), element)
 
     def size_value(self, dim: Dim) -> SSAValue:
         """The size that ``dim`` is, computed from what is read off the first argument that has a name."""

@@ -84,12 +84,15 @@ def evaluate(scope: Scope, node: ast.expr) -> Value:
 
 def evaluate_all(scope: Scope, node: ast.expr) -> Values:
     """As ``evaluate``, where several values are fine."""
+    before, scope.builder.place = scope.builder.place, str(scope.source.start(node))
     try:
         return _evaluate(scope, node)
     except ShapeError as error:
         raise scope.source.error("kernel-shape", str(error), node) from None
     except (ZeroDivisionError, OverflowError) as error:
         raise scope.source.error("kernel-shape", f"constant arithmetic fails: {error}", node) from None
+    finally:
+        scope.builder.place = before
 
 
 def _evaluate(scope: Scope, node: ast.expr) -> Values:

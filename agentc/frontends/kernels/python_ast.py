@@ -31,6 +31,7 @@ def compile_source(source: KernelSource, name: str) -> ModuleOp:
     signature = read_signature(source, function, found)
     found.raise_if_errors()
     builder = KernelBuilder(name, signature.parameters)
+    builder.place = str(source.start(function))
     names: dict[str, Value | None] = {p.name: t for p, t in zip(signature.parameters, builder.arguments, strict=True)}
     scope = Scope(source, builder, found, {**names, **signature.constants}, call=_inline, stack=(name,))
     results = _run(scope, function)

@@ -10,6 +10,7 @@ from xdsl.dialects.linalg.ops import FillOp, GenericOp
 from xdsl.ir import Operation, SSAValue
 
 from agentc.analyses.kernel_dims import UNSIGNED, argument_names, as_list, element_of, function_dims, shape_of
+from agentc.analyses.kernel_sources import lines, sources
 from agentc.backends.onnx.graph import IR_VERSION, OPSET
 from agentc.backends.onnx.kernels import ordered
 from agentc.backends.onnx.kernels.generics import GenericGraph, changes, refuse
@@ -62,7 +63,10 @@ class KernelGraph:
             inputs.append(helper.make_tensor_value_info(name, kind, self._shape(row)))
             self.values[argument] = self._entered(name, argument, kind)
         for op in block.ops:
+            begin = len(self.nodes.nodes)
             self._op(op)
+            for node in self.nodes.nodes[begin:]:
+                node.doc_string = ", ".join(sources(op))
         last = block.last_op
         assert isinstance(last, func.ReturnOp)
         outputs: list[onnx.ValueInfoProto] = []
@@ -72,7 +76,8 @@ class KernelGraph:
             self.nodes.nodes.append(helper.make_node("Identity", [made], [name]))
             outputs.append(helper.make_tensor_value_info(name, kind, self._shape(next(dims))))
         constants = list(self.nodes.constants.values())
-        return helper.make_graph(self.nodes.nodes, self.function.sym_name.data, inputs, outputs, constants)
+        name, place = self.function.sym_name.data, lines(self.function)
+        return helper.make_graph(self.nodes.nodes, name, inputs, outputs, constants, doc_string=place)
 
     @staticmethod
     def _shape(row: tuple[Dim, ...]) -> list[Dim]:

@@ -1,0 +1,67 @@
+"""Where the parts of a kernel come from: ``agent.source`` on tensor ops and on the loops that they become.
+
+The frontend writes one place, ``file.py:line:column``; what is fused has the places of all that went in, as a list.
+"""
+
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
+
+from xdsl.dialects import func, scf
+from xdsl.dialects.builtin import ArrayAttr, StringAttr
+from xdsl.dialects.linalg.ops import FillOp, GenericOp
+from xdsl.ir import Operation
+
+from agentc.analyses.kernel_dims import as_list
+from agentc.dialects.linalg_ext import ExtOp
+from agentc.support.diagnostics import Span
+
+SOURCE = "agent.source"
+
+
+def sources(op: Operation) -> list[str]:
+    """The places that ``op`` itself states."""
+    attribute = op.attributes.get(SOURCE)
+    if isinstance(attribute, StringAttr):
+        return [attribute.data]
+    return [each.data for each in as_list(attribute) or () if isinstance(each, StringAttr)]
+
+
+def inherit(op: Operation, places: Iterable[str]) -> None:
+    """Add ``places`` to those of ``op``, in the order of the text."""
+    every = sorted({*sources(op), *places}, key=_order)
+    if len(every) == 1:
+        op.attributes[SOURCE] = StringAttr(every[0])
+    elif every:
+        op.attributes[SOURCE] = ArrayAttr([StringAttr(place) for place in every])
+
+
+def _order(place: str) -> tuple[str, int, int]:
+    span = Span.parse(place)
+    return span.file, span.line, span.column
+
+
+def sources_inside(ops: Iterable[Operation]) -> list[str]:
+    """The places of ``ops`` and of all inside them, in the order of the text."""
+    return sorted({place for op in ops for inner in op.walk() for place in sources(inner)}, key=_order)
+
+
+@contextmanager
+def replacing(*ops: Operation) -> Generator[None]:
+    """What is put into the block of ``ops`` meanwhile comes from where they came from."""
+    block, places = ops[0].parent, [place for op in ops for place in sources(op)]
+    known = set(block.ops) if block is not None and places else set[Operation]()
+    yield
+    if block is None or not places:
+        return
+    for op in block.ops:
+        if op not in known and isinstance(op, scf.ParallelOp | scf.ForOp | GenericOp | FillOp | ExtOp):
+            inherit(op, places)
+
+
+def lines(function: func.FuncOp) -> str:
+    """The lines that ``function`` comes from, for a comment: ``ranking.py:12, 14, 17``; empty where none is known."""
+    found: dict[str, dict[str, None]] = {}
+    for place in sources(function):
+        span = Span.parse(place)
+        found.setdefault(span.file, {})[str(span.line)] = None
+    return "; ".join(f"{file}:{', '.join(numbers)}" for file, numbers in found.items())
