@@ -183,7 +183,7 @@ def test_tasks_of_other_files(tmp_path: Path) -> None:
         crewai.load(path)
     [told] = caught.value.diagnostics
     assert (told.slug, told.span and told.span.line) == ("missing-field", 4)
-    assert told.help == "tasks of other Python files are not followed"
+    assert told.help == "the file that its tasks come from is not in the project"
 
 
 def test_an_agent_of_ours_beside_a_crew_is_ours(tmp_path: Path) -> None:

@@ -272,3 +272,51 @@ def test_functions_that_check(tmp_path: Path) -> None:
     assert nodes["t"]["loop"]["nodes"]["t_check"]["compute"] == {"builtin": "opaque"}
     assert "No names." in nodes["u"]["loop"]["nodes"]["u_check"]["prompt"]
     assert "llm" in nodes["v"]
+
+
+def test_members_of_other_files(tmp_path: Path) -> None:
+    (tmp_path / "people").mkdir()
+    (tmp_path / "people" / "__init__.py").write_text("from .scouts import scout\n")
+    (tmp_path / "people" / "scouts.py").write_text(
+        dedent("""
+        from crewai import Agent
+        from models import small
+        scout = Agent(role="Scout", goal="look", backstory="", llm=small)
+        other = Agent(role="Other", goal="rest", backstory="", llm=small)
+        """)
+    )
+    (tmp_path / "models.py").write_text('from crewai import LLM\nsmall = LLM(model="llama-3.1-8b", temperature=0.5)\n')
+    (tmp_path / "trip_tasks.py").write_text(
+        dedent("""
+        from crewai import Agent, Task
+        class TripTasks:
+            def look(self, agent, place):
+                return Task(description=f"Look at {place}", expected_output="notes", agent=agent)
+            def judge(self):
+                return Agent(role="Judge", goal="weigh", backstory="", llm="qwen3-8b")
+            def weigh(self, agent, context):
+                return Task(description="Weigh", expected_output="one", agent=agent, context=context)
+        """)
+    )
+    path = tmp_path / "main.py"
+    path.write_text(
+        dedent("""
+        from crewai import Crew
+        from people import scout
+        from trip_tasks import TripTasks
+        class Trip:
+            def run(self):
+                tasks = TripTasks()
+                judge = tasks.judge()
+                look = tasks.look(scout, place=self.place)
+                weigh = tasks.weigh(judge, [look])
+                return Crew(agents=[scout, judge], tasks=[look, weigh]).kickoff()
+        """)
+    )
+    document, found = crewai.load(path)
+    made = lowered(document, found)
+    assert list(made["nodes"]) == ["look", "weigh"] and list(made["inputs"]) == ["place"]
+    assert made["nodes"]["look"]["llm"] == "llama_3_1_8b" and made["nodes"]["look"]["temperature"] == 0.5
+    assert made["nodes"]["look"]["system"].startswith("You are Scout.")
+    assert made["nodes"]["weigh"]["llm"] == "qwen3_8b" and made["nodes"]["weigh"]["in"] == {"look": "look"}
+    assert {Path(span.file).name for span in found.places.values()} == {"main.py", "trip_tasks.py", "models.py"}

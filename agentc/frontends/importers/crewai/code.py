@@ -1,10 +1,11 @@
 """What Python code says of a crew, as data with places: the arguments of its `Agent`, `Task` and `Crew` calls."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
+from agentc.frontends.importers.crewai.project import Linked
 from agentc.frontends.importers.frame import Draft, Names
 from agentc.frontends.importers.langgraph.module import Function, Meaning, Module, Scope
 from agentc.frontends.importers.source import Part, Path
@@ -24,6 +25,7 @@ def crews(module: Module, draft: Draft, name: str) -> Part:
     Raises:
         Refused: the file makes none, or several and none is named.
     """
+    module = Linked(module)
     calls = [(call, scope) for call, scope in _calls(module) if module.callee(call, scope) == "Crew"]
     named = {(_name_of(module, call, scope) or "crew"): (call, scope) for call, scope in calls}
     if name and name in named:
@@ -47,7 +49,7 @@ def crew_names(module: Module) -> dict[ast.Call, str]:
 
 
 def _calls(module: Module) -> Iterator[tuple[ast.Call, Scope]]:
-    for node in module.tree_nodes():
+    for node in module.own_nodes() if isinstance(module, Linked) else module.tree_nodes():
         if isinstance(node, ast.Call):
             yield node, module.scope(node)
 
@@ -68,13 +70,16 @@ def _name_of(module: Module, node: ast.AST, scope: Scope) -> str:
 
 @dataclass
 class _Reader:
-    module: Module
+    module: Linked
     call: ast.Call
     scope: Scope
     name: str
     places: dict[Path, Span] = field(default_factory=dict[Path, Span])
     members: dict[ast.Call, tuple[str, str]] = field(default_factory=dict[ast.Call, tuple[str, str]])
     """Call of `Agent` or `Task` -> section, name."""
+    given: dict[ast.Call, Mapping[str, Meaning]] = field(default_factory=dict[ast.Call, Mapping[str, Meaning]])
+    """Call of `Agent` or `Task` within a function -> what its parameters are given."""
+    names: dict[str, Names] = field(default_factory=lambda: {"agents": Names(), "tasks": Names()})
     depth: int = 0
 
     def part(self) -> Part:
@@ -82,8 +87,13 @@ class _Reader:
         self._register()
         crew = self._arguments(self.call, self.scope, ("crew",))
         data: dict[str, Any] = {"name": self.name, "crew": crew, "agents": {}, "tasks": {}, "models": {}}
-        for call, (section, name) in self.members.items():
-            data[section][name] = self._arguments(call, self.module.scope(call), (section, name))
+        done: set[ast.Call] = set()
+        while waiting := [call for call in self.members if call not in done]:  # one may name others, of other files
+            call = waiting[0]
+            done.add(call)
+            section, name = self.members[call]
+            with self.module.given(self.given.get(call, {})):
+                data[section][name] = self._arguments(call, self.module.scope(call), (section, name))
             if self.module.callee(call, self.module.scope(call)) == "ConditionalTask":
                 data[section][name]["type"] = "ConditionalTask"
         self._order(data)
@@ -106,14 +116,24 @@ class _Reader:
 
     def _register(self) -> None:
         """Name every agent and task of the file that may be the crew's."""
-        names = {"agents": Names(), "tasks": Names()}
         owner = self._owner()
-        for node in self.module.tree_nodes():
+        for node in self.module.own_nodes():
             found = self._made(node)
             if found is None or found[1] in self.members or not self._near(found[1], owner):
                 continue
-            section = _MEMBERS[self.module.callee(found[1], self.module.scope(found[1]))]
-            self.members[found[1]] = (section, names[section].new(found[0]))
+            self._add(*found)
+
+    def _add(self, name: str, call: ast.Call) -> None:
+        section = _MEMBERS[self.module.callee(call, self.module.scope(call))]
+        self.members[call] = (section, self.names[section].new(name))
+
+    def _reached(self, call: ast.Call, name: str) -> str:
+        """The name of a member; one of another file is made known now, called ``name`` or as there."""
+        if call not in self.members:
+            scope = self.module.scope(call)
+            inner = scope.name if isinstance(scope, Function) and self._is_returned(call) else name
+            self._add(inner or "member", call)
+        return self.members[call][1]
 
     def _made(self, node: ast.AST) -> tuple[str, ast.Call] | None:
         """The name and the call of an agent or task, where ``node`` gives it a name or stands alone."""
@@ -244,8 +264,21 @@ class _Reader:
             keyed = ((key.value, value) for key, value in rows if isinstance(key, ast.Constant))
             return {str(key): self._value(value, where, (*path, str(key))) for key, value in keyed}
         if isinstance(found, ast.Call):
-            return self._called(found, where, path)
+            return self._called(found, where, path, node.id if isinstance(node, ast.Name) else str(path[-1]))
         return self._other(found, where, path)
+
+    def _returning(self, function: Function, call: ast.Call, scope: Scope, path: Path) -> Any:
+        """What a function gives that is called so."""
+        returned = self._returned(function)
+        if returned is None:
+            return function.name
+        names = [each.arg for each in function.args.args if each.arg not in ("self", "cls")]
+        stated = dict(zip(names, call.args, strict=False)) | {k.arg: k.value for k in call.keywords if k.arg}
+        values = {name: self.module.meaning(value, scope)[0] for name, value in stated.items()}
+        if isinstance(returned[0], ast.Call):
+            self.given.setdefault(returned[0], values)
+        with self.module.given(values):
+            return self._value(cast(ast.expr, returned[0]), returned[1], path)
 
     def _other(self, node: ast.expr, scope: Scope, path: Path) -> Any:
         if isinstance(node, ast.JoinedStr):
@@ -259,14 +292,14 @@ class _Reader:
             return None if own and node.attr in ("agents", "tasks") else node.attr
         return node.id if isinstance(node, ast.Name) else None
 
-    def _called(self, call: ast.Call, scope: Scope, path: Path) -> Any:
+    def _called(self, call: ast.Call, scope: Scope, path: Path, name: str) -> Any:
         """A member's name, a model's fields, what a function of the file gives, else the name of what is called."""
-        if call in self.members:
-            return self.members[call][1]
+        if call in self.members or self._is_member(call):
+            return self._reached(call, name)
         callee = self.module.callee(call, scope) or getattr(call.func, "attr", "")
-        function = self.module.meaning(call.func, scope)[0]
-        if isinstance(function, Function):
-            return self._value(call.func, scope, path)
+        function = self.module.method(call, scope)
+        if function is not None:
+            return self._returning(function, call, scope, path)
         if callee in _TEXT_CALLS:
             inner = call.func.value if callee in ("strip", "format") and isinstance(call.func, ast.Attribute) else None
             inner = inner or (call.args[0] if call.args else None)

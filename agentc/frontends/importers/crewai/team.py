@@ -47,7 +47,9 @@ class Team:
         """The graph of the crew. Raises Refused."""
         if not self.crew.tasks:
             help = (
-                "tasks of other Python files are not followed" if self.crew.part.document.file.endswith(".py") else None
+                "the file that its tasks come from is not in the project"
+                if self.crew.part.document.file.endswith(".py")
+                else None
             )
             raise self.draft.refuse("missing-field", "the crew has no tasks", self.crew.part, help)
         self.managed = self.crew.settings["process"].text().rpartition(".")[2] == "hierarchical"

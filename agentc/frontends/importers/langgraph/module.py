@@ -95,6 +95,14 @@ class Module:
         """What the names that ``scope`` itself binds stand for."""
         return self._bound.get(scope, {})
 
+    def scopes(self) -> Iterator[tuple[ast.AST, Scope]]:
+        """Each node of the tree, and what it stands in."""
+        return iter(self._around.items())
+
+    def all_names(self) -> Iterator[tuple[ast.AST, dict[str, Meaning]]]:
+        """Each scope, and what the names that it binds stand for."""
+        return iter(self._bound.items())
+
     def meaning(self, node: ast.expr, scope: Scope) -> tuple[Meaning, Scope]:
         """What ``node`` stands for, names followed to what they were assigned, and the scope it stands in."""
         found: Meaning = node
