@@ -66,7 +66,7 @@ def _refusals(compilation: Compilation, artifacts: Iterable[Artifact]) -> Iterat
     devices = {use.name: use.devices for use in kernels(compilation.module)}
     for artifact in artifacts:
         if artifact.kind == REFUSAL:
-            yield on_host(artifact.of, devices[artifact.of], artifact.note)
+            yield on_host(artifact.of, ["onnx"] if artifact.target == "onnx" else devices[artifact.of], artifact.note)
 
 
 def _ir(compilation: Compilation, fresh: Path) -> list[Artifact]:

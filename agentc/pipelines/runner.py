@@ -142,7 +142,7 @@ def on_host(kernel: str, devices: Sequence[str], why: str) -> Diagnostic:
         "kernel-on-host",
         f"kernel `{kernel}` has no code for {', '.join(f'`{name}`' for name in devices)}: {why}",
         severity=Severity.WARNING,
-        help="it runs on the processor beside it; `placement: {forbid: [...]}` of its node plans with that",
+        help="the processor's code runs; `placement: {forbid: [...]}` of its node plans with that",
     )
 
 

@@ -10,7 +10,7 @@ from xdsl.ir import Attribute
 from agentc.analyses.kernels import kernel_functions, kernels
 from agentc.backends.onnx import emit_model, emit_shards, locate_weights
 from agentc.backends.onnx.kernels import emit_kernels
-from agentc.backends.request import Request
+from agentc.backends.request import Request, left_out
 from agentc.dialects.model import SpecOp
 from agentc.dialects.place import assignment
 from agentc.dialects.provenance import span
@@ -30,10 +30,10 @@ def emit_build(request: Request) -> list[Artifact]:
     A checkpoint that the plan puts on several devices at once is also written as as many shards, in ``tpN``.
     A model's weights come from where its ``model.spec`` says; without weights a seeded stand-in is written.
     Recognizers of speech are written where they have weights; the runtime has an engine of its own for others.
-    Other kinds have no ONNX form here. Every tensor kernel is written as a graph of its own.
+    Other kinds have no ONNX form here. Every tensor kernel is written as a graph of its own, or why it has none.
 
     Raises:
-        Refused: ``weights-not-found``, ``weights-refused`` and ``kernel-unsupported``, for all models at once.
+        Refused: ``weights-not-found`` and ``weights-refused``, for all models at once.
     """
     artifacts: list[Artifact] = []
     problems: list[Diagnostic] = []
@@ -42,20 +42,20 @@ def emit_build(request: Request) -> list[Artifact]:
             artifacts += _emit(spec, request)
         except Refused as refused:
             problems += (found if found.span else replace(found, span=span(spec)) for found in refused.diagnostics)
-    try:
-        artifacts += _kernels(request)
-    except Refused as refused:
-        problems += refused.diagnostics
     if problems:
         raise Refused(*problems)
-    return artifacts
+    return [*artifacts, *_kernels(request)]
 
 
 def _kernels(request: Request) -> list[Artifact]:
     """Every kernel that an op calls, as a graph beside the models."""
-    functions = kernel_functions(request.module)
-    alone = {use.name: ModuleOp([functions[use.name].clone()]) for use in kernels(request.module)}
-    written = emit_kernels(alone, request.out / KERNELS) if alone else []
+    functions, written = kernel_functions(request.module), list[Artifact]()
+    for use in kernels(request.module):
+        alone = ModuleOp([functions[use.name].clone()])
+        try:
+            written += emit_kernels({use.name: alone}, request.out / KERNELS)
+        except Refused as refused:
+            written.append(left_out(use.name, "onnx", request.out / KERNELS, refused))
     return [replace(one, path=f"{KERNELS}/{one.path}") for one in written]
 
 

@@ -58,3 +58,13 @@ def test_with_code_there_is_no_warning(tmp_path: Path) -> None:
     build, rows = built(tmp_path / "build")
     assert not [told for told in build.diagnostics if told.slug == "kernel-on-host"]
     assert ("cuda-source", "cosine_scores") in {(row["kind"], row["of"]) for row in rows}
+
+
+def test_without_an_onnx_graph_machine_code_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("agentc.backends.onnx.build.emit_kernels", refuse)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    build = api.compile(AGENT, out=tmp_path / "build", targets=["llvm", "onnx"])
+    told = [found.message for found in build.diagnostics if found.slug == "kernel-on-host"]
+    assert len(told) == 2 and all("`onnx`" in message and WHY in message for message in told)
+    result = Kernels(open_build(tmp_path / "build")).call("cosine_scores", [[1.0] * 384, [[1.0] * 384] * 6])
+    assert result == pytest.approx([1.0] * 6)
