@@ -113,8 +113,7 @@ def _graphs(source: Source, role: Role, file: WeightFile) -> dict[str, Graph]:
     """The graphs of a model by the stem of their files."""
     config, weights = source.config, source.weights
     if isinstance(config, DecoderConfig):
-        in_place = source.checkpoint is not None and not config.latent
-        phases: tuple[Phase, ...] = ("prefill", "decode", "step") if in_place else ("prefill", "decode")
+        phases: tuple[Phase, ...] = ("prefill", "decode", "step") if source.checkpoint else ("prefill", "decode")
         return {phase: decoder.build(config, weights, phase, file, source.quantization) for phase in phases}
     if isinstance(config, SpeechConfig):
         return {

@@ -2,12 +2,15 @@
 
 A token's entry is its latent vector and one rotated key that all heads share: ``[batch, 1, total, latent + rope]``.
 The matrices that would expand latents to keys and values are applied to queries and to answers instead, so that
-nothing of the cache is ever expanded.
+nothing of the cache is ever expanded. In ``step`` the cache is a buffer with room for more: the new entry is written
+into it in place, and scores of what is not filled yet are masked.
 """
+
+from onnx import TensorProto
 
 from agentc.backends.onnx.config import DecoderConfig
 from agentc.backends.onnx.graph import Graph
-from agentc.backends.onnx.layers import dimension, expect, linear, parameter, real
+from agentc.backends.onnx.layers import dimension, expect, linear, parameter, real, scalar
 from agentc.backends.onnx.positions import Positions
 from agentc.backends.onnx.views import Weights
 
@@ -25,13 +28,15 @@ def latent_attention(
     scores = graph.op("MatMul", rows, graph.op("Transpose", cache, perm=[0, 1, 3, 2]))
     by_head = graph.op("Concat", batch, graph.constant([heads]), tokens, total, axis=0)
     scores = graph.op("Mul", graph.op("Reshape", scores, by_head), real(graph, config.score_scale))
-    if mask := positions.masks.get(config.windows[layer], ""):
+    if mask := positions.masks.get(config.windows[layer], "") or _filled(graph, positions, total):
         scores = graph.op("Where", mask, scores, real(graph, float("-inf")))
     flat = graph.op("Concat", batch, graph.constant([1, -1]), total, axis=0)
     shares = graph.op("Reshape", graph.op("Softmax", scores, axis=-1), flat)
-    latents = graph.op("Slice", cache, graph.constant([0]), graph.constant([latent]), graph.constant([3]))
+    # The product with whole entries, so that what is copied is their sum and not the cache.
+    entries = graph.op("MatMul", shares, cache)
+    latents = graph.op("Slice", entries, graph.constant([0]), graph.constant([latent]), graph.constant([3]))
     whole = graph.op("Concat", batch, graph.constant([heads]), tokens, graph.constant([latent]), axis=0)
-    seen = graph.op("Reshape", graph.op("MatMul", shares, latents), whole)
+    seen = graph.op("Reshape", latents, whole)
     seen = graph.op("MatMul", seen, _expansion(graph, config, weights, name, of_values=True))
     seen = graph.op("Reshape", graph.op("Transpose", seen, perm=[0, 2, 1, 3]), graph.constant([0, 0, -1]))
     return linear(graph, weights, seen, f"{name}.o_proj", heads * config.value_dim, config.hidden)
@@ -49,7 +54,20 @@ def _extended(graph: Graph, config: DecoderConfig, weights: Weights, x: str, lay
         "RotaryEmbedding", key, *positions.tables[config.rope], num_heads=1, interleaved=int(config.interleaved)
     )
     entry = graph.op("Unsqueeze", graph.op("Concat", compressed, key, axis=-1), graph.constant([1]))
-    return graph.op("Concat", f"past.{layer}.latent", entry, axis=2, out=f"present.{layer}.latent")
+    past, present = f"past.{layer}.latent", f"present.{layer}.latent"
+    if positions.lengths is None:
+        return graph.op("Concat", past, entry, axis=2, out=present)
+    place = graph.op("Reshape", positions.lengths[0], graph.constant([-1, 1, 1, 1]))
+    places = graph.op("Expand", graph.op("Cast", place, to=TensorProto.INT64), graph.op("Shape", entry))
+    return graph.op("ScatterElements", past, places, entry, axis=2, out=present)
+
+
+def _filled(graph: Graph, positions: Positions, room: str) -> str:
+    """Which entries of a buffer are there, the new one among them; the empty name where all are."""
+    if positions.lengths is None:
+        return ""
+    keys = graph.op("Range", graph.constant(0), scalar(graph, room), graph.constant(1))
+    return graph.op("Less", keys, graph.op("Cast", positions.lengths[1], to=TensorProto.INT64))
 
 
 def _queries(graph: Graph, config: DecoderConfig, weights: Weights, x: str, layer: int, positions: Positions) -> str:

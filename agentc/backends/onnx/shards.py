@@ -3,7 +3,8 @@
 Each shard has its part of the heads and of every feed-forward width. What it gives after a half of a layer is a
 partial sum, so that a shard's graph is cut there: segment ``i`` takes the residual and the sum that
 ``comm.allreduce`` made of all shards' partial sums, and gives the next ones. Norms, routers and embeddings are on
-every shard; biases of sums and the logits are the first one's.
+every shard; biases of sums and the logits are the first one's. So are latent attention's compressed entries on every
+shard, whose heads all read the same ones.
 
     000: input_ids -> residual, partial (attention of layer 0), present.0.*
     001: before, sum -> residual, partial (feed-forward of layer 0)
@@ -21,12 +22,13 @@ from agentc.backends.onnx.attention import attention
 from agentc.backends.onnx.config import DecoderConfig
 from agentc.backends.onnx.decoder import embedded, feed_forward, half_norm, logits, norm, output_norm
 from agentc.backends.onnx.graph import Graph, WeightFile
+from agentc.backends.onnx.latent import latent_attention
 from agentc.backends.onnx.layers import dimension
 from agentc.backends.onnx.positions import positions
 from agentc.backends.onnx.quantize import Quantization
 from agentc.backends.onnx.views import Lazy, View, Weights, shape_of
 
-_ROWS: Final = re.compile(r"\.(q_proj|gate_proj|up_proj)\.(weight|bias)$|\.self_attn\.sinks$")
+_ROWS: Final = re.compile(r"\.(q_proj|q_b_proj|kv_b_proj|gate_proj|up_proj)\.(weight|bias)$|\.self_attn\.sinks$")
 _KV_ROWS: Final = re.compile(r"\.(k_proj|v_proj)\.(weight|bias)$")
 _COLUMNS: Final = re.compile(r"\.(o_proj|down_proj)\.weight$")
 _FIRST_ONLY: Final = re.compile(r"\.(o_proj|down_proj)\.bias$")
@@ -58,8 +60,6 @@ def shard(config: DecoderConfig, weights: Weights, rank: int, ranks: int) -> tup
 
 
 def _check_divides(config: DecoderConfig, ranks: int) -> None:
-    if config.latent:
-        raise ValueError("latent attention is not cut into shards: its cache is one entry for all heads")
     widths = {
         "heads": config.heads,
         "intermediate": config.intermediate if any(config.dense) else 0,
@@ -69,7 +69,7 @@ def _check_divides(config: DecoderConfig, ranks: int) -> None:
     for field, width in widths.items():
         if width % ranks:
             raise ValueError(f"{field} = {width} is not divisible among {ranks} shards")
-    if config.kv_heads % ranks and ranks % config.kv_heads:
+    if not config.latent and config.kv_heads % ranks and ranks % config.kv_heads:
         raise ValueError(f"{config.kv_heads} key-value heads are not divisible among {ranks} shards")
 
 
@@ -111,21 +111,22 @@ def _segment(
     graph = Graph(f"segment{half:03}", file, quantization=quantization)
     if is_attention:
         graph.input("input_ids", ["batch", "tokens"], TensorProto.INT64)
-        for part in ("key", "value"):
-            graph.input(f"past.{layer}.{part}", ["batch", config.kv_heads, "past", config.head_dim])
+        for part, (heads, width) in config.cache.items():
+            graph.input(f"past.{layer}.{part}", ["batch", heads, "past", width])
     x = embedded(graph, config, weights) if half == 0 else _joined(graph, config, weights, half)
     y = half_norm(graph, config, weights, x, half)
     if is_attention:
-        shared = positions(graph, config, "prefill", dimension(graph, f"past.{layer}.key", 2), only=layer)
-        y = attention(graph, config, weights, y, layer, shared)
+        cached = dimension(graph, f"past.{layer}.{next(iter(config.cache))}", 2)
+        shared = positions(graph, config, "prefill", cached, only=layer)
+        y = (latent_attention if config.latent else attention)(graph, config, weights, y, layer, shared)
     else:
         y = feed_forward(graph, config, weights, y, layer, one_token=False)
     width = ["batch", "tokens", config.hidden]
     for name, value in (("residual", x), ("partial", y)):
         graph.op("Identity", value, out=name)
         graph.output(name, width)
-    for part in ("key", "value") if is_attention else ():
-        graph.output(f"present.{layer}.{part}", ["batch", config.kv_heads, "total", config.head_dim])
+    for part, (heads, width) in config.cache.items() if is_attention else ():
+        graph.output(f"present.{layer}.{part}", ["batch", heads, "total", width])
     return graph
 
 

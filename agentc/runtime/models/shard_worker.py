@@ -80,21 +80,21 @@ class Shard:
         self._memory.close()
 
     def _nothing(self) -> list[Tensor]:
-        shapes = [s.inputs[f"past.{i}.key"] for i, s in enumerate(self._segments[: 2 * self._setup.layers : 2])]
-        return [tensor(np.zeros((1, int(s[1]), 0, int(s[3]))), np.float32) for s in shapes for _ in range(2)]
+        shapes = [s.inputs[name] for s in self._segments for name in _parts(s)]
+        return [tensor(np.zeros((1, int(s[1]), 0, int(s[3]))), np.float32) for s in shapes]
 
     def step(self, step: Step) -> Array | None:
         """Logits ``[kept, vocab]`` on the first rank."""
         for key in step.gone:
             self._caches.pop(key, None)
-        past = [_first(part, step.length) for part in self._caches[step.base]]
+        past = iter([_first(part, step.length) for part in self._caches[step.base]])
         ids = tensor([list(step.tokens)])
         present: list[Tensor] = []
         feed: dict[str, Tensor] = {}
         for half in range(2 * self._setup.layers):
             if half % 2 == 0:
                 feed |= {"input_ids": ids}
-                feed |= {f"past.{half // 2}.{kind}": past[half + place] for place, kind in enumerate(("key", "value"))}
+                feed |= {name: next(past) for name in _parts(self._segments[half])}
             residual, partial, *cached = self._segments[half].run(feed)
             present += cached
             feed = {"before": residual, "sum": self._all_reduce(partial)}
@@ -115,6 +115,11 @@ class Shard:
             total += other[: values.size]
         self._turn = 1 - self._turn
         return tensor(total.reshape(values.shape), np.float32)
+
+
+def _parts(segment: Session) -> list[str]:
+    """The parts of its layer's cache that a segment reads: keys and values, or latent entries."""
+    return [name for name in segment.inputs if name.startswith("past.")]
 
 
 def _first(part: Tensor, length: int) -> Tensor:

@@ -74,6 +74,40 @@ def test_shards_give_the_logits_of_the_whole(kind: str, ranks: int, tmp_path: Pa
         np.testing.assert_allclose(answer[0], whole.prefill(prompt).logits, atol=2e-5)
 
 
+LATENT = {
+    "vocab_size": 300, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4,
+    "num_key_value_heads": 4, "max_position_embeddings": 128, "kv_lora_rank": 16, "qk_rope_head_dim": 4,
+    "qk_nope_head_dim": 8, "v_head_dim": 6, "n_routed_experts": 8, "n_group": 4, "topk_group": 2,
+    "num_experts_per_tok": 2, "first_k_dense_replace": 1, "moe_intermediate_size": 24, "bos_token_id": 1,
+    "eos_token_id": 2,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("rank_of_queries", [12, None])
+def test_latent_attention_in_shards(rank_of_queries: int | None, tmp_path: Path) -> None:
+    """A checkpoint as DeepSeek-V3's: heads apart, the compressed cache on every shard."""
+    torch, transformers = (pytest.importorskip(name) for name in ("torch", "transformers"))
+    from tokenizers import Tokenizer, models
+
+    torch.manual_seed(7)
+    config = transformers.DeepseekV3Config(**LATENT, q_lora_rank=rank_of_queries)
+    transformers.DeepseekV3ForCausalLM(config).save_pretrained(tmp_path / "in")
+    Tokenizer(models.WordLevel({"[UNK]": 0}, unk_token="[UNK]")).save(str(tmp_path / "in" / "tokenizer.json"))
+    shape = ModelShape("deepseek", "decoder")
+    emit_model(shape, tmp_path / "whole", role="decoder", weights=tmp_path / "in")
+    emit_shards(shape, tmp_path / "parts", ranks=2, weights=tmp_path / "in")
+    steps = [
+        Step(0, 0, tuple(TOKENS[:6]), (5,), 1, ()),
+        Step(1, 6, tuple(TOKENS[6:7]), (0,), 2, ()),
+        Step(1, 4, tuple(TOKENS[4:]), (5,), 3, (2,)),
+    ]
+    whole = Decoder(tmp_path / "whole", 1)
+    prompts = [TOKENS[:6], TOKENS[:7], TOKENS]
+    for answer, prompt in zip(_steps(tmp_path / "parts", 2, steps), prompts, strict=True):
+        np.testing.assert_allclose(answer[0], whole.prefill(prompt).logits, atol=2e-5)
+        assert np.std(answer[0]) > 0.01
+
+
 @pytest.fixture(scope="module")
 def parts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("model")
