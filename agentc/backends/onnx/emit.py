@@ -68,7 +68,7 @@ def emit_shards(
 ) -> list[Artifact]:
     """Write a language model as ``ranks`` shards into ``out``, one folder each, and what joins them.
 
-    ``shards.json`` says how many there are, which segments each has, and how wide the sums are that they exchange.
+    ``shards.json`` says how many there are, of how many layers, and how wide the sums and logits are that they join.
     Otherwise as ``emit_model``, whose tokenizer and ``model.json`` serve the shards too.
 
     Raises:
@@ -95,7 +95,8 @@ def _write_shards(name: str, source: Source, ranks: int, out: Path) -> list[Arti
         for place, segment in enumerate(segments):
             segment.write(folder / f"{place:03}.onnx")
             files.append((f"rank{rank}/{place:03}.onnx", "onnx"))
-    facts = {"join": "comm.allreduce", "ranks": ranks, "layers": source.config.layers, "hidden": source.config.hidden}
+    own = source.config
+    facts = {"join": "comm.allreduce", "ranks": ranks, "layers": own.layers, "hidden": own.hidden, "vocab": own.vocab}
     _write_json(out / "shards.json", facts)
     return [
         Artifact(path=path, kind=kind, target="onnx", of=name, note=note)
@@ -106,7 +107,7 @@ def _write_shards(name: str, source: Source, ranks: int, out: Path) -> list[Arti
 def _shard(source: Source, config: DecoderConfig, rank: int, ranks: int) -> tuple[WeightFile, list[Graph]]:
     own, weights = shards.shard(config, source.weights, rank, ranks)
     file = WeightFile(WEIGHTS_FILE)
-    return file, shards.build_segments(own, weights, file, source.quantization, first=rank == 0)
+    return file, shards.build_segments(own, weights, file, source.quantization)
 
 
 def _graphs(source: Source, role: Role, file: WeightFile) -> dict[str, Graph]:

@@ -3,13 +3,13 @@
 Each shard has its part of the heads and of every feed-forward width. What it gives after a half of a layer is a
 partial sum, so that a shard's graph is cut there: segment ``i`` takes the residual and the sum that
 ``comm.allreduce`` made of all shards' partial sums, and gives the next ones. Norms, routers and embeddings are on
-every shard; biases of sums and the logits are the first one's. So are latent attention's compressed entries on every
-shard, whose heads all read the same ones.
+every shard, and latent attention's compressed entries, which all heads read; biases of sums are the first one's. The
+logits are cut along the vocabulary (``comm.allgather``).
 
     000: input_ids -> residual, partial (attention of layer 0), present.0.*
     001: before, sum -> residual, partial (feed-forward of layer 0)
     ...
-    last, on the first shard alone: before, sum, keep -> logits
+    last: before, sum, keep -> logits of the shard's part of the vocabulary
 """
 
 import re
@@ -23,7 +23,7 @@ from agentc.backends.onnx.config import DecoderConfig
 from agentc.backends.onnx.decoder import embedded, feed_forward, half_norm, logits, norm, output_norm
 from agentc.backends.onnx.graph import Graph, WeightFile
 from agentc.backends.onnx.latent import latent_attention
-from agentc.backends.onnx.layers import dimension
+from agentc.backends.onnx.layers import dimension, expect
 from agentc.backends.onnx.positions import positions
 from agentc.backends.onnx.quantize import Quantization
 from agentc.backends.onnx.views import Lazy, View, Weights, shape_of
@@ -32,6 +32,8 @@ _ROWS: Final = re.compile(r"\.(q_proj|q_b_proj|kv_b_proj|gate_proj|up_proj)\.(we
 _KV_ROWS: Final = re.compile(r"\.(k_proj|v_proj)\.(weight|bias)$")
 _COLUMNS: Final = re.compile(r"\.(o_proj|down_proj)\.weight$")
 _FIRST_ONLY: Final = re.compile(r"\.(o_proj|down_proj)\.bias$")
+
+HEAD: Final = "lm_head.weight"
 
 
 def shard(config: DecoderConfig, weights: Weights, rank: int, ranks: int) -> tuple[DecoderConfig, View]:
@@ -48,6 +50,9 @@ def shard(config: DecoderConfig, weights: Weights, rank: int, ranks: int) -> tup
         lazy = Lazy(shape_of(weights, name), lambda name=name: weights[name])
         if (part := _part(config, name, lazy, rank, ranks)) is not None:
             entries[name] = part
+    table = "model.embed_tokens.weight" if config.tied else HEAD
+    first, end = (config.vocab * part // ranks for part in (rank, rank + 1))
+    entries[HEAD] = expect(weights, table, (config.vocab, config.hidden)).rows(first, end)
     own = replace(
         config,
         heads=config.heads // ranks,
@@ -91,7 +96,7 @@ def _slice(lazy: Lazy, part: int, parts: int) -> Lazy:
 
 
 def build_segments(
-    config: DecoderConfig, weights: Weights, file: WeightFile, quantization: Quantization | None, *, first: bool
+    config: DecoderConfig, weights: Weights, file: WeightFile, quantization: Quantization | None
 ) -> list[Graph]:
     """The segments of one shard, whose ``config`` and ``weights`` are those of ``shard``.
 
@@ -101,7 +106,7 @@ def build_segments(
     segments: list[Graph] = []
     for half in range(2 * config.layers):
         segments.append(_segment(config, weights, file, quantization, half))
-    return [*segments, _last(config, weights, file, quantization)] if first else segments
+    return [*segments, _last(config, weights, file, quantization)]
 
 
 def _segment(
@@ -138,6 +143,7 @@ def _joined(graph: Graph, config: DecoderConfig, weights: Weights, half: int) ->
 
 
 def _last(config: DecoderConfig, weights: Weights, file: WeightFile, quantization: Quantization | None) -> Graph:
+    config = replace(config, vocab=shape_of(weights, HEAD)[0], tied=False)
     graph = Graph("head", file, quantization=quantization)
     graph.input("keep", ["kept"], TensorProto.INT64)
     x = _joined(graph, config, weights, 2 * config.layers)

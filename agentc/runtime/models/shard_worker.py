@@ -1,5 +1,6 @@
 """One process of a sharded language model: its segments, its caches, and the all-reduce between the halves."""
 
+from itertools import pairwise
 from multiprocessing.connection import Connection
 from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
@@ -20,7 +21,7 @@ class Setup:
     rank: int
     ranks: int
     layers: int
-    hidden: int
+    vocab: int
     memory: str
     """The name of the shared block: two buffers of ``ranks`` parts each."""
     threads: int
@@ -41,6 +42,11 @@ class Step:
     """The name of the cache that comes of it."""
     gone: tuple[int, ...]
     """Caches that nobody has any more."""
+
+
+def shared_bytes(ranks: int, hidden: int, vocab: int, tokens: int) -> int:
+    """Of the shared block: partial sums of so many tokens, or the logits of one."""
+    return 2 * ranks * max(tokens * hidden, -(-vocab // ranks)) * 4
 
 
 def serve(setup: Setup, connection: "Connection[Any, Any]", barrier: Any) -> None:
@@ -65,7 +71,7 @@ class Shard:
     def __init__(self, setup: Setup, barrier: Any) -> None:
         self._setup = setup
         self._barrier = barrier
-        count = 2 * setup.layers + (setup.rank == 0)
+        count = 2 * setup.layers + 1
         self._segments = [Session(setup.folder / f"{place:03}.onnx", setup.threads) for place in range(count)]
         self._caches: dict[int, list[Tensor]] = {0: self._nothing()}
         self._memory = SharedMemory(setup.memory)
@@ -84,7 +90,7 @@ class Shard:
         return [tensor(np.zeros((1, int(s[1]), 0, int(s[3]))), np.float32) for s in shapes]
 
     def step(self, step: Step) -> Array | None:
-        """Logits ``[kept, vocab]`` on the first rank."""
+        """Logits ``[kept, vocab]``, on the first rank alone."""
         for key in step.gone:
             self._caches.pop(key, None)
         past = iter([_first(part, step.length) for part in self._caches[step.base]])
@@ -99,22 +105,39 @@ class Shard:
             present += cached
             feed = {"before": residual, "sum": self._all_reduce(partial)}
         self._caches[step.key] = present
-        if self._setup.rank:
-            return None
-        return self._segments[-1].run({**feed, "keep": tensor(list(step.keep))})[0].numpy()[0]
+        return self._gathered(self._segments[-1].run({**feed, "keep": tensor(list(step.keep))})[0].numpy()[0])
 
     def _all_reduce(self, partial: Tensor) -> Tensor:
         """The sum over all ranks. Two buffers take turns, so that one wait is enough: who writes the next sum has
         seen everybody come for this one, and nobody is still reading the one before."""
         values = partial.numpy()
-        parts = self._floats[self._turn]
-        parts[self._setup.rank, : values.size] = values.reshape(-1)
-        self._barrier.wait()
+        parts = self._exchanged(values)
         total = parts[0, : values.size].copy()
         for other in parts[1:]:
             total += other[: values.size]
-        self._turn = 1 - self._turn
         return tensor(total.reshape(values.shape), np.float32)
+
+    def _exchanged(self, values: Array) -> npt.NDArray[np.float32]:
+        """A row for each rank that begins with its ``values``; it is good until the exchange after the next."""
+        parts = self._floats[self._turn]
+        parts[self._setup.rank, : values.size] = values.reshape(-1)
+        self._barrier.wait()
+        self._turn = 1 - self._turn
+        return parts
+
+    def _gathered(self, part: Array) -> Array | None:
+        """On the first rank the logits of the whole vocabulary, of which each rank has ``[kept, share]``; in pieces
+        that fit the block."""
+        ranks, vocab = self._setup.ranks, self._setup.vocab
+        ends = [vocab * rank // ranks for rank in range(ranks + 1)]
+        together = self._floats.shape[2] // max(high - low for low, high in pairwise(ends))
+        whole = np.empty((len(part), vocab), np.float32)
+        for start in range(0, len(part), together):
+            rows = whole[start : start + together]
+            parts = self._exchanged(part[start : start + together])
+            for rank, (low, high) in enumerate(pairwise(ends)) if self._setup.rank == 0 else ():
+                rows[:, low:high] = parts[rank, : len(rows) * (high - low)].reshape(len(rows), high - low)
+        return whole if self._setup.rank == 0 else None
 
 
 def _parts(segment: Session) -> list[str]:

@@ -2,7 +2,8 @@
 
 Each process holds one shard of the weights and of every cache. Between the halves of a layer all of them write their
 partial sums side by side into one block of shared memory, wait for each other, and add up all parts in the order of
-ranks, so that every process has the same sum, bit by bit.
+ranks, so that every process has the same sum, bit by bit. Each computes the logits of its part of the vocabulary; the
+first one gathers them.
 """
 
 import json
@@ -20,7 +21,7 @@ from typing import Any, Final, TypeAlias
 from agentc.runtime.models.bundle import unreadable
 from agentc.runtime.models.llm import CHUNK, Decoder, KvCache
 from agentc.runtime.models.session import Array
-from agentc.runtime.models.shard_worker import Setup, Step, serve
+from agentc.runtime.models.shard_worker import Setup, Step, serve, shared_bytes
 from agentc.support.diagnostics import Refused
 
 Pipe: TypeAlias = "Connection[Any, Any]"
@@ -48,12 +49,12 @@ class ShardGroup:
         self._folder = folder
         try:
             facts = json.loads((folder / "shards.json").read_text(encoding="utf-8"))
-            self.ranks, self.layers, hidden = (int(facts[key]) for key in ("ranks", "layers", "hidden"))
+            self.ranks, layers, hidden, vocab = (int(facts[key]) for key in ("ranks", "layers", "hidden", "vocab"))
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise unreadable(folder, f"shards.json: {error}") from error
         share = threads or max((os.cpu_count() or 1) // self.ranks, 1)
         context = multiprocessing.get_context("spawn")
-        self._memory = SharedMemory(create=True, size=2 * self.ranks * CHUNK * hidden * 4)
+        self._memory = SharedMemory(create=True, size=shared_bytes(self.ranks, hidden, vocab, CHUNK))
         self._barrier = context.Barrier(self.ranks)
         self._lock = threading.Lock()
         self._gone: list[int] = []
@@ -62,7 +63,7 @@ class ShardGroup:
         self.processes: list[Any] = []
         for rank in range(self.ranks):
             ours, theirs = context.Pipe()
-            setup = Setup(folder / f"rank{rank}", rank, self.ranks, self.layers, hidden, self._memory.name, share)
+            setup = Setup(folder / f"rank{rank}", rank, self.ranks, layers, vocab, self._memory.name, share)
             process = context.Process(
                 target=serve, args=(setup, theirs, self._barrier), daemon=True, name=f"shard-{rank}"
             )

@@ -14,7 +14,7 @@ import pytest
 from agentc.backends.onnx import emit_model, emit_shards
 from agentc.plan.models import ModelShape
 from agentc.runtime.models.llm import Decoder
-from agentc.runtime.models.shard_worker import Setup, Shard, Step
+from agentc.runtime.models.shard_worker import Setup, Shard, Step, shared_bytes
 from agentc.runtime.models.shards import ShardedDecoder
 from agentc.support.diagnostics import Refused
 
@@ -30,17 +30,18 @@ SHAPES = {
 TOKENS = [256, 3, 14, 15, 9, 26, 5, 35, 8, 97]
 
 
-def _steps(folder: Path, ranks: int, steps: list[Step]) -> list[Any]:
-    """All ranks in threads; the first one's answers."""
+def _steps(folder: Path, ranks: int, steps: list[Step], tokens: int = 512) -> list[Any]:
+    """All ranks in threads; the first one's answers. The shared block is for so many tokens."""
     import json
 
     facts = json.loads((folder / "shards.json").read_text())
-    memory = SharedMemory(create=True, size=2 * ranks * 512 * facts["hidden"] * 4)
+    size = shared_bytes(ranks, facts["hidden"], facts["vocab"], tokens)
+    memory = SharedMemory(create=True, size=size)
     barrier = threading.Barrier(ranks, timeout=20)
     answers: dict[int, list[Any]] = {}
 
     def one(rank: int) -> None:
-        setup = Setup(folder / f"rank{rank}", rank, ranks, facts["layers"], facts["hidden"], memory.name, 1)
+        setup = Setup(folder / f"rank{rank}", rank, ranks, facts["layers"], facts["vocab"], memory.name, 1)
         shard = Shard(setup, barrier)
         answers[rank] = [shard.step(step) for step in steps]
         shard.close()
@@ -106,6 +107,20 @@ def test_latent_attention_in_shards(rank_of_queries: int | None, tmp_path: Path)
     for answer, prompt in zip(_steps(tmp_path / "parts", 2, steps), prompts, strict=True):
         np.testing.assert_allclose(answer[0], whole.prefill(prompt).logits, atol=2e-5)
         assert np.std(answer[0]) > 0.01
+
+
+def test_logits_are_gathered_in_pieces(tmp_path: Path) -> None:
+    """A vocabulary that ranks do not divide, of more positions than the shared block takes at once."""
+    shape = replace(LLAMA, vocab=1001)
+    emit_model(shape, tmp_path / "whole", role="decoder", weights=None, seed=3)
+    emit_shards(shape, tmp_path / "parts", ranks=4, weights=None, seed=3)
+    step = Step(0, 0, tuple(TOKENS), tuple(range(10)), 1, ())
+    [answer] = _steps(tmp_path / "parts", 4, [step], tokens=10)
+    whole = Decoder(tmp_path / "whole", 1)
+    assert answer.shape[0] == 10
+    for place in range(10):
+        wanted = whole.prefill(TOKENS[: place + 1]).logits
+        np.testing.assert_allclose(answer[place], wanted, atol=2e-5)
 
 
 @pytest.fixture(scope="module")
