@@ -144,7 +144,7 @@ def body_value(block: Block, values: Mapping[SSAValue, Any], loops: Sequence[Arr
             known |= {o: dense(o.owner) for o in inner.operands if isinstance(o.owner, arith.ConstantOp)}
             if isinstance(inner, YieldOp):
                 return known.get(inner.operands[0])
-            found = _element(inner, known, loops)
+            found = element_value(inner, known, loops)
             if found is None:
                 return None
             known[inner.results[0]] = found
@@ -159,8 +159,8 @@ def _places(map_: AffineMap, loops: Sequence[Array]) -> tuple[Any, ...]:
     return tuple(found)
 
 
-def _element(op: Operation, values: Mapping[SSAValue, Any], loops: Sequence[Array]) -> Any:
-    """The result of ``op`` for all elements at once, or ``None`` where it is not known."""
+def element_value(op: Operation, values: Mapping[SSAValue, Any], loops: Sequence[Array] = ()) -> Any:
+    """The result of a scalar op for all elements at once, or ``None`` where it is not known."""
     if isinstance(op, arith.ConstantOp):
         return dense(op)
     if isinstance(op, IndexOp):

@@ -11,6 +11,7 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from agentc.analyses.kernel_dims import FOURIER, shape_of
+from agentc.analyses.kernel_sources import inherit, sources
 from agentc.dialects.linalg_ext import FourierOp
 from agentc.passes.fuse_kernels import erase_unread
 
@@ -61,6 +62,7 @@ def replace(rows: SSAValue, first: GenericOp, second: GenericOp) -> None:
         return
     outputs = [tensor.EmptyOp(list(empty.dynamic_sizes), empty.tensor.type) for _ in range(2)]
     made = FourierOp(rows, [output.tensor for output in outputs])
+    inherit(made, [*sources(first), *sources(second)])
     Rewriter.insert_op([*outputs, made], InsertPoint.before(first))
     for product, result in zip((first, second), made.results, strict=True):
         product.results[0].replace_all_uses_with(result)

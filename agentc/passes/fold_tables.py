@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from math import prod
 
+import numpy as np
 from xdsl.context import Context
 from xdsl.dialects import arith, func
 from xdsl.dialects.builtin import BytesAttr, DenseIntOrFPElementsAttr, ModuleOp
@@ -12,7 +13,7 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
 
 from agentc.analyses.kernel_dims import element_of, is_tensor, shape_of
-from agentc.analyses.kernel_values import DTYPES, Array, dense, known_value
+from agentc.analyses.kernel_values import DTYPES, Array, dense, element_value, known_value
 from agentc.passes.fuse_kernels import erase_unread, is_cheap
 
 MOST = 1 << 18
@@ -27,6 +28,8 @@ def tables(function: func.FuncOp) -> dict[SSAValue, Array]:
             known[op.result] = value
         elif isinstance(op, GenericOp) and _is_small(op) and (value := known_value(op, known)) is not None:
             known[op.results[0]] = value
+        elif not op.regions and len(op.results) == 1 and (number := element_value(op, known)) is not None:
+            known[op.results[0]] = np.asarray(number)
     return known
 
 

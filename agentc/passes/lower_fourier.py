@@ -27,6 +27,7 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint
 
 from agentc.analyses.kernel_dims import element_of, insert_size, is_vector, shape_of
+from agentc.analyses.kernel_sources import replacing
 from agentc.analyses.kernel_values import Array
 from agentc.dialects.linalg_ext import FourierOp
 from agentc.passes.find_fourier import radices
@@ -359,4 +360,5 @@ class LowerFourierPass(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for function in [f for f in op.walk() if isinstance(f, func.FuncOp) and len(f.body.blocks) == 1]:
             for inner in [inner for inner in function.body.block.ops if isinstance(inner, FourierOp)]:
-                Transform(LoopLowering(function, "auto"), inner).run()
+                with replacing(inner):
+                    Transform(LoopLowering(function, "auto"), inner).run()

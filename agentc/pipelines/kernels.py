@@ -36,10 +36,10 @@ def kernel_passes(device: Device = "cpu") -> "list[ModulePass]":
     from agentc.passes.vectorize_kernels import VectorizeKernelsPass
 
     return [
-        CanonicalizePass(),  # constants first, so that sizes are as static as they can be
-        CommonSubexpressionElimination(),  # equal sizes become one value, by which bufferization compares
         *([FindFourierPass()] if device == "cpu" else []),  # while products are as the frontend made them
-        *([FoldTablesPass()] if device == "cpu" else []),  # early: what is known needs neither fusion nor loops
+        *([FoldTablesPass()] if device == "cpu" else []),  # first: what is known is nobody else's work
+        CanonicalizePass(),  # constants next, so that sizes are as static as they can be
+        CommonSubexpressionElimination(),  # equal sizes become one value, by which bufferization compares
         MergeKernelTwinsPass(),  # before fusion, which would give each its own copy of what it reads
         FuseKernelsPass(),  # on tensors, where a value has no place yet and fusion needs no alias analysis
         FuseKernelGathersPass(),  # after what has an order of its own: what is read by place
