@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
 from xdsl.dialects.builtin import ModuleOp, StringAttr, SymbolRefAttr
@@ -76,7 +77,20 @@ def _emit(spec: SpecOp, request: Request) -> list[Artifact]:
         beside = f"{folder}/tp{ranks}"
         parts = emit_shards(shape, request.out / beside, ranks=ranks, weights=weights, precision=precision)
         artifacts += (replace(one, path=f"{beside}/{one.path}", of=name) for one in parts)
+    _locate(spec, [request.out / one.path for one in artifacts if one.path.endswith(".onnx")])
     return artifacts
+
+
+def _locate(spec: SpecOp, graphs: list[Path]) -> None:
+    """Write into each graph which line of the definition asks for it."""
+    import onnx
+
+    if (place := span(spec)) is None:
+        return
+    for path in graphs:
+        model = onnx.load(path, load_external_data=False)  # pyright: ignore[reportUnknownMemberType]
+        model.doc_string = f"model `{spec.sym_name.data}` of {place}"
+        path.write_bytes(model.SerializeToString(deterministic=True))
 
 
 def _shards(spec: SpecOp, request: Request) -> list[int]:

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import onnx
 import pytest
 from onnx_reference import write_safetensors
 from xdsl.dialects.builtin import DictionaryAttr, ModuleOp, StringAttr, SymbolRefAttr
@@ -86,5 +87,14 @@ def test_a_plan_on_two_devices_writes_two_shards(tmp_path: Path) -> None:
     assert [path for path in parts if path.endswith("weights.bin")] == [
         f"artifacts/onnx/mind/tp2/rank{rank}/weights.bin" for rank in (0, 1)
     ]
-    assert len([path for path in parts if path.endswith(".onnx")]) == 4 + 5
+    assert len([path for path in parts if path.endswith(".onnx")]) == 5 + 5
     assert all((tmp_path / "out" / path).is_file() for path in parts)
+
+
+def test_a_graph_says_which_line_asks_for_it(tmp_path: Path) -> None:
+    spec = _spec("mind", DECODER)
+    spec.attributes["agent.source"] = StringAttr("agent.yaml:13:3")
+    written = [a.path for a in emit_build(Request(ModuleOp([spec]), tmp_path, tmp_path)) if a.kind == "onnx"]
+    for path in written:
+        assert onnx.load(tmp_path / path).doc_string == "model `mind` of agent.yaml:13:3"
+    assert written
