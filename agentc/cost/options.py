@@ -1,5 +1,6 @@
 """All options of a task graph on a fleet."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -63,7 +64,8 @@ def _setting(graph: TaskGraph, fleet: Fleet, units: tuple[Unit, ...], lenient: b
     small = {named(unit) if unit.model else "kernels" for unit in units if unit.small}
     if lenient:
         fleet = replace(fleet, stocks=tuple(replace(stock, count=None) for stock in fleet.stocks))
-    return Setting(fleet, rate, limits, _share(graph), named, coarse, packs=len(small) > 1, lenient=lenient)
+    callers = Counter(named(unit) for unit in units if unit.model and unit.role in ("prefill", "model"))
+    return Setting(fleet, rate, limits, _share(graph), named, coarse, len(small) > 1, lenient, callers)
 
 
 def _keys(units: Sequence[Unit]) -> list[_Key]:

@@ -49,6 +49,8 @@ class Setting:
     """Whether there are several small units that may share a device."""
     lenient: bool = False
     """Whether to keep also what is too late, or takes more devices than are at hand."""
+    callers: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Model, by the name of its pools -> calls that may share them."""
     known: dict[object, Any] = field(default_factory=dict[object, Any])
     """What was worked out for one unit and serves another: configurations to try, demands, steps."""
 
@@ -297,7 +299,13 @@ def _waiting(unit: Unit, service: "Array", busy: "Array", setting: Setting, perc
         return np.zeros_like(service)
     arrivals = setting.arrivals_per_second * unit.head.visits
     occupied = np.minimum(service, busy * 1e9)
-    return np.asarray(queueing.wait_seconds(occupied, busy, arrivals, setting.share, percentile))
+    crowded = _crowded(unit, setting)
+    return np.asarray(queueing.wait_seconds(occupied, busy, arrivals, setting.share, percentile, crowded=crowded))
+
+
+def _crowded(unit: Unit, setting: Setting) -> bool:
+    """Other calls of the model may come to the same pool."""
+    return unit.model is not None and setting.callers.get(setting.pool_names(unit), 1) > 1
 
 
 def _front(unit: Unit, bench: Bench) -> Any:
@@ -347,8 +355,11 @@ def aggregated(unit: Unit, other: Unit, bench: Bench, pools: tuple[str, ...], se
     else:
         arrivals = setting.arrivals_per_second * unit.head.visits
         front, percentile = _front(unit, bench), _percentile(setting, "ttft")
-        wait = np.asarray(queueing.wait_seconds(turn, turn, arrivals, setting.share)) + front
-        tail = queueing.wait_seconds(turn, turn, arrivals, setting.share, percentile) + front
+        crowded = _crowded(unit, setting)
+        wait, tail = (
+            np.asarray(queueing.wait_seconds(turn, turn, arrivals, setting.share, at, crowded=crowded)) + front
+            for at in ("mean", percentile)
+        )
         busy, chunks = busy_prefill, np.maximum(np.ceil(mixed.new_tokens / CHUNK_TOKENS), 1)
         seconds = chunks * np.maximum(mixed.step, mixed.ttft_step) + wait
         metrics = {"ttft": mixed.ttft_steps * mixed.ttft_step + tail}
