@@ -53,6 +53,9 @@ SEARCH_SHARE = 0.1
 FEW = 400
 """Up to so many tasks the first placement is of one program, else most tasks keep what the linear one takes whole."""
 
+LIGHT = 200
+"""Tasks of little work that fill what replicas have left, where no deadline joins the tasks."""
+
 LONE = 60
 """Above so many tasks the first placement is made better before it is proven."""
 
@@ -120,10 +123,13 @@ class _Core:
         free = not path_can_bind(search.tables, search.left)
         counts = self._count_all() if free else self._count(self._matter(found))
         self.most = {pool: count + MORE for pool, count in counts.items()}
-        if search.tables.size <= FEW or free:
+        few, whole = search.tables.size <= FEW, {pool: count - MORE for pool, count in self.most.items()}
+        if free and not few and self.most:
+            dives.dive(self._linear, whole, light=LIGHT)
+        if few or free and not search.closed():
             self._place(found)
         if search.best is None and self.most:
-            dives.dive(self._linear, {pool: count - MORE for pool, count in self.most.items()})
+            dives.dive(self._linear, whole)
         if search.best is None:
             self._offer(pace(search.tables, search.left))
             until = time.perf_counter() + SEARCH_SHARE * search.seconds_left
@@ -275,6 +281,8 @@ class _Core:
         search = self.search
         rows = within(search.tables, search.left, self.most) if self.most else self._matter(values)
         model = self._exactly(rows)
+        if search.best is not None:
+            model.program.start_from(model.start_of(search.best))
         seconds = max(0.01, CHOOSE_SHARE * search.seconds_left)
         result = model.program.run(time_limit=seconds, gap=max(search.gap / 2, NEAR))
         if result.values:

@@ -52,9 +52,10 @@ class Dives:
     build: Callable[[Reduced], Model]
     offer: Callable[[list[int]], State]
 
-    def dive(self, linear: Callable[[], Model], most: Mapping[int, int]) -> None:
+    def dive(self, linear: Callable[[], Model], most: Mapping[int, int], *, light: int = 0) -> None:
         """A first placement: the ``linear`` program, within a part of the deadline and with at most so many replicas of
-        each pool, is solved again and again while more and more tasks take what they take most of.
+        each pool, is solved again and again while more and more tasks take what they take most of. The others, and
+        ``light`` tasks of the least work, are decided whole.
 
         What is late then has links whose transfers are not in the program; ``offer`` notes them for the next one.
         """
@@ -65,6 +66,7 @@ class Dives:
             favored, free = self._fix(model)
             if not favored:
                 continue
+            free |= self._lightest(favored, light)
             if self.offer(favored).score().violation < FAR and self.decide(
                 favored, free, DIVE_SHARE * self.search.seconds_left
             ):
@@ -103,6 +105,11 @@ class Dives:
             for t in before - free:
                 for o, column in linear.x[t].items():
                     program.bound_column(column, float(o == favored[t]), float(o == favored[t]))
+
+    def _lightest(self, picked: Sequence[int], count: int) -> set[int]:
+        """The tasks with the least work: replicas that are full of others have room for these."""
+        cells = self.search.tables.cells
+        return set(sorted(range(len(picked)), key=lambda t: cells[t][picked[t]].load)[:count])
 
     def polish(self, until: float, close: Callable[[], bool]) -> None:
         """Decide window by window anew, until none gets better, ``close`` says so, or the time is up."""
