@@ -27,8 +27,8 @@ from agentc.cli.show import show
 def import_(format_: str, source: tuple[str, ...], model_map: str | None, timeout: float, output: Path | None) -> None:
     """Write the agent of SOURCE, a file of another tool, as a definition in which every assumption is a comment.
 
-    FORMAT: agentspec, nat, haystack, dify, flowise, docker-agent, promptflow, ms-agent-framework, adk, langgraph, or
-    auto.
+    FORMAT: agentspec, nat, haystack, dify, flowise, docker-agent, promptflow, ms-agent-framework, adk, crewai,
+    langgraph, or auto.
 
     With `mcp` as FORMAT, SOURCE is a server of the Model Context Protocol: a URL, or the command that serves on stdio
     (put `--` before a command with options of its own). Its tools become tools and nodes.

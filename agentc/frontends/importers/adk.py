@@ -59,6 +59,11 @@ class _Tree:
 
     def _member(self, row: Part, above: str) -> agents.Use | None:
         path = row["config_path"].text()
+        if not path and (row["instruction"] or row["agent_class"]):  # in the place of a reference, the agent itself
+            self.draft.deepen(len(self.inside), row)
+            return self._use(
+                agents.sub_agent(self.draft, row["name"].text() or "agent", self.graph(row, above), row), row
+            )
         if not path:
             name = row["code"].text() or row["name"].text() or "agent"
             self.draft.opaque(name, row)
@@ -72,9 +77,12 @@ class _Tree:
         inner = self._open(file, row["config_path"])
         if known is None:
             known = agents.sub_agent(self.draft, inner["name"].text() or "agent", self.graph(inner, above), inner, file)
-        outputs = tuple(self.draft.sections["agents"][known].value["outputs"])
+        return self._use(known, inner)
+
+    def _use(self, entry: str, part: Part) -> agents.Use:
+        outputs = tuple(self.draft.sections["agents"][entry].value["outputs"])
         answer = outputs[0] if len(outputs) > 1 else ""
-        return agents.Use("agent", known, inner, ("request",), inner["name"].text(), answer)
+        return agents.Use("agent", entry, part, ("request",), part["name"].text(), answer)
 
     def _open(self, file: str, part: Part) -> Part:
         from agentc.support.yaml_source import load_yaml

@@ -4,18 +4,21 @@ https://microsoft.github.io/promptflow/reference/flow-yaml-schema-reference.html
 mapping.
 """
 
+import os
 import re
 from dataclasses import dataclass, field
 
-from agentc.frontends.importers import agents, models
+from agentc.frontends.importers import agents, models, prompts
 from agentc.frontends.importers.flow import INPUT, OTHERWISE, Flow, Read, Routes, Step
 from agentc.frontends.importers.frame import Draft, Imported, Names, Tree, at, clean
 from agentc.frontends.importers.nest import Nest
 from agentc.frontends.importers.prompts import input_name
-from agentc.frontends.importers.source import Part
+from agentc.frontends.importers.source import MAX_TEXT, Part
 from agentc.support.diagnostics import did_you_mean, shortened
 
 _TYPES = {"int": "number", "double": "number", "bool": "bool", "object": "record", "list": "list<any>"}
+_ROLE = re.compile(r"^[ \t]*#?[ \t]*(system|user|assistant)[ \t]*:[ \t]*$", re.MULTILINE | re.IGNORECASE)
+"""Where a message of a chat begins in a template."""
 _REFERENCE = re.compile(r"\$\{([^{}]+)\}\Z")
 
 
@@ -86,8 +89,44 @@ class _Dag:
         given = node["inputs"]
         named = next((given[key] for key in ("model", "deployment_name") if given[key].text()), node)
         called = named.text() if named.is_text and not _REFERENCE.match(named.text()) else name
-        made = {"llm": models.use(self.draft, called, named), **models.sampling(given)}
-        return Step(name, name, made, node, gives="text")
+        said = self._said(node)
+        made = {"llm": models.use(self.draft, called, named), **models.sampling(given), **said}
+        return Step(name, name, made, node, gives="text", named=bool(said))
+
+    def _said(self, node: Part) -> Tree:
+        """`system` and `prompt`: the chat that a template's file states, with `{name}` for what the node reads."""
+        text = self._file(node["source"]["path"])
+        if text is None:
+            return {}
+        stated = {key: value.text() for key, value in node["inputs"].fields().items() if not self._refers(value)}
+        for key, value in stated.items():
+            text = re.sub(r"\{\{-?\s*" + re.escape(key) + r"\s*-?\}\}", lambda _, value=value: value, text)
+        reads = {key: clean(key, "input") for key, value in node["inputs"].fields().items() if self._refers(value)}
+        first, *rest = _ROLE.split(prompts.plain(text))
+        said = {"system": [], "prompt": [first]}
+        for role, words in zip(rest[::2], rest[1::2], strict=True):
+            said["system" if role.lower() == "system" else "prompt"].append(words)
+        texts = {key: "\n\n".join(filter(None, (words.strip() for words in rows))) for key, rows in said.items()}
+        return {key: prompts.translate(words, prompts.JINJA, reads.get) for key, words in texts.items() if words}
+
+    def _refers(self, value: Part) -> bool:
+        return _REFERENCE.match(value.text().strip()) is not None
+
+    def _file(self, path: Part) -> str | None:
+        """The text of a file in the flow's folder; told where it cannot be read."""
+        if not path.text():
+            return None
+        inside = os.path.normpath(path.text())
+        if os.path.isabs(inside) or inside.startswith(".."):
+            self.draft.warn("import-unread", f"`{shortened(path.text(), 80)}` is not in the flow's folder", path)
+            return None
+        try:
+            with open(os.path.join(os.path.dirname(path.document.file), inside), encoding="utf-8") as file:
+                return file.read(MAX_TEXT)
+        except (OSError, ValueError):
+            message = f"`{shortened(path.text(), 80)}` cannot be read: the length of the prompt is assumed"
+            self.draft.warn("import-unread", message, path)
+            return None
 
     def _reads(self, name: str, step: Step, node: Part) -> list[Read]:
         found: list[Read] = []
@@ -95,6 +134,9 @@ class _Dag:
             read = self._read(value)
             if read is not None and read.step != name:
                 found.append(Read(read.step, read.field, clean(key, "input")))
+        said = f"{step.node.get('system', '')} {step.node.get('prompt', '')}"
+        if step.named and any(f"{{{each.name}}}" in said for each in found):
+            return [each for each in found if f"{{{each.name}}}" in said]
         if "embed" in step.node or "memory" in step.node:
             return found[:1] or [Read(INPUT)]
         return found

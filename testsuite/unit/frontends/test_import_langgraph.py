@@ -172,3 +172,24 @@ def test_the_command_line_takes_a_program_as_it_is(tmp_path: Path, capsys: pytes
     assert main(["check", str(made)]) == 0
     assert main(["compile", str(program), "--assume", "--stop-after", "agent"]) == 0
     assert "llm.call" in capsys.readouterr().out
+
+
+def test_a_router_that_asks_a_model() -> None:
+    text = """
+from langchain_openai import ChatOpenAI
+from langgraph.graph import END, START, StateGraph
+model = ChatOpenAI(model="llama-3.1-8b", temperature=0)
+def draft(state): return model.invoke(state)
+def send(state): return state
+def review(state):
+    return "good" if "yes" in model.invoke(state) else "bad"
+graph = StateGraph(dict)
+graph.add_node(draft)
+graph.add_node(send)
+graph.add_edge(START, "draft")
+graph.add_conditional_edges("draft", review, {"bad": "draft", "good": "send"})
+"""
+    definition = langgraph.read(text, "g.py")[1].definition
+    loop = definition["nodes"]["draft_loop"]["loop"]
+    assert loop["nodes"]["review"]["llm"] and loop["nodes"]["review"]["fields"] == {"next": ["bad", "good"]}
+    assert definition["nodes"]["send"]["in"] == "draft_loop.draft", "what goes on is the draft, not the verdict"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from agentc.frontends import importers, yaml
-from agentc.support.yaml_source import parse_yaml
+from agentc.support.yaml_source import load_yaml, parse_yaml
 
 LLM = "{component_type: VllmConfig, id: m, name: m, model_id: llama-3.1-8b}"
 AGENT = f"{{component_type: Agent, id: w, name: worker, llm_config: {LLM}}}"
@@ -291,3 +291,44 @@ def test_the_command_of_a_server_is_taken_over_but_not_its_secrets(format: str) 
     filled = STDIO[format].replace("[-y, desk]", "[-y, '${WHICH}']")
     (tool,) = imported(filled)["tools"].values()
     assert "command" not in tool
+
+
+PROMPTFLOW = """
+inputs: {question: {type: string}, unread: {type: string}}
+outputs: {answer: {reference: "${answer.output}"}}
+nodes:
+- name: answer
+  type: llm
+  source: {type: code, path: PATH}
+  inputs: {deployment_name: llama-3.1-8b, topic: cats, question: "${inputs.question}", unread: "${inputs.unread}"}
+"""
+
+
+def test_prompts_in_files_of_promptflow(tmp_path: Path) -> None:
+    (tmp_path / "flow").mkdir()
+    (tmp_path / "outside.jinja2").write_text("secret")
+    (tmp_path / "flow" / "a.jinja2").write_text("# system:\nBe brief of {{topic}}.\n\nuser:\nNow: {{ question }} {x}\n")
+    path = tmp_path / "flow" / "flow.dag.yaml"
+
+    def read(place: str) -> tuple[dict[str, Any], list[str]]:
+        path.write_text(PROMPTFLOW.replace("PATH", place))
+        found = importers.read(load_yaml(path), "promptflow")
+        return found.definition["nodes"]["answer"], [w.slug for w in found.warnings]
+
+    node, told = read("a.jinja2")
+    assert node["system"] == "Be brief of cats." and node["prompt"] == "Now: {question} {{x}" and told == []
+    assert node["in"] == {"question": "question"}
+    for place in ("../outside.jinja2", str(tmp_path / "outside.jinja2"), "nowhere.jinja2"):
+        node, told = read(place)
+        assert "prompt" not in node and told == ["import-unread"]
+
+
+def test_agents_of_adk_that_stand_in_others() -> None:
+    made = imported(
+        "name: two\nagent_class: SequentialAgent\nsub_agents:\n"
+        "- {name: one, model: m, instruction: Go}\n- {name: other, instruction: Stop, model: m}\n"
+    )
+    assert list(made["agents"]) == ["one", "other"] and made["nodes"]["other"] == {
+        "agent": "other",
+        "in": {"request": "one"},
+    }

@@ -19,6 +19,9 @@ NEXT, TOOL, ARGUMENT, ANSWER = "next", "tool", "argument", "answer"
 OPAQUE: Tree = {"compute": {"builtin": "opaque"}, "returns": "any"}
 """Code of which nothing is known but that it runs."""
 
+_ROUTE = "\0route\0"
+"""What ids of steps begin with that are routers."""
+
 CHOICE: Tree = {"compute": {"builtin": "opaque"}, "returns": "text"}
 """Code that chooses."""
 
@@ -116,7 +119,7 @@ class StateFlow:
         made = self.flow.steps[step]
         if (made.node or made.body) and made.routes is None and made.gives:
             return [step]
-        if made.node and "llm" in made.node:
+        if made.node and "llm" in made.node and not step.startswith(_ROUTE):
             return [step]
         before = [edge.source for edge in self.flow.edges if edge.target == step and edge.source not in seen]
         return [maker for each in before for maker in self._makers(each, seen | {step})]
@@ -263,7 +266,7 @@ class StateFlow:
         on = (
             Read(self.thinks[source][0].id, (NEXT,))
             if _by_answer(router) and source in self.thinks
-            else Read(chooser.id)
+            else Read(chooser.id, (NEXT,) if "fields" in chooser.node else ())
         )
         chooser.routes = Routes(on, values)
         for label, target in targets.items():
@@ -272,10 +275,17 @@ class StateFlow:
     def chooser(self, source: str, router: Router, part: Part) -> Step:
         """The step that a router is: only a point where the model has chosen already."""
         answered = _by_answer(router) and source in self.thinks
+        asked = [use for use in self._asks(router) if use.kind == "llm"] if not answered else []
         name = router.name if router.name not in self.source.nodes else f"{router.name}_route"
-        number = sum(key.startswith(f"\0route\0{source}") for key in self.flow.steps)
+        number = sum(key.startswith(f"{_ROUTE}{source}") for key in self.flow.steps)
         node = {} if answered else dict(CHOICE)
-        return self.flow.add(Step(f"\0route\0{source}\0{number}", name, node, part, gives="" if answered else "text"))
+        if asked:  # the router asks a model itself
+            node = {**self._call(asked[-1]), "fields": {NEXT: [label_of(label) for label in router.targets]}}
+        return self.flow.add(Step(f"{_ROUTE}{source}\0{number}", name, node, part, gives="" if answered else "text"))
+
+    def _asks(self, router: Router) -> list[Use]:
+        """What a router's code calls."""
+        return self.importer.reader.function(router.function) if router.function is not None else []
 
     def _guess(self, router: Router, part: Part) -> dict[str, str]:
         """The targets of a router that the file does not state: the nodes that nothing else leads to, and the end."""
