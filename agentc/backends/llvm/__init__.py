@@ -82,10 +82,7 @@ def optimized_ir(module: "ModuleOp", target: str) -> str:
     Raises:
         Refused: as ``emit``.
     """
-    from agentc.backends.llvm.targets import find, optimize
-    from agentc.backends.llvm.translate import translate
-
-    return optimize(str(translate(module)), find(target))
+    return str(optimized_module(module, target))
 
 
 def optimized_module(module: "ModuleOp", target: str) -> Any:
@@ -97,4 +94,5 @@ def optimized_module(module: "ModuleOp", target: str) -> Any:
     from agentc.backends.llvm.targets import find, optimized
     from agentc.backends.llvm.translate import translate
 
-    return optimized(str(translate(module)), find(target))
+    processor = find(target)
+    return optimized(str(translate(module, processor.scales)), processor)

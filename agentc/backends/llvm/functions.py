@@ -65,8 +65,10 @@ EXP_SHAPES: Mapping[str, ExpShape] = {
 class Functions:
     """The math functions of one LLVM module, each made when it is first asked for."""
 
-    def __init__(self, module: ir.Module) -> None:
+    def __init__(self, module: ir.Module, scales: bool = False) -> None:
         self.module = module
+        self.scales = scales
+        """Whether the target multiplies by a power of two in one instruction."""
 
     def get(self, name: str, type_: Any) -> ir.Function:
         """The function ``name`` (``exp``, ``log`` or ``tanh``) on ``type_``."""
@@ -132,12 +134,23 @@ def _exp(functions: Functions, build: Any, x: Any) -> Any:
     rest = fused(build, whole, number(-shape.high, x), x)
     rest = fused(build, whole, number(-shape.low, x), rest)
     power = _exp_f32(build, rest) if short == "f32" else _exp_f64(build, rest)
+    if functions.scales:
+        return _scaled(functions, build, power, bits)
     half = build.ashr(bits, ir.Constant(shape.integer, 1))
     for part in (half, build.sub(bits, half)):
         biased = build.add(part, ir.Constant(shape.integer, shape.bias))
         scale = build.bitcast(build.shl(biased, ir.Constant(shape.integer, shape.shift)), x.type)
         power = build.fmul(power, scale)
     return power
+
+
+def _scaled(functions: Functions, build: Any, x: Any, exponent: Any) -> Any:
+    """``x`` times two to the ``exponent``, by LLVM's own op for it."""
+    i32 = ir.IntType(32)
+    name = f"llvm.ldexp.{x.type.intrinsic_name}.i32"
+    callee = functions.module.globals.get(name)
+    callee = callee or ir.Function(functions.module, ir.FunctionType(x.type, [x.type, i32]), name)
+    return build.call(callee, [x, exponent if exponent.type == i32 else build.trunc(exponent, i32)])
 
 
 def _exp_f32(build: Any, r: Any) -> Any:

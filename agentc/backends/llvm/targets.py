@@ -23,6 +23,11 @@ class Target:
     cpu: str
     features: str = ""
 
+    @property
+    def scales(self) -> bool:
+        """Whether lanes are multiplied by powers of two of their own in one instruction (AVX-512's ``vscalef``)."""
+        return self.triple.startswith("x86_64") and not {WIDE, "+avx512f"}.isdisjoint(self.features.split(","))
+
 
 X86 = "x86_64-unknown-linux-gnu"
 ARM = "aarch64-unknown-linux-gnu"

@@ -48,8 +48,8 @@ WHOLE_LANES: Mapping[str, str] = {
 """Reductions of the lanes of integers, and what LLVM calls them."""
 
 
-def translate(module: ModuleOp) -> ir.Module:
-    """The LLVM IR of every function of a lowered kernel module, for no target in particular.
+def translate(module: ModuleOp, scales: bool = False) -> ir.Module:
+    """The LLVM IR of every function of a lowered kernel module. ``scales``: for targets that multiply by powers of two.
 
     Raises:
         Refused: ``kernel-unsupported`` for an op that has no LLVM form.
@@ -60,7 +60,7 @@ def translate(module: ModuleOp) -> ir.Module:
         if isinstance(table, memref.GlobalOp):
             declare_table(target, table)
     declared = {f.sym_name.data: declare(target, f) for f in functions}
-    math = Functions(target)
+    math = Functions(target, scales)
     for function in functions:
         FunctionTranslation(function, declared, math).run()
     return target

@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 
+from agentc.analyses.kernel_abi import kernel_abi
+from agentc.backends.llvm.targets import find, optimized
+from agentc.backends.llvm.translate import translate
 from agentc.frontends.kernels.python_ast import compile_source
 from agentc.frontends.kernels.source import parse
-from agentc.pipelines.kernels import compile_kernel
-from agentc.runtime.native import NativeKernel
+from agentc.pipelines.kernels import compile_kernel, lower_kernel
+from agentc.runtime.native import NativeKernel, load_module
 
 EDGES = [0.0, -0.0, 1e-45, -1e-45, 1e-38, 1e-30, 1e30, 3e38, 88.7, 89.0, -87.4, -103.0, -104.0, np.inf, -np.inf, np.nan]
 
@@ -45,3 +48,28 @@ def test_the_loop_is_vectorized() -> None:
     assert "fmul reassoc" in text or "fadd reassoc" in text
     assert "<16 x float>" in text
     assert "call float @expf" not in text and "@llvm.exp.f32" not in text
+
+
+@pytest.mark.parametrize("dtype", ["f32", "f64"])
+def test_powers_of_two_in_one_instruction_and_in_several(dtype: str) -> None:
+    text = f'import numpy as np\nfrom agentc import {dtype}\ndef f(x: {dtype}["n"]) -> {dtype}["n"]:\n    return np.exp(x)\n'
+    lowered = lower_kernel(compile_source(parse(text, "k.py"), "f"))
+    widest = {"f32": 110.0, "f64": 760.0}[dtype]
+    x = np.concatenate([np.linspace(-widest, widest, 4001), [np.inf, -np.inf, np.nan, 0.0]]).astype(
+        {"f32": "f4", "f64": "f8"}[dtype]
+    )
+    found: list[np.ndarray] = []
+    for scales in (False, True):
+        ir = optimized(str(translate(lowered, scales)), find("host"))
+        assert ("llvm.ldexp" in str(ir)) == scales
+        found.append(load_module(ir, kernel_abi(lowered))(x))
+    np.testing.assert_array_equal(found[0], found[1])
+    with np.errstate(over="ignore"):
+        np.testing.assert_allclose(
+            found[1], np.exp(x), rtol={"f32": 3e-7, "f64": 1e-15}[dtype], atol={"f32": 1.5e-45, "f64": 5e-324}[dtype]
+        )
+
+
+def test_which_targets_have_such_an_instruction() -> None:
+    assert all(find(name).scales for name in ("x86-64-v4", "znver4", "sapphirerapids"))
+    assert not any(find(name).scales for name in ("x86-64", "x86-64-v3", "znver3", "aarch64"))
