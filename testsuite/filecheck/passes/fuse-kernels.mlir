@@ -51,3 +51,23 @@ func.func @kept(%x: tensor<?x?xf32>, %r: tensor<?xf32>, %e: tensor<?x?xf32>, %f:
   } -> tensor<?x?xf32>
   func.return %s, %u : tensor<?x?xf32>, tensor<?x?xf32>
 }
+
+// -----
+
+// A sum of indices: were they computed inside, nothing would tell how many there are.
+// CHECK-LABEL: func.func @sizes
+// CHECK-COUNT-2: linalg.generic
+func.func @sizes(%e: tensor<?xi64>, %z: tensor<i64>) -> tensor<i64> {
+  %p = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} outs(%e : tensor<?xi64>) {
+  ^bb0(%o: i64):
+    %i = linalg.index 0 : index
+    %c = arith.index_cast %i : index to i64
+    linalg.yield %c : i64
+  } -> tensor<?xi64>
+  %s = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> ()>], iterator_types = ["reduction"]} ins(%p : tensor<?xi64>) outs(%z : tensor<i64>) {
+  ^bb0(%c: i64, %acc: i64):
+    %t = arith.addi %acc, %c : i64
+    linalg.yield %t : i64
+  } -> tensor<i64>
+  func.return %s : tensor<i64>
+}
