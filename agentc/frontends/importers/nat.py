@@ -39,6 +39,13 @@ class _Reader:
     draft: Draft
     whole: Part
     inside: list[str] = field(default_factory=list[str])
+    sections: dict[str, dict[str, Part]] = field(default_factory=dict[str, dict[str, Part]])
+
+    def section(self, name: str) -> dict[str, Part]:
+        """The entries of a section, which each agent asks for."""
+        if name not in self.sections:
+            self.sections[name] = self.whole[name].fields()
+        return self.sections[name]
 
     def graph(self, part: Part, name: str) -> Tree:
         """The graph of an agent or a control-flow function."""
@@ -87,7 +94,7 @@ class _Reader:
     def _use(self, row: Part) -> agents.Use:
         """What a name among tools means: a function, a group, or a function of a group."""
         name = row.text() or row["name"].text()
-        functions, groups = self.whole["functions"].fields(), self.whole["function_groups"].fields()
+        functions, groups = self.section("functions"), self.section("function_groups")
         if name in functions:
             return self._function(name, functions[name])
         group = groups.get(name) or groups.get(name.partition("__")[0])
@@ -138,7 +145,7 @@ class _Reader:
     def _llm(self, part: Part, strict: bool = True) -> Tree:
         """A model call with its instructions, without inputs."""
         named = part["llm_name"] if part["llm_name"] else part["llm"]
-        llms, name = self.whole["llms"].fields(), named.text()
+        llms, name = self.section("llms"), named.text()
         if name not in llms and (strict or not name):
             help = did_you_mean(name, llms) or "define it under `llms:`"
             where = named if name else part
