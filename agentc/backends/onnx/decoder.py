@@ -19,10 +19,10 @@ from agentc.backends.onnx.config import DecoderConfig
 from agentc.backends.onnx.experts import dense, mixture
 from agentc.backends.onnx.graph import Graph, WeightFile
 from agentc.backends.onnx.latent import latent_attention
-from agentc.backends.onnx.layers import capped, dimension, matrix, parameter, real
+from agentc.backends.onnx.layers import capped, dimension, expect, matrix, narrow, parameter, real, widened
 from agentc.backends.onnx.positions import Phase, positions
 from agentc.backends.onnx.quantize import Quantization
-from agentc.backends.onnx.views import Weights
+from agentc.backends.onnx.views import Half, Weights
 
 
 def build(
@@ -67,12 +67,16 @@ def build(
 
 def embedded(graph: Graph, config: DecoderConfig, weights: Weights) -> str:
     """The hidden states of ``input_ids``."""
-    x = graph.op("Gather", _table(graph, config, weights), "input_ids")
+    table, half = _table(graph, config, weights)
+    x = widened(graph, graph.op("Gather", table, "input_ids"), half)
     return x if config.embed_scale == 1 else graph.op("Mul", x, real(graph, config.embed_scale))
 
 
-def _table(graph: Graph, config: DecoderConfig, weights: Weights) -> str:
-    return parameter(graph, weights, "model.embed_tokens.weight", (config.vocab, config.hidden))
+def _table(graph: Graph, config: DecoderConfig, weights: Weights) -> tuple[str, Half]:
+    """The embeddings in the type that they are kept in: only the rows that are looked up need be float32."""
+    name, shape = "model.embed_tokens.weight", (config.vocab, config.hidden)
+    lazy = expect(weights, name, shape)
+    return narrow(graph, name, shape, lambda: [lazy.read()], lazy.half), lazy.half
 
 
 def half_norm(graph: Graph, config: DecoderConfig, weights: Weights, x: str, half: int) -> str:
@@ -115,6 +119,6 @@ def logits(graph: Graph, config: DecoderConfig, weights: Weights, x: str) -> Non
 def _product(graph: Graph, config: DecoderConfig, weights: Weights, x: str) -> str:
     head = parameter(graph, weights, "lm_head.weight", (config.vocab, config.hidden)) if not config.tied else ""
     rows = graph.op("Reshape", x, graph.constant([-1, config.hidden]))
-    flat = graph.op("Gemm", rows, head or _table(graph, config, weights), transB=1)
+    flat = graph.op("Gemm", rows, head or widened(graph, *_table(graph, config, weights)), transB=1)
     shape = graph.op("Concat", graph.op("Shape", x, end=2), graph.constant([config.vocab]), axis=0)
     return graph.op("Reshape", flat, shape)

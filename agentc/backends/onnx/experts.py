@@ -14,9 +14,20 @@ from onnx import TensorProto
 
 from agentc.backends.onnx.config import DecoderConfig
 from agentc.backends.onnx.graph import Graph
-from agentc.backends.onnx.layers import activate, dimension, expect, linear, linears, parameter, real
+from agentc.backends.onnx.layers import (
+    activate,
+    dimension,
+    expect,
+    half_of,
+    linear,
+    linears,
+    narrow,
+    parameter,
+    real,
+    widened,
+)
 from agentc.backends.onnx.quantize import Quantized
-from agentc.backends.onnx.views import Weights
+from agentc.backends.onnx.views import Half, Weights
 from agentc.support.record import record
 
 
@@ -92,6 +103,8 @@ class _Stack:
     """``[experts, out]``; empty without one."""
     scales: str = ""
     block: int = 0
+    half: Half = ""
+    """The type of 16 bits of ``values``: those that are chosen are widened."""
 
     def of(self, graph: Graph, which: str, axis: int) -> tuple[str, str]:
         """Matrix and bias of the experts that ``which`` lists; ``axis`` is that of ``in`` in what comes."""
@@ -99,7 +112,7 @@ class _Stack:
         if self.scales:
             scales = graph.op("Gather", self.scales, which)
             chosen = graph.op("DequantizeLinear", chosen, scales, axis=axis, block_size=self.block)
-        return chosen, graph.op("Gather", self.bias, which) if self.bias else ""
+        return widened(graph, chosen, self.half), graph.op("Gather", self.bias, which) if self.bias else ""
 
 
 def _stacks(graph: Graph, config: DecoderConfig, weights: Weights, name: str) -> dict[str, _Stack]:
@@ -119,8 +132,9 @@ def _stack(graph: Graph, config: DecoderConfig, weights: Weights, name: str, kin
         bias = graph.weight(f"{stem}.bias", (config.experts, o), lambda: (row.read() for row in rows))
     how = graph.quantization
     if how is None or not how.fits(i, o):
-        values = graph.weight(f"{stem}.T", (config.experts, i, o), lambda: (part.read().T for part in parts))
-        return _Stack(values, bias)
+        half, shape = half_of(parts), (config.experts, i, o)
+        values = narrow(graph, f"{stem}.T", shape, lambda: (part.read().T for part in parts), half)
+        return _Stack(values, bias, half=half)
     how = replace(how, bits=8)  # engines do not gather four bits
     done: list[Quantized] = []
 

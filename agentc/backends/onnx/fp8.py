@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agentc.backends.onnx.fields import Json, table
-from agentc.backends.onnx.views import Lazy, View, Weights, shape_of
+from agentc.backends.onnx.views import Lazy, View, Weights, lazy_of
 
 _SCALES: Final = "_scale_inv"
 _BLOCK: Final = 128
@@ -24,7 +24,7 @@ def with_fp8(config: Json, source: Weights) -> Weights:
     stated: object = table(config, "quantization_config").get("weight_block_size") or [_BLOCK, _BLOCK]
     if stated != [_BLOCK, _BLOCK]:
         raise ValueError(f"config.json: `weight_block_size` is {stated!r}, not [{_BLOCK}, {_BLOCK}]")
-    entries = {name: Lazy(shape_of(source, name), lambda name=name: source[name]) for name in source}
+    entries = {name: lazy_of(source, name) for name in source}
     for name in scaled:
         scales, matrix = entries.pop(name), entries.get(name.removesuffix(_SCALES))
         if matrix is None or len(matrix.shape) != 2 or scales.shape != tuple(-(-n // _BLOCK) for n in matrix.shape):

@@ -24,10 +24,16 @@ Dim: TypeAlias = int | str
 _BITS: Final[dict[int, int]] = {
     TensorProto.FLOAT: 32,
     TensorProto.FLOAT16: 16,
+    TensorProto.BFLOAT16: 16,
     TensorProto.INT8: 8,
     TensorProto.INT4: 4,
 }
-_TYPES: Final[dict[int, str]] = {TensorProto.FLOAT: "<f4", TensorProto.FLOAT16: "<f2", TensorProto.INT8: "i1"}
+_TYPES: Final[dict[int, npt.DTypeLike]] = {
+    TensorProto.FLOAT: "<f4",
+    TensorProto.FLOAT16: "<f2",
+    TensorProto.BFLOAT16: helper.tensor_dtype_to_np_dtype(TensorProto.BFLOAT16),
+    TensorProto.INT8: "i1",
+}
 _CHUNK_VALUES: Final = 1 << 22
 """Values that are converted at once while a weight is written."""
 
@@ -104,7 +110,7 @@ def _write_part(file: BinaryIO, part: npt.NDArray[Any], kind: int) -> None:
     rows = np.atleast_1d(part)
     step = max(_CHUNK_VALUES // max(rows[:1].size, 1), 1)
     for start in range(0, len(rows), step):
-        file.write(np.ascontiguousarray(rows[start : start + step], dtype=dtype).data)
+        file.write(np.ascontiguousarray(rows[start : start + step], dtype=dtype).view(np.uint8).data)
 
 
 class Graph:

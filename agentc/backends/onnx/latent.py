@@ -10,7 +10,7 @@ from onnx import TensorProto
 
 from agentc.backends.onnx.config import DecoderConfig
 from agentc.backends.onnx.graph import Graph
-from agentc.backends.onnx.layers import dimension, expect, linear, parameter, real, scalar
+from agentc.backends.onnx.layers import dimension, expect, linear, parameter, real, scalar, stored
 from agentc.backends.onnx.positions import Positions
 from agentc.backends.onnx.views import Weights
 
@@ -93,15 +93,19 @@ def _expansion(graph: Graph, config: DecoderConfig, weights: Weights, name: str,
     nope, value, latent = config.head_dim, config.value_dim, config.latent
     lazy = expect(weights, f"{name}.kv_b_proj.weight", (config.heads * (nope + value), latent))
     if of_values:
-        return graph.weight(
+        return stored(
+            graph,
             f"{name}.kv_b_proj.values",
             (config.heads, latent, value),
             lambda: [lazy.read().reshape(config.heads, nope + value, latent)[:, nope:].swapaxes(1, 2)],
+            lazy.half,
         )
-    return graph.weight(
+    return stored(
+        graph,
         f"{name}.kv_b_proj.keys",
         (config.heads, nope, latent),
         lambda: [lazy.read().reshape(config.heads, nope + value, latent)[:, :nope]],
+        lazy.half,
     )
 
 

@@ -1,18 +1,19 @@
 """Layers that decoders and encoders share."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 from onnx import TensorProto
 
-from agentc.backends.onnx.graph import Graph
+from agentc.backends.onnx.graph import Graph, Parts
 from agentc.backends.onnx.quantize import Quantization, Quantized
-from agentc.backends.onnx.views import Lazy, Weights, shape_of
+from agentc.backends.onnx.views import Half, Lazy, Weights, lazy_of, shape_of
 
 ACTIVATIONS: Final = ("silu", "gelu", "gelu_new", "gelu_pytorch_tanh", "relu")
 """``hidden_act`` names that ``activate`` knows."""
+KINDS: Final[Mapping[Half, int]] = {"": TensorProto.FLOAT, "f16": TensorProto.FLOAT16, "bf16": TensorProto.BFLOAT16}
 
 
 def expect(weights: Weights, name: str, shape: tuple[int, ...]) -> Lazy:
@@ -26,13 +27,34 @@ def expect(weights: Weights, name: str, shape: tuple[int, ...]) -> Lazy:
     found = shape_of(weights, name)
     if found != shape:
         raise ValueError(f"weight `{name}` has shape {list(found)}, not {list(shape)}")
-    return Lazy(shape, lambda: weights[name])
+    return lazy_of(weights, name)
 
 
 def parameter(graph: Graph, weights: Weights, name: str, shape: tuple[int, ...]) -> str:
     """A weight as it lies in the checkpoint."""
     lazy = expect(weights, name, shape)
-    return graph.weight(name, shape, lambda: [lazy.read()])
+    return stored(graph, name, shape, lambda: [lazy.read()], lazy.half)
+
+
+def stored(graph: Graph, name: str, shape: Sequence[int], parts: Parts, half: Half) -> str:
+    """A weight as float32, kept in the 16 bits of ``half`` where there are; engines widen it once, as they load it."""
+    return widened(graph, narrow(graph, name, shape, parts, half), half)
+
+
+def narrow(graph: Graph, name: str, shape: Sequence[int], parts: Parts, half: Half) -> str:
+    """A weight in the type that it is kept in."""
+    return graph.weight(f"{name}.{half}" if half else name, shape, parts, KINDS[half])
+
+
+def widened(graph: Graph, value: str, half: Half) -> str:
+    """``value`` as float32."""
+    return graph.op("Cast", value, to=TensorProto.FLOAT) if half else value
+
+
+def half_of(lazies: Sequence[Lazy]) -> Half:
+    """The type of 16 bits of all of them; empty where they have none in common."""
+    found: set[Half] = {lazy.half for lazy in lazies}
+    return found.pop() if len(found) == 1 else ""
 
 
 def linear(graph: Graph, weights: Weights, x: str, name: str, inputs: int, outputs: int) -> str:
@@ -49,13 +71,13 @@ def linears(
     """Linear layers ``stem.leaf`` of the same input as one product: one start of all threads instead of several."""
     names = [f"{stem}.{leaf}" for leaf in leaves]
     rows = [expect(weights, f"{n}.weight", (o, inputs)) for n, o in zip(names, outputs, strict=True)]
-    joined = Lazy((sum(outputs), inputs), lambda: np.concatenate([part.read() for part in rows]))
+    joined = Lazy((sum(outputs), inputs), lambda: np.concatenate([part.read() for part in rows]), half_of(rows))
     name = f"{stem}.{'+'.join(leaves)}"
     y = graph.op("MatMul", x, _stored(graph, joined, f"{name}.weight.T"))
     biases = [f"{n}.bias" for n in names]
     if any(bias in weights for bias in biases):
         parts = [expect(weights, bias, (o,)) for bias, o in zip(biases, outputs, strict=True)]
-        bias = graph.weight(f"{name}.bias", (sum(outputs),), lambda: (part.read() for part in parts))
+        bias = stored(graph, f"{name}.bias", (sum(outputs),), lambda: (p.read() for p in parts), half_of(parts))
         y = graph.op("Add", y, bias)
     return graph.ops("Split", [y, graph.constant(outputs)], [f"{n}.out" for n in names], axis=-1)
 
@@ -69,7 +91,7 @@ def _stored(graph: Graph, lazy: Lazy, name: str) -> str:
     outputs, inputs = lazy.shape
     how = graph.quantization
     if how is None or not how.fits(inputs, outputs):
-        return graph.weight(name, (inputs, outputs), lambda: [lazy.read().T])
+        return stored(graph, name, (inputs, outputs), lambda: [lazy.read().T], lazy.half)
     return _dequantized(graph, lazy, name, how)
 
 

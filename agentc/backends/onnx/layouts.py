@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 
 from agentc.backends.onnx.config import DecoderConfig
 from agentc.backends.onnx.mxfp4 import unpacked
-from agentc.backends.onnx.views import Lazy, View, Weights, shape_of
+from agentc.backends.onnx.views import Lazy, View, Weights, lazy_of
 
 Entries: TypeAlias = Iterator[tuple[str, Lazy]]
 
@@ -36,7 +36,7 @@ def canonical(config: DecoderConfig, family: str, source: Weights) -> View:
     rule = _RULES.get(family, _plain)
     entries: dict[str, Lazy] = {}
     for name in source:
-        lazy = Lazy(shape_of(source, name), lambda name=name: source[name])
+        lazy = lazy_of(source, name)
         entries.update(rule(config, _stripped(name), lazy))
     return View(entries)
 
@@ -124,7 +124,7 @@ def with_mxfp4(config: DecoderConfig, view: View) -> View:
     Raises:
         ValueError: blocks without scales, or of shapes that do not go together.
     """
-    entries = {name: Lazy(view.shape(name), lambda name=name: view[name]) for name in view}
+    entries = {name: lazy_of(view, name) for name in view}
     for name in [name for name in entries if name.endswith("_blocks")]:
         stem = name.removesuffix("_blocks")
         if f"{stem}_scales" not in entries:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from onnx import TensorProto, helper
 
+from agentc.backends.onnx.views import Half
 from agentc.support.record import record
 
 MAX_HEADER_BYTES: Final = 100_000_000
@@ -44,6 +45,7 @@ _DTYPES: Final[Mapping[str, npt.DTypeLike]] = {
     "U64": "<u8",
 }
 """Little-endian NumPy types."""
+_HALVES: Final[Mapping[str, Half]] = {"F16": "f16", "BF16": "bf16"}
 
 
 @record(slots=True)
@@ -172,3 +174,7 @@ class SafeTensors(Mapping[str, npt.NDArray[Any]]):
     def shape(self, name: str) -> tuple[int, ...]:
         """The shape of a tensor, from the header alone."""
         return self._entries[name].shape
+
+    def half(self, name: str) -> Half:
+        """The type of 16 bits that a tensor is of, from the header alone; empty for others."""
+        return _HALVES.get(self._entries[name].dtype, "")

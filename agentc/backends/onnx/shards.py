@@ -4,7 +4,7 @@ Each shard has its part of the heads and of every feed-forward width. What it gi
 partial sum, so that a shard's graph is cut there: segment ``i`` takes the residual and the sum that
 ``comm.allreduce`` made of all shards' partial sums, and gives the next ones. Norms, routers and embeddings are on
 every shard, and latent attention's compressed entries, which all heads read; biases of sums are the first one's. The
-logits are cut along the vocabulary (``comm.allgather``).
+logits are cut along the vocabulary, and gathered.
 
     000: input_ids -> residual, partial (attention of layer 0), present.0.*
     001: before, sum -> residual, partial (feed-forward of layer 0)
@@ -26,7 +26,7 @@ from agentc.backends.onnx.latent import latent_attention
 from agentc.backends.onnx.layers import dimension, expect
 from agentc.backends.onnx.positions import positions
 from agentc.backends.onnx.quantize import Quantization
-from agentc.backends.onnx.views import Lazy, View, Weights, shape_of
+from agentc.backends.onnx.views import Lazy, View, Weights, lazy_of, shape_of
 
 _ROWS: Final = re.compile(r"\.(q_proj|q_b_proj|kv_b_proj|gate_proj|up_proj)\.(weight|bias)$|\.self_attn\.sinks$")
 _KV_ROWS: Final = re.compile(r"\.(k_proj|v_proj)\.(weight|bias)$")
@@ -47,7 +47,7 @@ def shard(config: DecoderConfig, weights: Weights, rank: int, ranks: int) -> tup
     _check_divides(config, ranks)
     entries: dict[str, Lazy] = {}
     for name in weights:
-        lazy = Lazy(shape_of(weights, name), lambda name=name: weights[name])
+        lazy = lazy_of(weights, name)
         if (part := _part(config, name, lazy, rank, ranks)) is not None:
             entries[name] = part
     table = "model.embed_tokens.weight" if config.tied else HEAD

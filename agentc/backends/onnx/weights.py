@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agentc.backends.onnx.safetensors import SafeTensors
+from agentc.backends.onnx.views import Half
 from agentc.support.diagnostics import Diagnostic, Refused
 
 Array: TypeAlias = npt.NDArray[np.float32]
@@ -125,6 +126,10 @@ class Checkpoint(Mapping[str, npt.NDArray[Any]]):
         """The shape of a tensor, from its header alone."""
         return self._owner[name].shape(name)
 
+    def half(self, name: str) -> Half:
+        """The type of 16 bits that a tensor is of; empty for others."""
+        return self._owner[name].half(name)
+
 
 def _shards(folder: Path, index: Mapping[str, Any]) -> dict[str, SafeTensors]:
     table: object = index.get("weight_map")
@@ -186,3 +191,7 @@ class Seeded(Mapping[str, npt.NDArray[Any]]):
     def shape(self, name: str) -> tuple[int, ...]:
         """The shape of a tensor."""
         return self._shapes[name]
+
+    def half(self, name: str) -> Half:
+        """They take 32 bits."""
+        return ""

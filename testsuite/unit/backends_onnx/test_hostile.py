@@ -191,8 +191,8 @@ def test_the_whole_checkpoint_is_no_lie(checkpoint: Path, tmp_path: Path) -> Non
     assert emit_model(SHAPE, tmp_path / "out", role="decoder", weights=checkpoint)
 
 
-def test_large_weights_are_converted_in_pieces(tmp_path: Path) -> None:
-    """A table of 64 MB in half precision is never in memory as 128 MB of floats."""
+def test_large_weights_are_copied_in_pieces(tmp_path: Path) -> None:
+    """A table of 64 MB is never in memory as a whole."""
     folder = tmp_path / "checkpoint"
     folder.mkdir()
     config = CONFIG | {"vocab_size": 1_000_000, "tie_word_embeddings": True}
@@ -208,7 +208,7 @@ def test_large_weights_are_converted_in_pieces(tmp_path: Path) -> None:
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert os.path.getsize(tmp_path / "out" / "weights.bin") > 128e6
+    assert os.path.getsize(tmp_path / "out" / "weights.bin") > 64e6
     assert peak < 40e6
 
 
