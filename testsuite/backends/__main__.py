@@ -21,12 +21,16 @@ def main(names: list[str]) -> int:
                 cells.append("-")
                 notes[f"{target}: {name}: {why}"] = None
         print(f"{name:<28}" + "".join(f"{c:>13}" for c in cells), flush=True)
-    print("\n".join(["", f"Errors are relative to 1 + |value|; at most {TOLERANCE:g}. `-` is refused:", *notes]))
+    refused = [" `-` is refused:", *notes] if notes else [""]
+    print(
+        f"\nErrors are relative to 1 + |value|, against NumPy in double precision; at most {TOLERANCE:g}."
+        + "\n".join(refused)
+    )
     return 1 if bad else 0
 
 
 def shapes(target: str) -> list[dict[str, int]]:
-    """What a target is tried on: what is interpreted loop by loop stays small."""
+    """What a target is tried on: single elements, a few, many; what is interpreted loop by loop stays small."""
     small = [dict(ONES), dict(SMALL)]
     return small if target in ("loops", "cuda") else [*small, dict(LARGER)]
 

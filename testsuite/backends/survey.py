@@ -3,6 +3,7 @@
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -64,67 +65,102 @@ def tensors(name: str, values: list[Any], sizes: Mapping[str, int]) -> list[Any]
 
 def loops(name: str, values: list[Any], sizes: Mapping[str, int]) -> list[Any]:
     """The interpreter, on the loops that a processor is given."""
-    from agentc.pipelines.kernels import lower_kernel
     from agentc.runtime.interpreters import run_kernel
 
-    if sum(np.size(v) for v in values) > MOST_FOR_LOOPS or name.startswith(("log_mel", "mask")):
-        raise Unsupported("too long to interpret")
-    return run_kernel(lower_kernel(builtin(name)), *values)
+    return run_kernel(lowered(name), *values)
 
 
-MOST_FOR_LOOPS = 400
+@cache
+def lowered(name: str) -> Any:
+    """The kernel as a processor is given it."""
+    from agentc.pipelines.kernels import lower_kernel
+
+    return lower_kernel(builtin(name))
 
 
 def unfused(name: str, values: list[Any], sizes: Mapping[str, int]) -> list[Any]:
-    """Native code without any fusion."""
+    """Native code without any fusion, and with a memory of its own for each array."""
+    return _list(_unfused(name)(*values))
+
+
+@cache
+def _unfused(name: str) -> Any:
     from xdsl.context import Context
 
     from agentc.backends.llvm import optimized_ir
+    from agentc.passes.fuse_kernel_gathers import FuseKernelGathersPass
     from agentc.passes.fuse_kernel_loops import FuseKernelLoopsPass
     from agentc.passes.fuse_kernels import FuseKernelsPass
+    from agentc.passes.merge_kernel_twins import MergeKernelTwinsPass
+    from agentc.passes.share_kernel_buffers import ShareKernelBuffersPass
     from agentc.pipelines.kernels import kernel_passes
     from agentc.runtime.native import load_ir
 
     module = builtin(name)
     for step in kernel_passes():
-        if not isinstance(step, FuseKernelsPass | FuseKernelLoopsPass):
+        if not isinstance(
+            step,
+            FuseKernelsPass
+            | FuseKernelGathersPass
+            | FuseKernelLoopsPass
+            | MergeKernelTwinsPass
+            | ShareKernelBuffersPass,
+        ):
             step.apply(Context(), module)
-    return _list(load_ir(optimized_ir(module, "host"), kernel_abi(module))(*values))
+    return load_ir(optimized_ir(module, "host"), kernel_abi(module))
 
 
 def llvm(name: str, values: list[Any], sizes: Mapping[str, int]) -> list[Any]:
     """Native code."""
+    return _list(_native(name)(*values))
+
+
+@cache
+def _native(name: str) -> Any:
     from agentc.pipelines.kernels import compile_kernel
 
-    return _list(compile_kernel(builtin(name))(*values))
+    return compile_kernel(builtin(name))
 
 
 def cuda(name: str, values: list[Any], sizes: Mapping[str, int]) -> list[Any]:
     """CUDA text, run unchanged on the processor."""
+    from agentc.runtime.native import dtype_of
+
+    abi, run = _on_host(name)
+    known = sizes_of(abi, values)
+    results = [
+        np.zeros([d if isinstance(d, int) else known[d] for d in p.dims or ()], dtype_of(p.dtype)) for p in abi.results
+    ]
+    run(values, results, [known[s] for s in abi.sizes])
+    return results
+
+
+@cache
+def _on_host(name: str) -> tuple[KernelAbi, Any]:
     from agentc.backends.cuda.host import HostKernel, host_compiler
     from agentc.backends.cuda.source import source
     from agentc.pipelines.kernels import lower_kernel
-    from agentc.runtime.native import dtype_of
 
     if host_compiler() is None:
         raise Unsupported("needs g++ or clang++")
     module = lower_kernel(builtin(name), "cuda")
     abi = kernel_abi(module)
-    known = sizes_of(abi, values)
-    results = [
-        np.zeros([d if isinstance(d, int) else known[d] for d in p.dims or ()], dtype_of(p.dtype)) for p in abi.results
-    ]
     with tempfile.TemporaryDirectory() as folder:
-        HostKernel(source(module), abi, Path(folder), check=True)(values, results, [known[s] for s in abi.sizes])
-    return results
+        return abi, HostKernel(source(module), abi, Path(folder), check=True)
 
 
 def onnx(name: str, values: list[Any], sizes: Mapping[str, int]) -> list[Any]:
     """The ONNX graph, by ONNX Runtime."""
-    from agentc.backends.onnx.kernels import kernel_model
     from agentc.runtime.onnx_kernels import run_model
 
-    return run_model(kernel_model(builtin(name)), values)
+    return run_model(_graph(name), values)
+
+
+@cache
+def _graph(name: str) -> Any:
+    from agentc.backends.onnx.kernels import kernel_model
+
+    return kernel_model(builtin(name))
 
 
 TARGETS: Mapping[str, Runner] = {
@@ -174,10 +210,9 @@ def measure(name: str, target: str, sizes: Mapping[str, int], seed: int) -> floa
     Raises:
         Unsupported: the target refuses it.
     """
-    from agentc.pipelines.kernels import lower_kernel
     from agentc.support.diagnostics import Refused
 
-    values = arguments(kernel_abi(lower_kernel(builtin(name))), sizes, seed)
+    values = arguments(kernel_abi(lowered(name)), sizes, seed)
     wanted = reference(name, values)
     try:
         return error(TARGETS[target](name, values, sizes), wanted)

@@ -175,3 +175,29 @@ func.func @columns_apart(%x: memref<?xf32>, %s: memref<1xf32>, %t: memref<1xf32>
   }
   func.return
 }
+
+// -----
+
+// What is stored at one place twice is stored once, unless somebody may read it in between.
+// CHECK-LABEL: func.func @overwritten
+// CHECK: %[[V:.*]] = memref.load %x[%[[I:.*]]]
+// CHECK-NEXT: memref.store %[[V]], %y[%[[I]]]
+// CHECK-NEXT: %[[U:.*]] = memref.load %y[%c0]
+// CHECK-NEXT: memref.store %[[U]], %y[%[[I]]]
+// CHECK-NEXT: memref.store %[[U]], %z[%[[I]]]
+// CHECK-NEXT: scf.reduce
+func.func @overwritten(%x: memref<?xf32>, %y: memref<?xf32>, %z: memref<?xf32>, %n: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  "scf.parallel"(%c0, %n, %c1) <{operandSegmentSizes = array<i32: 1, 1, 1, 0>}> ({
+  ^bb0(%i: index):
+    %v = memref.load %x[%i] : memref<?xf32>
+    memref.store %v, %y[%i] : memref<?xf32>
+    %u = memref.load %y[%c0] : memref<?xf32>
+    memref.store %u, %y[%i] : memref<?xf32>
+    memref.store %v, %z[%i] : memref<?xf32>
+    memref.store %u, %z[%i] : memref<?xf32>
+    scf.reduce
+  }) : (index, index, index) -> ()
+  func.return
+}
