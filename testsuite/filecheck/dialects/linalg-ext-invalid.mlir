@@ -51,3 +51,15 @@
 %t, %s = "test.op"() : () -> (tensor<?xi8>, tensor<4x99xi8>)
 %y = linalg_ext.automaton ins(%t, %s : tensor<?xi8>, tensor<4x99xi8>) outs(%t : tensor<?xi8>) -> tensor<?xi8>
 // CHECK: states have the shape of the text, and the table 256 columns
+
+// -----
+
+%x, %y = "test.op"() : () -> (tensor<?x40xf32>, tensor<?x20xf32>)
+%q:2 = linalg_ext.fourier ins(%x : tensor<?x40xf32>) outs(%y, %y : tensor<?x20xf32>, tensor<?x20xf32>) -> tensor<?x20xf32>, tensor<?x20xf32>
+// CHECK: rows have a known length, and outputs half of it and one more
+
+// -----
+
+%x, %y = "test.op"() : () -> (tensor<?x40xi32>, tensor<?x21xi32>)
+%q:2 = linalg_ext.fourier ins(%x : tensor<?x40xi32>) outs(%y, %y : tensor<?x21xi32>, tensor<?x21xi32>) -> tensor<?x21xi32>, tensor<?x21xi32>
+// CHECK: one input and two outputs, of one type of floats
