@@ -52,3 +52,27 @@ func.func @kept(%x: tensor<?xf32>) -> (tensor<?xf32>, tensor<?xf32>) {
   } -> tensor<?xf32>
   func.return %q, %x : tensor<?xf32>, tensor<?xf32>
 }
+
+// -----
+
+// The sum of a matrix and its transpose reads elements that were written long ago: it keeps to a memory of its own.
+// CHECK-LABEL: func.func @transposed
+// CHECK: %[[T:.*]] = memref.alloc(%n, %n)
+// CHECK: linalg.generic {{.*}} ins(%x : memref<?x?xf32>) outs(%[[T]] : memref<?x?xf32>)
+// CHECK: linalg.generic {{.*}} ins(%[[T]], %[[T]] : memref<?x?xf32>, memref<?x?xf32>) outs(%out : memref<?x?xf32>)
+func.func @transposed(%x: tensor<?x?xf32>) -> tensor<?x?xf32> attributes {agentc.dims = [["n", "n"], ["n", "n"]]} {
+  %c0 = arith.constant 0 : index
+  %n = tensor.dim %x, %c0 : tensor<?x?xf32>
+  %e = tensor.empty(%n, %n) : tensor<?x?xf32>
+  %p = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<?x?xf32>) outs(%e : tensor<?x?xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %m = math.exp %a : f32
+    linalg.yield %m : f32
+  } -> tensor<?x?xf32>
+  %q = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d1, d0)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%p, %p : tensor<?x?xf32>, tensor<?x?xf32>) outs(%e : tensor<?x?xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %m = arith.addf %a, %b : f32
+    linalg.yield %m : f32
+  } -> tensor<?x?xf32>
+  func.return %q : tensor<?x?xf32>
+}
