@@ -1,17 +1,17 @@
 """Where a definition refers to something: each reference with its place and the scope that it is read in."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agentc.frontends.yaml.document import Path
 from agentc.frontends.yaml.scopes import AgentGraph, Item, Scope
+from agentc.support.record import record
 
 if TYPE_CHECKING:
     from agentc.frontends.yaml.rules.nodes import Common
 
 
-@dataclass(frozen=True, eq=False)
+@record(slots=True)
 class Reference:
     """A name in the text."""
 
