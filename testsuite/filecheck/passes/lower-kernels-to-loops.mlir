@@ -49,3 +49,20 @@ func.func @rows(%x: memref<4x?xf32>, %s: memref<4xf32>) {
   }
   func.return
 }
+
+// The fill right before is of other memory: it is stored, and the sum goes on from what its own memory holds.
+// CHECK-LABEL: func.func @another_start
+// CHECK: memref.store %one, %s[]
+// CHECK: %[[OLD:.*]] = memref.load %t[]
+// CHECK: %[[SUM:.*]] = "scf.parallel"(%{{.*}}, %{{.*}}, %{{.*}}, %[[OLD]])
+// CHECK: memref.store %[[SUM]], %t[]
+func.func @another_start(%x: memref<?xf32>, %s: memref<f32>, %t: memref<f32>) {
+  %one = arith.constant 1.0 : f32
+  linalg.fill ins(%one : f32) outs(%s : memref<f32>)
+  linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> ()>], iterator_types = ["reduction"]} ins(%x : memref<?xf32>) outs(%t : memref<f32>) {
+  ^bb0(%a: f32, %acc: f32):
+    %m = arith.addf %acc, %a : f32
+    linalg.yield %m : f32
+  }
+  func.return
+}
