@@ -123,19 +123,21 @@ class Cutting:
 
     loops: LoopLowering
     op: AutomatonOp
+    length: int = LENGTH
+    at_once: int = AT_ONCE
 
     def __post_init__(self) -> None:
         self.out = self.op.outputs[0]
-        self.groups: Dim = sizes.floordiv(self.loops.dims(self.op.inputs[0])[0], LENGTH * AT_ONCE)
+        self.groups: Dim = sizes.floordiv(self.loops.dims(self.op.inputs[0])[0], self.length * self.at_once)
 
     def run(self) -> None:
         """Put the loops in the place of the op."""
         if self.groups == 0:
             return
         build = Builder(InsertPoint.before(self.op))
-        self.pieces = Pieces(self.loops, self.op, LENGTH)
+        self.pieces = Pieces(self.loops, self.op, self.length)
         groups = insert_size(build, self.groups, self.loops.named)
-        pieces = sizes.multiply(self.groups, AT_ONCE)
+        pieces = sizes.multiply(self.groups, self.at_once)
         first = self.pieces.states_before(build, pieces, insert_size(build, pieces, self.loops.named))
         self.loops.nest(build, [groups], lambda b, at: self._through(Code(self.loops, b), at[0], first))
         self._rest(Code(self.loops, build), groups)
@@ -150,20 +152,21 @@ class Cutting:
     def _through(self, code: Code, group: SSAValue, first: SSAValue) -> None:
         """Several pieces at once, each with a state of its own."""
         numbers = [
-            code.plus(code.op(arith.MuliOp, group, code.number(AT_ONCE)), code.number(u)) for u in range(AT_ONCE)
+            code.plus(code.op(arith.MuliOp, group, code.number(self.at_once)), code.number(u))
+            for u in range(self.at_once)
         ]
-        starts = [code.op(arith.MuliOp, n, code.number(LENGTH)) for n in numbers]
+        starts = [code.op(arith.MuliOp, n, code.number(self.length)) for n in numbers]
         states = [code.load(first, n) for n in numbers]
 
         def step(inner: Code, i: SSAValue, carried: Sequence[SSAValue]) -> Sequence[SSAValue]:
             places = [inner.plus(start, i) for start in starts]
             return [self._step(inner, state, place) for state, place in zip(carried, places, strict=True)]
 
-        code.ordered(self.pieces.zero, code.number(LENGTH), self.pieces.one, step, states)
+        code.ordered(self.pieces.zero, code.number(self.length), self.pieces.one, step, states)
 
     def _rest(self, code: Code, groups: SSAValue) -> None:
         """What is behind the last whole group of pieces, in order, from the state behind that; 0 where there is none."""
-        start = code.op(arith.MuliOp, groups, code.number(LENGTH * AT_ONCE))
+        start = code.op(arith.MuliOp, groups, code.number(self.length * self.at_once))
         zero, one = self.pieces.zero, self.pieces.one
         last = code.op(arith.MaxSIOp, code.minus(start, one), zero)
 
@@ -200,6 +203,10 @@ class CutAutomataPass(ModulePass):
     """
 
     name = "cut-automata"
+    length: int = LENGTH
+    """Bytes of a piece."""
+    at_once: int = AT_ONCE
+    """Pieces of a loop."""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for function in [f for f in op.walk() if isinstance(f, func.FuncOp) and len(f.body.blocks) == 1]:
@@ -207,4 +214,4 @@ class CutAutomataPass(ModulePass):
             for inner in found:
                 if len(shape_of(inner.inputs[0].type) or ()) == 1:
                     with replacing(inner):
-                        Cutting(LoopLowering(function, "auto"), inner).run()
+                        Cutting(LoopLowering(function, "auto"), inner, self.length, self.at_once).run()

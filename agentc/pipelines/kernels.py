@@ -12,6 +12,10 @@ Device = Literal["cpu", "gpu", "cuda"]
 """``cuda`` is a GPU whose backend selects and sorts by itself."""
 
 
+CUDA_PIECE = 512
+"""Bytes that a thread of a GPU takes an automaton through: many threads matter more than long pieces."""
+
+
 def kernel_passes(device: Device = "cpu") -> "list[ModulePass]":
     """The passes, in order, each with the reason for its place."""
     from xdsl.transforms.canonicalize import CanonicalizePass
@@ -47,6 +51,7 @@ def kernel_passes(device: Device = "cpu") -> "list[ModulePass]":
         *([LowerFourierPass()] if device == "cpu" else []),
         *([SkipAutomataPass()] if device == "cpu" else []),  # while what reads their states is one op
         *([CutAutomataPass()] if device == "cpu" else []),  # before they are one ordered loop each
+        *([CutAutomataPass(CUDA_PIECE, 1)] if device == "cuda" else []),
         *([TileKernelsPass()] if device == "cpu" else []),  # products whole, before they are loops like others
         # Before linalg, so that what both need at the top of a function is made once.
         LowerLinalgExtPass(keep_selections=device == "cuda"),

@@ -8,6 +8,7 @@ from agentc.analyses.kernel_sources import lines as lines_of
 from agentc.backends.cuda.phase import PhaseCode, size
 from agentc.backends.cuda.scalars import C_TYPES, size_name
 from agentc.backends.cuda.sharing import kind_of, write_phase
+from agentc.plan import sizes
 from agentc.plan.kernels import PREFIX, KernelAbi, Parameter, c_name
 
 HEADERS = {"matrix": "agentc_matrix.cuh", "ordered": "agentc_ordered.cuh"}
@@ -55,6 +56,7 @@ def _launcher(abi: KernelAbi, phases: list[PhaseCode]) -> str:
         "#ifndef __CUDACC_RTC__",
         f'extern "C" cudaError_t {PREFIX}launch_{abi.name}({", ".join(declared)}) {{',
     ]
+    lines += [f"  const int64_t {size_name(dim)} = {_computed(dim)};" for dim in _derived(abi)]
     lives = list(zip(abi.temporaries, abi.lives, strict=True))
     for number, phase in enumerate(phases):
         for temporary in [t for t, life in lives if life.start == number < life.stop]:
@@ -65,6 +67,23 @@ def _launcher(abi: KernelAbi, phases: list[PhaseCode]) -> str:
         if number + 1 < len(phases):
             lines += [f"  {c_name(t.name)}.release();" for t, life in lives if life.stop == number + 1]
     return "\n".join([*lines, "  return cudaGetLastError();", "}", "#endif", ""])
+
+
+def _derived(abi: KernelAbi) -> list[str]:
+    """The sizes that the launcher is not told, as they follow from others."""
+    used = [d for t in abi.temporaries for d in t.dims or ()]
+    used += [d for phase in abi.phases for d in (phase.rows, *phase.sizes)]
+    return [d for d in dict.fromkeys(used) if isinstance(d, str) and d not in abi.sizes]
+
+
+def _computed(dim: str) -> str:
+    """The C++ expression of a size."""
+
+    def apply(symbol: str, left: str, right: str) -> str:
+        called = {"//": "over", "%": "modulo", "min": "smaller", "max": "larger"}
+        return f"agentc::{called[symbol]}({left}, {right})" if symbol in called else f"({left} {symbol} {right})"
+
+    return sizes.fold(dim, c_name, lambda number: f"int64_t({number})", apply)
 
 
 def _c_parameter(parameter: Parameter, constant: str) -> str:

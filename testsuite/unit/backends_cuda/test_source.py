@@ -35,6 +35,7 @@ CASES = [
     ("cuda", "cosine_top_k", SIZES),
     ("gpu", "int4_matvec", SIZES),
     ("gpu", "mask_pii", SIZES),
+    ("cuda", "mask_pii", {**SIZES, "n": 1700}),  # pieces of 512
     ("cuda", "sample_top_p", SIZES),
     ("gpu", "maximal_marginal_relevance", SIZES),
     ("cpu", "attention_pool", SIZES),
@@ -164,3 +165,13 @@ def test_warps_that_do_not_wait_for_each_other_are_found(tmp_path: Path) -> None
     whole = "group.join(best, [](float a, float b) { return agentc::maximum(a, b); })"
     with pytest.raises(RuntimeError, match="two threads write|what another writes|what another reads"):
         run_on_host(module, values, sizes, tmp_path, (whole, "best"), ("group.sync();", ""))
+
+
+@needs_compiler
+def test_an_automaton_that_never_forgets_goes_through_the_piece_before(tmp_path: Path) -> None:
+    """Digits and blanks alone keep what may be a number going from piece to piece."""
+    module = lower_kernel(builtin("mask_pii"), "cuda")
+    assert "agentc::over(n, int64_t(512))" in source(module)
+    text = np.frombuffer((b"0123456789 " * 200)[:2100], np.uint8).copy()
+    [found] = run_on_host(module, [text], {"n": 2100}, tmp_path)
+    np.testing.assert_array_equal(found, reference("mask_pii", [text])[0])

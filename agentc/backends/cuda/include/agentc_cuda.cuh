@@ -324,6 +324,12 @@ inline int parts_of(int64_t work, int64_t each, int64_t most) {
   return static_cast<int>(wanted < 1 ? 1 : wanted < most ? wanted : most);
 }
 
+// Sizes that follow from others; division rounds down.
+inline int64_t over(int64_t a, int64_t b) { return a / b - (a % b != 0 && (a < 0) != (b < 0)); }
+inline int64_t modulo(int64_t a, int64_t b) { return a - b * over(a, b); }
+inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+inline int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
+
 // Memory of the stream's pool until `release`, or for as long as the launcher runs; the stream gives it back when its
 // work so far is done.
 template <class T> class Scratch {
