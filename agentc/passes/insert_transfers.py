@@ -10,8 +10,8 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from agentc.analyses.flow import Flow
-from agentc.analyses.names import task_names
-from agentc.analyses.placement_problem import placement_problem
+from agentc.analyses.names import task_names, tasks
+from agentc.analyses.placement_problem import placement_problem, pose
 from agentc.analyses.task_graph import entry_graph
 from agentc.cost.network import AGGREGATED
 from agentc.dialects import kv
@@ -117,7 +117,11 @@ class InsertTransfersPass(ModulePass):
         graph = entry_graph(op)
         plan = next((each for each in op.ops if isinstance(each, PlanOp)), None)
         objective = plan.summary.data.objective if plan is not None else "cost"
-        edges = placement_problem(ctx, op, objective).problem.edges
+        posed = placement_problem(ctx, op, objective)
+        if any("place.routes" in task.attributes for task in tasks(graph)):
+            # A route may be on a class that could not serve all, of which the plain problem has no option.
+            posed = pose(posed.graph, posed.fleet, objective, lenient=True)
+        edges = posed.problem.edges
         flow = Flow(graph)
         inserter = Inserter(
             task_names(graph), {(edge.src, edge.dst): edge.hops for edge in edges if not edge.rule}, flow

@@ -124,3 +124,9 @@ def test_a_task_and_a_run_say_where_requests_go(here: Path):
     op = next(op for op in build.module.walk() if op.name == "llm.decode")
     assert executor.planned_for(ways(op)).startswith("h100-sxm ")
     assert ", l40s " in executor.planned_for(ways(op))
+
+
+def test_transfers_to_a_class_that_could_not_serve_all_are_told(here: Path):
+    told = planned(1, 5)
+    ends = {(row["from"], row["to"]) for row in told["transfers"]}
+    assert ("answer.prefill", "answer.decode") in ends
