@@ -45,3 +45,63 @@ class Finders:
         return Crew(agents=self.agents, tasks=self.tasks, process=Process.sequential, memory=True, planning=True,
                     planning_llm=small)
 '''
+
+FLOW = '''
+from typing import Literal
+from litellm import completion
+from crewai import Agent, Crew, LLM, Task
+from crewai.flow.flow import Flow, and_, human_feedback, listen, or_, router, start
+from elsewhere import Missing
+
+writer = Agent(role="Writer", goal="write", backstory="", llm="llama-3.1-8b")
+def rhymes(output):
+    return True, output
+
+def team():
+    poem = Task(description="Write of {topic}", expected_output="lines", agent=writer, guardrail=rhymes)
+    more = Task(description="Mend it", expected_output="lines", agent=writer, guardrails=["It rhymes.", rhymes])
+    return Crew(agents=[writer], tasks=[poem, more])
+
+class Inner(Flow):
+    @start()
+    def one(self):
+        return completion(model="gpt-4o", messages=[])
+
+class Poems(Flow):
+    model = "qwen3-8b"
+
+    @start()
+    def choose(self):
+        return Inner().kickoff()
+
+    @start()
+    def other(self):
+        return Missing().crew().kickoff()
+
+    @listen(or_(choose, "again"))
+    def write(self, topic):
+        return team().kickoff(inputs={"topic": topic})
+
+    @router(write)
+    def judge(self):
+        verdict = LLM(model=self.model, temperature=0.1).call("Is it good?")
+        return "good" if verdict == "yes" else "again"
+
+    @listen("good")
+    @human_feedback(emit=["print", "bin"])
+    def ask(self): ...
+
+    @router(ask)
+    def way(self) -> Literal["left", "right"]:
+        return self.state["way"]
+
+    @listen("left")
+    async def left(self):
+        return await Agent(role="Critic", goal="x", backstory="", llm="qwen3-8b", tools=[rhymes]).kickoff_async("y")
+
+    @listen("right")
+    def right(self): ...
+
+    @listen(and_(left, or_(right, other), "print"))
+    def done(self): ...
+'''

@@ -18,7 +18,7 @@ from agentc.frontends.importers.json_text import open_source
 from agentc.frontends.importers.write import text as to_text
 from agentc.support.diagnostics import Refused
 from agentc.support.yaml_source import parse_yaml
-from testsuite.crewai_sample import CREW
+from testsuite.crewai_sample import CREW, FLOW
 from testsuite.mutation import CASES, Data, mutants
 
 SAMPLES = sorted((Path(__file__).parents[1] / "corpus" / "samples").iterdir())
@@ -98,8 +98,15 @@ def check_program(module: Any, text: str, path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("module", "text"),
-    [(crewai, CREW), (langgraph, CORRECTIVE), (langgraph, FAN_OUT), (langgraph, SUPERVISOR), (langgraph, TOOLS)],
-    ids=["crewai", "corrective", "fan-out", "supervisor", "tools"],
+    [
+        (crewai, CREW),
+        (crewai, FLOW),
+        (langgraph, CORRECTIVE),
+        (langgraph, FAN_OUT),
+        (langgraph, SUPERVISOR),
+        (langgraph, TOOLS),
+    ],
+    ids=["crewai", "crewai-flow", "corrective", "fan-out", "supervisor", "tools"],
 )
 def test_programs(module: Any, text: str, tmp_path: Path) -> None:
     slow = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
