@@ -1,7 +1,9 @@
 """How fast compiled tensor kernels are: ``make bench-kernels`` prints a table of milliseconds.
 
 All contenders of a row are measured in turn, round after round, in one process; a ratio is the median over the rounds
-of the pairs in each, so that it holds on a loaded machine. Two threads for all. ``--cpu`` measures processor time.
+of the pairs in each, so that it holds on a loaded machine. Two threads for all. Before its turn each runs for some
+milliseconds unmeasured: so long threads of OpenBLAS, numba and ONNX Runtime spin after their work, on the processors of
+the next. ``--cpu`` measures processor time.
 """
 
 import os
@@ -25,6 +27,8 @@ from agentc.support.diagnostics import Refused  # noqa: E402
 from benchmarks import kernel_peers as peers  # noqa: E402
 
 ROUNDS = 15
+SETTLE = 0.03
+"""Seconds. OpenBLAS spins for 2^26 cycles, the others for less."""
 PEERS = ("numpy", "re", "numba", "onnxrt", "iree")
 Contender = Callable[[], Any]
 
@@ -52,10 +56,20 @@ def rounds(contenders: Mapping[str, Contender], count: int = ROUNDS) -> dict[str
         run()
     for _ in range(count):
         for name, run in contenders.items():
+            settle(run)
             start = clock()
             run()
             times[name].append((clock() - start) * 1e3)
     return times
+
+
+def settle(run: Contender) -> None:
+    """Run until the threads of the contender before sleep."""
+    end = time.perf_counter() + SETTLE
+    while True:
+        run()
+        if time.perf_counter() >= end:
+            return
 
 
 def ratio(mine: Sequence[float], other: Sequence[float]) -> float:
