@@ -18,10 +18,10 @@ PARTS = 4
 """Parts for each thread, at most. Who calls does not wait for threads to wake up: it goes on with the next part, and
 whoever comes later takes what is left."""
 KEPT_BYTES = 1 << 26
-"""Memory that is kept for later calls, of all kernels together. New memory costs a fault for each page, which for a
-kernel that goes through its arrays once is a good part of the time."""
-SMALL_BYTES = 1 << 16
-"""Smaller arrays come from the allocator of NumPy, which keeps them itself."""
+"""Memory that is kept for later calls, of all kernels together. What the C library hands back to the system (glibc: blocks
+beyond 32 MiB) costs a fault for each page when it comes again, a tenth of the time of a kernel that reads it once."""
+SMALL_BYTES = 1 << 22
+"""Smaller arrays the C library keeps itself."""
 LINE = 64
 
 Bytes = NDArray[np.uint8]
