@@ -84,10 +84,10 @@ def assert_close(found: Any, wanted: Any, tolerance: float = 2e-5) -> None:
 def parsed(text: str) -> Any:
     """A module of kernel dialects."""
     from xdsl.context import Context
-    from xdsl.dialects import arith, builtin, func, memref
+    from xdsl.dialects import arith, builtin, func, linalg, memref, tensor
     from xdsl.parser import Parser
 
     context = Context()
-    for dialect in (builtin.Builtin, arith.Arith, func.Func, memref.MemRef):
+    for dialect in (builtin.Builtin, arith.Arith, func.Func, linalg.Linalg, memref.MemRef, tensor.Tensor):
         context.load_dialect(dialect)
     return Parser(context, text).parse_module()
