@@ -18,7 +18,7 @@ PARTS = 4
 """Parts for each thread, at most. Who calls does not wait for threads to wake up: it goes on with the next part, and
 whoever comes later takes what is left."""
 KEPT_BYTES = 1 << 26
-"""Memory that is kept for later calls, of all kernels together. What the C library hands back to the system (glibc: blocks
+"""Memory that is kept for later calls, of all kernels together. What the C library returns to the system (glibc: blocks
 beyond 32 MiB) costs a fault for each page when it comes again, a tenth of the time of a kernel that reads it once."""
 SMALL_BYTES = 1 << 22
 """Smaller arrays the C library keeps itself."""
