@@ -1,11 +1,15 @@
 """What sums begin with: running ones of every kind and type, and reductions that start from another number."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from kernel_sample import parsed
 
+from agentc.analyses.kernel_abi import kernel_abi
+from agentc.backends.cuda.host import HostKernel, host_compiler
+from agentc.backends.cuda.source import source
 from agentc.backends.onnx.kernels import kernel_model
 from agentc.frontends.kernels.python_ast import compile_source
 from agentc.frontends.kernels.source import parse
@@ -59,3 +63,15 @@ def test_a_reduction_that_starts_elsewhere(combine: str, first: str, wanted: flo
     module = parsed(STARTED.replace("FIRST", first).replace("COMBINE", combine))
     for found in everywhere(module, np.array([1.0, 2.0, 3.0], np.float32)):
         assert float(found) == wanted
+
+
+@pytest.mark.skipif(host_compiler() is None, reason="needs a C++ compiler")
+@pytest.mark.parametrize("count", [3, 40_000])
+def test_cuda_text_starts_there_too(count: int, tmp_path: Path) -> None:
+    """Short ones in one block; of long ones each block has a part, and the start counts once."""
+    module = lower_kernel(parsed(STARTED.replace("FIRST", "5.0").replace("COMBINE", "addf")), "cuda")
+    result = np.zeros((), np.float32)
+    HostKernel(source(module), kernel_abi(module), tmp_path, check=True)(
+        [np.ones(count, np.float32)], [result], [count]
+    )
+    assert float(result) == 5.0 + count
