@@ -101,16 +101,19 @@ class DeviceBody:
 
     def block(self, block: Block) -> None:
         """All ops of ``block``, with a wait of the group around each that others depend on."""
-        ops = list(block.ops)
-        for op in ops:
-            wait = self.group and self._shares(op, block)
-            if wait:
-                self.write(SYNC)
-            self.op(op)
-            if wait:
-                self.write(SYNC)
+        for op in block.ops:
+            self.in_turn(op)
 
-    def _shares(self, op: Operation, block: Block) -> bool:
+    def in_turn(self, op: Operation) -> None:
+        """One op, with a wait of the group before and after if others depend on it."""
+        wait = self.group and self._shares(op)
+        if wait:
+            self.write(SYNC)
+        self.op(op)
+        if wait:
+            self.write(SYNC)
+
+    def _shares(self, op: Operation) -> bool:
         """Whether ``op`` writes memory that another op of the phase, at this level or inside, touches."""
         if not isinstance(op, memref.StoreOp | scf.ParallelOp | scf.ForOp):
             return False

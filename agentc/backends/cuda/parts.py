@@ -93,6 +93,22 @@ def serial(code: PhaseCode, one: str) -> list[str]:
     return [f"if ({short}) {{", f"  {one}", "} else {", *(f"  {line}" for line in lines), "}"]
 
 
+def _later(segment: Segment) -> set[Operation]:
+    """What waits until the parts are combined: what depends on the reductions, stores, and what reads them back."""
+    found: set[Operation] = set()
+    values: set[SSAValue] = {result for loop in segment.reductions for result in loop.results}
+    written: set[SSAValue] = set()
+    for op in segment.ops:
+        if op in segment.reductions:
+            continue
+        stores = isinstance(op, memref.StoreOp)
+        if stores or values.intersection(op.operands) or (isinstance(op, memref.LoadOp) and op.memref in written):
+            found.add(op)
+            values.update(op.results)
+            written.update([op.memref] if isinstance(op, memref.StoreOp) else [])
+    return found
+
+
 class _Cut:
     """A segment of a serial phase as two kernels: ``_parts`` by many blocks, ``_whole`` by one."""
 
@@ -138,14 +154,11 @@ class _Cut:
     def _parts_body(self, body: DeviceBody) -> None:
         body.group = True
         body.write(f"const agentc::Block<{THREADS}> group;")
-        after: set[SSAValue] = set()
+        later = _later(self.segment)
         for op in self.segment.ops:
             if op in self.segment.reductions and isinstance(op, scf.ParallelOp):
                 self._part(op, body)
-                after.update(op.results)
-            elif after.intersection(op.operands) or isinstance(op, memref.StoreOp):
-                after.update(op.results)
-            elif not _everywhere(op):
+            elif op not in later and not _everywhere(op):
                 body.op(op)
 
     def _part(self, op: scf.ParallelOp, body: DeviceBody) -> None:
@@ -178,7 +191,7 @@ class _Cut:
                     op, [combined(kind, next(self._buffer)[1], "1", self.code.free("count")) for kind in combiners(op)]
                 )
             elif not _everywhere(op):
-                body.op(op)
+                body.in_turn(op)
 
     def _launches(self, length: str) -> list[str]:
         names, count = [name for _, name in self.buffers], self.code.free("count")
@@ -242,14 +255,11 @@ def _column_parts(code: PhaseCode, rows: scf.ParallelOp, segment: Segment, buffe
     names = iter(buffers)
     with body.braces("for (int64_t base = low + group.first(); base < high; base += group.stride())"):
         body.write(f"const int64_t {index} = group.row(base, high);")
-        after: set[SSAValue] = set()
+        later = _later(segment)
         for op in segment.ops:
             if op in segment.reductions and isinstance(op, scf.ParallelOp):
                 _column_part(op, body, index, names)
-                after.update(op.results)
-            elif after.intersection(op.operands) or isinstance(op, memref.StoreOp):
-                after.update(op.results)
-            else:
+            elif op not in later:
                 body.op(op)
     declared = [f"{t}* __restrict__ {n}" for t, n in buffers]
     code.kernel("_parts", 512, body.lines, declared)

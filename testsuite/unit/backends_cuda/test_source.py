@@ -38,6 +38,7 @@ CASES = [
     ("cuda", "mask_pii", {**SIZES, "n": 1700}),  # pieces of 512
     ("cuda", "sample_top_p", SIZES),
     ("gpu", "maximal_marginal_relevance", SIZES),
+    ("cuda", "maximal_marginal_relevance", {**SIZES, "n": 5, "d": 33_000}),  # a norm by many blocks
     ("cpu", "attention_pool", SIZES),
 ]
 
