@@ -1,10 +1,14 @@
 """Parts of a kernel's phase on several threads, and memory that calls leave to those after them."""
 
+import ctypes
 import itertools
+import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache
+from threading import get_native_id
 from typing import Any
 
 import numpy as np
@@ -42,17 +46,63 @@ def in_parts(call: Callable[[int, int], object], rows: int, parts: int, threads:
         while (part := next(numbers)) < parts:
             call(rows * part // parts, rows * (part + 1) // parts)
 
-    pending = [_pool(threads).submit(work) for _ in range(min(threads, parts) - 1)]
+    pool = _pool(threads)
+    pool.keep_apart()
+    pending = [pool.executor.submit(work) for _ in range(min(threads, parts) - 1)]
     work()
     for future in pending:
         if not future.cancel():
             future.result()
 
 
-@cache
-def _pool(threads: int) -> Executor:
+class Pool:
     """Threads that wait for parts of kernels; a call into machine code does not hold the interpreter's lock."""
-    return ThreadPoolExecutor(max(1, threads - 1), thread_name_prefix="agentc-kernel")
+
+    def __init__(self, threads: int) -> None:
+        self._members: list[int] = []
+        self._avoided: tuple[int, int] | None = None
+        """The processor that members keep off, and how many of them were told so."""
+        self.executor = ThreadPoolExecutor(threads, "agentc-kernel", lambda: self._members.append(get_native_id()))
+
+    def keep_apart(self) -> None:
+        """Have the members run on other processors than this thread, where the system lets them.
+
+        Linux prefers to wake a thread on the processor of the one that wakes it, which goes on computing there.
+        """
+        here = _processor()
+        told = None if here is None else (here, len(self._members))
+        if here is None or told == self._avoided:
+            return
+        self._avoided = told
+        others = os.sched_getaffinity(0) - {here}
+        with suppress(OSError):  # where a sandbox forbids it
+            for member in self._members if others else ():
+                os.sched_setaffinity(member, others)
+
+
+@cache
+def _pool(threads: int) -> Pool:
+    return Pool(max(1, threads - 1))
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.cache_clear)  # threads stay behind
+
+
+@cache
+def _own_processor() -> Callable[[], int] | None:
+    """The C library's ``sched_getcpu``, where it has one and threads may be moved."""
+    try:
+        return ctypes.CDLL(None).sched_getcpu if hasattr(os, "sched_setaffinity") else None
+    except (OSError, AttributeError, TypeError):
+        return None
+
+
+def _processor() -> int | None:
+    """The number of the processor that this thread runs on, or ``None`` where nobody tells."""
+    own = _own_processor()
+    number = own() if own is not None else -1
+    return number if number >= 0 else None
 
 
 class Scratch:
@@ -100,4 +150,4 @@ def _whole(array: NDArray[Any]) -> Bytes:
 SCRATCH = Scratch()
 """What all kernels share."""
 
-__all__ = ["SCRATCH", "Scratch", "in_parts", "parts_of"]
+__all__ = ["SCRATCH", "Pool", "Scratch", "in_parts", "parts_of"]

@@ -1,11 +1,13 @@
 """Parts of phases on threads, and memory that calls leave to later ones."""
 
+import os
 import threading
+import warnings
 
 import numpy as np
 import pytest
 
-from agentc.runtime.kernel_threads import LINE, SMALL_BYTES, Scratch, in_parts, parts_of
+from agentc.runtime.kernel_threads import LINE, SMALL_BYTES, Pool, Scratch, in_parts, parts_of
 
 
 @pytest.mark.parametrize(("rows", "parts", "threads"), [(10, 3, 2), (7, 7, 4), (100, 8, 2), (1, 1, 2)])
@@ -32,6 +34,37 @@ def test_what_fails_in_another_thread_is_told() -> None:
 
     with pytest.raises(ValueError, match="there"):
         in_parts(call, 2, 2, 2)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="only Linux tells threads where to run")
+def test_threads_run_beside_the_one_that_calls() -> None:
+    allowed = os.sched_getaffinity(0)
+    if len(allowed) < 2:
+        pytest.skip("one processor")
+    pool = Pool(1)
+    pool.executor.submit(int).result()
+    pool.keep_apart()
+    found = pool.executor.submit(os.sched_getaffinity, 0).result()
+    assert len(found) == len(allowed) - 1 and found < allowed
+    assert os.sched_getaffinity(0) == allowed
+    pool.executor.shutdown()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_process_has_threads_of_its_own() -> None:
+    in_parts(lambda low, high: None, 2, 2, 2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        child = os.fork()
+    if child == 0:
+        done = np.zeros(8, int)
+
+        def call(low: int, high: int) -> None:
+            done[low:high] += 1
+
+        in_parts(call, 8, 8, 2)
+        os._exit(0 if (done == 1).all() else 1)
+    assert os.waitpid(child, 0)[1] == 0
 
 
 def test_little_work_stays_whole() -> None:
