@@ -11,12 +11,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from kernel_sample import parsed
 from numpy.typing import NDArray
+from xdsl.dialects.builtin import ModuleOp
 
 from agentc.backends.llvm import gpu
 from agentc.backends.llvm.gpu_phases import form_of, launches, translate_gpu
 from agentc.backends.llvm.linker import lld
 from agentc.frontends.kernels import builtin
+from agentc.frontends.kernels.python_ast import compile_source
+from agentc.frontends.kernels.source import parse
 from agentc.pipelines.kernels import lower_kernel
 from agentc.runtime.native import load_ir
 from agentc.support.diagnostics import Refused
@@ -99,12 +103,12 @@ def shim(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     return ctypes.CDLL(str(folder / "shim.so"))
 
 
-def on_lanes(shim: ctypes.CDLL, name: str, arrays: list[NDArray[Any]], groups: int) -> list[NDArray[Any]]:
-    """The results of a built-in, every phase by the GPU's form of it."""
+def on_lanes(shim: ctypes.CDLL, kernel: ModuleOp, arrays: list[NDArray[Any]], groups: int) -> list[NDArray[Any]]:
+    """The results of a kernel, every phase by the GPU's form of it."""
     from agentc.analyses.kernel_abi import kernel_abi
     from agentc.backends.llvm.targets import find, optimize
 
-    module = lower_kernel(builtin(name), "gpu")
+    module = lower_kernel(kernel, "gpu")
     abi = kernel_abi(module)
     text = translate_gpu(module, gpu.find_gpu("sm_90"))
     for old, new in REGISTERS.items():
@@ -113,14 +117,14 @@ def on_lanes(shim: ctypes.CDLL, name: str, arrays: list[NDArray[Any]], groups: i
     sizes: dict[str, int] = {}
     for parameter, array in zip(abi.arguments, arrays, strict=True):
         sizes.update({d: n for d, n in zip(parameter.dims or (), array.shape, strict=True) if isinstance(d, str)})
-    types = {"f32": np.float32, "i8": np.int8}
+    types = {"f32": np.float32, "i8": np.int8, "f64": np.float64}
     shape = [[sizes[d] if isinstance(d, str) else d for d in p.dims or ()] for p in abi.buffers]
     made: list[NDArray[Any]] = [np.zeros(s, types[p.dtype]) for s, p in zip(shape, abi.buffers, strict=True)][
         len(arrays) :
     ]
     buffers = [*arrays, *made]
     for phase, told in zip(abi.phases, launches(module), strict=True):
-        rows = [] if phase.rows is None else [0, sizes[str(phase.rows)]]
+        rows = [] if phase.rows is None else [0, phase.rows if isinstance(phase.rows, int) else sizes[phase.rows]]
         values = [buffers[i].ctypes.data for i in phase.arguments] + rows + [sizes[s] for s in phase.sizes]
         padded = (ctypes.c_int64 * 10)(*values, *[0] * (10 - len(values)))
         address = native._engine.get_function_address(f"agentc_{phase.symbol}")  # pyright: ignore[reportPrivateUsage]
@@ -145,9 +149,50 @@ def test_lanes_together_give_what_one_processor_gives(
     ]
     wanted = kernel(*arrays)
     for found, expected in zip(
-        on_lanes(shim, name, list(arrays), groups), wanted if isinstance(wanted, tuple) else (wanted,), strict=True
+        on_lanes(shim, builtin(name), list(arrays), groups),
+        wanted if isinstance(wanted, tuple) else (wanted,),
+        strict=True,
     ):
         np.testing.assert_allclose(found, expected, rtol=2e-5, atol=2e-6)
+
+
+EXCHANGES = {
+    "backward": "np.exp(x)[:, ::-1] * np.sum(np.exp(x), axis=1, keepdims=True)",
+    "neighbors": "np.sqrt(np.abs(x))[:, ::-1] + np.sqrt(np.abs(x))",
+    "wide": "x.astype(f64) * np.sum(x.astype(f64), axis=1, keepdims=True)",
+}
+"""What lanes get from each other through memory, or in numbers of 64 bits."""
+
+
+@pytest.mark.parametrize("body", EXCHANGES)
+def test_lanes_exchange_only_what_is_there(shim: ctypes.CDLL, body: str) -> None:
+    from agentc.pipelines.kernels import compile_kernel
+
+    text = f'import numpy as np\ndef k(x: f32["n", "d"]):\n    return {EXCHANGES[body]}\n'
+    module = compile_source(parse(text, "k.py"), "k")
+    x = np.random.default_rng(5).standard_normal((9, 70)).astype(np.float32)
+    [found] = on_lanes(shim, module, [x], 2)
+    np.testing.assert_allclose(found, compile_kernel(module, threads=1)(x), rtol=2e-5)
+
+
+STARTED = """
+func.func @k(%x: tensor<?xf32>) -> tensor<1xf32> attributes {agentc.dims = [["n"], [1 : i64]], agentc.names = ["x", "out"]} {
+  %first = arith.constant 5.0 : f32
+  %e = tensor.empty() : tensor<1xf32>
+  %z = linalg.fill ins(%first : f32) outs(%e : tensor<1xf32>) -> tensor<1xf32>
+  %s = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d1)>, affine_map<(d0, d1) -> (d0)>], iterator_types = ["parallel", "reduction"]} ins(%x : tensor<?xf32>) outs(%z : tensor<1xf32>) {
+  ^bb0(%v: f32, %acc: f32):
+    %m = arith.addf %acc, %v : f32
+    linalg.yield %m : f32
+  } -> tensor<1xf32>
+  func.return %s : tensor<1xf32>
+}
+"""
+
+
+def test_the_start_of_a_sum_counts_once(shim: ctypes.CDLL) -> None:
+    [found] = on_lanes(shim, parsed(STARTED), [np.ones(100, np.float32)], 1)
+    assert found.tolist() == [105.0]
 
 
 def test_forms() -> None:
