@@ -1,6 +1,8 @@
 """The published JSON Schema and the loader take and refuse the same files."""
 
 import copy
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -110,3 +112,39 @@ def test_any_field_added_or_missing(path: Path) -> None:
             added = changed(data, (*place[:-1], "zzz"), 1)
             wrong += [place for one in (fresh, added) if not agree(one)]
     assert wrong == []
+
+
+def test_only_the_kinds_that_stand_there_are_built() -> None:
+    program = """
+from pathlib import Path
+from agentc.frontends import yaml
+from agentc.frontends.yaml.rules.nodes import KINDS
+from agentc.support.yaml_source import parse_yaml
+text = "agentc: v1\\nname: a\\nmodels: {m: llama-3.1-8b}\\ninputs: {q: {type: text}}\\nnodes: {n: {llm: m, in: q}}\\n"
+yaml.define(parse_yaml(text, "a.yaml"), Path())
+print([kind for kind, cls in KINDS.items() if cls.__pydantic_complete__])
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "['llm']\n", done.stderr
+
+
+def test_mistakes_in_nodes_have_their_kind_in_the_place() -> None:
+    data = {
+        "agentc": "v1",
+        "name": "a",
+        "nodes": {
+            "x": {"llm": "{what}", "tokns": 1, "max_tokens": 0},
+            "y": {"loop": {"max": 2, "until": "z", "nodes": {"z": {"tool": "t", "returns": 3}}}},
+        },
+    }
+    with pytest.raises(ValidationError) as caught:
+        Definition.model_validate(data)
+    found = {error["loc"]: (error["type"], error["msg"]) for error in caught.value.errors()}
+    assert found.keys() == {
+        ("nodes", "x", "llm", "llm"),
+        ("nodes", "x", "llm", "tokns"),
+        ("nodes", "x", "llm", "max_tokens"),
+        ("nodes", "y", "loop", "loop", "nodes", "z", "tool", "returns"),
+    }
+    kind, message = found["nodes", "x", "llm", "llm"]
+    assert kind == "wrong-value" and message.startswith("`{what}` is no name")

@@ -58,7 +58,7 @@ class Matching:
         if re.search(self.pattern, value) and not value.endswith("\n") and len(value) <= self.max_length:
             return value
         shown = value if len(value) <= 60 else f"{value[:57]}…"
-        raise PydanticCustomError("wrong-value", "`{shown}` is no {what}", {"shown": shown, "what": self.what})
+        raise PydanticCustomError("wrong-value", "`{shown}` is no {what}", {"what": self.what, "shown": shown})
 
 
 Name = Annotated[str, Matching(NAME, "name: letters, digits, `_` and `-`, not starting with a digit", 100)]
