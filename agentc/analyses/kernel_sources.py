@@ -6,7 +6,7 @@ The frontend writes one place, ``file.py:line:column``; what is fused has the pl
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 
-from xdsl.dialects import func, scf
+from xdsl.dialects import func, memref, scf
 from xdsl.dialects.builtin import ArrayAttr, StringAttr
 from xdsl.dialects.linalg.ops import FillOp, GenericOp
 from xdsl.ir import Operation
@@ -16,6 +16,8 @@ from agentc.dialects.linalg_ext import ExtOp
 from agentc.support.diagnostics import Span
 
 SOURCE = "agent.source"
+WORK = (scf.ParallelOp, scf.ForOp, memref.StoreOp, GenericOp, FillOp, ExtOp)
+"""What states where it comes from: all else at the top of a function is there for one of these."""
 
 
 def sources(op: Operation) -> list[str]:
@@ -54,7 +56,7 @@ def replacing(*ops: Operation) -> Generator[None]:
     if block is None or not places:
         return
     for op in block.ops:
-        if op not in known and isinstance(op, scf.ParallelOp | scf.ForOp | GenericOp | FillOp | ExtOp):
+        if op not in known and isinstance(op, WORK):
             inherit(op, places)
 
 

@@ -4,12 +4,14 @@ from pathlib import Path
 
 import pytest
 from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.func import FuncOp
 
 from agentc.analyses.kernel_sources import inherit, lines, sources
 from agentc.backends.cuda.source import source
 from agentc.backends.llvm import emit
 from agentc.backends.llvm.gpu import emit_gpu
 from agentc.backends.onnx.kernels import kernel_model
+from agentc.frontends.kernels import BUILTINS, builtin
 from agentc.frontends.kernels.python_ast import compile_source
 from agentc.frontends.kernels.source import parse
 from agentc.pipelines.kernels import lower_kernel
@@ -80,3 +82,11 @@ def test_places_are_in_the_order_of_the_text(kernel: ModuleOp) -> None:
         inherit(op, [place])
     assert sources(op) == ["a.py:9:1", "a.py:9:3", "a.py:10:1", "b.py:2:1"]
     assert lines(op) == "a.py:9, 10; b.py:2"  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("device", ["cpu", "gpu", "cuda"])
+@pytest.mark.parametrize("name", sorted(BUILTINS))
+def test_no_phase_of_the_library_is_of_unknown_origin(name: str, device: str) -> None:
+    lowered = lower_kernel(builtin(name), device)  # pyright: ignore[reportArgumentType]
+    file = f"{BUILTINS[name]}.py:"
+    assert all(lines(function).startswith(file) for function in lowered.ops if isinstance(function, FuncOp))
