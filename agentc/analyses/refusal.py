@@ -7,7 +7,7 @@ from dataclasses import replace
 from agentc.analyses.decision import solved
 from agentc.analyses.names import task_names
 from agentc.analyses.placement_problem import Posed, pose, restricted
-from agentc.analyses.routes import LARGE, splittable
+from agentc.analyses.routes import splittable
 from agentc.dialects.agent import GraphOp
 from agentc.dialects.provenance import span
 from agentc.plan.fleet import Fleet
@@ -27,6 +27,9 @@ RULE = "change the `placement` of these nodes, or the fleet"
 """What helps where nodes are to be apart, or together, and cannot."""
 
 UNPROVEN = "no placement was found within the time limit, and none is proven to be impossible"
+
+FEW = 3
+"""Steps up to which it is told what load several ways carry: each try is a placement, and one of many takes seconds."""
 
 MORE, TRIES = 2.0, 5
 """How many times the load of steps that go one way is tried, and how often: to 2 % of the most that several ways
@@ -85,7 +88,7 @@ def _conflict(posed: Posed, lenient: Posed, allowed: Allowed) -> Reasons:
 
 def _by_routes(posed: Posed, allowed: Allowed, cure: Relaxation) -> Relaxation:
     """A load that would do, or the larger one that does where steps go several ways."""
-    if cure.kind != "load" or not splittable(posed.graph) or len(posed.graph.tasks) > LARGE:
+    if cure.kind != "load" or not 0 < len(splittable(posed.graph)) <= FEW:
         return cure
     low, high = cure.needed, min(cure.current, cure.needed * MORE)
     for _ in range(TRIES):

@@ -7,6 +7,7 @@ again at its shares until it stands.
 """
 
 import math
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TypeAlias
@@ -34,8 +35,8 @@ LARGE = 40
 ROUNDS = 4
 """Poses with new shares before it is given up."""
 
-SECONDS = 10.0
-"""For the shares, each time."""
+SECONDS = 15.0
+"""For all shares; an agent of few calls takes a second."""
 
 
 def split(
@@ -47,11 +48,13 @@ def split(
     from agentc.solve.split import shares
 
     steps = splittable(posed.graph) if posed.problem.stock and len(posed.graph.tasks) <= LARGE else []
+    until = time.perf_counter() + min(time_limit, SECONDS)
     for count in range(2, MOST + 1) if steps else ():
         ways: Ways = dict.fromkeys(steps, (1.0 / count,) * count)
         for _ in range(ROUNDS):
             asked, routes = _asked(posed, allowed, ways)
-            found = shares(asked, routes, time_limit=min(time_limit, SECONDS))
+            left = until - time.perf_counter()
+            found = shares(asked, routes, time_limit=left) if left > 0 else None
             if found is None or found.bound > most:
                 break
             new = {step: _taken(row) for step, row in zip(ways, found.of, strict=True)}

@@ -5,14 +5,14 @@ import math
 from contextlib import ExitStack
 from dataclasses import replace
 from random import Random
-from typing import TypeVar
 from unittest.mock import patch
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from problem_sample import DEVICES, PLACES, QUICK, one_of, problems
 
-from agentc.plan.placement import Deadline, Hop, Option, PlacementEdge, PlacementProblem, PlacementTask, Pool
+from agentc.plan.placement import Hop, Option, PlacementProblem
 from agentc.solve import Demand, alternatives, brute_force, dive, evaluate, explain, parts, solve
 from agentc.solve.floors import floors
 from agentc.solve.heuristic import heuristic
@@ -21,103 +21,7 @@ from agentc.solve.presolve import everything, reduce
 from agentc.solve.state import State
 from agentc.solve.tables import tabulate
 
-T = TypeVar("T")
-
 solver, linear = (importlib.import_module(f"agentc.solve.{name}") for name in ("solver", "core"))
-
-DEVICES = ("a", "b", "c")
-PLACES = (*DEVICES, "hosted")
-QUICK = settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=(HealthCheck.too_slow, HealthCheck.data_too_large),
-    derandomize=True,
-)
-CHOICES = 4096
-"""Brute force tries no more than this; larger draws are cut to their first options."""
-
-
-def one_of(*values: T) -> st.SearchStrategy[T]:
-    return st.sampled_from(values)
-
-
-@st.composite
-def options(draw: st.DrawFn, name: str, pools: dict[str, Pool]) -> Option:
-    pool = draw(one_of(None, *pools, *pools))
-    place = "hosted" if pool is None else pools[pool].device
-    return Option(
-        name,
-        pool,
-        place,
-        place,
-        "hosted" if pool is None else "single",
-        seconds=draw(one_of(0.1, 0.2, 0.3, 0.45, 0.0)),
-        busy_seconds=0.0 if pool is None else draw(one_of(0.1, 0.5, 0.77, 0.0)),
-        usd=draw(one_of(0.0005, 0.002)) if pool is None else draw(one_of(0.0, 0.0, 0.0001)),
-        joules=draw(one_of(1.0, 2.0, 3.5)),
-        grams=draw(one_of(0.5, 1.0, 4.0)),
-        metrics={"ttft": draw(one_of(0.1, 0.2)), "tbt": draw(one_of(0.01, 0.02))},
-        memory_bytes=draw(one_of(1e9, 4e9, 6e9)),
-        resident=draw(one_of("", "", "m", "n")),
-    )
-
-
-@st.composite
-def problems(draw: st.DrawFn, most: int = 8, *, whole: bool = False) -> PlacementProblem:
-    pools = {
-        f"p{i}": Pool(
-            f"p{i}",
-            DEVICES[i % 3],
-            draw(one_of(1, 2, 4)),
-            draw(one_of(0.5, 1.0, 3.25, 8.0)),
-            draw(one_of(0.0, 0.0, 1.5, 4.0)),
-            draw(one_of(1.0, 0.8)),
-            draw(one_of(0.0, 0.0, 0.5, 2.0)),
-            draw(one_of(math.inf, math.inf, 10e9, 5e9)),
-        )
-        for i in range(draw(st.integers(1, 5)))
-    }
-    size = draw(st.integers(1, most))
-    per_task = max(1, min(5, int(CHOICES ** (1 / size))))
-    tasks = tuple(
-        PlacementTask(
-            f"t{t}",
-            tuple(draw(options(f"o{o}", pools)) for o in range(draw(st.integers(1, per_task)))),
-            draw(one_of(1.0, 1.0, 1.5, 0.5)),
-            draw(st.integers(0, 9)) == 0,
-        )
-        for t in range(size)
-    )
-    edges: list[PlacementEdge] = []
-    for t in range(1, size):
-        for u in draw(st.sets(st.integers(0, t - 1), min_size=1, max_size=2)):
-            hops = {
-                (a, b): Hop(0.0 if a == b else draw(one_of(0.05, 0.1)), 0.0 if a == b else draw(one_of(0.0, 0.0002)))
-                for a in PLACES
-                for b in PLACES
-                if a == b or whole or draw(st.integers(0, 14))
-            }
-            edges.append(PlacementEdge(f"t{u}", f"t{t}", hops, draw(st.integers(0, 9)) == 0))
-    deadlines: list[Deadline] = []
-    if draw(st.booleans()):
-        deadlines.append(Deadline("end_to_end", draw(one_of(0.2, 0.35, 0.6, 1.0)) * size, (), draw(one_of(None, 0.01))))
-    if size > 1 and draw(st.booleans()):
-        deadlines.append(Deadline("ttft", draw(one_of(0.2, 0.3, 0.35, 0.45)), ("t0", "t1"), draw(one_of(None, 0.005))))
-    together: tuple[frozenset[tuple[str, str]], ...] = ()
-    if size > 2 and draw(st.booleans()):
-        u, v = draw(st.sets(st.integers(0, size - 1), min_size=2, max_size=2))
-        together = (frozenset({(f"t{u}", tasks[u].options[0].name), (f"t{v}", tasks[v].options[-1].name)}),)
-    stock = {d: draw(one_of(0, 1, 2, 4, 8, 16)) for d in DEVICES if draw(st.integers(0, 2)) == 0}
-    return PlacementProblem(
-        tasks,
-        tuple(edges),
-        pools,
-        tuple(deadlines),
-        together,
-        stock,
-        draw(one_of(0.5, 1.0, 3.0)),
-        draw(one_of("cost", "cost", "latency", "energy", "carbon")),
-    )
 
 
 @settings(QUICK, max_examples=1000)
@@ -325,26 +229,6 @@ def test_looser_sla_never_costs_more(problem: PlacementProblem, factor: float):
 
 
 @QUICK
-@given(problems(4), one_of(1e-9, 1e-4, 1e6, 1e12))
-def test_units_of_money_and_time_do_not_matter(problem: PlacementProblem, factor: float):
-    """Cents or billions, the choice costs the same in proportion."""
-    problem = replace(problem, objective="cost")
-    pools = {name: replace(pool, usd_per_hour=pool.usd_per_hour * factor) for name, pool in problem.pools.items()}
-    tasks = tuple(replace(t, options=tuple(replace(o, usd=o.usd * factor) for o in t.options)) for t in problem.tasks)
-    edges = tuple(
-        replace(e, hops={k: replace(h, usd=h.usd * factor) for k, h in e.hops.items()}) for e in problem.edges
-    )
-    deadlines = tuple(
-        replace(d, usd_per_second=None if d.usd_per_second is None else d.usd_per_second * factor)
-        for d in problem.deadlines
-    )
-    scaled = solve(replace(problem, pools=pools, tasks=tasks, edges=edges, deadlines=deadlines))
-    plain = solve(problem)
-    assert scaled.status == plain.status
-    assert scaled.objective == pytest.approx(plain.objective * factor, rel=1e-5)
-
-
-@QUICK
 @given(problems(4))
 def test_alternatives_are_forced_plans(problem: PlacementProblem):
     """An alternative is called infeasible just where brute force cannot place it, and forcing it costs what it says."""
@@ -439,110 +323,3 @@ def test_conflicts_are_minimal_and_relaxations_suffice(problem: PlacementProblem
 def test_the_same_problem_gets_the_same_answer(problem: PlacementProblem):
     once, twice = solve(problem), solve(problem)
     assert replace(once, solve_seconds=0.0) == replace(twice, solve_seconds=0.0)
-
-
-def _times(problem: PlacementProblem, factor: float) -> PlacementProblem:
-    """The same problem in another unit of time: what is dollars an hour stays so."""
-    tasks = tuple(
-        replace(
-            task,
-            options=tuple(
-                replace(
-                    option,
-                    seconds=option.seconds * factor,
-                    busy_seconds=option.busy_seconds * factor,
-                    usd=option.usd * factor,
-                    metrics={metric: value * factor for metric, value in option.metrics.items()},
-                )
-                for option in task.options
-            ),
-        )
-        for task in problem.tasks
-    )
-    edges = tuple(
-        replace(e, hops={k: replace(h, seconds=h.seconds * factor, usd=h.usd * factor) for k, h in e.hops.items()})
-        for e in problem.edges
-    )
-    deadlines = tuple(replace(d, seconds=d.seconds * factor) for d in problem.deadlines)
-    rate = problem.requests_per_second / factor
-    return replace(problem, tasks=tasks, edges=edges, deadlines=deadlines, requests_per_second=rate)
-
-
-@QUICK
-@given(problems(4), one_of(1e-9, 1e-4, 1e5, 1e9, 1e12), st.booleans())
-def test_units_of_time_do_not_matter(problem: PlacementProblem, factor: float, whole: bool):
-    """Nanoseconds or years: loads are the same, and so is the placement's cost."""
-    problem = replace(problem, objective="cost")
-    with patch.object(parts, "CHOICES", 0 if whole else parts.CHOICES):
-        scaled, plain = solve(_times(problem, factor), reasons=False), solve(problem, reasons=False)
-    assert scaled.status == plain.status
-    assert scaled.objective == pytest.approx(plain.objective, rel=1e-5)
-
-
-@QUICK
-@given(problems(4), one_of(1e-9, 1e-3, 1e6, 1e12))
-def test_units_of_memory_do_not_matter(problem: PlacementProblem, factor: float):
-    """Bits or exabytes."""
-    problem = replace(problem, objective="cost")
-    pools = {name: replace(pool, memory_bytes=pool.memory_bytes * factor) for name, pool in problem.pools.items()}
-    tasks = tuple(
-        replace(t, options=tuple(replace(o, memory_bytes=o.memory_bytes * factor) for o in t.options))
-        for t in problem.tasks
-    )
-    scaled, plain = solve(replace(problem, pools=pools, tasks=tasks)), solve(problem)
-    assert scaled.status == plain.status
-    assert scaled.objective == pytest.approx(plain.objective, rel=1e-5)
-
-
-MAGNITUDES = (1e-9, 1e-6, 1e-3, 1.0, 1e3, 1e6, 1e9)
-
-
-def _of_all_sizes(problem: PlacementProblem, sizes: list[float], rate: float) -> PlacementProblem:
-    """Prices and loads that are many powers of ten apart, beside each other."""
-    pools = {
-        name: replace(pool, usd_per_hour=pool.usd_per_hour * size)
-        for (name, pool), size in zip(problem.pools.items(), sizes, strict=False)
-    }
-    tasks = tuple(
-        replace(task, visits=task.visits * size) for task, size in zip(problem.tasks, sizes[5:], strict=False)
-    )
-    stock = {device: count * 10**6 for device, count in problem.stock.items()}
-    return replace(
-        problem, pools=pools, tasks=tasks, stock=stock, objective="cost", requests_per_second=rate, deadlines=()
-    )
-
-
-@settings(QUICK, max_examples=150)
-@given(
-    problems(3), st.lists(one_of(*MAGNITUDES), min_size=15, max_size=15), one_of(1e-9, 1e-3, 1.0, 1e3), st.booleans()
-)
-def test_figures_of_all_sizes_in_one_problem_equal_brute_force(
-    problem: PlacementProblem, sizes: list[float], rate: float, whole: bool
-):
-    problem = _of_all_sizes(problem, sizes, rate)
-    with patch.object(parts, "CHOICES", 0 if whole else parts.CHOICES):
-        expected, found = brute_force(problem), solve(problem, reasons=False)
-    if expected is None:
-        assert found.status == "infeasible"
-        return
-    assert found.status == "optimal"
-    assert found.objective == pytest.approx(expected[1].cost, rel=1e-5)
-
-
-@settings(QUICK, max_examples=100)
-@given(problems(4), st.lists(one_of(*MAGNITUDES[2:5]), min_size=15, max_size=15), one_of(1e-9, 1.0, 1e9))
-def test_the_program_alone_is_scaled(problem: PlacementProblem, sizes: list[float], unit: float):
-    """Without heuristic or presolve, in which rounding would not show: what it takes for the best is the best."""
-    problem = _of_all_sizes(problem, sizes, 1.0)
-    pools = {name: replace(pool, usd_per_hour=pool.usd_per_hour * unit) for name, pool in problem.pools.items()}
-    problem = replace(problem, pools=pools)
-    best = brute_force(problem)
-    if best is None:
-        return
-    tables = tabulate(problem)
-    left = everything(tables)
-    model = build(tables, left, Shape(path=False), typical_cost(tables, left))
-    model.minimize_cost()
-    result = model.program.run()
-    figures = evaluate(problem, tables.choice(model.decode(result.values)))
-    assert figures.cost <= best[1].cost * (1 + 1e-5)
