@@ -120,3 +120,52 @@ def test_rules_that_mean_nothing(here: Path, rule: str, slug: str, said: str):
     assert [(each.slug, each.message) for each in refused.value.diagnostics] == [(slug, said)]
     span = refused.value.diagnostics[0].span
     assert span is not None and span.line == 11
+
+
+BUILT = """\
+from agentc import Agent
+
+agent = Agent("helper")
+agent.load(requests_per_second=2)
+ears = agent.model("ears", catalog="whisper-large-v3", precision="fp16")
+mind = agent.model("mind", catalog="llama-3.1-8b", precision="fp8")
+hear = agent.stt("hear", ears, agent.input("speech", type="audio", seconds=6))
+answer = agent.llm("answer", mind, hear, tokens={"input": 1000, "output": 200})
+backup = agent.llm(
+    "backup", mind, hear, tokens={"input": 1000, "output": 200}, placement={"apart_from": ["answer"], "domain": "zone"}
+)
+agent.output("answer", answer)
+agent.output("backup", backup)
+"""
+
+
+def test_the_python_builder_says_it_as_yaml_does(here: Path):
+    Path("fleet.yaml").write_text(FLEET)
+    Path("built.py").write_text(BUILT)
+    build = api.compile("built.py:agent", fleet="fleet.yaml", stop_after="placed")
+    told = json.loads(api.render(build.facts(), "json"))
+    assert not {ZONES[name] for name in where(told, "answer")} & {ZONES[name] for name in where(told, "backup")}
+
+
+def test_a_node_around_others_means_all_of_them(here: Path):
+    loop = """\
+  think:
+    loop:
+      expected: 1
+      max: 2
+      nodes:
+        say: {llm: mind, in: hear, tokens: {input: 1000, output: 200}}
+        sure: {llm: mind, in: say, fields: {again: bool}, tokens: {input: 200, output: 5}}
+      while: sure.again
+      output: say
+"""
+    agent = AGENT % ", placement: {apart_from: [think]}"
+    Path("agent.yaml").write_text(
+        agent.replace("  answer: {llm: mind, in: hear, tokens: {input: 1000, output: 200}}\n", loop).replace(
+            "answer: answer", "answer: think"
+        )
+    )
+    Path("fleet.yaml").write_text(FLEET)
+    told = json.loads(api.render(api.compile("agent.yaml", fleet="fleet.yaml", stop_after="placed").facts(), "json"))
+    assert len(where(told, "think")) >= 1
+    assert not where(told, "think") & where(told, "backup")
