@@ -34,8 +34,8 @@ class KernelSource:
         return Span(self.path, line, column, end_line, (getattr(node, "end_col_offset", None) or column) + 1)
 
     def start(self, node: ast.AST) -> Span:
-        """Where ``node`` begins."""
-        return Span(self.path, getattr(node, "lineno", 1), getattr(node, "col_offset", 0) + 1)
+        """Where ``node`` begins, by the file's name alone: code is the same from whatever folder it is compiled."""
+        return Span(Path(self.path).name, getattr(node, "lineno", 1), getattr(node, "col_offset", 0) + 1)
 
     def error(self, slug: str, message: str, node: ast.AST, help: str | None = None) -> KernelError:
         """The problem ``message`` at ``node``, to be raised."""
