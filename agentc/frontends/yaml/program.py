@@ -183,4 +183,16 @@ def _kernel(item: Item, program: Program, found: Diagnostics) -> None:
     except Refused as refused:
         found.extend(_placed(refused, source.span(path)))
         return
+    unit = item.scope.agent.unit
+    _rebase(made, str(source.directory / file), f"{unit.folder}/{file}" if unit.folder else file)
     program.kernels[item] = made
+
+
+def _rebase(module: "ModuleOp", file: str, shown: str) -> None:
+    """Name places in ``file`` as all of a definition are named: from the main file's folder, wherever that lies."""
+    from xdsl.dialects.builtin import StringAttr
+
+    for op in module.walk():
+        stated = op.attributes.get("agent.source")
+        if isinstance(stated, StringAttr) and stated.data.startswith(f"{file}:"):
+            op.attributes["agent.source"] = StringAttr(shown + stated.data[len(file) :])
