@@ -1,6 +1,7 @@
 """Traffic that several device classes share, where none has the stock for all of it."""
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@cache
 def planned(h100: int, l40s: int, **how: Any) -> dict[str, Any]:
     Path("fleet.yaml").write_text(FLEET % (h100, l40s))
     build = api.compile("agent.yaml", fleet="fleet.yaml", stop_after="placed", **how)
