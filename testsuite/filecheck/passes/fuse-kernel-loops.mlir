@@ -201,3 +201,41 @@ func.func @overwritten(%x: memref<?xf32>, %y: memref<?xf32>, %z: memref<?xf32>, 
   }) : (index, index, index) -> ()
   func.return
 }
+
+// What has to run before a loop that is fused brings along what reads the memory that it writes.
+// CHECK-LABEL: func.func @order
+// CHECK: memref.store %{{.*}}, %b[
+// CHECK: memref.store %{{.*}}, %a[
+// CHECK: memref.store %{{.*}}, %y[
+// CHECK: memref.store %{{.*}}, %z[
+func.func @order(%x: memref<?xf32>, %a: memref<4xf32>, %b: memref<4xf32>, %y: memref<?xf32>, %z: memref<?xf32>, %n: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c3 = arith.constant 3 : index
+  %c4 = arith.constant 4 : index
+  %five = arith.constant 5.0 : f32
+  "scf.parallel"(%c0, %n, %c1) <{operandSegmentSizes = array<i32: 1, 1, 1, 0>}> ({
+  ^bb0(%i: index):
+    %v = memref.load %x[%i] : memref<?xf32>
+    memref.store %v, %y[%i] : memref<?xf32>
+    scf.reduce
+  }) : (index, index, index) -> ()
+  "scf.parallel"(%c0, %c4, %c1) <{operandSegmentSizes = array<i32: 1, 1, 1, 0>}> ({
+  ^bb0(%i: index):
+    %v = memref.load %a[%i] : memref<4xf32>
+    memref.store %v, %b[%i] : memref<4xf32>
+    scf.reduce
+  }) : (index, index, index) -> ()
+  "scf.parallel"(%c0, %c3, %c1) <{operandSegmentSizes = array<i32: 1, 1, 1, 0>}> ({
+  ^bb0(%i: index):
+    memref.store %five, %a[%i] : memref<4xf32>
+    scf.reduce
+  }) : (index, index, index) -> ()
+  "scf.parallel"(%c0, %n, %c1) <{operandSegmentSizes = array<i32: 1, 1, 1, 0>}> ({
+  ^bb0(%i: index):
+    %v = memref.load %a[%c0] : memref<4xf32>
+    memref.store %v, %z[%i] : memref<?xf32>
+    scf.reduce
+  }) : (index, index, index) -> ()
+  func.return
+}

@@ -15,6 +15,13 @@ from agentc.runtime.native import NativeKernel
 
 TABLES = {
     "one quiet state": "np.where((byte >= 48) & (byte <= 57), np.minimum(state + 1, 6), 0)",
+    "left by one, forgotten": (
+        "np.where(byte == 35, 3, np.where(byte == 64, np.where(state == 2, 3, 0), "
+        "np.where(byte == 32, 0, np.where(state < 2, state + 1, 2))))"
+    ),
+    "left by one, never forgotten": (
+        "np.where(byte == 35, 3, np.where(byte == 64, np.where(state == 2, 3, 0), (state + byte) % 3))"
+    ),
     "quiet states that forget": "np.where(byte == 64, 3, np.where(byte == 32, 0, np.where(state < 2, state + 1, 0)))",
     "quiet states that never forget": "np.where(byte == 64, 3, (state + byte) % 3)",
     "loud for long": "np.where(byte == 64, np.where(state < 200, state + 1, 0), np.where(byte == 10, 0, state))",
@@ -56,6 +63,9 @@ def texts() -> list[np.ndarray]:
     random = np.random.default_rng(0)
     common = np.frombuffer(b"abc 1@\n", np.uint8)
     found = [random.choice(common, n, p=[0.4, 0.3, 0.2, 0.06, 0.02, 0.01, 0.01]) for n in (0, 1, 31, 32, 33, 95, 700)]
+    # A state at the end of a block that matters; one that passes and ends with a byte that all forget at; what matters.
+    found.append(np.frombuffer(b"aa@aa".ljust(32, b"a") + b"a" * 31 + b" " + b"@bb" + b"a" * 70 + b"@", np.uint8))
+    found.append(np.frombuffer((b"a" * 63 + b" @" + b"b" * 62 + b"a@") * 3, np.uint8))
     found += [np.full(200, 97, np.uint8), np.full(200, 64, np.uint8), random.integers(0, 256, 900).astype(np.uint8)]
     return found
 
