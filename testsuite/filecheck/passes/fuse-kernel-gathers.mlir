@@ -70,3 +70,25 @@ func.func @kept(%x: tensor<?xf32>, %places: tensor<?xi64>, %e: tensor<?xf32>, %f
   } -> tensor<?x?xf32>
   func.return %y : tensor<?x?xf32>
 }
+
+// -----
+
+// The loop's index moved by what the data say is nobody's own: the exponential stays where it is.
+// CHECK-LABEL: func.func @moved_by_data
+// CHECK-COUNT-2: linalg.generic
+func.func @moved_by_data(%x: tensor<?xf32>, %by: tensor<?xi64>, %e: tensor<?xf32>, %f: tensor<?xf32>) -> tensor<?xf32> {
+  %p = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} ins(%x : tensor<?xf32>) outs(%e : tensor<?xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %m = math.exp %a : f32
+    linalg.yield %m : f32
+  } -> tensor<?xf32>
+  %y = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} ins(%by : tensor<?xi64>) outs(%f : tensor<?xf32>) {
+  ^bb0(%b: i64, %o: f32):
+    %i = linalg.index 0 : index
+    %step = arith.index_cast %b : i64 to index
+    %at = arith.subi %i, %step : index
+    %v = tensor.extract %p[%at] : tensor<?xf32>
+    linalg.yield %v : f32
+  } -> tensor<?xf32>
+  func.return %y : tensor<?xf32>
+}

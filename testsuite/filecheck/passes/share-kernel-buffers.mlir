@@ -136,3 +136,59 @@ func.func @result_first(%x: memref<?xf32>, %out: memref<?xf32>) attributes {agen
   memref.dealloc %s : memref<?xf32>
   func.return
 }
+
+// -----
+
+// Other work lies between the two lives: each is freed when it ends, and what is between may have its place.
+// CHECK-LABEL: func.func @pause
+// CHECK-COUNT-3: memref.alloc
+// CHECK: func.return
+func.func @pause(%x: memref<?xf32>, %out: memref<1xf32>) attributes {agentc.dims = [["n"], [1 : i64]], agentc.outputs = 1 : i64} {
+  %c0 = arith.constant 0 : index
+  %n = memref.dim %x, %c0 : memref<?xf32>
+  %s = memref.alloc(%n) {agentc.dims = [["n"]]} : memref<?xf32>
+  %large = memref.alloc(%n) {agentc.dims = [["n", 9 : i64]]} : memref<?x9xf32>
+  %t = memref.alloc(%n) {agentc.dims = [["n"]]} : memref<?xf32>
+  %v = memref.load %x[%c0] : memref<?xf32>
+  memref.store %v, %s[%c0] : memref<?xf32>
+  %a = memref.load %s[%c0] : memref<?xf32>
+  memref.store %a, %large[%c0, %c0] : memref<?x9xf32>
+  %b = memref.load %large[%c0, %c0] : memref<?x9xf32>
+  memref.store %b, %t[%c0] : memref<?xf32>
+  %c = memref.load %t[%c0] : memref<?xf32>
+  memref.store %c, %out[%c0] : memref<1xf32>
+  memref.dealloc %s : memref<?xf32>
+  memref.dealloc %large : memref<?x9xf32>
+  memref.dealloc %t : memref<?xf32>
+  func.return
+}
+
+// -----
+
+// A vector goes further than its index: what one iteration writes the next would have to read.
+// CHECK-LABEL: func.func @vectors
+// CHECK-COUNT-2: memref.alloc(%n)
+func.func @vectors(%x: memref<?xf32>, %out: memref<1xf32>) attributes {agentc.dims = [["n"], [1 : i64]], agentc.outputs = 1 : i64} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %n = memref.dim %x, %c0 : memref<?xf32>
+  %s = memref.alloc(%n) {agentc.dims = [["n"]]} : memref<?xf32>
+  %t = memref.alloc(%n) {agentc.dims = [["n"]]} : memref<?xf32>
+  "scf.parallel"(%c0, %n, %c1) <{operandSegmentSizes = array<i32: 1, 1, 1, 0>}> ({
+  ^bb0(%i: index):
+    %v = memref.load %x[%i] : memref<?xf32>
+    memref.store %v, %s[%i] : memref<?xf32>
+    scf.reduce
+  }) : (index, index, index) -> ()
+  "scf.parallel"(%c0, %n, %c1) <{operandSegmentSizes = array<i32: 1, 1, 1, 0>}> ({
+  ^bb0(%i: index):
+    %v = vector.load %s[%i] : memref<?xf32>, vector<4xf32>
+    vector.store %v, %t[%i] : memref<?xf32>, vector<4xf32>
+    scf.reduce
+  }) : (index, index, index) -> ()
+  %c = memref.load %t[%c0] : memref<?xf32>
+  memref.store %c, %out[%c0] : memref<1xf32>
+  memref.dealloc %s : memref<?xf32>
+  memref.dealloc %t : memref<?xf32>
+  func.return
+}
