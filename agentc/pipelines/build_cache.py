@@ -1,7 +1,10 @@
 """What the backends wrote for a placed module, kept by the module's text: an unchanged agent is not emitted again."""
 
+import functools
 import json
+import os
 import shutil
+import sys
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
@@ -79,14 +82,16 @@ def _places(stated: str, base: Path) -> list[Path]:
     return found
 
 
+@functools.cache
 def versions() -> str:
-    """The versions of the packages that emit code."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    told: list[str] = []
-    for package in PACKAGES:
-        try:
-            told.append(f"{package} {version(package)}")
-        except PackageNotFoundError:
-            told.append(f"{package} -")
-    return "\n".join(told)
+    """The packages that emit code, with their versions, as their folders of metadata are called."""
+    starts = tuple(f"{package.replace('-', '_')}-" for package in PACKAGES)
+    folders = {path for path in sys.path if os.path.isdir(path)}
+    return "\n".join(
+        sorted(
+            name
+            for folder in folders
+            for name in os.listdir(folder)
+            if name.endswith(".dist-info") and name.lower().startswith(starts)
+        )
+    )

@@ -111,15 +111,20 @@ def _content(name: str, sources: Mapping[str, str]) -> str:
 def _counted(noted: Noted, out: Path) -> list[str]:
     """Of what was opened: files that were there before and that no version tells, with their folders."""
     own = [os.path.realpath(p) for p in (out, cache.folder() or out, Path(__file__).parent.parent)]
-    system = ("/proc/", "/sys/", "/dev/", "/etc/")
+    aside = (*(f"{root}{os.sep}" for root in own), "/proc/", "/sys/", "/dev/", "/etc/")
     found: set[str] = set()
     for path in noted.paths:
+        if _installed(path):
+            continue
         real = os.path.realpath(path)
-        inside = any(real.startswith(f"{root}{os.sep}") for root in own) or real.startswith(system)
-        installed = real.startswith((sys.prefix, sys.base_prefix)) and real.endswith(CODE)
-        if not inside and not installed and os.path.isfile(real):
+        if not real.startswith(aside) and not _installed(real) and os.path.isfile(real):
             found |= {path, os.path.dirname(path)}
     return sorted(found)
+
+
+def _installed(path: str) -> bool:
+    """Code of this installation, which its version tells."""
+    return path.startswith((sys.prefix, sys.base_prefix)) and path.endswith(CODE)
 
 
 def _states(paths: "Mapping[str, str] | list[str]") -> dict[str, str]:
