@@ -46,7 +46,7 @@ class Finders:
                     planning_llm=small)
 '''
 
-FLOW = '''
+FLOW = """
 from typing import Literal
 from litellm import completion
 from crewai import Agent, Crew, LLM, Task
@@ -104,4 +104,4 @@ class Poems(Flow):
 
     @listen(and_(left, or_(right, other), "print"))
     def done(self): ...
-'''
+"""
