@@ -139,7 +139,7 @@ def test_hostile_descriptions() -> None:
         mcp.Tool("a_b", "", {"properties": [], "required": "q"}, {"type": "array"}, True),
         mcp.Tool("", "z" * 5000, {}, {}, False),
     )
-    text, told = mcp_definition.to_yaml(mcp.Server("\u202e", "place", False, tools))
+    text, told = mcp_definition.to_yaml(mcp.Server("\u202e", ("place",), False, tools))
     made = parse_yaml(text).data
     assert list(made["tools"]) == ["a_b", "a_b_2", "tool"]
     assert made["tools"]["a_b"]["parameters"] == {"q": "any", "unsaid": "any"}
