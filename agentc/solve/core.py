@@ -78,7 +78,9 @@ PRICE = 1e-9
 """Of a row, above which it counts."""
 
 POINTS = (64, 256, 1024, 4096)
-"""Of the fronts of series-parallel paths, one time after the other."""
+"""Of the fronts of series-parallel paths, one time after the other; a bound takes ``FINER`` times as many."""
+
+FINER = 4
 
 FRONTS_SHARE = 0.7
 """Of the time that is left, for these."""
@@ -242,7 +244,7 @@ class _Core:
             if search.best is None:
                 continue
             below = search.value * (1 - search.gap * (1 - 1e-3)) if search.value > 0 else search.value
-            found = search_fronts(path, prices, below=below, points=points, bounding=True, until=until)
+            found = search_fronts(path, prices, below=below, points=FINER * points, bounding=True, until=until)
             if found is None:
                 return False
             search.bound = max(search.bound, min(found.usd, below))
