@@ -36,6 +36,7 @@ SECONDS = 30.0
 """For the solver and for CP-SAT, on each problem."""
 
 LONG = {
+    "priced-1000x12": 120.0,
     "priced-1000x20": 120.0,
     "nested-1000x20": 120.0,
     "1000x20-deadline": 120.0,
@@ -81,6 +82,7 @@ PROBLEMS: Mapping[str, Callable[[], PlacementProblem]] = {
     "priced-50x20": lambda: priced(50, 20),
     "priced-200x12": lambda: priced(200, 12),
     "priced-200x20": lambda: priced(200, 20),
+    "priced-1000x12": lambda: priced(1000, 12),
     "priced-1000x20": lambda: priced(1000, 20),
     "nested-200x20": lambda: priced(200, 20, nested=True),
     "nested-1000x20": lambda: priced(1000, 20, nested=True),
