@@ -5,6 +5,7 @@ out on stdout. A server is started at the first call of one of its tools and ser
 closes; nothing but the command of the definition is ever started, and no shell reads it.
 """
 
+import io
 import json
 import os
 import queue
@@ -163,7 +164,7 @@ class Server:
 
     def _listen(self) -> None:
         """Hand on what it says, until it says no more."""
-        with suppress(OSError, ValueError), open(cast(IO[bytes], self._process.stdout).fileno(), "rb") as stdout:
+        with suppress(OSError, ValueError), io.BufferedReader(cast(io.RawIOBase, self._process.stdout)) as stdout:
             while (line := stdout.readline(MOST_BYTES)) and len(line) < MOST_BYTES:
                 self._heard(line)
         self._over = True
