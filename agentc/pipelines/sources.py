@@ -5,10 +5,12 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-
-from xdsl.dialects.builtin import ModuleOp, StringAttr
+from typing import TYPE_CHECKING
 
 from agentc.support.diagnostics import Diagnostic, Label, Refused, Span
+
+if TYPE_CHECKING:
+    from xdsl.dialects.builtin import ModuleOp
 
 
 def split(source: str | Path) -> tuple[Path, str]:
@@ -31,8 +33,10 @@ def build_name(source: str | Path) -> str:
     return file.absolute().parent.name or file.stem if file.stem == "agent" else file.stem
 
 
-def make_relative(module: ModuleOp, home: Path) -> None:
+def make_relative(module: "ModuleOp", home: Path) -> None:
     """Write each ``agent.source`` relative to ``home``, so that the IR is the same wherever the definition lies."""
+    from xdsl.dialects.builtin import StringAttr
+
     known: dict[str, StringAttr] = {}
     for op in module.walk():
         attr = op.attributes.get("agent.source")

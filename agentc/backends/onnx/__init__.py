@@ -1,6 +1,6 @@
 """Models as ONNX: decoders (prefill and decode with a KV cache), text encoders, rerankers, and Whisper.
 
-ONNX itself is imported when the first model is written, not before.
+What it takes is imported when the first model is written, not before; ONNX's own library only for kernels and checks.
 """
 
 from collections.abc import Mapping
@@ -19,6 +19,7 @@ def emit_model(
     weights: Path | None = None,
     seed: int = 0,
     precision: str = "",
+    doc: str = "",
 ) -> list[Artifact]:
     """Write the model into the folder ``out``; see ``agentc.backends.onnx.emit.emit_model``.
 
@@ -27,11 +28,18 @@ def emit_model(
     """
     from agentc.backends.onnx.emit import emit_model as emit
 
-    return emit(shape, out, role=role, weights=weights, seed=seed, precision=precision)
+    return emit(shape, out, role=role, weights=weights, seed=seed, precision=precision, doc=doc)
 
 
 def emit_shards(
-    shape: ModelShape, out: Path, *, ranks: int, weights: Path | None = None, seed: int = 0, precision: str = ""
+    shape: ModelShape,
+    out: Path,
+    *,
+    ranks: int,
+    weights: Path | None = None,
+    seed: int = 0,
+    precision: str = "",
+    doc: str = "",
 ) -> list[Artifact]:
     """Write a language model as ``ranks`` shards into ``out``; see ``agentc.backends.onnx.emit.emit_shards``.
 
@@ -40,7 +48,7 @@ def emit_shards(
     """
     from agentc.backends.onnx.emit import emit_shards as emit
 
-    return emit(shape, out, ranks=ranks, weights=weights, seed=seed, precision=precision)
+    return emit(shape, out, ranks=ranks, weights=weights, seed=seed, precision=precision, doc=doc)
 
 
 def locate_weights(spec: Mapping[str, str], base_dir: Path) -> Path:

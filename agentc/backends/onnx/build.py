@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
 from xdsl.dialects.builtin import ModuleOp, StringAttr, SymbolRefAttr
@@ -70,27 +69,20 @@ def _emit(spec: SpecOp, request: Request) -> list[Artifact]:
     weights = locate_weights(where, request.base) if where else None
     if role == "stt" and weights is None:  # the runtime's own engine hears in its place
         return []
-    shape, precision, name = spec.shape.data, spec.precision.data, spec.sym_name.data
-    written = emit_model(shape, request.out / folder, role=role, weights=weights, precision=precision)
+    shape, precision, name, doc = spec.shape.data, spec.precision.data, spec.sym_name.data, _doc(spec)
+    written = emit_model(shape, request.out / folder, role=role, weights=weights, precision=precision, doc=doc)
     artifacts = [replace(one, path=f"{folder}/{one.path}", of=name) for one in written]
     for ranks in _shards(spec, request) if weights is not None and role == "decoder" else ():
         beside = f"{folder}/tp{ranks}"
-        parts = emit_shards(shape, request.out / beside, ranks=ranks, weights=weights, precision=precision)
+        parts = emit_shards(shape, request.out / beside, ranks=ranks, weights=weights, precision=precision, doc=doc)
         artifacts += (replace(one, path=f"{beside}/{one.path}", of=name) for one in parts)
-    _locate(spec, [request.out / one.path for one in artifacts if one.path.endswith(".onnx")])
     return artifacts
 
 
-def _locate(spec: SpecOp, graphs: list[Path]) -> None:
-    """Write into each graph which line of the definition asks for it."""
-    import onnx
-
-    if (place := span(spec)) is None:
-        return
-    for path in graphs:
-        model = onnx.load(path, load_external_data=False)  # pyright: ignore[reportUnknownMemberType]
-        model.doc_string = f"model `{spec.sym_name.data}` of {place}"
-        path.write_bytes(model.SerializeToString(deterministic=True))
+def _doc(spec: SpecOp) -> str:
+    """Which line of the definition asks for the model; empty where it is not known."""
+    place = span(spec)
+    return f"model `{spec.sym_name.data}` of {place}" if place is not None else ""
 
 
 def _shards(spec: SpecOp, request: Request) -> list[int]:

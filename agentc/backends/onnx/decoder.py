@@ -12,14 +12,13 @@ a shared prefix is computed once, and the two can run in different places.
     -> logits [batch, kept, vocab], present.L.key, present.L.value [batch, kv_heads, total, head_dim]
 """
 
-from onnx import TensorProto
-
 from agentc.backends.onnx.attention import attention
 from agentc.backends.onnx.config import DecoderConfig
 from agentc.backends.onnx.experts import dense, mixture
 from agentc.backends.onnx.graph import Graph, WeightFile
 from agentc.backends.onnx.latent import latent_attention
 from agentc.backends.onnx.layers import capped, dimension, expect, matrix, narrow, parameter, real, widened
+from agentc.backends.onnx.messages import Element
 from agentc.backends.onnx.positions import Phase, positions
 from agentc.backends.onnx.quantize import Quantization
 from agentc.backends.onnx.views import Half, Weights
@@ -35,14 +34,14 @@ def build(
     """
     graph = Graph(phase, file, quantization=quantization)
     tokens = "tokens" if phase == "prefill" else 1
-    graph.input("input_ids", ["batch", tokens], TensorProto.INT64)
+    graph.input("input_ids", ["batch", tokens], Element.INT64)
     if phase == "prefill":
-        graph.input("keep", ["kept"], TensorProto.INT64)
+        graph.input("keep", ["kept"], Element.INT64)
     for layer in range(config.layers):
         for part, (heads, width) in config.cache.items():
             graph.input(f"past.{layer}.{part}", ["batch", heads, "past", width])
     if phase == "step":
-        cached = graph.input("length", [1], TensorProto.INT64)
+        cached = graph.input("length", [1], Element.INT64)
     else:
         cached = dimension(graph, f"past.0.{next(iter(config.cache))}", 2)
     shared = positions(graph, config, phase, cached)

@@ -19,14 +19,21 @@ WEIGHTS_FILE = "weights.bin"
 
 
 def emit_model(
-    shape: ModelShape, out: Path, *, role: Role, weights: Path | None, seed: int = 0, precision: str = ""
+    shape: ModelShape,
+    out: Path,
+    *,
+    role: Role,
+    weights: Path | None,
+    seed: int = 0,
+    precision: str = "",
+    doc: str = "",
 ) -> list[Artifact]:
     """Write the model into the folder ``out`` (made if missing) and list the files, with paths relative to it.
 
     ``weights`` is a checkpoint folder (see ``weights.locate``); without one a seeded stand-in of the shape is
     written, and every artifact's note says so. ``precision`` is that of the definition: with 8 or 4 bits the
-    matrices of a checkpoint's decoder are stored as integers in blocks; a stand-in stays as it is. The bytes
-    depend on the arguments alone.
+    matrices of a checkpoint's decoder are stored as integers in blocks; a stand-in stays as it is. ``doc`` is each
+    graph's documentation. The bytes depend on the arguments alone.
 
     Raises:
         Refused: ``weights-refused``, if the checkpoint is corrupt, of another model, or of an architecture that
@@ -34,7 +41,7 @@ def emit_model(
     """
     try:
         source = from_checkpoint(shape, role, weights, precision) if weights else seeded(shape, role, seed)
-        return _write(shape.name, source, role, out)
+        return _write(shape.name, source, role, out, doc)
     except ValueError as error:
         raise _refused(shape.name, weights, error) from error
 
@@ -44,14 +51,14 @@ def _refused(name: str, weights: Path | None, error: ValueError) -> Refused:
     return Refused(Diagnostic("weights-refused", f"the weights of model `{name}`{place} cannot be used: {error}"))
 
 
-def _write(name: str, source: Source, role: Role, out: Path) -> list[Artifact]:
+def _write(name: str, source: Source, role: Role, out: Path, doc: str) -> list[Artifact]:
     file = WeightFile(WEIGHTS_FILE)
     graphs = _graphs(source, role, file)
     out.mkdir(parents=True, exist_ok=True)
     with (out / WEIGHTS_FILE).open("wb") as data:
         file.write(data)
     for stem, graph in graphs.items():
-        graph.write(out / f"{stem}.onnx")
+        graph.write(out / f"{stem}.onnx", doc)
         if source.checkpoint:  # shapes that no test has seen
             check(out / f"{stem}.onnx")
     facts = {"schema": 1, "name": name, "role": role, "max_tokens": source.config.max_tokens, **source.facts}
@@ -64,7 +71,14 @@ def _write(name: str, source: Source, role: Role, out: Path) -> list[Artifact]:
 
 
 def emit_shards(
-    shape: ModelShape, out: Path, *, ranks: int, weights: Path | None, seed: int = 0, precision: str = ""
+    shape: ModelShape,
+    out: Path,
+    *,
+    ranks: int,
+    weights: Path | None,
+    seed: int = 0,
+    precision: str = "",
+    doc: str = "",
 ) -> list[Artifact]:
     """Write a language model as ``ranks`` shards into ``out``, one folder each, and what joins them.
 
@@ -76,12 +90,12 @@ def emit_shards(
     """
     try:
         source = from_checkpoint(shape, "decoder", weights, precision) if weights else seeded(shape, "decoder", seed)
-        return _write_shards(shape.name, source, ranks, out)
+        return _write_shards(shape.name, source, ranks, out, doc)
     except ValueError as error:
         raise _refused(shape.name, weights, error) from error
 
 
-def _write_shards(name: str, source: Source, ranks: int, out: Path) -> list[Artifact]:
+def _write_shards(name: str, source: Source, ranks: int, out: Path, doc: str) -> list[Artifact]:
     assert isinstance(source.config, DecoderConfig)
     parts = [_shard(source, source.config, rank, ranks) for rank in range(ranks)]
     note = "seeded stand-in weights: the answers mean nothing" if not source.checkpoint else ""
@@ -93,7 +107,7 @@ def _write_shards(name: str, source: Source, ranks: int, out: Path) -> list[Arti
             file.write(data)
         files.append((f"rank{rank}/{WEIGHTS_FILE}", "weights"))
         for place, segment in enumerate(segments):
-            segment.write(folder / f"{place:03}.onnx")
+            segment.write(folder / f"{place:03}.onnx", doc)
             files.append((f"rank{rank}/{place:03}.onnx", "onnx"))
     own = source.config
     facts = {"join": "comm.allreduce", "ranks": ranks, "layers": own.layers, "hidden": own.hidden, "vocab": own.vocab}

@@ -9,11 +9,11 @@ input_ids, attention_mask [batch, tokens] int64, token_type_ids [batch, tokens] 
 from typing import Literal, TypeAlias
 
 import numpy as np
-from onnx import TensorProto
 
 from agentc.backends.onnx.config import EncoderConfig
 from agentc.backends.onnx.graph import Graph, WeightFile
 from agentc.backends.onnx.layers import activate, dimension, linear, parameter, scalar
+from agentc.backends.onnx.messages import Element
 from agentc.backends.onnx.views import Weights
 
 Head: TypeAlias = Literal["embedding", "rerank"]
@@ -28,7 +28,7 @@ def build(config: EncoderConfig, weights: Weights, head: Head, file: WeightFile)
     graph = Graph(head, file)
     names = ["input_ids", "attention_mask", *(["token_type_ids"] if head == "rerank" else [])]
     for name in names:
-        graph.input(name, ["batch", "tokens"], TensorProto.INT64)
+        graph.input(name, ["batch", "tokens"], Element.INT64)
     word = "embeddings.word_embeddings.weight"
     prefix = next((found for found in ("bert.", "roberta.") if f"{found}{word}" in weights), "")
     x = _embeddings(graph, config, weights, f"{prefix}embeddings", head)
@@ -65,7 +65,7 @@ def _beyond(graph: Graph, length: str, first: int) -> str:
 
 def _mask(graph: Graph) -> str:
     """Every token may see every real one: ``[batch, 1, tokens, tokens]`` in full, as engines do not broadcast rows."""
-    seen = graph.op("Unsqueeze", graph.op("Cast", "attention_mask", to=TensorProto.BOOL), graph.constant([1, 2]))
+    seen = graph.op("Unsqueeze", graph.op("Cast", "attention_mask", to=Element.BOOL), graph.constant([1, 2]))
     batch, tokens = dimension(graph, "input_ids", 0), dimension(graph, "input_ids", 1)
     return graph.op("Expand", seen, graph.op("Concat", batch, graph.constant([1]), tokens, tokens, axis=0))
 
@@ -101,7 +101,7 @@ def _first(graph: Graph, x: str) -> str:
 
 def _mean(graph: Graph, x: str) -> str:
     """The mean over the tokens that are no padding."""
-    present = graph.op("Cast", "attention_mask", to=TensorProto.FLOAT)
+    present = graph.op("Cast", "attention_mask", to=Element.FLOAT)
     present = graph.op("Unsqueeze", present, graph.constant([2]))
     along = graph.constant([1])
     total = graph.op("ReduceSum", graph.op("Mul", x, present), along, keepdims=0)

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from onnx import TensorProto
 
 from agentc.backends.onnx.config import DecoderConfig
 from agentc.backends.onnx.graph import Graph
@@ -26,6 +25,7 @@ from agentc.backends.onnx.layers import (
     real,
     widened,
 )
+from agentc.backends.onnx.messages import Element
 from agentc.backends.onnx.quantize import Quantized
 from agentc.backends.onnx.views import Half, Weights
 from agentc.support.record import record
@@ -143,7 +143,7 @@ def _stack(graph: Graph, config: DecoderConfig, weights: Weights, name: str, kin
             done.append(Quantized(part.read(), how))
             yield from done[-1].integers()
 
-    values = graph.weight(f"{stem}.T.int8", (config.experts, i, o), integers, TensorProto.INT8)
+    values = graph.weight(f"{stem}.T.int8", (config.experts, i, o), integers, Element.INT8)
     shape = (config.experts, i // how.block, o)
     scales = graph.weight(f"{stem}.T.scales", shape, lambda: (rows for one in done for rows in one.scales()))
     return _Stack(values, bias, scales, how.block)
@@ -196,12 +196,12 @@ def _visited(
 ) -> str:
     """Loop over the experts; each sees only the tokens that chose it and adds its answer to their rows."""
     body = graph.body(f"experts.{chosen}")
-    expert, go_on = body.input("expert", [], TensorProto.INT64), body.input("go_on", [], TensorProto.BOOL)
+    expert, go_on = body.input("expert", [], Element.INT64), body.input("go_on", [], Element.BOOL)
     sums = body.input("sums", ["tokens", config.hidden])
     hit = body.op("Equal", chosen, expert)
     weight = body.op("Where", hit, share, body.constant(0, np.float32))
     weight = body.op("ReduceSum", weight, body.constant([1]), keepdims=1)
-    any_hit = body.op("ReduceMax", body.op("Cast", hit, to=TensorProto.INT32), body.constant([1]), keepdims=0)
+    any_hit = body.op("ReduceMax", body.op("Cast", hit, to=Element.INT32), body.constant([1]), keepdims=0)
     rows = body.op("Squeeze", body.op("NonZero", any_hit), body.constant([0]))
     matrices = {kind: stack.of(body, expert, 0) for kind, stack in stacks.items()}
     answers = _expert(body, config, body.op("Gather", tokens, rows), matrices)
@@ -209,7 +209,7 @@ def _visited(
     index = body.op("Unsqueeze", rows, body.constant([1]))
     body.op("Identity", go_on, out="go_on_out")
     body.op("ScatterND", sums, index, weighed, reduction="add", out="sums_out")
-    body.output("go_on_out", [], TensorProto.BOOL)
+    body.output("go_on_out", [], Element.BOOL)
     body.output("sums_out", ["tokens", config.hidden])
     shape = graph.op("Concat", dimension(graph, tokens, 0), graph.constant([config.hidden]), axis=0)
     start = graph.op("Expand", graph.constant(0, np.float32), shape)

@@ -7,9 +7,9 @@ from typing import Any, BinaryIO, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import onnx
-from onnx import TensorProto, helper, numpy_helper
 
+from agentc.backends.onnx import messages
+from agentc.backends.onnx.messages import Dim, Element
 from agentc.backends.onnx.quantize import Quantization
 from agentc.support.record import record
 
@@ -20,19 +20,17 @@ OPSET: Final = 23
 IR_VERSION: Final = 11
 """The file format that goes with opset 23."""
 
-Dim: TypeAlias = int | str
 _BITS: Final[dict[int, int]] = {
-    TensorProto.FLOAT: 32,
-    TensorProto.FLOAT16: 16,
-    TensorProto.BFLOAT16: 16,
-    TensorProto.INT8: 8,
-    TensorProto.INT4: 4,
+    Element.FLOAT: 32,
+    Element.FLOAT16: 16,
+    Element.BFLOAT16: 16,
+    Element.INT8: 8,
+    Element.INT4: 4,
 }
 _TYPES: Final[dict[int, npt.DTypeLike]] = {
-    TensorProto.FLOAT: "<f4",
-    TensorProto.FLOAT16: "<f2",
-    TensorProto.BFLOAT16: helper.tensor_dtype_to_np_dtype(TensorProto.BFLOAT16),
-    TensorProto.INT8: "i1",
+    Element.FLOAT: "<f4",
+    Element.FLOAT16: "<f2",
+    Element.INT8: "i1",
 }
 _CHUNK_VALUES: Final = 1 << 22
 """Values that are converted at once while a weight is written."""
@@ -62,28 +60,24 @@ class WeightFile:
 
     def __init__(self, location: str) -> None:
         self._location = location
-        self._tensors: dict[str, TensorProto] = {}
+        self._tensors: dict[str, bytes] = {}
         self._planned: list[_Planned] = []
         self.size = 0
         """Bytes that the file will have."""
 
-    def tensor(self, name: str, shape: Sequence[int], parts: Parts, kind: int = TensorProto.FLOAT) -> TensorProto:
+    def tensor(self, name: str, shape: Sequence[int], parts: Parts, kind: int = Element.FLOAT) -> bytes:
         """The reference to weight ``name``; gives it a place if it is new."""
         if name not in self._tensors:
             self._tensors[name] = self._plan(name, shape, parts, kind)
         return self._tensors[name]
 
-    def _plan(self, name: str, shape: Sequence[int], parts: Parts, kind: int) -> TensorProto:
+    def _plan(self, name: str, shape: Sequence[int], parts: Parts, kind: int) -> bytes:
         nbytes = math.prod(shape) * _BITS[kind] // 8
         alignment = 4096 if nbytes >= 65536 else 64
         offset = self.size + -self.size % alignment
         self._planned.append(_Planned(name, kind, offset, nbytes, parts))
         self.size = offset + nbytes
-        tensor = TensorProto(name=name, data_type=kind, dims=list(shape))
-        tensor.data_location = TensorProto.EXTERNAL
-        for key, value in (("location", self._location), ("offset", str(offset)), ("length", str(nbytes))):
-            tensor.external_data.add(key=key, value=value)
-        return tensor
+        return messages.external_tensor(name, shape, kind, self._location, offset, nbytes)
 
     def write(self, file: BinaryIO) -> None:
         """Fill the file.
@@ -102,11 +96,11 @@ class WeightFile:
 
 def _write_part(file: BinaryIO, part: npt.NDArray[Any], kind: int) -> None:
     """Rows at a time: the part may be a view of a mapped file, transposed and of another type."""
-    if kind == TensorProto.INT4:
+    if kind == Element.INT4:
         flat = part.reshape(-1).view(np.uint8) & np.uint8(15)
         file.write((flat[0::2] | (flat[1::2] << np.uint8(4))).data)
         return
-    dtype = _TYPES[kind]
+    dtype = messages.foreign("BFLOAT16") if kind == Element.BFLOAT16 else _TYPES[kind]
     rows = np.atleast_1d(part)
     step = max(_CHUNK_VALUES // max(rows[:1].size, 1), 1)
     for start in range(0, len(rows), step):
@@ -124,29 +118,34 @@ class Graph:
         self._name = name
         self._weights = weights
         self._prefix = prefix
-        self._nodes: list[onnx.NodeProto] = []
-        self._initializers: dict[str, TensorProto] = {}
+        self._nodes: list[bytes] = []
+        self._opsets: dict[str, int] = {"": OPSET}
+        self._initializers: dict[str, bytes] = {}
         self._constants: dict[tuple[str, tuple[int, ...], bytes], str] = {}
-        self._inputs: list[onnx.ValueInfoProto] = []
-        self._outputs: list[onnx.ValueInfoProto] = []
+        self._inputs: list[bytes] = []
+        self._outputs: list[bytes] = []
 
-    def input(self, name: str, shape: Sequence[Dim], kind: int = TensorProto.FLOAT) -> str:
+    def input(self, name: str, shape: Sequence[Dim], kind: int = Element.FLOAT) -> str:
         """Declare an input; dimensions are numbers or names."""
-        self._inputs.append(helper.make_tensor_value_info(name, kind, list(shape)))
+        self._inputs.append(messages.value_info(name, kind, shape))
         return name
 
-    def output(self, name: str, shape: Sequence[Dim], kind: int = TensorProto.FLOAT) -> None:
+    def output(self, name: str, shape: Sequence[Dim], kind: int = Element.FLOAT) -> None:
         """Declare that value ``name`` is an output."""
-        self._outputs.append(helper.make_tensor_value_info(name, kind, list(shape)))
+        self._outputs.append(messages.value_info(name, kind, shape))
 
     def op(self, kind: str, *inputs: str, out: str | None = None, **attributes: Any) -> str:
         """Append a node with one output and give its name (``out``, or one made from the kind)."""
         return self.ops(kind, inputs, [out or self._fresh(kind)], **attributes)[0]
 
-    def ops(self, kind: str, inputs: Sequence[str], outputs: Sequence[str], **attributes: Any) -> Sequence[str]:
-        """Append a node with the outputs named."""
+    def ops(
+        self, kind: str, inputs: Sequence[str], outputs: Sequence[str], domain: str = "", **attributes: Any
+    ) -> Sequence[str]:
+        """Append a node with the outputs named. ``domain``: whose operator it is, ONNX's own or ``CONTRIB``."""
         name = f"{self._prefix}{kind}_{len(self._nodes)}"
-        self._nodes.append(helper.make_node(kind, list(inputs), list(outputs), name=name, **attributes))
+        self._nodes.append(messages.node(kind, inputs, outputs, name, attributes, domain))
+        if domain:
+            self._opsets[domain] = 1
         return outputs
 
     def _fresh(self, kind: str) -> str:
@@ -159,10 +158,10 @@ class Graph:
         if key not in self._constants:
             name = f"{self._prefix}constant.{len(self._constants)}"
             self._constants[key] = name
-            self._initializers[name] = numpy_helper.from_array(array, name)
+            self._initializers[name] = messages.tensor(name, array)
         return self._constants[key]
 
-    def weight(self, name: str, shape: Sequence[int], parts: Parts, kind: int = TensorProto.FLOAT) -> str:
+    def weight(self, name: str, shape: Sequence[int], parts: Parts, kind: int = Element.FLOAT) -> str:
         """A tensor of the shared weight file. Parts of INT4 are int8 arrays of an even number of values."""
         self._initializers.setdefault(name, self._weights.tensor(name, shape, parts, kind))
         return name
@@ -171,18 +170,13 @@ class Graph:
         """An empty graph for a control-flow node of this one; it sees this graph's values."""
         return Graph(name, self._weights, f"{self._prefix}{name}.", self.quantization)
 
-    def proto(self) -> onnx.GraphProto:
+    def proto(self) -> messages.Graph:
         """The graph as a message."""
-        initializers = list(self._initializers.values())
-        return helper.make_graph(self._nodes, self._name, self._inputs, self._outputs, initializers)
+        return messages.graph(self._nodes, self._name, self._inputs, self._outputs, self._initializers.values())
 
-    def write(self, path: Path) -> None:
-        """Write the model."""
-        opset = [helper.make_opsetid("", OPSET)]
-        if any(node.domain == CONTRIB for node in self._nodes):
-            opset.append(helper.make_opsetid(CONTRIB, 1))
-        model = helper.make_model(self.proto(), opset_imports=opset, ir_version=IR_VERSION, producer_name="agentc")
-        path.write_bytes(model.SerializeToString(deterministic=True))
+    def write(self, path: Path, doc: str = "") -> None:
+        """Write the model; ``doc`` is its documentation."""
+        path.write_bytes(messages.model(self.proto(), self._opsets, IR_VERSION, "agentc", doc))
 
 
 def check(path: Path) -> None:
@@ -191,4 +185,6 @@ def check(path: Path) -> None:
     Raises:
         onnx.checker.ValidationError, onnx.shape_inference.InferenceError: the graph is wrong, which is a bug here.
     """
+    import onnx
+
     onnx.checker.check_model(path, full_check=True)  # pyright: ignore[reportUnknownMemberType]

@@ -6,11 +6,10 @@ nothing of the cache is ever expanded. In ``step`` the cache is a buffer with ro
 into it in place, and scores of what is not filled yet are masked.
 """
 
-from onnx import TensorProto
-
 from agentc.backends.onnx.config import DecoderConfig
 from agentc.backends.onnx.graph import Graph
 from agentc.backends.onnx.layers import dimension, expect, linear, parameter, real, scalar, stored
+from agentc.backends.onnx.messages import Element
 from agentc.backends.onnx.positions import Positions
 from agentc.backends.onnx.views import Weights
 
@@ -58,7 +57,7 @@ def _extended(graph: Graph, config: DecoderConfig, weights: Weights, x: str, lay
     if positions.lengths is None:
         return graph.op("Concat", past, entry, axis=2, out=present)
     place = graph.op("Reshape", positions.lengths[0], graph.constant([-1, 1, 1, 1]))
-    places = graph.op("Expand", graph.op("Cast", place, to=TensorProto.INT64), graph.op("Shape", entry))
+    places = graph.op("Expand", graph.op("Cast", place, to=Element.INT64), graph.op("Shape", entry))
     return graph.op("ScatterElements", past, places, entry, axis=2, out=present)
 
 
@@ -67,7 +66,7 @@ def _filled(graph: Graph, positions: Positions, room: str) -> str:
     if positions.lengths is None:
         return ""
     keys = graph.op("Range", graph.constant(0), scalar(graph, room), graph.constant(1))
-    return graph.op("Less", keys, graph.op("Cast", positions.lengths[1], to=TensorProto.INT64))
+    return graph.op("Less", keys, graph.op("Cast", positions.lengths[1], to=Element.INT64))
 
 
 def _queries(graph: Graph, config: DecoderConfig, weights: Weights, x: str, layer: int, positions: Positions) -> str:

@@ -5,15 +5,15 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from onnx import TensorProto
 
 from agentc.backends.onnx.graph import Graph, Parts
+from agentc.backends.onnx.messages import Element
 from agentc.backends.onnx.quantize import Quantization, Quantized
 from agentc.backends.onnx.views import Half, Lazy, Weights, lazy_of, shape_of
 
 ACTIVATIONS: Final = ("silu", "gelu", "gelu_new", "gelu_pytorch_tanh", "relu")
 """``hidden_act`` names that ``activate`` knows."""
-KINDS: Final[Mapping[Half, int]] = {"": TensorProto.FLOAT, "f16": TensorProto.FLOAT16, "bf16": TensorProto.BFLOAT16}
+KINDS: Final[Mapping[Half, int]] = {"": Element.FLOAT, "f16": Element.FLOAT16, "bf16": Element.BFLOAT16}
 
 
 def expect(weights: Weights, name: str, shape: tuple[int, ...]) -> Lazy:
@@ -48,7 +48,7 @@ def narrow(graph: Graph, name: str, shape: Sequence[int], parts: Parts, half: Ha
 
 def widened(graph: Graph, value: str, half: Half) -> str:
     """``value`` as float32."""
-    return graph.op("Cast", value, to=TensorProto.FLOAT) if half else value
+    return graph.op("Cast", value, to=Element.FLOAT) if half else value
 
 
 def half_of(lazies: Sequence[Lazy]) -> Half:
@@ -104,7 +104,7 @@ def _dequantized(graph: Graph, lazy: Lazy, name: str, how: Quantization) -> str:
         quantized[:] = [Quantized(lazy.read(), how)]
         return quantized[0].integers()
 
-    kind = TensorProto.INT4 if how.bits == 4 else TensorProto.INT8
+    kind = Element.INT4 if how.bits == 4 else Element.INT8
     stored = graph.weight(f"{name}.int{how.bits}", (inputs, outputs), integers, kind)
     scales = graph.weight(f"{name}.scales", (inputs // how.block, outputs), lambda: quantized[0].scales())
     return graph.op("DequantizeLinear", stored, scales, axis=0, block_size=how.block)

@@ -2,11 +2,10 @@
 
 from typing import Literal, TypeAlias
 
-from onnx import TensorProto
-
 from agentc.backends.onnx.config import DecoderConfig
 from agentc.backends.onnx.graph import Graph
 from agentc.backends.onnx.layers import dimension, real, scalar
+from agentc.backends.onnx.messages import Element
 from agentc.backends.onnx.rope import Rope
 from agentc.support.record import record
 
@@ -33,12 +32,12 @@ def positions(graph: Graph, config: DecoderConfig, phase: Phase, cached: str, on
     queries = graph.op("Range", scalar(graph, cached), scalar(graph, total), one)
     queries = graph.op("Unsqueeze", queries, graph.constant([1]))
     keys = graph.op("Range", graph.constant(0), scalar(graph, total), one)
-    places = graph.op("Cast", queries, to=TensorProto.FLOAT)
+    places = graph.op("Cast", queries, to=Element.FLOAT)
     per_batch = graph.op("Concat", dimension(graph, "input_ids", 0), graph.constant([1, 1]), axis=0)
     ropes = dict.fromkeys(config.rope_of(layer) for layer in layers)
     tables = {rope: _table(graph, rope, places, total, per_batch) for rope in ropes}
     if phase == "step":
-        lengths = (graph.op("Cast", value, to=TensorProto.INT32) for value in (_per_sequence(graph, cached), total))
+        lengths = (graph.op("Cast", value, to=Element.INT32) for value in (_per_sequence(graph, cached), total))
         return Positions(tables, {}, (next(lengths), next(lengths)))
     masks = {
         window: _mask(graph, keys, queries, window, phase)
@@ -69,7 +68,7 @@ def _frequencies(graph: Graph, rope: Rope, total: str) -> str:
         return graph.op("Where", beyond, real(graph, rope.long), plain)
     if not rope.growth:
         return plain
-    length = graph.op("Cast", graph.op("Max", total, graph.constant([rope.trained])), to=TensorProto.FLOAT)
+    length = graph.op("Cast", graph.op("Max", total, graph.constant([rope.trained])), to=Element.FLOAT)
     base = graph.op("Mul", length, real(graph, [rope.growth / rope.trained]))
     base = graph.op("Sub", base, real(graph, [rope.growth - 1]))
     pairs = len(rope.frequencies)

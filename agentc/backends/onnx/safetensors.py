@@ -13,18 +13,13 @@ from typing import Any, Final, cast
 
 import numpy as np
 import numpy.typing as npt
-from onnx import TensorProto, helper
 
+from agentc.backends.onnx.messages import foreign
 from agentc.backends.onnx.views import Half
 from agentc.support.record import record
 
 MAX_HEADER_BYTES: Final = 100_000_000
 """The limit that the reference implementation sets."""
-
-
-def _type(kind: int) -> npt.DTypeLike:
-    """A type that NumPy lacks, as the library of ONNX defines it."""
-    return helper.tensor_dtype_to_np_dtype(kind)
 
 
 _DTYPES: Final[Mapping[str, npt.DTypeLike]] = {
@@ -33,10 +28,7 @@ _DTYPES: Final[Mapping[str, npt.DTypeLike]] = {
     "I8": "i1",
     "I16": "<i2",
     "U16": "<u2",
-    "F8_E4M3": _type(TensorProto.FLOAT8E4M3FN),
-    "F8_E5M2": _type(TensorProto.FLOAT8E5M2),
     "F16": "<f2",
-    "BF16": _type(TensorProto.BFLOAT16),
     "I32": "<i4",
     "U32": "<u4",
     "F32": "<f4",
@@ -45,7 +37,13 @@ _DTYPES: Final[Mapping[str, npt.DTypeLike]] = {
     "U64": "<u8",
 }
 """Little-endian NumPy types."""
+_FOREIGN: Final[Mapping[str, str]] = {"F8_E4M3": "FLOAT8E4M3FN", "F8_E5M2": "FLOAT8E5M2", "BF16": "BFLOAT16"}
+"""Types that NumPy lacks, by their names in ONNX."""
 _HALVES: Final[Mapping[str, Half]] = {"F16": "f16", "BF16": "bf16"}
+
+
+def _dtype(name: str) -> np.dtype[Any]:
+    return np.dtype(foreign(_FOREIGN[name]) if name in _FOREIGN else _DTYPES[name])
 
 
 @record(slots=True)
@@ -109,7 +107,7 @@ def _entry(name: str, field: object, file: str, start: int, size: int) -> Entry:
         raise ValueError(f"{where} is not an object")
     fields = cast(dict[str, object], field)
     dtype = fields.get("dtype")
-    if not isinstance(dtype, str) or dtype not in _DTYPES:
+    if not isinstance(dtype, str) or dtype not in {*_DTYPES, *_FOREIGN}:
         raise ValueError(f"{where} has an unknown dtype {dtype!r}")
     shape = _whole_numbers(fields.get("shape"), f"{where}: shape")
     offsets = _whole_numbers(fields.get("data_offsets"), f"{where}: data_offsets")
@@ -118,7 +116,7 @@ def _entry(name: str, field: object, file: str, start: int, size: int) -> Entry:
     begin, end = start + offsets[0], start + offsets[1]
     if end > size:
         raise ValueError(f"{where} ends at byte {end}, but the file has {size}: it is cut off")
-    wanted = math.prod(shape) * np.dtype(_DTYPES[dtype]).itemsize
+    wanted = math.prod(shape) * _dtype(dtype).itemsize
     if wanted != end - begin:
         raise ValueError(f"{where}: {dtype} {list(shape)} needs {wanted} bytes, but its range holds {end - begin}")
     return Entry(dtype, shape, begin, end)
@@ -155,7 +153,7 @@ class SafeTensors(Mapping[str, npt.NDArray[Any]]):
 
     def __getitem__(self, name: str) -> npt.NDArray[Any]:
         entry = self._entries[name]
-        dtype = np.dtype(_DTYPES[entry.dtype])
+        dtype = _dtype(entry.dtype)
         if not math.prod(entry.shape):  # nothing can be mapped
             return np.zeros(entry.shape, dtype)
         if self._path.stat().st_size < entry.end:

@@ -16,14 +16,13 @@ import re
 from dataclasses import replace
 from typing import Final
 
-from onnx import TensorProto
-
 from agentc.backends.onnx.attention import attention
 from agentc.backends.onnx.config import DecoderConfig
 from agentc.backends.onnx.decoder import embedded, feed_forward, half_norm, logits, norm, output_norm
 from agentc.backends.onnx.graph import Graph, WeightFile
 from agentc.backends.onnx.latent import latent_attention
 from agentc.backends.onnx.layers import dimension, expect
+from agentc.backends.onnx.messages import Element
 from agentc.backends.onnx.positions import positions
 from agentc.backends.onnx.quantize import Quantization
 from agentc.backends.onnx.views import Lazy, View, Weights, lazy_of, shape_of
@@ -115,7 +114,7 @@ def _segment(
     layer, is_attention = half // 2, half % 2 == 0
     graph = Graph(f"segment{half:03}", file, quantization=quantization)
     if is_attention:
-        graph.input("input_ids", ["batch", "tokens"], TensorProto.INT64)
+        graph.input("input_ids", ["batch", "tokens"], Element.INT64)
         for part, (heads, width) in config.cache.items():
             graph.input(f"past.{layer}.{part}", ["batch", heads, "past", width])
     x = embedded(graph, config, weights) if half == 0 else _joined(graph, config, weights, half)
@@ -145,7 +144,7 @@ def _joined(graph: Graph, config: DecoderConfig, weights: Weights, half: int) ->
 def _last(config: DecoderConfig, weights: Weights, file: WeightFile, quantization: Quantization | None) -> Graph:
     config = replace(config, vocab=shape_of(weights, HEAD)[0], tied=False)
     graph = Graph("head", file, quantization=quantization)
-    graph.input("keep", ["kept"], TensorProto.INT64)
+    graph.input("keep", ["kept"], Element.INT64)
     x = _joined(graph, config, weights, 2 * config.layers)
     x = graph.op("Gather", x, "keep", axis=1)
     logits(graph, config, weights, norm(graph, config, weights, x, "model.norm"))

@@ -10,11 +10,10 @@ number of tokens after any number of cached ones.
 
 from typing import Final
 
-from onnx import TensorProto
-
 from agentc.backends.onnx.config import SpeechConfig
 from agentc.backends.onnx.graph import Graph, WeightFile
 from agentc.backends.onnx.layers import activate, dimension, linear, parameter, scalar
+from agentc.backends.onnx.messages import Element
 from agentc.backends.onnx.views import Weights
 
 EPSILON: Final = 1e-5
@@ -77,7 +76,7 @@ def build_decoder(config: SpeechConfig, weights: Weights, file: WeightFile) -> G
     """
     graph = Graph("decode", file)
     width, name = config.hidden, "model.decoder"
-    graph.input("input_ids", ["batch", "tokens"], TensorProto.INT64)
+    graph.input("input_ids", ["batch", "tokens"], Element.INT64)
     for layer in range(config.layers):
         for part in ("key", "value"):
             graph.input(f"cross.{layer}.{part}", ["batch", config.heads, config.positions, config.head_dim])
