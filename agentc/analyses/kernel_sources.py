@@ -1,15 +1,18 @@
 """Where the parts of a kernel come from: ``agent.source`` on tensor ops and on the loops that they become.
 
 The frontend writes one place, ``file.py:line:column``; what is fused has the places of all that went in, as a list.
+What is inside of such an op has one place of its own: that of the op that it was written for.
 """
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 
-from xdsl.dialects import func, memref, scf
+from xdsl.dialects import arith, func, memref, scf
 from xdsl.dialects.builtin import ArrayAttr, StringAttr
 from xdsl.dialects.linalg.ops import FillOp, GenericOp
-from xdsl.ir import Operation
+from xdsl.ir import Operation, SSAValue
+from xdsl.traits import IsTerminator
 
 from agentc.analyses.kernel_dims import as_list
 from agentc.dialects.linalg_ext import ExtOp
@@ -18,6 +21,10 @@ from agentc.support.diagnostics import Span
 SOURCE = "agent.source"
 WORK = (scf.ParallelOp, scf.ForOp, memref.StoreOp, GenericOp, FillOp, ExtOp)
 """What states where it comes from: all else at the top of a function is there for one of these."""
+
+
+NOWHERE = (arith.ConstantOp, memref.DimOp)
+"""What has no place of its own: it is shared by whoever needs it."""
 
 
 def sources(op: Operation) -> list[str]:
@@ -37,6 +44,29 @@ def inherit(op: Operation, places: Iterable[str]) -> None:
         op.attributes[SOURCE] = ArrayAttr([StringAttr(place) for place in every])
 
 
+def settle(op: Operation) -> None:
+    """Give what is inside of ``op`` and states no place that of ``op``: before it is fused with others, whose places
+    ``op`` has as well afterwards. Of several, the last one in the text, which is the consumer's.
+    """
+    if places := sources(op):
+        _settle((inner for region in op.regions for inner in region.walk()), places)
+
+
+def _settle(ops: Iterable[Operation], places: Sequence[str]) -> None:
+    place = StringAttr(places[-1])
+    for op in ops:
+        if SOURCE not in op.attributes and not isinstance(op, NOWHERE) and not op.has_trait(IsTerminator):
+            op.attributes[SOURCE] = place
+
+
+def hand_on(made: Operation, origin: Operation | SSAValue) -> None:
+    """Let ``made``, which is there for ``origin`` alone, state the same place."""
+    owner = origin.owner if isinstance(origin, SSAValue) else origin
+    if isinstance(owner, Operation) and (place := owner.attributes.get(SOURCE)) is not None:
+        made.attributes[SOURCE] = place
+
+
+@lru_cache(maxsize=4096)
 def _order(place: str) -> tuple[str, int, int]:
     span = Span.parse(place)
     return span.file, span.line, span.column
@@ -49,15 +79,19 @@ def sources_inside(ops: Iterable[Operation]) -> list[str]:
 
 @contextmanager
 def replacing(*ops: Operation) -> Generator[None]:
-    """What is put into the block of ``ops`` meanwhile comes from where they came from."""
+    """What is put into the block of ``ops`` meanwhile, and all inside it, comes from where they came from."""
     block, places = ops[0].parent, [place for op in ops for place in sources(op)]
     known = set(block.ops) if block is not None and places else set[Operation]()
     yield
     if block is None or not places:
         return
-    for op in block.ops:
-        if op not in known and isinstance(op, WORK):
+    new = [op for op in block.ops if op not in known]
+    for op in new:
+        if isinstance(op, WORK):
             inherit(op, places)
+            settle(op)
+    if not isinstance(block.parent_op(), func.FuncOp):
+        _settle(new, places)  # at the top of a function there are sizes, too, which are everybody's
 
 
 def lines(function: func.FuncOp) -> str:

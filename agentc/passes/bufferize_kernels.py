@@ -36,7 +36,7 @@ from agentc.analyses.kernel_dims import (
     shape_of,
     size_of,
 )
-from agentc.analyses.kernel_sources import replacing
+from agentc.analyses.kernel_sources import hand_on, replacing
 from agentc.dialects.linalg_ext import ExtOp
 from agentc.passes.fuse_kernels import is_elementwise
 from agentc.plan.kernels import Dim
@@ -165,6 +165,7 @@ class Bufferizer:
         for op in list(body.walk()):
             if isinstance(op, tensor.ExtractOp):
                 load = memref.LoadOp.get(self._memory(op.tensor), list(op.indices))
+                hand_on(load, op)
                 Rewriter.replace_op(op, load)
 
     def _ext(self, op: ExtOp, build: Builder) -> None:

@@ -14,7 +14,7 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint
 
 from agentc.analyses.kernel_dims import is_tensor
-from agentc.analyses.kernel_sources import inherit, sources
+from agentc.analyses.kernel_sources import hand_on, inherit, settle, sources
 from agentc.passes.fuse_kernels import erase_unread, is_cheap, is_elementwise
 
 
@@ -67,6 +67,8 @@ def compute(op: tensor.ExtractOp) -> None:
     """Put the body of what made the tensor of ``op`` in its place."""
     producer, consumer = op.tensor.owner, consumer_of(op)
     assert isinstance(producer, GenericOp) and consumer is not None
+    settle(producer)
+    settle(consumer)
     inherit(consumer, sources(producer))
     build = Builder(InsertPoint.before(op))
     at = list(op.indices)
@@ -77,9 +79,9 @@ def compute(op: tensor.ExtractOp) -> None:
         if not is_tensor(value.type):
             mapper[argument] = value
         elif argument.uses:
-            mapper[argument] = build.insert(
-                tensor.ExtractOp(value, _places(build, map_.data, at), argument.type)
-            ).result
+            read = build.insert(tensor.ExtractOp(value, _places(build, map_.data, at), argument.type))
+            hand_on(read, op)
+            mapper[argument] = read.result
     for inner in producer.body.block.ops:
         if isinstance(inner, IndexOp):
             mapper[inner.result] = at[inner.dim.value.data]

@@ -21,7 +21,7 @@ from xdsl.pattern_rewriter import (
 from xdsl.transforms.dead_code_elimination import region_dce
 
 from agentc.analyses.kernel_dims import element_of
-from agentc.analyses.kernel_sources import inherit, sources
+from agentc.analyses.kernel_sources import inherit, settle, sources
 from agentc.dialects.linalg_ext import ExtOp
 
 EXPENSIVE = (arith.DivfOp, math.ExpOp, math.LogOp, math.SqrtOp, math.TanhOp, math.SinOp, math.CosOp, math.PowFOp)
@@ -82,6 +82,8 @@ def _leaves_sizes(producer: GenericOp, consumer: GenericOp, index: int) -> bool:
 
 def fuse(producer: GenericOp, consumer: GenericOp, index: int) -> GenericOp:
     """``consumer`` with the body of ``producer`` in place of its input ``index``."""
+    settle(producer)
+    settle(consumer)
     read = consumer.indexing_maps.data[index].data
     inner = [m.data.compose(read) for m in producer.indexing_maps.data[:-1]]
     count = len(consumer.inputs)

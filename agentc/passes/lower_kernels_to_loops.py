@@ -16,7 +16,7 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint
 
 from agentc.analyses.kernel_dims import insert_size, shape_of, size_of, value_dims
-from agentc.analyses.kernel_sources import replacing
+from agentc.analyses.kernel_sources import hand_on, replacing
 from agentc.analyses.reductions import NEUTRAL, neutral
 from agentc.plan import sizes
 from agentc.plan.kernels import Dim
@@ -158,7 +158,8 @@ class Nest:
         def body(inner: Builder, indices: Sequence[SSAValue]) -> None:
             at = dict(zip(self.parallel, indices, strict=True))
             value = self._reduce(inner, at) if self.reductions else self._element(inner, at)
-            inner.insert(memref.StoreOp.get(value, self.op.outputs[0], self._indices(inner, self._out_map, at)))
+            store = memref.StoreOp.get(value, self.op.outputs[0], self._indices(inner, self._out_map, at))
+            hand_on(inner.insert(store), self._made)
 
         self.lowering.nest(build, [self.extents[i] for i in self.parallel], body)
 
@@ -204,7 +205,7 @@ class Nest:
         place = self._indices(build, self._out_map, at)
         old = build.insert(memref.LoadOp.get(self.op.outputs[0], place)).res
         value = self._element(build, at, old)
-        build.insert(memref.StoreOp.get(value, self.op.outputs[0], place))
+        hand_on(build.insert(memref.StoreOp.get(value, self.op.outputs[0], place)), self._made)
 
     def _reduce(self, build: Builder, at: dict[int, SSAValue]) -> SSAValue:
         """The reduced value at one place of the result."""
@@ -249,7 +250,9 @@ class Nest:
         for argument, value, map_ in zip(body.args, self.op.inputs, self.op.indexing_maps.data, strict=False):
             if shape_of(value.type) is not None and argument.uses:
                 place = self._indices(build, map_.data, at)
-                mapper[argument] = build.insert(memref.LoadOp.get(value, place)).res
+                load = build.insert(memref.LoadOp.get(value, place))
+                hand_on(load, next(iter(argument.uses)).operation)
+                mapper[argument] = load.res
             else:
                 mapper[argument] = value
         if old is not None:
@@ -265,6 +268,12 @@ class Nest:
         assert body.last_op is not None
         result = body.last_op.operands[0]
         return mapper[result] if result in mapper else result
+
+    @property
+    def _made(self) -> SSAValue:
+        """What the body ends with."""
+        assert self.op.body.block.last_op is not None
+        return self.op.body.block.last_op.operands[0]
 
     @property
     def _out_map(self) -> AffineMap:

@@ -25,7 +25,7 @@ from agentc.analyses.kernel_dims import (
     temporary_names,
     value_dims,
 )
-from agentc.analyses.kernel_sources import inherit, sources_inside
+from agentc.analyses.kernel_sources import inherit, sources, sources_inside
 from agentc.dialects.linalg_ext import ExtOp
 from agentc.plan.kernels import Dim
 from agentc.support.diagnostics import Diagnostic, Refused
@@ -103,7 +103,7 @@ class Outline:
         step = self._value(rows.step[0], mapper, body)
         region = Region()
         rows.body.clone_into(region, value_mapper=mapper)
-        body.insert(scf.ParallelOp([low], [high], [step], region))
+        inherit(body.insert(scf.ParallelOp([low], [high], [step], region)), sources(rows))
 
     def _used(self, group: Sequence[Operation]) -> list[SSAValue]:
         """Memory and scalars of the kernel that ``group`` needs, in the kernel's order."""

@@ -44,7 +44,7 @@ def _emit_for(module: "ModuleOp", name: str, out: Path, target: str) -> list[Art
     from agentc.backends.llvm.linker import link_shared
     from agentc.backends.llvm.targets import find, object_code
 
-    text = optimized_ir(module, target)
+    text = optimized_ir(module, target, lines=True)
     code = object_code(text, find(target))
     linked = link_shared(code, find(target).triple)
     note = f"no shared library: {linked.problem}" if linked.problem else ""
@@ -58,7 +58,7 @@ def _emit_for(module: "ModuleOp", name: str, out: Path, target: str) -> list[Art
 
 
 def places(module: "ModuleOp") -> str:
-    """Comments that tell which lines each function of a lowered kernel comes from: LLVM keeps none in the functions."""
+    """Comments that tell which lines each function of a lowered kernel comes from, for whoever reads the text."""
     from xdsl.dialects.func import FuncOp
 
     from agentc.analyses.kernel_sources import lines
@@ -76,16 +76,16 @@ def _write(out: Path, path: str, data: bytes, kind: str, target: str, of: str, n
     return Artifact(path, kind, target, of, note)
 
 
-def optimized_ir(module: "ModuleOp", target: str) -> str:
-    """The optimized LLVM IR of a lowered kernel for ``target`` (``host``: this machine).
+def optimized_ir(module: "ModuleOp", target: str, lines: bool = False) -> str:
+    """The optimized LLVM IR of a lowered kernel for ``target`` (``host``: this machine), with ``lines`` of its source.
 
     Raises:
         Refused: as ``emit``.
     """
-    return str(optimized_module(module, target))
+    return str(optimized_module(module, target, lines))
 
 
-def optimized_module(module: "ModuleOp", target: str) -> Any:
+def optimized_module(module: "ModuleOp", target: str, lines: bool = False) -> Any:
     """As ``optimized_ir``, as a module of LLVM's, for whoever runs it at once.
 
     Raises:
@@ -95,4 +95,4 @@ def optimized_module(module: "ModuleOp", target: str) -> Any:
     from agentc.backends.llvm.translate import translate
 
     processor = find(target)
-    return optimized(str(translate(module, processor.scales)), processor)
+    return optimized(str(translate(module, processor.scales, lines)), processor)

@@ -19,6 +19,7 @@ from agentc.analyses.kernel_abi import sizes
 from agentc.analyses.kernel_dims import PHASE, argument_names, value_dims
 from agentc.backends.llvm.functions import Functions
 from agentc.backends.llvm.scalars import (
+from agentc.backends.llvm.lines import Lines
     I64,
     Scalars,
     convert_lanes,
@@ -48,8 +49,9 @@ WHOLE_LANES: Mapping[str, str] = {
 """Reductions of the lanes of integers, and what LLVM calls them."""
 
 
-def translate(module: ModuleOp, scales: bool = False) -> ir.Module:
-    """The LLVM IR of every function of a lowered kernel module. ``scales``: for targets that multiply by powers of two.
+def translate(module: ModuleOp, scales: bool = False, lines: bool = False) -> ir.Module:
+    """The LLVM IR of every function of a lowered kernel module. ``scales``: for targets that multiply by powers of two;
+    ``lines``: each instruction says which line of the source it is from.
 
     Raises:
         Refused: ``kernel-unsupported`` for an op that has no LLVM form.
@@ -62,7 +64,8 @@ def translate(module: ModuleOp, scales: bool = False) -> ir.Module:
     declared = {f.sym_name.data: declare(target, f) for f in functions}
     math = Functions(target, scales)
     for function in functions:
-        FunctionTranslation(function, declared, math).run()
+    places = Lines(target) if lines else None
+        FunctionTranslation(function, declared, math, places).run()
     return target
 
 
@@ -113,7 +116,9 @@ def _declare(module: ir.Module, function: func.FuncOp) -> ir.Function:
 class FunctionTranslation:
     """State of the translation of one function."""
 
-    def __init__(self, function: func.FuncOp, declared: dict[str, Declared], math: Functions) -> None:
+    def __init__(
+        self, function: func.FuncOp, declared: dict[str, Declared], math: Functions, lines: Lines | None = None
+    ) -> None:
         self.function = function
         self.declared = declared
         self.module = math.module
@@ -125,14 +130,24 @@ class FunctionTranslation:
         self.sizes: dict[str, Any] = dict(zip(names, made.args[len(arguments) :], strict=True))
         self.build: Any = ir.IRBuilder(made.append_basic_block("entry"))
 
+        self.lines = lines.function(function, made) if lines else None
+        if self.lines is not None:
+            self.build.debug_metadata = self.lines.start
     def run(self) -> None:
         """Fill the function."""
         self._block(self.function.body.block)
 
     def _block(self, block: Block) -> None:
         for op in block.ops:
+        if self.lines is None:
+            for op in block.ops:
+                self._op(op)
+            return
+        outer = self.build.debug_metadata
             self._op(op)
+            self.build.debug_metadata = self.lines.of(op, outer)
 
+        self.build.debug_metadata = outer
     def _op(self, op: Operation) -> None:
         match op:
             case memref.LoadOp():

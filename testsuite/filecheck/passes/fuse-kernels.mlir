@@ -71,3 +71,23 @@ func.func @sizes(%e: tensor<?xi64>, %z: tensor<i64>) -> tensor<i64> {
   } -> tensor<i64>
   func.return %s : tensor<i64>
 }
+
+// -----
+
+// Fused, each op still says which line it is from.
+// CHECK-LABEL: func.func @lines
+// CHECK: arith.mulf %{{.*}}, %{{.*}} {agent.source = "k.py:2:5"} : f32
+// CHECK-NEXT: arith.addf %{{.*}}, %{{.*}} {agent.source = "k.py:3:5"} : f32
+func.func @lines(%x: tensor<?xf32>, %e: tensor<?xf32>) -> tensor<?xf32> {
+  %p = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} ins(%x : tensor<?xf32>) outs(%e : tensor<?xf32>) attrs = {agent.source = "k.py:2:5"} {
+  ^bb0(%a: f32, %o: f32):
+    %m = arith.mulf %a, %a : f32
+    linalg.yield %m : f32
+  } -> tensor<?xf32>
+  %s = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} ins(%p : tensor<?xf32>) outs(%e : tensor<?xf32>) attrs = {agent.source = "k.py:3:5"} {
+  ^bb0(%c: f32, %o: f32):
+    %t = arith.addf %c, %c : f32
+    linalg.yield %t : f32
+  } -> tensor<?xf32>
+  func.return %s : tensor<?xf32>
+}

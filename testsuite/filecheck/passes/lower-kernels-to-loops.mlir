@@ -66,3 +66,21 @@ func.func @another_start(%x: memref<?xf32>, %s: memref<f32>, %t: memref<f32>) {
   }
   func.return
 }
+
+// What is loaded is from the line that needs it, what is stored from the line that made it; loops from that of the whole.
+// CHECK-LABEL: func.func @lines
+// CHECK: memref.load %x[%[[I:.*]]] {agent.source = "k.py:2:5"}
+// CHECK-NEXT: memref.load %y[%[[I]]] {agent.source = "k.py:3:5"}
+// CHECK-NEXT: arith.mulf %{{.*}}, %{{.*}} {agent.source = "k.py:2:5"}
+// CHECK-NEXT: arith.addf %{{.*}}, %{{.*}} {agent.source = "k.py:3:5"}
+// CHECK-NEXT: memref.store %{{.*}}, %out[%[[I]]] {agent.source = "k.py:3:5"}
+// CHECK: }) {agent.source = "k.py:4:1"}
+func.func @lines(%x: memref<4xf32>, %y: memref<4xf32>, %out: memref<4xf32>) {
+  linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} ins(%x, %y : memref<4xf32>, memref<4xf32>) outs(%out : memref<4xf32>) attrs = {agent.source = "k.py:4:1"} {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %m = arith.mulf %a, %a {agent.source = "k.py:2:5"} : f32
+    %t = arith.addf %m, %b {agent.source = "k.py:3:5"} : f32
+    linalg.yield %t : f32
+  }
+  func.return
+}
