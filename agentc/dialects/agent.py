@@ -33,7 +33,6 @@ from xdsl.ir import (
 from xdsl.irdl import (
     IRDLOperation,
     ParsePropInAttrDict,
-    irdl_op_definition,
     operand_def,
     opt_prop_def,
     prop_def,
@@ -69,10 +68,11 @@ from agentc.dialects.agent_values import (
     TextType,
     WorkAttr,
 )
+from agentc.dialects.definition import op_definition
 from agentc.plan.graph import Limit, Load
 
 
-@irdl_op_definition
+@op_definition
 class GraphOp(IRDLOperation):
     """
     One agent. `entry` marks the one that a build serves; others are sub-agents.
@@ -134,7 +134,7 @@ class GraphOp(IRDLOperation):
             raise VerifyException("two inputs of a graph have the same name")
 
 
-@irdl_op_definition
+@op_definition
 class InputOp(IRDLOperation):
     """
     What a request brings, with its expected size.
@@ -158,7 +158,7 @@ class InputOp(IRDLOperation):
         )
 
 
-@irdl_op_definition
+@op_definition
 class OutputOp(IRDLOperation):
     """
     What the agent answers: names and values.
@@ -187,7 +187,7 @@ class OutputOp(IRDLOperation):
             raise VerifyException(f"{len(self.labels)} names for {len(self.values)} values")
 
 
-@irdl_op_definition
+@op_definition
 class GetOp(IRDLOperation):
     """
     One field of a record.
@@ -210,7 +210,7 @@ class GetOp(IRDLOperation):
         super().__init__(operands=[record], result_types=[type], properties={"field": StringAttr(field)})
 
 
-@irdl_op_definition
+@op_definition
 class NoneOp(IRDLOperation):
     """
     No value: what a step that did not run gives, and what a loop carries into its first trip.
@@ -231,7 +231,7 @@ class NoneOp(IRDLOperation):
         super().__init__(result_types=[type])
 
 
-@irdl_op_definition
+@op_definition
 class CallOp(IRDLOperation):
     """
     A sub-agent's whole graph as one step; operands in the order of its inputs, results of its outputs.

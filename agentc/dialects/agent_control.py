@@ -25,7 +25,6 @@ from xdsl.ir import (
 from xdsl.irdl import (
     IRDLOperation,
     ParsePropInAttrDict,
-    irdl_op_definition,
     operand_def,
     opt_prop_def,
     prop_def,
@@ -51,6 +50,7 @@ from agentc.dialects.agent_values import (
     ListType,
     QuantityAttr,
 )
+from agentc.dialects.definition import op_definition
 from agentc.plan.quantity import Quantity
 
 
@@ -64,7 +64,7 @@ class Folds(HasCanonicalizationPatternsTrait):
         return PATTERNS
 
 
-@irdl_op_definition
+@op_definition
 class YieldOp(IRDLOperation):
     """
     What a branch's case or a map's body gives.
@@ -85,7 +85,7 @@ class YieldOp(IRDLOperation):
         super().__init__(operands=[list(values)])
 
 
-@irdl_op_definition
+@op_definition
 class BranchOp(IRDLOperation):
     """
     Runs the case whose label equals the selector, or the case `*`. Probabilities are the planner's figures.
@@ -143,7 +143,7 @@ class BranchOp(IRDLOperation):
             _check_yield(case.block, [result.type for result in self.results])
 
 
-@irdl_op_definition
+@op_definition
 class LoopOp(IRDLOperation):
     """
     Runs its body at least once, and again while `agent.continue` says so, up to `max` trips.
@@ -200,7 +200,7 @@ class LoopOp(IRDLOperation):
             raise VerifyException("a loop's arguments and results have the types that it carries")
 
 
-@irdl_op_definition
+@op_definition
 class ContinueOp(IRDLOperation):
     """
     Ends a trip: go on if the flag holds, with these values carried.
@@ -222,7 +222,7 @@ class ContinueOp(IRDLOperation):
         super().__init__(operands=[condition, values])
 
 
-@irdl_op_definition
+@op_definition
 class MapOp(IRDLOperation):
     """
     Runs its body for each item of a list, at most `concurrency` at a time, and gives the answers in order.

@@ -9,7 +9,6 @@ from xdsl.ir import Attribute, Dialect, Operation, SSAValue
 from xdsl.irdl import (
     IRDLOperation,
     ParsePropInAttrDict,
-    irdl_op_definition,
     operand_def,
     opt_prop_def,
     prop_def,
@@ -18,6 +17,7 @@ from xdsl.irdl import (
 )
 from xdsl.traits import MemoryAllocEffect, Pure
 
+from agentc.dialects.definition import op_definition
 from agentc.dialects.expert import HiddenType, step_parts
 from agentc.dialects.interfaces import HasWork
 from agentc.dialects.llm import ENGINES, shape_attr
@@ -32,7 +32,7 @@ def _reduce_work(op: Operation) -> Work:
     return Work(collective_bytes=whole.collective_bytes, collectives=whole.collectives, repeats=whole.repeats)
 
 
-@irdl_op_definition
+@op_definition
 class AllReduceOp(IRDLOperation):
     """
     Adds up the partial sums of all devices of a group, so that each holds the whole. The last of a step: its
@@ -86,7 +86,7 @@ class AllReduceOp(IRDLOperation):
         )
 
 
-@irdl_op_definition
+@op_definition
 class AllToAllOp(IRDLOperation):
     """
     Sends each token's hidden state to the devices that hold its experts (expert parallelism), or back.

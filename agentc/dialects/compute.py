@@ -10,7 +10,6 @@ from xdsl.ir import Attribute, Dialect, Operation, Region, SSAValue
 from xdsl.irdl import (
     IRDLOperation,
     ParsePropInAttrDict,
-    irdl_op_definition,
     opt_prop_def,
     prop_def,
     region_def,
@@ -29,6 +28,7 @@ from xdsl.traits import (
 from xdsl.utils.exceptions import VerifyException
 
 from agentc.dialects.agent_values import WorkAttr, quantities
+from agentc.dialects.definition import op_definition
 from agentc.dialects.interfaces import Fusible, HasWork, Placeable, shape_of, work_of
 from agentc.dialects.llm import shape_attr
 from agentc.dialects.tool import HOSTS
@@ -76,7 +76,7 @@ def _stated(
     }
 
 
-@irdl_op_definition
+@op_definition
 class BuiltinOp(_CallOp):
     """
     Work that every runtime knows by name: `concat`, `template`, `json_parse`, `json_format`, `select`, `regex_replace`, ….
@@ -113,7 +113,7 @@ class BuiltinOp(_CallOp):
         )
 
 
-@irdl_op_definition
+@op_definition
 class PythonOp(_CallOp):
     """
     A user's Python function, `file.py:name`, with the CPU time it was stated or assumed to take.
@@ -150,7 +150,7 @@ class PythonOp(_CallOp):
         )
 
 
-@irdl_op_definition
+@op_definition
 class KernelOp(_CallOp):
     """
     A tensor kernel: a `func.func` of the module, on upstream dialects, which is compiled for the device it is put on.
@@ -211,7 +211,7 @@ def _renamed(work: Work, names: Mapping[str, Formula]) -> Work:
     return dataclasses.replace(work, flops=flops, **rows)
 
 
-@irdl_op_definition
+@op_definition
 class FusedOp(IRDLOperation):
     """
     Several steps that run as one on one device, with nothing between them but memory.
@@ -252,7 +252,7 @@ class FusedOp(IRDLOperation):
             raise VerifyException("the body ends with compute.yield of the outputs")
 
 
-@irdl_op_definition
+@op_definition
 class YieldOp(IRDLOperation):
     """
     What a fused body gives.

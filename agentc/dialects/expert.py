@@ -26,7 +26,6 @@ from xdsl.irdl import (
     IRDLOperation,
     ParsePropInAttrDict,
     irdl_attr_definition,
-    irdl_op_definition,
     operand_def,
     prop_def,
     result_def,
@@ -35,6 +34,7 @@ from xdsl.irdl import (
 from xdsl.traits import Pure
 from xdsl.utils.exceptions import VerifyException
 
+from agentc.dialects.definition import op_definition
 from agentc.dialects.interfaces import HasWork
 from agentc.dialects.llm import ENGINES, shape_attr
 from agentc.dialects.model import model_shape, spec_of
@@ -119,7 +119,7 @@ class _ExpertsOp(IRDLOperation):
             raise VerifyException(f"tensor parallelism is at least 1, found {self.tp.value.data}")
 
 
-@irdl_op_definition
+@op_definition
 class PrefillOp(_ExpertsOp):
     """
     The chosen experts over all tokens of a prompt, in all layers, sharded over `tp` devices.
@@ -133,7 +133,7 @@ class PrefillOp(_ExpertsOp):
     traits = traits_def(Pure(), ENGINES, _EXPERTS)
 
 
-@irdl_op_definition
+@op_definition
 class DecodeOp(_ExpertsOp):
     """
     The chosen experts over the next token of each sequence, in all layers, sharded over `tp` devices.
@@ -147,7 +147,7 @@ class DecodeOp(_ExpertsOp):
     traits = traits_def(Pure(), ENGINES, _EXPERTS)
 
 
-@irdl_op_definition
+@op_definition
 class MergeOp(IRDLOperation):
     """
     Weighs the experts' outputs and adds them up, token by token.

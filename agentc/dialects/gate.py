@@ -9,7 +9,6 @@ from xdsl.ir import Attribute, Dialect, SSAValue
 from xdsl.irdl import (
     IRDLOperation,
     ParsePropInAttrDict,
-    irdl_op_definition,
     opt_prop_def,
     prop_def,
     result_def,
@@ -18,6 +17,7 @@ from xdsl.irdl import (
 )
 from xdsl.traits import Pure
 
+from agentc.dialects.definition import op_definition
 from agentc.dialects.expert import RoutingType, part_work
 from agentc.dialects.interfaces import HasWork
 from agentc.dialects.llm import ENGINES, shape_attr
@@ -25,7 +25,7 @@ from agentc.dialects.model import model_shape
 from agentc.plan.quantity import Quantity
 
 
-@irdl_op_definition
+@op_definition
 class SelectOp(IRDLOperation):
     """
     Attention, norms and the router of all layers: gives the tokens' hidden states with the experts chosen for them.

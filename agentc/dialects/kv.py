@@ -19,7 +19,6 @@ from xdsl.irdl import (
     ParsePropInAttrDict,
     VarConstraint,
     irdl_attr_definition,
-    irdl_op_definition,
     operand_def,
     opt_prop_def,
     prop_def,
@@ -29,6 +28,7 @@ from xdsl.irdl import (
 from xdsl.traits import MemoryReadEffect, MemoryWriteEffect, Pure
 
 from agentc.dialects.agent_values import QuantityAttr, quantities
+from agentc.dialects.definition import op_definition
 from agentc.dialects.interfaces import HasWork
 from agentc.plan import demand
 from agentc.plan.quantity import Quantity
@@ -66,7 +66,7 @@ def _transfer_shape(op: Operation) -> Mapping[str, Quantity]:
     return quantities(shape if isinstance(shape, DictionaryAttr) else None)
 
 
-@irdl_op_definition
+@op_definition
 class TransferOp(IRDLOperation):
     """
     Hands a cache from the device that wrote it to the one that reads it; layer by layer as layers are done.
@@ -107,7 +107,7 @@ class TransferOp(IRDLOperation):
         )
 
 
-@irdl_op_definition
+@op_definition
 class StoreOp(IRDLOperation):
     """
     Keeps a cache under a key beyond its request, for example the prefix that all requests share.
@@ -135,7 +135,7 @@ class StoreOp(IRDLOperation):
         )
 
 
-@irdl_op_definition
+@op_definition
 class LoadOp(IRDLOperation):
     """
     A cache that was kept under a key.

@@ -14,7 +14,6 @@ from xdsl.irdl import (
     AttrSizedOperandSegments,
     IRDLOperation,
     ParsePropInAttrDict,
-    irdl_op_definition,
     operand_def,
     opt_operand_def,
     opt_prop_def,
@@ -26,6 +25,7 @@ from xdsl.irdl import (
 from xdsl.traits import MemoryAllocEffect, Pure
 
 from agentc.dialects.agent_values import QuantityAttr
+from agentc.dialects.definition import op_definition
 from agentc.dialects.interfaces import Placeable
 from agentc.dialects.kv import CacheType
 from agentc.dialects.model import decoder_work, model_shape
@@ -56,7 +56,7 @@ ANY_OF = "agent.any_of"
 """Attribute of a call: the models that could answer it (symbol -> quality of the answers). The plan chooses."""
 
 
-@irdl_op_definition
+@op_definition
 class CallOp(IRDLOperation):
     """
     One answer of a language model. `{0}`, `{1}`, … in the prompt stand for the inputs; without a prompt the
@@ -116,7 +116,7 @@ class CallOp(IRDLOperation):
         )
 
 
-@irdl_op_definition
+@op_definition
 class PrefillOp(IRDLOperation):
     """
     Reads a prompt and writes its KV cache. `from` is the cache of a prefix that is already there;
@@ -172,7 +172,7 @@ class PrefillOp(IRDLOperation):
         )
 
 
-@irdl_op_definition
+@op_definition
 class DecodeOp(IRDLOperation):
     """
     Draws an answer token by token from a cache; `input_tokens` in the shape is the context it starts with.

@@ -17,7 +17,6 @@ from xdsl.ir import Attribute, Dialect, Operation, SSAValue
 from xdsl.irdl import (
     IRDLOperation,
     ParsePropInAttrDict,
-    irdl_op_definition,
     operand_def,
     opt_prop_def,
     prop_def,
@@ -33,6 +32,7 @@ from xdsl.traits import (
 from xdsl.utils.exceptions import VerifyException
 
 from agentc.dialects.agent_values import quantities
+from agentc.dialects.definition import op_definition
 from agentc.dialects.interfaces import HasWork, symbol_of
 from agentc.dialects.tool import HOSTS
 from agentc.plan import demand
@@ -43,7 +43,7 @@ ENTRY_BYTES = Quantity(4096.0, assumed=True)
 """Size of a stored value where the definition states none: a few paragraphs of text."""
 
 
-@irdl_op_definition
+@op_definition
 class SpecOp(IRDLOperation):
     """
     A store: `kind` is `vector` (documents by similarity), `keyvalue` or `log` (episodes in order).
@@ -156,7 +156,7 @@ def _access_shape(op: Operation) -> Mapping[str, Quantity]:
 _ACCESS = HasWork(_access_work, _access_shape)
 
 
-@irdl_op_definition
+@op_definition
 class LoadOp(IRDLOperation):
     """
     The value under a key; without a key what the store holds of this conversation.
@@ -208,7 +208,7 @@ class _WriteOp(IRDLOperation):
         )
 
 
-@irdl_op_definition
+@op_definition
 class StoreOp(_WriteOp):
     """
     Keeps values: the last operand under the key of the operands before it.
@@ -222,7 +222,7 @@ class StoreOp(_WriteOp):
     traits = traits_def(MemoryWriteEffect(), HOSTS, _ACCESS)
 
 
-@irdl_op_definition
+@op_definition
 class LookupOp(IRDLOperation):
     """
     The `k` documents nearest to a query, which is text or an embedding.
@@ -259,7 +259,7 @@ class LookupOp(IRDLOperation):
         )
 
 
-@irdl_op_definition
+@op_definition
 class ObserveOp(_WriteOp):
     """
     Appends an event to an observation store; usually asynchronous.

@@ -18,7 +18,6 @@ from xdsl.irdl import (
     IRDLOperation,
     ParsePropInAttrDict,
     irdl_attr_definition,
-    irdl_op_definition,
     opt_prop_def,
     prop_def,
     result_def,
@@ -30,6 +29,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from agentc.dialects.agent_values import QuantityAttr, quantities
 from agentc.dialects.data import PlainData, from_attr
+from agentc.dialects.definition import op_definition
 from agentc.dialects.interfaces import HasWork, Placeable, symbol_of
 from agentc.plan import demand
 from agentc.plan.formula import constant, symbol
@@ -67,7 +67,7 @@ class DraftAttr(PlainData[Draft]):
     plain: ClassVar[Any] = Draft
 
 
-@irdl_op_definition
+@op_definition
 class SpecOp(IRDLOperation):
     """
     A model that calls name: its shape, the precision that it is served in, and where its weights are.
@@ -241,7 +241,7 @@ def _work(formula: Callable[[ModelShape, str, str, Draft | None], Work]) -> HasW
 ANYWHERE = Placeable(("gpu", "accelerator", "cpu"))
 
 
-@irdl_op_definition
+@op_definition
 class TranscribeOp(_ModelCall):
     """
     Speech to text.
@@ -255,7 +255,7 @@ class TranscribeOp(_ModelCall):
     traits = traits_def(Pure(), ANYWHERE, model_work(demand.transcribe))
 
 
-@irdl_op_definition
+@op_definition
 class SynthesizeOp(_ModelCall):
     """
     Text to speech.
@@ -269,7 +269,7 @@ class SynthesizeOp(_ModelCall):
     traits = traits_def(Pure(), ANYWHERE, model_work(demand.synthesize))
 
 
-@irdl_op_definition
+@op_definition
 class EmbedOp(_ModelCall):
     """
     Text to a dense vector.
@@ -283,7 +283,7 @@ class EmbedOp(_ModelCall):
     traits = traits_def(Pure(), ANYWHERE, model_work(demand.embed))
 
 
-@irdl_op_definition
+@op_definition
 class RerankOp(_ModelCall):
     """
     Documents in the order of their relevance to a query, scored by a cross-encoder.
@@ -297,7 +297,7 @@ class RerankOp(_ModelCall):
     traits = traits_def(Pure(), ANYWHERE, model_work(demand.rerank))
 
 
-@irdl_op_definition
+@op_definition
 class DiffuseOp(_ModelCall):
     """
     Text to a picture, in denoising steps. Each run draws new noise, so two runs are not one.
@@ -311,7 +311,7 @@ class DiffuseOp(_ModelCall):
     traits = traits_def(MemoryAllocEffect(), ANYWHERE, model_work(demand.diffuse))
 
 
-@irdl_op_definition
+@op_definition
 class DescribeOp(_ModelCall):
     """
     A picture to text or features, by a vision encoder.

@@ -21,7 +21,6 @@ from xdsl.irdl import (
     ParsePropInAttrDict,
     VarConstraint,
     irdl_attr_definition,
-    irdl_op_definition,
     operand_def,
     opt_prop_def,
     prop_def,
@@ -32,6 +31,7 @@ from xdsl.irdl import (
 from xdsl.traits import HasParent, NoTerminator, Pure, SymbolOpInterface
 
 from agentc.dialects.data import PlainData
+from agentc.dialects.definition import op_definition
 from agentc.plan.fleet import Calibration, Financing, Fleet, Link, Stock
 from agentc.plan.placement import Alternative, Assignment, Hop, Option, PlanSummary
 
@@ -162,7 +162,7 @@ class SummaryAttr(PlainData[PlanSummary]):
     plain: ClassVar[Any] = PlanSummary
 
 
-@irdl_op_definition
+@op_definition
 class FleetOp(IRDLOperation):
     """
     The fleet that the module is compiled for.
@@ -212,7 +212,7 @@ class FleetOp(IRDLOperation):
         )
 
 
-@irdl_op_definition
+@op_definition
 class StockOp(IRDLOperation):
     """
     One device class of the fleet.
@@ -233,7 +233,7 @@ class StockOp(IRDLOperation):
         super().__init__(properties={"stock": StockAttr(stock)})
 
 
-@irdl_op_definition
+@op_definition
 class LinkOp(IRDLOperation):
     """
     The link between two device classes, `*` for any.
@@ -258,7 +258,7 @@ class LinkOp(IRDLOperation):
 _VALUE = VarConstraint("VALUE", AnyAttr())
 
 
-@irdl_op_definition
+@op_definition
 class TransferOp(IRDLOperation):
     """
     Carries a value between two places over a link, with the bytes and the time that it was planned to take.
@@ -308,7 +308,7 @@ class TransferOp(IRDLOperation):
         )
 
 
-@irdl_op_definition
+@op_definition
 class PlanOp(IRDLOperation):
     """
     What the placement of a graph comes to, with its proof.

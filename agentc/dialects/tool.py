@@ -23,7 +23,6 @@ from xdsl.irdl import (
     IRDLOperation,
     ParsePropInAttrDict,
     irdl_attr_definition,
-    irdl_op_definition,
     operand_def,
     opt_prop_def,
     prop_def,
@@ -40,6 +39,7 @@ from xdsl.traits import (
 )
 
 from agentc.dialects.agent_values import QuantityAttr
+from agentc.dialects.definition import op_definition
 from agentc.dialects.interfaces import HasWork, Placeable, symbol_of
 from agentc.plan import demand
 from agentc.plan.quantity import Quantity
@@ -55,7 +55,7 @@ class HandleType(ParametrizedAttribute, TypeAttribute):
     name = "tool.handle"
 
 
-@irdl_op_definition
+@op_definition
 class SpecOp(IRDLOperation):
     """
     A tool: a Python function (`python`), an HTTP endpoint (`http`), or a server's tool (`mcp`), and what a call takes.
@@ -152,7 +152,7 @@ def _arguments(names: Sequence[str]) -> dict[str, Attribute]:
     return {"arguments": ArrayAttr([StringAttr(name) for name in names])} if names else {}
 
 
-@irdl_op_definition
+@op_definition
 class InvokeOp(IRDLOperation):
     """
     One call of a tool. `arguments` in the attributes names the operands; unnamed operands go by position.
@@ -189,7 +189,7 @@ class InvokeOp(IRDLOperation):
         )
 
 
-@irdl_op_definition
+@op_definition
 class LookupOp(IRDLOperation):
     """
     Finds a tool and checks the arguments against its schema: the stage that needs no tool to be there.
@@ -218,7 +218,7 @@ class LookupOp(IRDLOperation):
         )
 
 
-@irdl_op_definition
+@op_definition
 class ComputeOp(IRDLOperation):
     """
     Runs a tool that was looked up.
