@@ -2,11 +2,13 @@
 
 A command imports some 500 data classes (xDSL's, pydantic's, its own), for which ``dataclasses`` compiles 1,700 methods:
 0.10 s, a seventh of a cold compile, though most are never called. A command line that is about to import them can put
-that off, and leave out annotations, which double the time of an ``__init__``; what a class means stays the same. Only a
-process of our own may ask for it: a library leaves ``dataclasses`` as it is.
+that off, and leave out annotations, which double the time of an ``__init__``; what a class means stays the same. A class
+without a docstring gets its name for one, without the signature, which takes as long as all the rest. Only a process of
+our own may ask for it: a library leaves ``dataclasses`` as it is.
 """
 
 import dataclasses
+import inspect
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
@@ -25,6 +27,18 @@ def defer_dataclass_methods() -> None:
     create = getattr(dataclasses, _CREATE, None)
     if create is not None and not isinstance(create, _Deferring):
         setattr(dataclasses, _CREATE, _Deferring(create))
+        setattr(dataclasses, "inspect", _Unsigned())
+
+
+class _Unsigned:
+    """``inspect`` for ``dataclasses``, which writes the signature that it gives into a docstring."""
+
+    def signature(self, cls: type[Any]) -> str:
+        del cls
+        return ""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(inspect, name)
 
 
 class _Deferring:

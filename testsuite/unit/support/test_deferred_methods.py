@@ -19,7 +19,8 @@ pytestmark = pytest.mark.skipif(not EARLY, reason="Python compiles the methods o
 
 @pytest.fixture(name="deferred")
 def _deferred(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(dataclasses, "_create_fn", vars(dataclasses)["_create_fn"])
+    for name in ("_create_fn", "inspect"):
+        monkeypatch.setattr(dataclasses, name, vars(dataclasses)[name])
     defer_dataclass_methods()
     yield
 
@@ -28,7 +29,8 @@ def _classes(deferred: bool, **options: Any) -> tuple[Any, Any]:
     """A class of two fields and one that inherits it with a third, the way ``deferred`` says."""
     with pytest.MonkeyPatch.context() as patch:
         if deferred:
-            patch.setattr(dataclasses, "_create_fn", vars(dataclasses)["_create_fn"])
+            for name in ("_create_fn", "inspect"):
+                patch.setattr(dataclasses, name, vars(dataclasses)[name])
             defer_dataclass_methods()
         base = make_dataclass("Base", [("a", int), ("b", str, field(default=""))], **options)
         return base, make_dataclass("Heir", [("c", list[int], field(default_factory=list[int]))], bases=(base,))
@@ -71,6 +73,12 @@ def test_a_wrong_call_says_which_argument(deferred: None) -> None:
     row: Any = make_dataclass("Row", ["a"])
     with pytest.raises(TypeError, match=r"missing 1 required positional argument: 'a'"):
         row()
+
+
+def test_a_docstring_is_the_name_where_none_is_written(deferred: None) -> None:
+    assert make_dataclass("Row", ["a"]).__doc__ == "Row"
+    assert make_dataclass("Row", ["a"], namespace={"__doc__": "A row."}).__doc__ == "A row."
+    assert vars(dataclasses)["inspect"].isclass(int)
 
 
 def test_a_library_leaves_data_classes_alone() -> None:
