@@ -2,8 +2,8 @@
 
 A command imports some 500 data classes (xDSL's, pydantic's, its own), for which ``dataclasses`` compiles 1,700 methods:
 0.10 s, a seventh of a cold compile, though most are never called. A command line that is about to import them can put
-that off, and leave out annotations, which double the time of an ``__init__``; what a class means stays the same. A class
-without a docstring gets its name for one, without the signature, which takes as long as all the rest. Only a process of
+that off, and leave out annotations, which double the time of an ``__init__``; what a class means stays the same. One
+without a docstring gets its name for one, but not the signature, which takes as long as all the rest. Only a process of
 our own may ask for it: a library leaves ``dataclasses`` as it is.
 """
 
@@ -17,6 +17,8 @@ Method = Callable[..., Any]
 
 _CREATE = "_create_fn"
 """The function of ``dataclasses`` that compiles a method (until Python 3.12)."""
+_INSPECT = "inspect"
+"""The module that tells it the signature of a class."""
 
 
 def defer_dataclass_methods() -> None:
@@ -27,7 +29,7 @@ def defer_dataclass_methods() -> None:
     create = getattr(dataclasses, _CREATE, None)
     if create is not None and not isinstance(create, _Deferring):
         setattr(dataclasses, _CREATE, _Deferring(create))
-        setattr(dataclasses, "inspect", _Unsigned())
+        setattr(dataclasses, _INSPECT, _Unsigned())
 
 
 class _Unsigned:
