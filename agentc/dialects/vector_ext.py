@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import cast
 
-from xdsl.dialects.builtin import AnyFloat, IntegerType, StringAttr, VectorType
+from xdsl.dialects.builtin import (
+    I64,
+    AnyFloat,
+    Float32Type,
+    IntegerAttr,
+    IntegerType,
+    StringAttr,
+    VectorType,
+    f32,
+    i32,
+    i64,
+)
 from xdsl.ir import Attribute, Dialect, SSAValue
 from xdsl.irdl import (
     IRDLOperation,
@@ -18,6 +30,12 @@ from xdsl.traits import Pure
 from xdsl.utils.exceptions import VerifyException
 
 KINDS = ("sitofp", "uitofp", "extsi", "extui", "trunci", "extf", "truncf")
+WORD = 4
+"""Bytes of a word."""
+FIELD_BITS = 4
+"""Wider codes are converted as the bytes that they are."""
+MOST_ADDED = 1 << 16
+"""Far below the 24 bits that single precision holds exactly."""
 
 
 @irdl_op_definition
@@ -55,9 +73,73 @@ class CastOp(IRDLOperation):
             raise VerifyException(f"`{kind}` does not make {self.result.type} of {self.input.type}")
 
 
+@irdl_op_definition
+class WordsOp(IRDLOperation):
+    """The bytes of a vector, row after row, as words of four, the first byte lowest.
+
+    ```mlir
+    %words = vector_ext.words %codes : vector<4x16xi8> to vector<16xi32>
+    ```
+    """
+
+    name = "vector_ext.words"
+
+    input = operand_def(VectorType)
+    result = result_def(VectorType)
+
+    assembly_format = "$input attr-dict `:` type($input) `to` type($result)"
+    traits = traits_def(Pure())
+
+    def __init__(self, value: SSAValue) -> None:
+        count = prod(_parts(value.type)[0]) // WORD
+        super().__init__(operands=[value], result_types=[VectorType(i32, [count])])
+
+    def verify_(self) -> None:
+        (shape, element), (made, word) = _parts(self.input.type), _parts(self.result.type)
+        if element != IntegerType(8) or word != i32 or len(made) != 1 or prod(shape) != WORD * made[0]:
+            raise VerifyException(f"{self.result.type} is not the words of {self.input.type}")
+
+
+@irdl_op_definition
+class FieldOp(IRDLOperation):
+    """A few bits of each word, read without sign, and a constant, as a number of single precision: codes of four bits or
+    fewer, packed eight a word or more densely. The result is exact.
+
+    ```mlir
+    %codes = vector_ext.field %words at 4 bits 4 plus -8 : vector<16xi32> to vector<16xf32>
+    ```
+    """
+
+    name = "vector_ext.field"
+
+    input = operand_def(VectorType)
+    result = result_def(VectorType)
+    at = prop_def(IntegerAttr[I64])
+    """The lowest bit of the field."""
+    bits = prop_def(IntegerAttr[I64])
+    plus = prop_def(IntegerAttr[I64])
+
+    assembly_format = "$input `at` $at `bits` $bits `plus` $plus attr-dict `:` type($input) `to` type($result)"
+    traits = traits_def(Pure())
+
+    def __init__(self, words: SSAValue, at: int, bits: int, plus: int) -> None:
+        properties = {name: IntegerAttr(n, i64) for name, n in (("at", at), ("bits", bits), ("plus", plus))}
+        super().__init__(operands=[words], result_types=[VectorType(f32, _parts(words.type)[0])], properties=properties)
+
+    def verify_(self) -> None:
+        (shape, word), (made, element) = _parts(self.input.type), _parts(self.result.type)
+        if word != i32 or not isinstance(element, Float32Type) or shape != made:
+            raise VerifyException(f"a field of {self.input.type} is no {self.result.type}")
+        at, bits, plus = (attribute.value.data for attribute in (self.at, self.bits, self.plus))
+        if not 1 <= bits <= FIELD_BITS or not 0 <= at <= 8 * WORD - bits:
+            raise VerifyException(f"{bits} bits at {at} are no field of at most {FIELD_BITS} bits in a word")
+        if abs(plus) > MOST_ADDED:
+            raise VerifyException(f"the constant {plus} is beyond {MOST_ADDED}")
+
+
 def _parts(type_: Attribute) -> tuple[tuple[int, ...], Attribute]:
     vector = cast("VectorType[Attribute]", type_)
     return tuple(vector.get_shape()), vector.element_type
 
 
-VectorExt = Dialect("vector_ext", [CastOp], [])
+VectorExt = Dialect("vector_ext", [CastOp, WordsOp, FieldOp], [])

@@ -33,6 +33,7 @@ PASSES: dict[str, str] = {
     "tile-kernels": "agentc.passes.tile_kernels:TileKernelsPass",
     "lower-kernels-to-loops": "agentc.passes.lower_kernels_to_loops:LowerKernelsToLoopsPass",
     "fuse-kernel-loops": "agentc.passes.fuse_kernel_loops:FuseKernelLoopsPass",
+    "unpack-kernel-codes": "agentc.passes.unpack_kernel_codes:UnpackKernelCodesPass",
     "vectorize-kernels": "agentc.passes.vectorize_kernels:VectorizeKernelsPass",
     "share-kernel-buffers": "agentc.passes.share_kernel_buffers:ShareKernelBuffersPass",
     "outline-kernel-phases": "agentc.passes.outline_kernel_phases:OutlineKernelPhasesPass",

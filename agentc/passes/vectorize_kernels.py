@@ -1,5 +1,6 @@
 """Turns short reductions inside longer ones into vectors, which LLVM's own vectorizer leaves as they are."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from xdsl.builder import Builder
@@ -48,6 +49,12 @@ class Short:
 
 def short_of(outer: scf.ParallelOp) -> Short | None:
     """The short loop in ``outer``, if vectors can take its place."""
+    found = nested_of(outer)
+    return found if found is not None and _lanewise(found.inner) else None
+
+
+def nested_of(outer: scf.ParallelOp) -> Short | None:
+    """The short loop in ``outer``, whose results ``outer`` adds up."""
     loops = [op for op in outer.body.block.ops if isinstance(op, scf.ParallelOp)]
     if len(loops) != 1 or len(outer.res) != 1 or len(loops[0].res) != 1:
         return None
@@ -56,7 +63,7 @@ def short_of(outer: scf.ParallelOp) -> Short | None:
     if combiner is None or own is None or not isinstance(last, scf.ReduceOp) or last.args[0] is not inner.res[0]:
         return None
     length = _length(inner)
-    if length is None or not is_neutral(inner.initVals[0], arith.AddfOp) or not _lanewise(inner):
+    if length is None or not is_neutral(inner.initVals[0], arith.AddfOp):
         return None
     if any(op.regions and op is not inner and op is not last for op in outer.body.block.ops):
         return None
@@ -76,14 +83,15 @@ def _adds(loop: scf.ParallelOp) -> arith.AddfOp | None:
 
 
 def _length(loop: scf.ParallelOp) -> int | None:
-    bounds = [_integer(v) for v in (*loop.lowerBound, *loop.upperBound, *loop.step)]
+    bounds = [integer_of(v) for v in (*loop.lowerBound, *loop.upperBound, *loop.step)]
     if len(bounds) != 3 or bounds[0] != 0 or bounds[2] != 1 or bounds[1] is None:
         return None
     length = bounds[1]
     return length if LEAST <= length <= MOST and length & (length - 1) == 0 else None
 
 
-def _integer(value: SSAValue) -> int | None:
+def integer_of(value: SSAValue) -> int | None:
+    """The constant integer that ``value`` is."""
     owner = value.owner
     if isinstance(owner, arith.ConstantOp) and isinstance(owner.value, IntegerAttr):
         return owner.value.value.data
@@ -95,7 +103,7 @@ def _lanewise(loop: scf.ParallelOp) -> bool:
     index = loop.body.block.args[0]
     moving: set[SSAValue] = {index}
     for op in loop.body.block.ops:
-        if isinstance(op, arith.AddiOp) and op.lhs is index and _integer(op.rhs) is not None:
+        if isinstance(op, arith.AddiOp) and op.lhs is index and integer_of(op.rhs) is not None:
             moving.add(op.result)
     for op in loop.body.block.ops:
         used = [o for o in op.operands if o in moving]
@@ -175,21 +183,30 @@ class Vectorizing:
         if not any(is_vector(o.type) for o in operands):
             build.insert(op.clone(value_mapper=self.mapper))
             return
-        kept = 1 if isinstance(op, arith.SelectOp) and not is_vector(operands[0].type) else 0
-        wide = [*operands[:kept], *(self._wide(build, o) for o in operands[kept:])]
-        types = [self._vector(r.type) for r in op.results]
-        if isinstance(op, CASTS):
-            cast = CastOp(op.name.removeprefix("arith."), wide[0], self._vector(op.results[0].type))
-            self.mapper[op.results[0]] = build.insert(cast).result
-            return
-        made = type(op).create(operands=wide, result_types=types, properties=op.properties, attributes=op.attributes)
-        self.mapper[op.results[0]] = build.insert(made).results[0]
+        self.mapper[op.results[0]] = lanewise(build, op, operands, self.short.length)
 
     def _wide(self, build: Builder, value: SSAValue) -> SSAValue:
-        """``value`` in every lane."""
-        if is_vector(value.type):
-            return value
-        return build.insert(vector.BroadcastOp(value, self._vector(value.type))).vector
+        return wide(build, value, self.short.length)
+
+
+def wide(build: Builder, value: SSAValue, lanes: int) -> SSAValue:
+    """``value`` in every lane."""
+    if is_vector(value.type):
+        return value
+    return build.insert(vector.BroadcastOp(value, VectorType(value.type, [lanes]))).vector
+
+
+def lanewise(build: Builder, op: Operation, operands: Sequence[SSAValue], lanes: int) -> SSAValue:
+    """What ``op``, one of ``LANEWISE``, gives in each lane for ``operands``, some of which are vectors."""
+    kept = 1 if isinstance(op, arith.SelectOp) and not is_vector(operands[0].type) else 0
+    given = [*operands[:kept], *(wide(build, o, lanes) for o in operands[kept:])]
+    type_ = VectorType(op.results[0].type, [lanes])
+    if isinstance(op, CASTS):
+        return build.insert(CastOp(op.name.removeprefix("arith."), given[0], type_)).result
+    made = type(op).create(
+        operands=given, result_types=[type_], properties=op.properties.copy(), attributes=op.attributes.copy()
+    )
+    return build.insert(made).results[0]
 
 
 @dataclass(frozen=True)

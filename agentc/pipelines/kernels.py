@@ -37,6 +37,7 @@ def kernel_passes(device: Device = "cpu") -> "list[ModulePass]":
     from agentc.passes.shorten_kernel_buffers import ShortenKernelBuffersPass
     from agentc.passes.skip_automata import SkipAutomataPass
     from agentc.passes.tile_kernels import TileKernelsPass
+    from agentc.passes.unpack_kernel_codes import UnpackKernelCodesPass
     from agentc.passes.vectorize_kernels import VectorizeKernelsPass
 
     return [
@@ -57,6 +58,7 @@ def kernel_passes(device: Device = "cpu") -> "list[ModulePass]":
         LowerLinalgExtPass(keep_selections=device == "cuda"),
         LowerKernelsToLoopsPass("auto" if device == "cpu" else "register"),
         FuseKernelLoopsPass(),  # on loops, as a reduction and its consumer share only the outer ones
+        *([UnpackKernelCodesPass()] if device == "cpu" else []),  # before vectors of rows, which get what is left
         *([VectorizeKernelsPass()] if device == "cpu" else []),  # on loops that are as fused as they get
         ShareKernelBuffersPass(),  # before phases: inside a loop each row has a life of its own
         OutlineKernelPhasesPass(),  # late: what is a phase is known when nothing fuses any more

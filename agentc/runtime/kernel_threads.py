@@ -116,17 +116,15 @@ class Scratch:
     def take(self, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
         """An array whose elements nobody has set."""
         size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
-        if size < SMALL_BYTES:
-            return np.empty(shape, dtype)
-        return self._block(size)[:size].view(dtype).reshape(shape)
+        block = _lines(size) if size < SMALL_BYTES else self._block(size)
+        return block[:size].view(dtype).reshape(shape)
 
     def _block(self, size: int) -> Bytes:
         with self._lock:
             fitting = [i for i, block in enumerate(self._free) if size <= block.nbytes <= 2 * size]
             if fitting:
                 return self._free.pop(min(fitting, key=lambda i: self._free[i].nbytes))
-        whole = np.empty(size + LINE, np.uint8)
-        return whole[-whole.ctypes.data % LINE :]
+        return _lines(size)
 
     def give(self, array: NDArray[Any]) -> None:
         """Take back what ``take`` gave and nobody uses any more."""
@@ -137,6 +135,12 @@ class Scratch:
             self._free.append(_whole(block))
             while sum(kept.nbytes for kept in self._free) > self.most:
                 self._free.pop(0)
+
+
+def _lines(size: int) -> Bytes:
+    """New memory that begins with a line of the cache, as what compiled loops take whole vectors from should."""
+    whole = np.empty(size + LINE, np.uint8)
+    return whole[-whole.ctypes.data % LINE :]
 
 
 def _whole(array: NDArray[Any]) -> Bytes:

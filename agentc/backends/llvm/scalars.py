@@ -5,6 +5,7 @@
 # pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
 
 from collections.abc import Callable, Mapping
+from math import prod
 from typing import Any, TypeAlias, cast
 
 from llvmlite import ir
@@ -70,9 +71,9 @@ FLOAT_PREDICATES: Mapping[str, str] = {"eq": "==", "ne": "!=", "lt": "<", "le": 
 
 
 def llvm_type(type_: Attribute) -> Any:
-    """The LLVM type of a scalar, or of a vector of them."""
+    """The LLVM type of a scalar, or of a vector of them, row after row."""
     if is_vector(type_):
-        return ir.VectorType(llvm_type(type_.element_type), type_.get_shape()[0])
+        return ir.VectorType(llvm_type(type_.element_type), prod(type_.get_shape()))
     if isinstance(type_, IndexType):
         return I64
     if isinstance(type_, IntegerType):

@@ -17,6 +17,7 @@ from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from agentc.analyses.kernel_abi import sizes
 from agentc.analyses.kernel_dims import PHASE, argument_names, value_dims
+from agentc.backends.llvm.fields import field
 from agentc.backends.llvm.functions import Functions
 from agentc.backends.llvm.scalars import (
 from agentc.backends.llvm.lines import Lines
@@ -30,7 +31,7 @@ from agentc.backends.llvm.lines import Lines
     memory_type,
     to_memory,
 )
-from agentc.dialects.vector_ext import CastOp
+from agentc.dialects.vector_ext import CastOp, FieldOp, WordsOp
 from agentc.plan.kernels import PREFIX, Dim
 from agentc.plan.sizes import fold
 from agentc.support.diagnostics import Diagnostic, Refused
@@ -167,6 +168,13 @@ class FunctionTranslation:
                 self.values[op.vector] = self._broadcast(self.values[op.source], llvm_type(op.vector.type))
             case CastOp():
                 self.values[op.result] = convert_lanes(self.build, op, self.values[op.input])
+            case WordsOp():
+                self.values[op.result] = self.build.bitcast(self.values[op.input], llvm_type(op.result.type))
+            case FieldOp():
+                self.values[op.result] = field(self.build, self.scalars.functions, op, self.values[op.input])
+            case vector.ShuffleOp():
+                places = ir.Constant(ir.VectorType(ir.IntType(32), len(op.mask)), list(op.mask.iter_values()))
+                self.values[op.result] = self.build.shuffle_vector(self.values[op.v1], self.values[op.v2], places)
             case vector.ReductionOp():
                 self.values[op.dest] = self._join_lanes(op)
             case memref.DimOp():

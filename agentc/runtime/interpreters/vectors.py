@@ -9,7 +9,7 @@ from xdsl.dialects.builtin import VectorType
 from xdsl.interpreter import Interpreter, InterpreterFunctions, PythonValues, impl, register_impls
 from xdsl.ir import Attribute, SSAValue
 
-from agentc.dialects.vector_ext import CastOp
+from agentc.dialects.vector_ext import CastOp, FieldOp, WordsOp
 from agentc.runtime.interpreters.scalars import dtype_of, unsigned
 
 REDUCE: Mapping[str, Callable[[Any], Any]] = {
@@ -79,6 +79,11 @@ class VectorMeaning(InterpreterFunctions):
         window(args[1], args[2:], np.shape(args[0]))[...] = args[0]
         return ()
 
+    @impl(vector.ShuffleOp)
+    def shuffle(self, interpreter: Interpreter, op: vector.ShuffleOp, args: PythonValues) -> PythonValues:
+        """Lanes of two vectors by number."""
+        return (np.concatenate(args)[list(op.mask.iter_values())],)
+
     @impl(vector.ReductionOp)
     def reduction(self, interpreter: Interpreter, op: vector.ReductionOp, args: PythonValues) -> PythonValues:
         """All lanes as one."""
@@ -91,3 +96,15 @@ class VectorMeaning(InterpreterFunctions):
         """Each lane converted."""
         value = unsigned(args[0]) if op.kind.data in ("uitofp", "extui") else np.asarray(args[0])
         return (value.astype(dtype_of(op.result.type)),)
+
+    @impl(WordsOp)
+    def words(self, interpreter: Interpreter, op: WordsOp, args: PythonValues) -> PythonValues:
+        """Four bytes each, the first lowest."""
+        return (np.ascontiguousarray(args[0]).reshape(-1).view("<i4").astype("i4"),)
+
+    @impl(FieldOp)
+    def field(self, interpreter: Interpreter, op: FieldOp, args: PythonValues) -> PythonValues:
+        """Some bits of each word and a constant."""
+        at, bits, plus = (attribute.value.data for attribute in (op.at, op.bits, op.plus))
+        found = (unsigned(args[0]).astype("i8") >> at) & ((1 << bits) - 1)
+        return ((found + plus).astype("f4"),)

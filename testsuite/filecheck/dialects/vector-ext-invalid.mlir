@@ -15,3 +15,27 @@
 %x = "test.op"() : () -> vector<16xf32>
 %f = vector_ext.cast "uitofp" %x : vector<16xf32> to vector<16xf32>
 // CHECK: `uitofp` does not make vector<16xf32> of vector<16xf32>
+
+// -----
+
+%x = "test.op"() : () -> vector<4x16xi8>
+%w = vector_ext.words %x : vector<4x16xi8> to vector<8xi32>
+// CHECK: vector<8xi32> is not the words of vector<4x16xi8>
+
+// -----
+
+%x = "test.op"() : () -> vector<16xi32>
+%f = vector_ext.field %x at 4 bits 4 plus -8 : vector<16xi32> to vector<8xf32>
+// CHECK: a field of vector<16xi32> is no vector<8xf32>
+
+// -----
+
+%x = "test.op"() : () -> vector<16xi32>
+%f = vector_ext.field %x at 30 bits 4 plus -8 : vector<16xi32> to vector<16xf32>
+// CHECK: 4 bits at 30 are no field of at most 4 bits in a word
+
+// -----
+
+%x = "test.op"() : () -> vector<16xi32>
+%f = vector_ext.field %x at 0 bits 4 plus 100000 : vector<16xi32> to vector<16xf32>
+// CHECK: the constant 100000 is beyond 65536

@@ -10,3 +10,12 @@ func.func @casts(%x: vector<16xi8>) {
   %h = vector_ext.cast "truncf" %f : vector<16xf32> to vector<16xf16>
   func.return
 }
+
+// CHECK-LABEL: func.func @codes
+// CHECK: vector_ext.words %bytes : vector<4x16xi8> to vector<16xi32>
+// CHECK: vector_ext.field %{{.*}} at 20 bits 4 plus -8 : vector<16xi32> to vector<16xf32>
+func.func @codes(%bytes: vector<4x16xi8>) {
+  %words = vector_ext.words %bytes : vector<4x16xi8> to vector<16xi32>
+  %f = vector_ext.field %words at 20 bits 4 plus -8 : vector<16xi32> to vector<16xf32>
+  func.return
+}

@@ -1,0 +1,490 @@
+"""Reads codes of four bits and fewer eight or more a word, where a sum of products needs them as numbers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import reduce
+
+import numpy as np
+from xdsl.builder import Builder
+from xdsl.context import Context
+from xdsl.dialects import arith, func, memref, scf, vector
+from xdsl.dialects.builtin import (
+    DYNAMIC_INDEX,
+    DenseArrayBase,
+    Float32Type,
+    FloatAttr,
+    IndexType,
+    IntegerType,
+    ModuleOp,
+    VectorType,
+    f32,
+    i64,
+)
+from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
+from xdsl.passes import ModulePass
+from xdsl.rewriter import InsertPoint
+
+from agentc.analyses.kernel_dims import DIMS, OUTPUTS, dims_attr, is_vector, shape_of, size_of
+from agentc.analyses.kernel_sources import hand_on, replacing
+from agentc.analyses.kernel_values import Array, dense, element_value
+from agentc.dialects.vector_ext import FIELD_BITS, MOST_ADDED, WORD, FieldOp, WordsOp
+from agentc.passes.lower_kernels_to_loops import LoopLowering
+from agentc.passes.vectorize_kernels import LANEWISE, Short, integer_of, lanewise, nested_of, wide
+from agentc.plan import sizes
+from agentc.plan.kernels import Dim
+from agentc.support.record import record
+
+LANES = 16
+"""Words of a vector: of 512 bits, where a processor has those, else several shorter ones."""
+CHAINS = 2
+"""Sums that are kept apart within a step, so that none waits for the other."""
+INDICES = (arith.DivSIOp, arith.FloorDivSIOp, arith.RemSIOp, arith.DivUIOp, arith.RemUIOp, arith.IndexCastOp)
+"""Arithmetic of places beyond what numbers in lanes have."""
+BYTE_VALUES = np.arange(256, dtype=np.uint8)
+
+
+@record
+class Field:
+    """A number that is some bits of a byte in memory and a constant."""
+
+    load: memref.LoadOp
+    at: int
+    bits: int
+    plus: int
+
+
+def field_of(table: Array) -> tuple[int, int, int] | None:
+    """Lowest bit, width and constant of the field of a byte that ``table``, by value of the byte, gives; else ``None``."""
+    first = float(table[0])
+    if table.shape != BYTE_VALUES.shape or not first.is_integer() or abs(first) > MOST_ADDED:
+        return None
+    for bits in range(FIELD_BITS, 0, -1):
+        for at in range(9 - bits):
+            if np.array_equal(table, ((BYTE_VALUES >> at) & ((1 << bits) - 1)) + first):
+                return at, bits, int(first)
+    return None
+
+
+@dataclass
+class Reading:
+    """What the values in a short sum depend on, and how vectors of words would give them."""
+
+    short: Short
+    top: Operation
+    """The op at the top of the function that all of it is inside of."""
+
+    def __post_init__(self) -> None:
+        self.group: SSAValue = self.short.outer.body.block.args[0]
+        self.place: SSAValue = self.short.inner.body.block.args[0]
+        self.groups = LANES * WORD // self.short.length
+        """How many a vector of words holds."""
+        self.along: set[SSAValue] = {self.place}
+        """What depends on the place in a group."""
+        self.moving: set[SSAValue] = {self.group, self.place}
+        """What depends on that or on the group."""
+        self.fields: dict[SSAValue, Field] = {}
+        self.laid_out: list[SSAValue] = []
+        """What all rows have in common, place by place."""
+        self._tables: dict[SSAValue, tuple[memref.LoadOp, Array]] = {}
+        """What depends on one byte alone, and its values for all values of that."""
+        self._constants: dict[SSAValue, Array] = {}
+        for op in (*self.short.outer.body.block.ops, *self.short.inner.body.block.ops):
+            self._read(op)
+
+    def only_computes(self) -> bool:
+        """Whether nothing but the sum comes of it."""
+        kinds = (memref.LoadOp, arith.ConstantOp, scf.ReduceOp, *LANEWISE)
+        return all(isinstance(op, kinds) or op is self.short.inner for op in self.short.outer.body.block.ops)
+
+    def _read(self, op: Operation) -> None:
+        for values in (self.along, self.moving):
+            if any(o in values for o in op.operands):
+                values.update(op.results)
+        if isinstance(op, memref.LoadOp) and self._is_code(op):
+            self._tables[op.res] = op, BYTE_VALUES.view(np.int8)
+        elif isinstance(op, LANEWISE):
+            self._tabulate(op)
+
+    def _is_code(self, op: memref.LoadOp) -> bool:
+        shape = shape_of(op.memref.type) or ()
+        if op.res.type != IntegerType(8) or len(shape) < 2 or shape[-1] != self.short.length:
+            return False
+        *others, group, place = op.indices
+        return place is self.place and group is self.group and not any(o in self.moving for o in others)
+
+    def _tabulate(self, op: Operation) -> None:
+        """Give ``op`` a table, if it depends on one byte alone, or a constant, if on nothing."""
+        constants = {o: dense(o.owner) for o in op.operands if isinstance(o.owner, arith.ConstantOp)}
+        tables = {o: self._tables[o] for o in op.operands if o in self._tables}
+        known = {**self._constants, **constants, **{o: table for o, (_, table) in tables.items()}}
+        loads = {load for load, _ in tables.values()}
+        if any(o not in known for o in op.operands) or len(loads) > 1:
+            return
+        with np.errstate(all="ignore"):
+            found = element_value(op, known)
+        if found is not None and loads:
+            self._tables[op.results[0]] = loads.pop(), np.asarray(found)
+        elif found is not None:
+            self._constants[op.results[0]] = np.asarray(found)
+
+    def takes(self, value: SSAValue) -> bool:
+        """Whether ``value`` can be had in the lanes of words, and note how."""
+        if value in self._tables and isinstance(value.type, Float32Type):
+            load, table = self._tables[value]
+            if (found := field_of(table)) is not None:
+                self.fields[value] = Field(load, *found)
+                return True
+        if value in self.along and isinstance(value.type, Float32Type) and self._is_common(value):
+            self.laid_out += [] if value in self.laid_out else [value]
+            return True
+        owner = value.owner
+        if isinstance(owner, Block) or not self.short.outer.is_ancestor(owner):
+            return value not in self.moving
+        if isinstance(owner, memref.LoadOp):
+            return self._takes_load(owner)
+        known = isinstance(owner, (arith.ConstantOp, *LANEWISE)) and "bf16" not in str(value.type)
+        return known and all(self.takes(o) for o in owner.operands)
+
+    def _takes_load(self, op: memref.LoadOp) -> bool:
+        """Whether ``op`` reads the same along a row: one element, or one for each of neighboring groups."""
+        moving = [o for o in op.indices if o in self.moving]
+        return not moving or (moving == [self.group] and op.indices[-1] is self.group)
+
+    def _is_common(self, value: SSAValue) -> bool:
+        """Whether ``value`` is the same for every row, so that it can be laid out once."""
+        if value is self.group or value is self.place:
+            return self.top is not self.short.outer
+        if self._is_outside(value):
+            return True
+        op = value.owner
+        if isinstance(op, memref.LoadOp) and self._writes(op.memref):
+            return False
+        kinds = (memref.LoadOp, arith.ConstantOp, *LANEWISE, *INDICES)
+        return isinstance(op, kinds) and all(self._is_common(o) for o in op.operands)
+
+    def _is_outside(self, value: SSAValue) -> bool:
+        parent = value.owner if isinstance(value.owner, Operation) else value.owner.parent_op()
+        return parent is not None and not self.top.is_ancestor(parent)
+
+    def _writes(self, memory: SSAValue) -> bool:
+        users = (use.operation for use in memory.uses)
+        return any(not isinstance(op, memref.LoadOp | memref.DimOp) and self.top.is_ancestor(op) for op in users)
+
+
+def factors_of(value: SSAValue, along: set[SSAValue]) -> tuple[SSAValue, list[SSAValue]]:
+    """``value`` as a product of what changes along a row, and of what does not: that waits until the row is summed."""
+    found: list[SSAValue] = []
+    while isinstance(op := value.owner, arith.MulfOp) and _may_reorder(op):
+        still = [o for o in op.operands if o not in along]
+        if len(still) != 1:
+            break
+        found += still
+        value = op.lhs if op.rhs is still[0] else op.rhs
+    return value, found
+
+
+def terms_of(value: SSAValue, along: set[SSAValue]) -> list[SSAValue]:
+    """What ``value`` is the sum of, as far as its additions may be reordered."""
+    if isinstance(op := value.owner, arith.AddfOp) and _may_reorder(op) and value in along:
+        return [*terms_of(op.lhs, along), *terms_of(op.rhs, along)]
+    return [value]
+
+
+def _may_reorder(op: arith.MulfOp | arith.AddfOp) -> bool:
+    return "reassoc" in {f.value for f in op.fastmath.data}
+
+
+@record
+class Codes:
+    """A sum over groups that can be taken from words."""
+
+    reading: Reading
+    terms: tuple[SSAValue, ...]
+    factors: tuple[SSAValue, ...]
+    count: Dim
+    """How many groups there are."""
+
+
+def codes_of(short: Short, lowering: LoopLowering) -> Codes | None:
+    """``short`` as a sum that is worth taking from words: some of what it adds are narrow fields of bytes."""
+    count = size_of(short.outer.upperBound[0], lambda value: _named(value, lowering))
+    steps = [integer_of(v) for v in (*short.outer.lowerBound, *short.outer.step)]
+    if count is None or steps != [0, 1] or not LANES <= short.length <= LANES * WORD:
+        return None
+    reading, last = Reading(short, _top(short.outer)), short.inner.body.block.last_op
+    assert isinstance(last, scf.ReduceOp)
+    if not isinstance(last.args[0].type, Float32Type) or not reading.only_computes():
+        return None
+    value, factors = factors_of(last.args[0], reading.along)
+    terms = terms_of(value, reading.along)
+    if not all(reading.takes(v) for v in (*terms, *factors)) or not reading.fields:
+        return None
+    return Codes(reading, tuple(terms), tuple(factors), count)
+
+
+def _named(value: SSAValue, lowering: LoopLowering) -> Dim | None:
+    owner = value.owner
+    if not isinstance(owner, memref.DimOp) or (axis := integer_of(owner.index)) is None:
+        return None
+    return lowering.dims(owner.source)[axis]
+
+
+def _top(op: Operation) -> Operation:
+    """``op``, or the op of the function's own block that it is inside of."""
+    while (parent := op.parent_op()) is not None and not isinstance(parent, func.FuncOp):
+        op = parent
+    return op
+
+
+@dataclass
+class Unpacking:
+    """State of the rewriting of one sum."""
+
+    codes: Codes
+    lowering: LoopLowering
+
+    def run(self) -> None:
+        """Put a loop over vectors of words in the place of the sum, and the sum of what is left behind it."""
+        reading, outer = self.codes.reading, self.codes.reading.short.outer
+        build = Builder(InsertPoint.before(outer))
+        steps = sizes.floordiv(self.codes.count, reading.groups)
+        self.packed = self._lay_out(steps) if reading.laid_out else None
+        self.flags = _in_order(reading.short.combiner.fastmath)
+        zero = build.insert(arith.ConstantOp(FloatAttr(0.0, f32))).result
+        block = Block(arg_types=[IndexType(), VectorType(f32, [LANES])])
+        Step(self, Builder(InsertPoint.at_end(block)), block.args[0]).run(block.args[1])
+        count, start = self._size(steps), wide(build, zero, LANES)
+        loop = scf.ForOp(self._number(0), count, self._number(1), [start], Region(block))
+        kind = vector.CombiningKindAttr(vector.CombiningKindFlag.ADD)
+        properties: dict[str, Attribute] = {"kind": kind, "fastmath": reading.short.combiner.fastmath}
+        lanes = build.insert(loop).results[0]
+        joined = vector.ReductionOp.create(operands=[lanes], result_types=[f32], properties=properties)
+        whole = build.insert(joined).dest
+        total = build.insert(arith.AddfOp(outer.initVals[0], whole, reading.short.combiner.fastmath)).result
+        outer.res[0].replace_all_uses_with(self._rest(build, total, count))
+        outer.detach()
+        outer.erase()
+
+    def _number(self, value: int) -> SSAValue:
+        return self.lowering.integer(value)
+
+    def _size(self, size: Dim) -> SSAValue:
+        return self._number(size) if isinstance(size, int) else self.lowering.named(size)
+
+    def _rest(self, build: Builder, total: SSAValue, count: SSAValue) -> SSAValue:
+        """``total`` and what the groups add that are too few for a vector."""
+        reading = self.codes.reading
+        if isinstance(self.codes.count, int) and self.codes.count % reading.groups == 0 or reading.groups == 1:
+            return total
+        outer = reading.short.outer
+        first = build.insert(arith.MuliOp(count, self._number(reading.groups))).result
+        some = build.insert(arith.CmpiOp(first, outer.upperBound[0], "slt")).result
+        sides = [Block(), Block()]
+        region = Region()
+        outer.body.clone_into(region)
+        left = scf.ParallelOp([first], [outer.upperBound[0]], [outer.step[0]], region, [total])
+        left.attributes.update(outer.attributes)
+        sides[0].add_ops([left, scf.YieldOp(left.res[0])])
+        sides[1].add_op(scf.YieldOp(total))
+        return build.insert(scf.IfOp(some, [f32], [sides[0]], [sides[1]])).results[0]
+
+    def _lay_out(self, steps: Dim) -> SSAValue:
+        """Copy what all rows read into memory in the order of the bytes of words, before the first row."""
+        reading = self.codes.reading
+        build = Builder(InsertPoint.before(reading.top))
+        dims = (steps, WORD * len(reading.laid_out), LANES)
+        shape = [d if isinstance(d, int) else DYNAMIC_INDEX for d in dims]
+        made = memref.AllocOp.get(f32, 64, shape, [self._size(d) for d in dims if isinstance(d, str)])
+        made.attributes[DIMS] = dims_attr([dims])
+        memory = build.insert(made).memref
+        end = self.lowering.function.body.block.last_op
+        assert end is not None
+        Builder(InsertPoint.before(end)).insert(memref.DeallocOp.get(memory))
+        block = Block(arg_types=[IndexType()])
+        self._copy_groups(Builder(InsertPoint.at_end(block)), block.args[0], memory)
+        block.add_op(scf.ReduceOp())
+        build.insert(scf.ParallelOp([self._number(0)], [self._size(steps)], [self._number(1)], Region(block)))
+        return memory
+
+    def _copy_groups(self, build: Builder, step: SSAValue, memory: SSAValue) -> None:
+        reading = self.codes.reading
+        words = reading.short.length // WORD
+        first = build.insert(arith.MuliOp(step, self._number(reading.groups))).result
+
+        def group(inner: Builder, number: SSAValue) -> None:
+            start = inner.insert(arith.MuliOp(number, self._number(words))).result
+            self._loop(inner, words, lambda b, word: copy(b, number, start, word))
+
+        def copy(inner: Builder, number: SSAValue, start: SSAValue, word: SSAValue) -> None:
+            place = inner.insert(arith.AddiOp(first, number)).result
+            lane = inner.insert(arith.AddiOp(start, word)).result
+            byte = inner.insert(arith.MuliOp(word, self._number(WORD))).result
+            for i in range(WORD):
+                own = inner.insert(arith.AddiOp(byte, self._number(i))).result
+                made: dict[SSAValue, SSAValue] = {reading.group: place, reading.place: own}
+                for row, value in enumerate(reading.laid_out):
+                    one = self._again(inner, value, made)
+                    inner.insert(memref.StoreOp.get(one, memory, [step, self._number(WORD * row + i), lane]))
+
+        self._loop(build, reading.groups, group)
+
+    def _again(self, build: Builder, value: SSAValue, made: dict[SSAValue, SSAValue]) -> SSAValue:
+        """``value`` computed once more, from what is ``made``."""
+        owner = value.owner
+        if value not in made and isinstance(owner, Operation) and self.codes.reading.short.outer.is_ancestor(owner):
+            for operand in owner.operands:
+                self._again(build, operand, made)
+            made[value] = build.insert(owner.clone(value_mapper=made)).results[0]
+        return made.get(value, value)
+
+    def _loop(self, build: Builder, count: int, body: Callable[[Builder, SSAValue], None]) -> None:
+        block = Block(arg_types=[IndexType()])
+        body(Builder(InsertPoint.at_end(block)), block.args[0])
+        block.add_op(scf.YieldOp())
+        build.insert(scf.ForOp(self._number(0), self._number(count), self._number(1), [], Region(block)))
+
+
+def _in_order(flags: arith.FastMathFlagsAttr) -> arith.FastMathFlagsAttr:
+    """``flags`` for sums that are in the best order already."""
+    return arith.FastMathFlagsAttr([f for f in flags.data if f.value != "reassoc"])
+
+
+@dataclass
+class Step:
+    """Emits what is added for one vector of words."""
+
+    state: Unpacking
+    build: Builder
+    index: SSAValue
+    """Of the vector."""
+
+    def __post_init__(self) -> None:
+        self.reading = self.state.codes.reading
+        self.first = self._add(arith.MuliOp(self.index, self.state.lowering.integer(self.reading.groups)))
+        self.made: dict[tuple[SSAValue, int], SSAValue] = {}
+        self.words: dict[memref.LoadOp, SSAValue] = {}
+
+    def run(self, old: SSAValue) -> None:
+        """Yield ``old`` and the sum over all bytes of the words, times what rows have in common."""
+        terms = [self._of(v, byte) for byte in range(WORD) for v in self.state.codes.terms]
+        sums = [reduce(self._plus, terms[i::CHAINS]) for i in range(CHAINS)]
+        value = reduce(self._plus, sums)
+        for factor in self.state.codes.factors:
+            value = self._add(arith.MulfOp(value, self._wide(self._of(factor, 0)), self.state.flags))
+        self.build.insert(scf.YieldOp(self._plus(old, value)))
+
+    def _plus(self, left: SSAValue, right: SSAValue) -> SSAValue:
+        return self._add(arith.AddfOp(self._wide(left), self._wide(right), self.state.flags))
+
+    def _wide(self, value: SSAValue) -> SSAValue:
+        return wide(self.build, value, LANES)
+
+    def _add(self, op: Operation) -> SSAValue:
+        return self.build.insert(op).results[0]
+
+    def _of(self, value: SSAValue, byte: int) -> SSAValue:
+        """``value`` at byte ``byte`` of each word; a number where it is the same in all of them."""
+        key = (value, byte if value in self.reading.along else 0)
+        if key not in self.made:
+            self.made[key] = self._make(value, byte)
+        return self.made[key]
+
+    def _make(self, value: SSAValue, byte: int) -> SSAValue:
+        if (field := self.reading.fields.get(value)) is not None:
+            made = FieldOp(self._words(field.load), 8 * byte + field.at, field.bits, field.plus)
+            hand_on(made, value)
+            return self._add(made)
+        owner = value.owner
+        if value in self.reading.laid_out:
+            return self._laid_out(value, byte)
+        if isinstance(owner, Block) or not self.reading.short.outer.is_ancestor(owner):
+            return value
+        if isinstance(owner, memref.LoadOp):
+            return self._loaded(owner, byte)
+        operands = [self._of(o, byte) for o in owner.operands]
+        if any(is_vector(o.type) for o in operands):
+            made = lanewise(self.build, owner, operands, LANES)
+        else:
+            made = self._add(owner.clone(value_mapper=dict(zip(owner.operands, operands, strict=True))))
+        if isinstance(op := made.owner, Operation) and "fastmath" in op.properties:
+            op.properties["fastmath"] = self.state.flags
+        return made
+
+    def _laid_out(self, value: SSAValue, byte: int) -> SSAValue:
+        number = self.state.lowering.integer
+        assert self.state.packed is not None
+        places = [self.index, number(WORD * self.reading.laid_out.index(value) + byte), number(0)]
+        made = vector.LoadOp(self.state.packed, places, VectorType(f32, [LANES]))
+        hand_on(made, value)
+        return self._add(made)
+
+    def _loaded(self, op: memref.LoadOp, byte: int) -> SSAValue:
+        reading = self.reading
+        if op.res not in reading.moving or reading.groups == 1:
+            mapper = {o: self.index if o is reading.group else self._of(o, byte) for o in op.operands}
+            return self._add(op.clone(value_mapper=mapper))
+        places = [*(self._of(o, byte) for o in op.indices[:-1]), self.first]
+        few = self._add(vector.LoadOp(op.memref, places, VectorType(op.res.type, [reading.groups])))
+        many = [lane * reading.groups // LANES for lane in range(LANES)]
+        type_ = VectorType(op.res.type, [LANES])
+        made = vector.ShuffleOp(few, few, DenseArrayBase.from_list(i64, many), result_type=type_)
+        hand_on(made, op)
+        return self._add(made)
+
+    def _words(self, load: memref.LoadOp) -> SSAValue:
+        if load not in self.words:
+            places = [*(self._of(o, 0) for o in load.indices[:-2]), self.first, self.state.lowering.integer(0)]
+            type_ = VectorType(IntegerType(8), [self.reading.groups, self.reading.short.length])
+            loaded = vector.LoadOp(load.memref, places, type_)
+            hand_on(loaded, load)
+            self.words[load] = self._add(WordsOp(self._add(loaded)))
+        return self.words[load]
+
+
+@dataclass(frozen=True)
+class UnpackKernelCodesPass(ModulePass):
+    """Take sums over groups of narrow codes, such as four-bit weights times numbers, from words of four bytes each: 64 bytes
+    at a time give one vector of numbers for each field of a word, where each byte would have to become a word first.
+
+    Which field of the byte a number is, is found by computing it for every byte. What all rows multiply the codes with is
+    laid out in the order of the words' bytes, once and before the first row; factors that a group has in common
+    are multiplied with its sum. Only sums that may be reordered (`reassoc`).
+
+    Before:
+
+    ```mlir
+    %s = scf.parallel (%g) = (%c0) to (%n) step (%c1) init (%zero) -> f32 {
+      %f = memref.load %scale[%row, %g] : memref<?x?xf32>
+      %r = scf.parallel (%i) = (%c0) to (%c16) step (%c1) init (%zero) -> f32 {
+        %byte = memref.load %codes[%row, %g, %i] : memref<?x?x16xi8>
+        … arith.andi %byte, %c15 … arith.uitofp … memref.load %x[%g, %i] … arith.mulf … arith.mulf %f …
+    ```
+
+    After:
+
+    ```mlir
+    %v = scf.for %p = %c0 to %steps step %c1 iter_args(%old = %zeros) -> (vector<16xf32>) {
+      %bytes = vector.load %codes[%row, %first, %c0] : memref<?x?x16xi8>, vector<4x16xi8>
+      %words = vector_ext.words %bytes : vector<4x16xi8> to vector<16xi32>
+      %code = vector_ext.field %words at 0 bits 4 plus 0 : vector<16xi32> to vector<16xf32>
+      %x = vector.load %laid_out[%p, %c0, %c0] : memref<?x4x16xf32>, vector<16xf32>
+      … arith.mulf … arith.addf … for each byte, then the factors of the four groups
+    }
+    %s = vector.reduction <add>, %v : vector<16xf32> into f32
+    ```
+    """
+
+    name = "unpack-kernel-codes"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        for function in [f for f in op.walk() if isinstance(f, func.FuncOp) and OUTPUTS in f.attributes]:
+            for inner in list(function.walk()):
+                if isinstance(inner, scf.ParallelOp) and (short := nested_of(inner)) is not None:
+                    unpack(short, LoopLowering(function, "auto"))
+
+
+def unpack(short: Short, lowering: LoopLowering) -> None:
+    """Rewrite ``short``, if it is a sum of narrow codes."""
+    if (codes := codes_of(short, lowering)) is not None:
+        with replacing(codes.reading.top), replacing(short.outer):
+            Unpacking(codes, lowering).run()
