@@ -81,7 +81,7 @@ def prices(tables: Tables) -> Prices:
 
 
 @dataclass
-class _Demands:
+class Demands:
     """What has been put back."""
 
     scarce: set[str] = field(default_factory=set[str])
@@ -96,9 +96,9 @@ def relax(tables: Tables, left: Reduced, *, gap: float, until: float) -> Relaxed
 
     ``gap`` is relative; ``until`` is on the clock of ``time.perf_counter``. Every task must have an option left.
     """
-    demands, best, rough = _Demands(), Relaxed(-INF), ROUGH
+    demands, best, rough = Demands(), Relaxed(-INF), ROUGH
     for _ in range(ROUNDS):
-        found = _Relaxation(tables, left, demands).solve(max(gap, rough) if demands.scarce else gap / 2, until)
+        found = Round(tables, left, demands).solve(max(gap, rough) if demands.scarce else gap / 2, until)
         if found.bound == INF:
             return found
         value, known = _value(tables, found.picked), _value(tables, best.picked)
@@ -122,7 +122,7 @@ def _value(tables: Tables, picked: list[int] | None) -> float:
     return figures.objective(tables.problem.objective) if figures.feasible else INF
 
 
-def _put_back(tables: Tables, picked: list[int], replicas: Mapping[int, int], demands: _Demands) -> bool:
+def _put_back(tables: Tables, picked: list[int], replicas: Mapping[int, int], demands: Demands) -> bool:
     """Put back what ``picked`` and its ``replicas`` break. False where that is nothing new."""
     figures, stock = evaluate(tables.problem, tables.choice(picked)), tables.problem.stock
     free = {p for p, rent in enumerate(prices(tables).rents) if rent == 0 and p not in replicas}
@@ -160,14 +160,17 @@ class _Way:
     charge: float
     """Beside the rent."""
     seconds: tuple[float, ...]
-    """Of each deadline that counts."""
+    """Of each deadline that counts; before them on the path, where that counts."""
 
 
-class _Relaxation:
-    """One round: the problem without the demands that are left out."""
+class Round:
+    """One round: the problem without the demands that are left out.
 
-    def __init__(self, tables: Tables, left: Reduced, demands: _Demands) -> None:
-        self.tables, self.demands = tables, demands
+    ``timed``: a pool that takes longer makes none needless, whatever a second may cost.
+    """
+
+    def __init__(self, tables: Tables, left: Reduced, demands: Demands, *, timed: bool = False) -> None:
+        self.tables, self.demands, self.timed = tables, demands, timed
         self.kinds = kinds_of(tables, left, bundles(tables, demands.timed), demands.timed)
         self.prices = prices(tables)
         self.unit = (
@@ -199,7 +202,7 @@ class _Relaxation:
                 cell := self.tables.cells[task][o],
                 self._company(kind, member, o),
                 self.charge(cell),
-                tuple(cell.option.metrics.get(b.metric, 0.0) for b in limits),
+                (*((cell.seconds,) if self.timed else ()), *(cell.option.metrics.get(b.metric, 0.0) for b in limits)),
             )
             for o in kind.options[member]
         ]
@@ -213,11 +216,11 @@ class _Relaxation:
 
     def solve(self, gap: float, until: float) -> Relaxed:
         """Each part by itself; what they cost together, and who goes where."""
-        solved: list[tuple[_Part, Sequence[float]]] = []
+        solved: list[tuple[Part, Sequence[float]]] = []
         bound, replicas, kept = 0.0, dict[int, int](), set[int]()
-        parts = self._parts()
+        parts = self.parts()
         for kinds, pools in parts:
-            part = _Part(self, kinds, self._needed(pools))
+            part = Part(self, kinds, self.needed(pools))
             kept |= part.alive
             seconds = max(0.01, SLICE * (until - time.perf_counter()))
             result = part.program.run(time_limit=seconds, gap=gap)
@@ -231,7 +234,7 @@ class _Relaxation:
         return Relaxed(bound, spread, frozenset(kept), replicas)
 
     def _spread(
-        self, solved: list[tuple["_Part", Sequence[float]]], replicas: Mapping[int, int], until: float
+        self, solved: list[tuple["Part", Sequence[float]]], replicas: Mapping[int, int], until: float
     ) -> list[int]:
         """A choice from what the programs count; parts of tasks are dealt out with care where the stock allows it."""
         picked, stock = [-1] * self.tables.size, self.tables.problem.stock
@@ -243,7 +246,7 @@ class _Relaxation:
                 part.spread(kind, whole, picked)
         return picked
 
-    def _parts(self) -> list[tuple[list[Kind], list[int]]]:
+    def parts(self) -> list[tuple[list[Kind], list[int]]]:
         """Kinds and pools that have nothing to do with the others."""
         unions: Unions[tuple[str, int | str]] = Unions()
         for kind in self.kinds:
@@ -262,7 +265,7 @@ class _Relaxation:
             parts[unions.find(("pool", pool))][1].append(pool)
         return list(parts.values())
 
-    def _needed(self, pools: list[int]) -> list[int]:
+    def needed(self, pools: list[int]) -> list[int]:
         """The pools of ``pools`` that no other of them makes needless; the cheaper, then the first among equals."""
         order = sorted(pools, key=lambda p: (self.prices.rents[p], p))
         gone: set[int] = set()
@@ -311,10 +314,10 @@ def _covered(way: _Way, others: list[_Way], many: float) -> bool:
     )
 
 
-class _Part:
+class Part:
     """The program of one part: how many tasks of each kind take each option, and how many replicas there are."""
 
-    def __init__(self, whole: _Relaxation, kinds: list[Kind], pools: list[int]) -> None:
+    def __init__(self, whole: Round, kinds: list[Kind], pools: list[int]) -> None:
         self.whole, self.tables, self.program = whole, whole.tables, Program()
         self.kinds, self.alive = kinds, set(pools)
         self.columns: dict[Slot, dict[int, int]] = {}

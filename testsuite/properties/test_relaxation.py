@@ -130,7 +130,7 @@ def test_the_bound_is_never_above_the_best_cost_and_met_where_the_choice_keeps_a
 @given(calls())
 def test_pools_that_are_needless_change_nothing(problem: PlacementProblem):
     _, found = relaxed(problem)
-    with set_to(relaxation._Relaxation, _makes_needless=lambda self, new, old: False):  # pyright: ignore[reportPrivateUsage, reportUnknownLambdaType]
+    with set_to(relaxation.Round, _makes_needless=lambda self, new, old: False):  # pyright: ignore[reportPrivateUsage, reportUnknownLambdaType]
         _, all_of_them = relaxed(problem)
     if found is not None and all_of_them is not None and not (problem.stock or problem.deadlines[-1].metric != "ttft"):
         assert found.bound == pytest.approx(all_of_them.bound, rel=1e-6, abs=1e-9)
