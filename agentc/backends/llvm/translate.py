@@ -19,8 +19,8 @@ from agentc.analyses.kernel_abi import sizes
 from agentc.analyses.kernel_dims import PHASE, argument_names, value_dims
 from agentc.backends.llvm.fields import field
 from agentc.backends.llvm.functions import Functions
-from agentc.backends.llvm.scalars import (
 from agentc.backends.llvm.lines import Lines
+from agentc.backends.llvm.scalars import (
     I64,
     Scalars,
     convert_lanes,
@@ -64,8 +64,8 @@ def translate(module: ModuleOp, scales: bool = False, lines: bool = False) -> ir
             declare_table(target, table)
     declared = {f.sym_name.data: declare(target, f) for f in functions}
     math = Functions(target, scales)
-    for function in functions:
     places = Lines(target) if lines else None
+    for function in functions:
         FunctionTranslation(function, declared, math, places).run()
     return target
 
@@ -130,25 +130,25 @@ class FunctionTranslation:
         self.values: dict[SSAValue, Any] = dict(zip(arguments, made.args, strict=False))
         self.sizes: dict[str, Any] = dict(zip(names, made.args[len(arguments) :], strict=True))
         self.build: Any = ir.IRBuilder(made.append_basic_block("entry"))
-
         self.lines = lines.function(function, made) if lines else None
         if self.lines is not None:
             self.build.debug_metadata = self.lines.start
+
     def run(self) -> None:
         """Fill the function."""
         self._block(self.function.body.block)
 
     def _block(self, block: Block) -> None:
-        for op in block.ops:
         if self.lines is None:
             for op in block.ops:
                 self._op(op)
             return
         outer = self.build.debug_metadata
-            self._op(op)
+        for op in block.ops:
             self.build.debug_metadata = self.lines.of(op, outer)
-
+            self._op(op)
         self.build.debug_metadata = outer
+
     def _op(self, op: Operation) -> None:
         match op:
             case memref.LoadOp():
@@ -183,6 +183,9 @@ class FunctionTranslation:
                 self.values[op.memref] = self.module.globals[PREFIX + op.name_.string_value()]
             case memref.AllocOp():
                 self.values[op.memref] = self._allocate(op)
+            case memref.ViewOp():
+                base, shift = self.values[op.source], self.values[op.byte_shift]
+                self.values[op.result] = self.build.gep(base, [shift], inbounds=True, source_etype=ir.IntType(8))
             case memref.AllocaOp():
                 self.values[op.memref] = self._on_stack(op)
             case memref.DeallocOp():
@@ -267,8 +270,12 @@ class FunctionTranslation:
 
     def _allocate(self, op: memref.AllocOp) -> Any:
         count: Any = ir.Constant(I64, width_of(op.memref.type.element_type))
-        for dim in self.dims[op.memref]:
-            count = self.build.mul(count, self._size(dim))
+        if op.memref in self.dims:
+            for dim in self.dims[op.memref]:
+                count = self.build.mul(count, self._size(dim))
+        else:
+            for size in op.dynamic_sizes:  # an arena, of computed bytes
+                count = self.build.mul(count, self.values[size])
         return self.build.call(self._c_function("malloc", POINTER, I64), [count])
 
     def _on_stack(self, op: memref.AllocaOp) -> Any:
