@@ -68,11 +68,11 @@ def kernel_abi(module: ModuleOp) -> KernelAbi:
     assert isinstance(outputs, IntegerAttr)
     every = parameters(function)
     split = len(every) - outputs.value.data
-    made = [op for op in function.body.block.ops if isinstance(op, memref.AllocOp)]
     dims = value_dims(function)
+    made = _made(function)
     names = temporary_names(function, len(made))
-    temporaries = [Parameter(n, dtype_of(o.memref.type), dims[o.memref]) for n, o in zip(names, made, strict=True)]
-    buffers: list[SSAValue] = [*function.body.block.args, *(op.memref for op in made)]
+    temporaries = [Parameter(n, dtype_of(value.type), dims[value]) for n, value in zip(names, made, strict=True)]
+    buffers: list[SSAValue] = [*function.body.block.args, *made]
     return KernelAbi(
         function.sym_name.data,
         tuple(every[:split]),
@@ -84,6 +84,13 @@ def kernel_abi(module: ModuleOp) -> KernelAbi:
         if REQUIRES in function.attributes
         else (),
     )
+
+
+def _made(function: func.FuncOp) -> list[SSAValue]:
+    """The temporaries of a lowered kernel, in the order in which they are placed: an arena is none itself."""
+    made = [op for op in function.body.block.ops if isinstance(op, memref.AllocOp | memref.ViewOp)]
+    arenas = {op.source for op in made if isinstance(op, memref.ViewOp)}
+    return [op.results[0] for op in made if op.results[0] not in arenas]
 
 
 def _phases(module: ModuleOp, function: func.FuncOp, buffers: list[SSAValue]) -> Iterator[Phase]:

@@ -141,8 +141,8 @@ def value_dims(function: func.FuncOp) -> dict[SSAValue, tuple[Dim, ...]]:
     shaped = [a for a in function.body.block.args if shape_of(a.type) is not None]
     known: dict[SSAValue, tuple[Dim, ...]] = dict(zip(shaped, function_dims(function), strict=False))
     for op in function.walk():
-        if isinstance(op, memref.AllocOp) and (rows := read_dims(op.attributes.get(DIMS))):
-            known[op.memref] = rows[0]
+        if isinstance(op, memref.AllocOp | memref.ViewOp) and (rows := read_dims(op.attributes.get(DIMS))):
+            known[op.results[0]] = rows[0]
         elif isinstance(op, memref.GetGlobalOp | memref.AllocaOp):
             known[op.memref] = shape_of(op.memref.type) or ()
     return known

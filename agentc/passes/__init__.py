@@ -37,6 +37,7 @@ PASSES: dict[str, str] = {
     "vectorize-kernels": "agentc.passes.vectorize_kernels:VectorizeKernelsPass",
     "share-kernel-buffers": "agentc.passes.share_kernel_buffers:ShareKernelBuffersPass",
     "outline-kernel-phases": "agentc.passes.outline_kernel_phases:OutlineKernelPhasesPass",
+    "plan-kernel-arena": "agentc.passes.plan_kernel_arena:PlanKernelArenaPass",
     "shorten-kernel-buffers": "agentc.passes.shorten_kernel_buffers:ShortenKernelBuffersPass",
 }
 """Pass name -> ``module:attribute``."""

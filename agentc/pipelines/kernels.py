@@ -33,6 +33,7 @@ def kernel_passes(device: Device = "cpu") -> "list[ModulePass]":
     from agentc.passes.lower_linalg_ext import LowerLinalgExtPass
     from agentc.passes.merge_kernel_twins import MergeKernelTwinsPass
     from agentc.passes.outline_kernel_phases import OutlineKernelPhasesPass
+    from agentc.passes.plan_kernel_arena import PlanKernelArenaPass
     from agentc.passes.share_kernel_buffers import ShareKernelBuffersPass
     from agentc.passes.shorten_kernel_buffers import ShortenKernelBuffersPass
     from agentc.passes.skip_automata import SkipAutomataPass
@@ -63,6 +64,7 @@ def kernel_passes(device: Device = "cpu") -> "list[ModulePass]":
         ShareKernelBuffersPass(),  # before phases: inside a loop each row has a life of its own
         OutlineKernelPhasesPass(),  # late: what is a phase is known when nothing fuses any more
         ShortenKernelBuffersPass(),  # last: lives are counted in phases
+        *([PlanKernelArenaPass()] if device == "cpu" else []),  # a GPU's stream has a pool of its own
     ]
 
 

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from math import prod
 from typing import Any
 
+from agentc.plan.arena import stack
 from agentc.plan.sizes import Sizes
 from agentc.support.record import record
 
@@ -73,10 +74,13 @@ class KernelAbi:
         return tuple(range(min(found, default=0), max(found, default=-1) + 1) for found in users)
 
     def scratch_bytes(self, sizes: Mapping[str, int]) -> int:
-        """Bytes of the temporaries that are alive at once, at most, where each lives as long as ``lives`` says."""
-        each = [_bytes(temporary, Sizes(sizes)) for temporary in self.temporaries]
-        alive = ([n for n, life in zip(each, self.lives, strict=True) if p in life] for p in range(len(self.phases)))
-        return max(map(sum, alive), default=0)
+        """Bytes of the arena that all temporaries lie in: at least what is alive at once."""
+        return self.arena(sizes)[1]
+
+    def arena(self, sizes: Mapping[str, int]) -> tuple[list[int], int]:
+        """The byte of the arena at which each temporary begins, and the arena's bytes (``plan.arena``)."""
+        known = Sizes(sizes)
+        return stack(self.lives, [bytes_of(t.dtype, t.dims or (), known) for t in self.temporaries])
 
     def to_json(self) -> str:
         """The text of ``NAME.abi.json``; the same for equal values."""
@@ -107,9 +111,9 @@ WIDTHS: Mapping[str, int] = {"i1": 1, "i8": 1, "u8": 1, "f16": 2, "bf16": 2, "f3
 """Bytes of an element; of the others 8."""
 
 
-def _bytes(parameter: Parameter, sizes: Mapping[str, int]) -> int:
-    counts = (d if isinstance(d, int) else sizes[d] for d in parameter.dims or ())
-    return prod(counts) * WIDTHS.get(parameter.dtype, 8)
+def bytes_of(dtype: str, dims: Sequence[Dim], sizes: Mapping[str, int]) -> int:
+    """Bytes of an array of ``dims``. ``sizes`` knows what follows from names, too (``plan.sizes.Sizes``)."""
+    return prod(d if isinstance(d, int) else sizes[d] for d in dims) * WIDTHS.get(dtype, 8)
 
 
 def _parameters(rows: Sequence[Mapping[str, Any]]) -> tuple[Parameter, ...]:

@@ -6,6 +6,7 @@
 import ctypes
 import os
 from collections.abc import Mapping, Sequence
+from math import prod
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -67,9 +68,9 @@ class NativeKernel:
         self.threads = threads or default_threads()
         self._engine = engine
         """Owns the machine code; lives as long as the kernel."""
+        self._planned: tuple[tuple[int, ...], tuple[list[int], int]] | None = None
+        """Where temporaries lie, for the sizes of the last call."""
         self._entries = [_Entry(p, self._bind(p)) for p in abi.phases]
-        first = len(abi.arguments) + len(abi.results)
-        self._lives = [(first + i, t, life) for i, (t, life) in enumerate(zip(abi.temporaries, abi.lives, strict=True))]
 
     def _bind(self, phase: Phase) -> Any:
         kinds = [_c_type(self.abi.buffers[i]) for i in phase.arguments]
@@ -99,17 +100,29 @@ class NativeKernel:
             if sizes[str(size)] < 1:
                 raise KernelCallError(f"`{self.abi.name}` needs `{size}` to be at least 1, it is {sizes[str(size)]}")
         results = self._results(out, sizes, values)
-        buffers: list[Any] = [*values, *results, *(None for _ in self.abi.temporaries)]
-        for number, entry in enumerate(self._entries):
-            for place, temporary, life in self._lives:
-                if life.start == number < life.stop:
-                    buffers[place] = SCRATCH.take(_shape(temporary.dims or (), sizes), dtype_of(temporary.dtype))
+        temporaries, arena = self._temporaries(sizes)
+        buffers = [*values, *results, *temporaries]
+        for entry in self._entries:
             self._run(entry, buffers, sizes)
-            for place, _, life in self._lives:
-                if life.stop == number + 1 and buffers[place] is not None:
-                    SCRATCH.give(buffers[place])
-                    buffers[place] = None
+        if arena is not None:
+            SCRATCH.give(arena)
         return results[0] if len(results) == 1 else tuple(results)
+
+    def _temporaries(self, sizes: Sizes) -> tuple[list[Array], Array | None]:
+        """Memory of all temporaries, and the arena that they lie in."""
+        if not self.abi.temporaries:
+            return [], None
+        key = tuple(sizes[name] for name in self.abi.sizes)
+        planned = self._planned
+        if planned is None or planned[0] != key:
+            planned = self._planned = key, self.abi.arena(sizes)
+        offsets, count = planned[1]
+        arena = SCRATCH.take((count,), np.uint8)
+        made: list[Array] = []
+        for temporary, offset in zip(self.abi.temporaries, offsets, strict=True):
+            dtype, shape = dtype_of(temporary.dtype), _shape(temporary.dims or (), sizes)
+            made.append(arena[offset : offset + prod(shape) * dtype.itemsize].view(dtype).reshape(shape))
+        return made, arena
 
     def _ordered(self, arguments: Sequence[Any], named: Mapping[str, Any]) -> list[Any]:
         names = [p.name for p in self.abi.arguments]

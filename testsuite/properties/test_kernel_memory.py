@@ -1,11 +1,14 @@
 """Memory of kernels made at random: what is shared holds what it held, and is never more."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kernel_sample import parsed
 from xdsl.context import Context
+from xdsl.dialects import memref
 from xdsl.dialects.builtin import ModuleOp
 
 from agentc.analyses.kernel_abi import kernel_abi
@@ -15,8 +18,11 @@ from agentc.frontends.kernels.source import parse
 from agentc.passes.fuse_kernel_gathers import FuseKernelGathersPass
 from agentc.passes.fuse_kernels import FuseKernelsPass
 from agentc.passes.merge_kernel_twins import MergeKernelTwinsPass
+from agentc.passes.plan_kernel_arena import PlanKernelArenaPass
 from agentc.passes.share_kernel_buffers import ShareKernelBuffersPass
 from agentc.pipelines.kernels import compile_kernel, kernel_passes
+from agentc.plan.arena import aligned, most_alive
+from agentc.plan.kernels import KernelAbi, bytes_of
 from agentc.plan.sizes import Sizes
 from agentc.runtime.interpreters import run_kernel
 
@@ -65,7 +71,30 @@ def test_sharing_keeps_every_answer_and_never_costs(text: str, n: int, d: int) -
     for a, b in zip(run_kernel(shared, x), run_kernel(apart, x), strict=True):
         np.testing.assert_array_equal(a, b)
     sizes = {"n": 1000, "d": 1000}
-    assert kernel_abi(shared).scratch_bytes(sizes) <= kernel_abi(apart).scratch_bytes(sizes)
+    assert alive(kernel_abi(shared), sizes) <= alive(kernel_abi(apart), sizes)
+
+
+def alive(abi: KernelAbi, sizes: Mapping[str, int]) -> int:
+    """Bytes that some phase needs at once: no arena is smaller."""
+    known = Sizes(sizes)
+    return most_alive(abi.lives, [bytes_of(t.dtype, t.dims or (), known) for t in abi.temporaries])
+
+
+@settings(max_examples=15, deadline=None)
+@given(programs(), st.integers(1, 3), st.integers(1, 4))
+def test_what_lies_in_one_arena_holds_what_it_held(text: str, n: int, d: int) -> None:
+    module = compile_source(parse(text, "k.py"), "k")
+    x = np.random.default_rng(n * 8 + d).uniform(-1, 1, (n, d)).astype(np.float32)
+    planned, plain = lowered(module, True), lowered(module, True, arena=False)
+    for a, b in zip(run_kernel(planned, x), run_kernel(plain, x), strict=True):
+        np.testing.assert_array_equal(a, b)
+    abi, sizes = kernel_abi(planned), {"n": n, "d": d}
+    assert (
+        alive(abi, sizes)
+        <= abi.scratch_bytes(sizes)
+        <= sum(aligned(bytes_of(t.dtype, t.dims or (), Sizes(sizes))) for t in abi.temporaries)
+    )
+    assert sum(isinstance(op, memref.AllocOp) for op in planned.walk()) <= 1
 
 
 @settings(max_examples=15, deadline=None)

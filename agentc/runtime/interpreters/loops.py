@@ -32,6 +32,18 @@ class LoopMeaning(InterpreterFunctions):
         shape = [int(next(sizes)) if n == DYNAMIC_INDEX else n for n in shape_of(op.memref.type) or ()]
         return (nonsense(shape, dtype_of(op.memref.type)),)
 
+    @impl(memref.ViewOp)
+    def view(self, interpreter: Interpreter, op: memref.ViewOp, args: PythonValues) -> PythonValues:
+        """A part of an arena as an array: nonsense at first, whatever others have there."""
+        sizes = iter(args[2:])
+        shape = [int(next(sizes)) if n == DYNAMIC_INDEX else n for n in shape_of(op.result.type) or ()]
+        made = nonsense(shape, dtype_of(op.result.type))
+        part = args[0][int(args[1]) :][: made.nbytes]
+        if part.nbytes < made.nbytes:
+            raise IndexError(f"{made.nbytes} bytes at {int(args[1])} of an arena of {args[0].nbytes}")
+        part[:] = np.frombuffer(made.tobytes(), part.dtype)
+        return (part.view(made.dtype).reshape(shape),)
+
     @impl(memref.AllocaOp)
     def alloca(self, interpreter: Interpreter, op: memref.AllocaOp, args: PythonValues) -> PythonValues:
         """Memory of one iteration: nonsense at first."""
