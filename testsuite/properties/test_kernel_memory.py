@@ -53,10 +53,12 @@ def programs(draw: st.DrawFn) -> str:
     return f'import numpy as np\ndef k(x: f32["n", "d"]):\n{body}\n    return {names[-1]}, {names[-2]} + 1.0\n'
 
 
-def lowered(module: ModuleOp, shared: bool) -> ModuleOp:
+def lowered(module: ModuleOp, shared: bool, arena: bool = True) -> ModuleOp:
     made = module.clone()
     for step in kernel_passes():
-        if shared or not isinstance(step, ShareKernelBuffersPass):
+        if (shared or not isinstance(step, ShareKernelBuffersPass)) and (
+            arena or not isinstance(step, PlanKernelArenaPass)
+        ):
             step.apply(Context(), made)
             made.verify()
     return made
