@@ -18,6 +18,8 @@ def show(
     """
     format_ = format_ or settings().diagnostics
     if format_ == "text":
+        if not (diagnostics := tuple(diagnostics)):
+            return  # without importing what renders them
         from agentc.support.render import text
 
         rendered = text.render(diagnostics, sources or {}, colors(sys.stderr.isatty()))

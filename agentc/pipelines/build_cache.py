@@ -29,7 +29,7 @@ def emitted(backend: str, request: Request, text: str) -> list[Artifact]:
     Raises:
         Refused: as the backend does; refusals are not kept.
     """
-    if backend not in KEPT or cache.folder() is None:
+    if backend not in KEPT or not _worth(backend, request) or cache.folder() is None:
         return load(BACKENDS[backend])(request)
     name = cache.key(f"build-{backend}", text, *_beside(request))
     if (found := cache.load(name)) is not None:
@@ -40,6 +40,11 @@ def emitted(backend: str, request: Request, text: str) -> list[Artifact]:
         rows = json.dumps([asdict(one) for one in artifacts]).encode()
         cache.store(name, {ROWS: rows, **{a.path: (request.out / a.path).read_bytes() for a in artifacts}})
     return artifacts
+
+
+def _worth(backend: str, request: Request) -> bool:
+    """Whether there is anything to emit: without kernels, the backends of kernels are done at once."""
+    return backend == "onnx" or bool(request.kernels)
 
 
 def _restored(files: dict[str, bytes], out: Path) -> list[Artifact]:

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from html import escape
 from typing import Any
 
 from agentc.cost.accuracy.errors import METRICS, Error, Scored, family, kind, tables
 from agentc.cost.accuracy.evaluation import Evaluation, folds_told
+from agentc.report.escape import escape
 
 TITLES = {"all": "all", "vendor": "vendor, kind"}
 SIZE, EDGE = 420, 48

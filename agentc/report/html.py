@@ -1,19 +1,19 @@
 """The report as one page that needs nothing else: figures, picture, tables, reasons."""
 
 from collections.abc import Iterable, Iterator
-from html import escape
-from importlib.resources import files
 
 from agentc.report import svg
 from agentc.report.colors import colors
+from agentc.report.escape import escape
 from agentc.report.facts import Facts, TaskFact, each_way
 from agentc.report.text import LABELS, format_power, next_best, ways
+from agentc.support import packaged
 from agentc.support.units import format_bytes, format_figure, format_seconds, format_usd
 
 
 def render(facts: Facts) -> str:
     """An HTML document, styles and picture within."""
-    style = files("agentc.report").joinpath("report.css").read_text(encoding="utf-8")
+    style = packaged.text("agentc.report", "report.css")
     body = "\n".join(_body(facts))
     title = f"{escape(facts.agent)} on {escape(facts.fleet)}"
     return (

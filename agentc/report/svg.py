@@ -1,8 +1,7 @@
 """The placement as a picture: tasks from top to bottom along the data flow, colored by device, with transfers."""
 
-from html import escape
-
 from agentc.report.colors import colors
+from agentc.report.escape import escape
 from agentc.report.facts import Facts, TaskFact
 from agentc.report.layout import Layout, arrange
 from agentc.support.units import format_bytes, format_seconds

@@ -1,6 +1,5 @@
 """Files written whole or not at all, so that a failed or killed run leaves what was there before."""
 
-import ctypes
 import errno
 import fcntl
 import hashlib
@@ -177,6 +176,8 @@ def _swap(fresh: Path, target: Path) -> None:
 
 def _exchange(a: Path, b: Path) -> bool:
     """Trade two names in one step (Linux ``renameat2``); false where the system cannot."""
+    import ctypes  # not before a build is replaced: an unchanged one is handed out in less time than this takes
+
     rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     if rename is None:
         return False

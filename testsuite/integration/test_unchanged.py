@@ -1,5 +1,6 @@
 """A command whose agent nobody changed hands out the build it made before; any change makes it compile again."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,40 @@ def test_nothing_changed(folder: Path, compiled: list[str]) -> None:
     assert run(folder) == first
     (folder.parent / "out" / "report.html").unlink()
     assert run(folder) == first
+    assert len(compiled) == 1
+
+
+def test_a_build_that_is_as_it_was_stays(folder: Path) -> None:
+    _, files = run(folder)
+    out = folder.parent / "out"
+    kept, old = out.stat().st_ino, out / "manifest.yaml"
+    os.utime(old, (1000, 1000))
+    old.chmod(0o600)
+    assert run(folder)[1] == files
+    assert out.stat().st_ino == kept
+    assert old.stat().st_mtime > 1000 and old.stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize("change", ["edited", "as long", "more", "less", "folder", "link"])
+def test_a_build_that_was_touched_is_written_again(folder: Path, compiled: list[str], change: str) -> None:
+    _, files = run(folder)
+    report = folder.parent / "out" / "report.html"
+    match change:
+        case "edited":
+            report.write_text("mine")
+        case "as long":
+            report.write_bytes(b" " * report.stat().st_size)
+        case "more":
+            report.with_name("notes.txt").write_text("mine")
+        case "less":
+            report.unlink()
+        case "folder":
+            report.with_name("notes").mkdir()
+        case _:
+            report.rename(folder / ".report.html")
+            report.symlink_to(folder / ".report.html")
+    assert run(folder)[1] == files
+    assert not report.is_symlink() and not list(report.parent.glob("notes*"))
     assert len(compiled) == 1
 
 

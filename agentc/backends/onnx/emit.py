@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from agentc.backends.onnx import decoder, encoder, shards, whisper
 from agentc.backends.onnx.config import DecoderConfig, SpeechConfig
 from agentc.backends.onnx.graph import Graph, WeightFile, check
 from agentc.backends.onnx.positions import Phase
@@ -119,22 +118,30 @@ def _write_shards(name: str, source: Source, ranks: int, out: Path, doc: str) ->
 
 
 def _shard(source: Source, config: DecoderConfig, rank: int, ranks: int) -> tuple[WeightFile, list[Graph]]:
+    from agentc.backends.onnx import shards
+
     own, weights = shards.shard(config, source.weights, rank, ranks)
     file = WeightFile(WEIGHTS_FILE)
     return file, shards.build_segments(own, weights, file, source.quantization)
 
 
 def _graphs(source: Source, role: Role, file: WeightFile) -> dict[str, Graph]:
-    """The graphs of a model by the stem of their files."""
+    """The graphs of a model by the stem of their files. Only what builds this kind is imported."""
     config, weights = source.config, source.weights
     if isinstance(config, DecoderConfig):
+        from agentc.backends.onnx import decoder
+
         phases: tuple[Phase, ...] = ("prefill", "decode", "step") if source.checkpoint else ("prefill", "decode")
         return {phase: decoder.build(config, weights, phase, file, source.quantization) for phase in phases}
     if isinstance(config, SpeechConfig):
+        from agentc.backends.onnx import whisper
+
         return {
             "encode": whisper.build_encoder(config, weights, file),
             "decode": whisper.build_decoder(config, weights, file),
         }
+    from agentc.backends.onnx import encoder
+
     head: encoder.Head = "rerank" if role == "rerank" else "embedding"
     return {_STEMS[head]: encoder.build(config, weights, head, file)}
 

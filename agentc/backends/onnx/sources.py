@@ -5,12 +5,8 @@ from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, cast
 
 from agentc.backends.onnx import stand_in
-from agentc.backends.onnx.architectures import decoder_from_checkpoint, text_config
 from agentc.backends.onnx.config import DecoderConfig, EncoderConfig, SpeechConfig, check_agrees, decoder_from_shape
-from agentc.backends.onnx.encoders import encoder_from_checkpoint, encoder_from_shape, speech_from_checkpoint
 from agentc.backends.onnx.fields import table
-from agentc.backends.onnx.fp8 import with_fp8
-from agentc.backends.onnx.layouts import canonical, with_mxfp4
 from agentc.backends.onnx.quantize import Quantization, of_precision
 from agentc.backends.onnx.stand_in import decoder_shapes, encoder_shapes
 from agentc.backends.onnx.views import Weights
@@ -51,6 +47,8 @@ def seeded(shape: ModelShape, role: Role, seed: int) -> Source:
         return Source(config, Seeded(decoder_shapes(config), seed), facts, None)
     if role == "stt":
         raise ValueError("a recognizer of speech has no stand-in; name a checkpoint of Whisper")
+    from agentc.backends.onnx.encoders import encoder_from_shape
+
     config = encoder_from_shape(small)
     return Source(config, Seeded(encoder_shapes(config, classifier=role == "rerank"), seed), facts, None)
 
@@ -61,6 +59,8 @@ def from_checkpoint(shape: ModelShape, role: Role, folder: Path, precision: str)
     Raises:
         ValueError: a file is missing, corrupt, or of a model that is not supported or not ``shape``.
     """
+    from agentc.backends.onnx.encoders import encoder_from_checkpoint, speech_from_checkpoint
+
     config = read_json(folder / "config.json")
     if not (folder / "tokenizer.json").is_file():
         raise ValueError("tokenizer.json is missing")
@@ -87,6 +87,10 @@ def _decoder(
     facts: dict[str, Any],
     how: Quantization | None,
 ) -> Source:
+    from agentc.backends.onnx.architectures import decoder_from_checkpoint, text_config
+    from agentc.backends.onnx.fp8 import with_fp8
+    from agentc.backends.onnx.layouts import canonical, with_mxfp4
+
     decoder = decoder_from_checkpoint(shape.name, config)
     check_agrees(shape, decoder)
     family = str(text_config(config)["model_type"])

@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from html import escape
 from itertools import pairwise
 
 from agentc.analyses.study.pareto import Front
 from agentc.plan.placement import Objective
+from agentc.report.escape import escape
 from agentc.report.study.pareto import AXES, WH, told
 from agentc.report.svg import FONT
 

@@ -99,3 +99,20 @@ def test_identity_changes_with_a_file(tmp_path: Path) -> None:
     before = cache.identity([tmp_path])
     (tmp_path / "d" / "f").write_text("22")
     assert cache.identity([tmp_path]) != before
+
+
+def test_all_is_looked_at_once_and_when_full(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    monkeypatch.setattr(cache, "LIMIT_BYTES", 5000)
+    looked: list[Path] = []
+    real = cache._trim  # pyright: ignore[reportPrivateUsage]
+
+    def counted(home: Path) -> int:
+        looked.append(home)
+        return real(home)
+
+    monkeypatch.setattr(cache, "_trim", counted)
+    names = [cache.key("k", str(i)) for i in range(4)]
+    for name in names:
+        cache.store(name, {"f": bytes(1500)})
+    assert looked == [home, home]
+    assert sum(cache.load(name) is not None for name in names) == 3

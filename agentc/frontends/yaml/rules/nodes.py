@@ -7,6 +7,7 @@ from pydantic_core import CoreSchema, ErrorDetails, InitErrorDetails, PydanticCu
 from typing_extensions import TypeAliasType
 
 from agentc.frontends.yaml.rules.base import (
+    Distribution,
     Figure,
     Matching,
     Name,
@@ -346,6 +347,8 @@ class _ByKind:
 def _node(stated: Any) -> Common:
     data = _has_kind(stated)
     kind = kind_of(data)
+    for shared in (Distribution, Placement, Tokens, When):  # built once, and not within the rules of each kind
+        ready(shared)
     try:
         return ready(KINDS[kind]).model_validate(data)
     except ValidationError as problem:
