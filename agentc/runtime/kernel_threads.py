@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache
+from math import prod
 from threading import get_native_id
 from typing import Any
 
@@ -115,7 +116,7 @@ class Scratch:
 
     def take(self, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
         """An array whose elements nobody has set."""
-        size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+        size = prod(shape) * np.dtype(dtype).itemsize
         block = _lines(size) if size < SMALL_BYTES else self._block(size)
         return block[:size].view(dtype).reshape(shape)
 

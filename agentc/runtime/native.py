@@ -70,6 +70,8 @@ class NativeKernel:
         """Owns the machine code; lives as long as the kernel."""
         self._planned: tuple[tuple[int, ...], tuple[list[int], int]] | None = None
         """Where temporaries lie, for the sizes of the last call."""
+        self._derives = any(not isinstance(d, int) and not is_name(d) for p in abi.arguments for d in p.dims or ())
+        """Whether sizes of arguments follow from others."""
         self._entries = [_Entry(p, self._bind(p)) for p in abi.phases]
 
     def _bind(self, phase: Phase) -> Any:
@@ -95,15 +97,17 @@ class NativeKernel:
         ordered = self._ordered(arguments, named)
         sizes = Sizes()
         values = [_checked(p, v, sizes) for p, v in zip(self.abi.arguments, ordered, strict=True)]
-        _check_derived(self.abi.arguments, values, sizes)
+        if self._derives:
+            _check_derived(self.abi.arguments, values, sizes)
         for size in self.abi.requires:
             if sizes[str(size)] < 1:
                 raise KernelCallError(f"`{self.abi.name}` needs `{size}` to be at least 1, it is {sizes[str(size)]}")
         results = self._results(out, sizes, values)
         temporaries, arena = self._temporaries(sizes)
         buffers = [*values, *results, *temporaries]
+        places = [b.ctypes.data if isinstance(b, np.ndarray) else b for b in buffers]
         for entry in self._entries:
-            self._run(entry, buffers, sizes)
+            self._run(entry, buffers, places, sizes)
         if arena is not None:
             SCRATCH.give(arena)
         return results[0] if len(results) == 1 else tuple(results)
@@ -149,16 +153,15 @@ class NativeKernel:
                 raise KernelCallError(f"`{parameter.name}`: results must not share memory with anything")
         return given
 
-    def _run(self, entry: _Entry, buffers: Sequence[Any], sizes: Mapping[str, int]) -> None:
+    def _run(self, entry: _Entry, buffers: Sequence[Any], places: Sequence[Any], sizes: Mapping[str, int]) -> None:
         phase = entry.phase
-        chosen = [buffers[i] for i in phase.arguments]
-        plain = [v.ctypes.data if isinstance(v, np.ndarray) else v for v in chosen]
+        plain = [places[i] for i in phase.arguments]
         tail = [sizes[s] for s in phase.sizes]
         if phase.rows is None:
             entry.call(*plain, *tail)
             return
         rows = phase.rows if isinstance(phase.rows, int) else sizes[phase.rows]
-        touched = sum(v.nbytes for v in chosen if isinstance(v, np.ndarray))
+        touched = sum(buffers[i].nbytes for i in phase.arguments if isinstance(buffers[i], np.ndarray))
         parts = parts_of(rows, touched, self.threads)
         if parts == 1:
             entry.call(*plain, 0, rows, *tail)
@@ -222,6 +225,8 @@ def _checked(parameter: Parameter, value: Any, sizes: dict[str, int]) -> Any:
         if size != expected:
             name = f"`{dim}` = {expected}" if isinstance(dim, str) else str(expected)
             raise KernelCallError(f"`{parameter.name}` has shape {array.shape}: {size} is not {name}")
+    if array.flags.c_contiguous and array.flags.aligned:
+        return array
     return np.require(array, requirements=("C", "A")).reshape(array.shape)
 
 
