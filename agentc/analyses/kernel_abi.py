@@ -15,7 +15,9 @@ from agentc.analyses.kernel_dims import (
     argument_names,
     as_list,
     element_of,
+    function_dims,
     read_dims,
+    shape_of,
     symbols,
     temporary_names,
     value_dims,
@@ -38,9 +40,10 @@ def kernels(module: ModuleOp) -> list[func.FuncOp]:
 
 def parameters(function: func.FuncOp) -> list[Parameter]:
     """The arguments of a lowered function, in order."""
-    dims = value_dims(function)
     names = argument_names(function)
     arguments = function.body.block.args
+    shaped = [a for a in arguments if shape_of(a.type) is not None]
+    dims = dict(zip(shaped, function_dims(function), strict=False))
     unsigned = {n.data for n in as_list(function.attributes.get(UNSIGNED)) or () if isinstance(n, StringAttr)}
     return [
         Parameter(n, dtype_of(a.type).replace("i", "u") if n in unsigned else dtype_of(a.type), dims.get(a))

@@ -22,6 +22,7 @@ PASSES: dict[str, str] = {
     "insert-transfers": "agentc.passes.insert_transfers:InsertTransfersPass",
     "find-fourier": "agentc.passes.find_fourier:FindFourierPass",
     "fold-tables": "agentc.passes.fold_tables:FoldTablesPass",
+    "simplify-kernels": "agentc.passes.simplify_kernels:SimplifyKernelsPass",
     "merge-kernel-twins": "agentc.passes.merge_kernel_twins:MergeKernelTwinsPass",
     "fuse-kernels": "agentc.passes.fuse_kernels:FuseKernelsPass",
     "fuse-kernel-gathers": "agentc.passes.fuse_kernel_gathers:FuseKernelGathersPass",
@@ -37,6 +38,7 @@ PASSES: dict[str, str] = {
     "vectorize-kernels": "agentc.passes.vectorize_kernels:VectorizeKernelsPass",
     "share-kernel-buffers": "agentc.passes.share_kernel_buffers:ShareKernelBuffersPass",
     "outline-kernel-phases": "agentc.passes.outline_kernel_phases:OutlineKernelPhasesPass",
+    "merge-kernel-phases": "agentc.passes.merge_kernel_phases:MergeKernelPhasesPass",
     "plan-kernel-arena": "agentc.passes.plan_kernel_arena:PlanKernelArenaPass",
     "shorten-kernel-buffers": "agentc.passes.shorten_kernel_buffers:ShortenKernelBuffersPass",
 }

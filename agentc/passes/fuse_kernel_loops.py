@@ -11,8 +11,8 @@ from xdsl.dialects.builtin import MemRefType, ModuleOp
 from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
-from xdsl.transforms.dead_code_elimination import region_dce
 
+from agentc.analyses.dead_code import erase_dead
 from agentc.analyses.kernel_sources import inherit, sources
 
 Place: TypeAlias = tuple[SSAValue, ...]
@@ -34,15 +34,13 @@ class Accesses:
         """Accesses of ``op``."""
         found = Accesses()
         for inner in op.walk():
-            match inner:
-                case memref.LoadOp():
-                    found.reads.setdefault(inner.memref, []).append(tuple(inner.indices))
-                case memref.StoreOp():
-                    found.writes.setdefault(inner.memref, []).append(tuple(inner.indices))
-                case memref.DimOp() | memref.AllocOp():
-                    pass
-                case _:
-                    found.whole.update(v for v in inner.operands if isinstance(v.type, MemRefType))
+            kind, operands = type(inner), tuple(inner.operands)
+            if kind is memref.LoadOp:
+                found.reads.setdefault(operands[0], []).append(operands[1:])
+            elif kind is memref.StoreOp:
+                found.writes.setdefault(operands[1], []).append(operands[2:])
+            elif kind is not memref.DimOp and kind is not memref.AllocOp:
+                found.whole.update(v for v in operands if type(v.type) is MemRefType)
         return found
 
     @cached_property
@@ -70,6 +68,8 @@ class Footprints:
 
     accesses: dict[Operation, Accesses] = field(default_factory=dict[Operation, Accesses])
     operands: dict[Operation, set[SSAValue]] = field(default_factory=dict[Operation, set[SSAValue]])
+    pairs: dict[tuple[Operation, Operation], bool] = field(default_factory=dict[tuple[Operation, Operation], bool])
+    """Whether what each trip of two loops exchanges is its own."""
 
     def of(self, op: Operation) -> Accesses:
         """Accesses of ``op``."""
@@ -89,11 +89,20 @@ class Footprints:
             return True
         return bool(self.of(later).conflicts(self.of(earlier)))
 
+    def match(self, first: Loop, second: Loop) -> bool:
+        """As ``iterations_match``, asked once."""
+        found = self.pairs.get((first, second))
+        if found is None:
+            found = self.pairs[first, second] = iterations_match(first, second, self)
+        return found
+
     def forget(self, *ops: Operation) -> None:
         """``ops`` are gone; whoever took their results takes others now."""
         if any(op.results for op in ops):
             self.accesses.clear()
             self.operands.clear()
+            self.pairs.clear()
+        self.pairs = {pair: found for pair, found in self.pairs.items() if pair[0] not in ops and pair[1] not in ops}
         for op in ops:
             self.accesses.pop(op, None)
             self.operands.pop(op, None)
@@ -101,9 +110,8 @@ class Footprints:
 
 def range_of(loop: Loop) -> Place:
     """Where ``loop`` begins and ends, and its step."""
-    if isinstance(loop, scf.ForOp):
-        return (loop.lb, loop.ub, loop.step)
-    return (*loop.lowerBound, *loop.upperBound, *loop.step)
+    axes = 1 if type(loop) is scf.ForOp else len(loop.regions[0].block.args)
+    return tuple(loop.operands[: 3 * axes])
 
 
 def same_range(first: Loop, second: Loop) -> bool:
@@ -137,7 +145,7 @@ def needed_before(second: Operation, between: Sequence[Operation], footprints: F
     used, changed, touched = set(footprints.used(second)), set(first.changed), set(first.touched)
     for op in reversed(between):
         own = footprints.of(op)
-        ordered = not (changed.isdisjoint(own.touched) and own.changed.isdisjoint(touched))
+        ordered = own.touched and not (changed.isdisjoint(own.touched) and own.changed.isdisjoint(touched))
         if ordered or not used.isdisjoint(op.results):
             needed.insert(0, op)
             used |= footprints.used(op)
@@ -150,7 +158,7 @@ def try_fuse(first: Loop, second: Loop, outermost: bool, footprints: Footprints)
     """Fuse ``second`` into ``first`` if nothing observable changes."""
     if not same_range(first, second) or (outermost and bool(first.results) != bool(second.results)):
         return False
-    if not footprints.used(second).isdisjoint(first.results) or not iterations_match(first, second, footprints):
+    if not footprints.used(second).isdisjoint(first.results) or not footprints.match(first, second):
         return False
     between = list(_between(first, second))
     needed = needed_before(second, between, footprints)
@@ -273,8 +281,7 @@ def _drop_overwritten(block: Block) -> None:
                 pending[key].detach()
                 pending[key].erase()
             pending[key] = op
-        else:
-            touched = Accesses.of(op).touched
+        elif pending and (touched := Accesses.of(op).touched):
             pending = {key: store for key, store in pending.items() if key[0] not in touched}
 
 
@@ -350,4 +357,4 @@ class FuseKernelLoopsPass(ModulePass):
                     for region in loop.regions:
                         forward(region.block, {})
                 erase_unread(function)
-        region_dce(op.body)
+        erase_dead(op.body)

@@ -1,25 +1,19 @@
 """Fuses elementwise tensor code into what uses it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeGuard
 
 from xdsl.context import Context
 from xdsl.dialects import arith, math
-from xdsl.dialects.builtin import AffineMapAttr, IndexType, ModuleOp
+from xdsl.dialects.builtin import AffineMapAttr, ArrayAttr, DenseArrayBase, IndexType, ModuleOp, i32
 from xdsl.dialects.linalg.attrs import IteratorType
 from xdsl.dialects.linalg.ops import FillOp, GenericOp, IndexOp, YieldOp
-from xdsl.ir import Block, Operation, Region, SSAValue
+from xdsl.ir import Block, Operation, SSAValue
 from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineMap
 from xdsl.passes import ModulePass
-from xdsl.pattern_rewriter import (
-    GreedyRewritePatternApplier,
-    PatternRewriter,
-    PatternRewriteWalker,
-    RewritePattern,
-    op_type_rewrite_pattern,
-)
-from xdsl.transforms.dead_code_elimination import region_dce
 
+from agentc.analyses.dead_code import erase_dead
 from agentc.analyses.kernel_dims import element_of
 from agentc.analyses.kernel_sources import inherit, settle, sources
 from agentc.dialects.linalg_ext import ExtOp
@@ -80,53 +74,63 @@ def _leaves_sizes(producer: GenericOp, consumer: GenericOp, index: int) -> bool:
     return len(walked) == len(consumer.iterator_types)
 
 
-def fuse(producer: GenericOp, consumer: GenericOp, index: int) -> GenericOp:
-    """``consumer`` with the body of ``producer`` in place of its input ``index``."""
+def fuse(producer: GenericOp, consumer: GenericOp, index: int) -> None:
+    """Put the body of ``producer`` in place of input ``index`` of ``consumer``; where nobody else reads it, it is gone."""
     settle(producer)
     settle(consumer)
     read = consumer.indexing_maps.data[index].data
-    inner = [m.data.compose(read) for m in producer.indexing_maps.data[:-1]]
-    count = len(consumer.inputs)
-    kept = [i for i in range(count) if i != index]
-    wanted = [(producer.inputs[i], inner[i]) for i in range(len(producer.inputs))]
-    wanted += [(consumer.inputs[i], consumer.indexing_maps.data[i].data) for i in kept]
-    inputs = list(dict.fromkeys(wanted))
-    block = Block(arg_types=[*(element_of(v.type) for v, _ in inputs), *(element_of(v.type) for v in consumer.outputs)])
-    places = [block.args[inputs.index(pair)] for pair in wanted]
-    split = len(producer.inputs)
-    mapper: dict[SSAValue, SSAValue] = dict(zip(producer.body.block.args, places[:split], strict=False))
-    mapper[consumer.body.block.args[index]] = _clone_body(producer, block, mapper, read)
-    mapper.update(zip((consumer.body.block.args[i] for i in kept), places[split:], strict=True))
-    mapper.update(zip(consumer.body.block.args[count:], block.args[len(inputs) :], strict=True))
-    block.add_op(YieldOp(_clone_body(consumer, block, mapper)))
-    maps = [AffineMapAttr(m) for _, m in inputs] + list(consumer.indexing_maps.data[count:])
-    fused = GenericOp(
-        [v for v, _ in inputs],
-        consumer.outputs,
-        Region(block),
-        maps,
-        consumer.iterator_types,
-        consumer.result_types,
-    )
-    inherit(fused, [*sources(producer), *sources(consumer)])
-    return fused
+    maps, count = consumer.indexing_maps.data, len(consumer.inputs)
+    places = [m.data.compose(read) for m in producer.indexing_maps.data[:-1]]
+    own = list(zip(producer.inputs, places, strict=True))
+    kept = {i: (consumer.inputs[i], maps[i].data) for i in range(count) if i != index}
+    inputs = list(dict.fromkeys([*own, *kept.values()]))
+    block = consumer.body.block
+    old = block.args[:count]
+    new = {pair: block.insert_arg(element_of(pair[0].type), i) for i, pair in enumerate(inputs)}
+    value = _move_body(producer, block, [new[pair] for pair in own], read)
+    for i, argument in enumerate(old):
+        argument.replace_all_uses_with(new[kept[i]] if i in kept else value)
+        block.erase_arg(argument)
+    outputs = consumer.outputs
+    consumer.operands = [*(v for v, _ in inputs), *outputs]
+    sizes = [len(inputs), len(outputs)]
+    consumer.properties["operandSegmentSizes"] = DenseArrayBase.from_list(i32, sizes)
+    consumer.properties["indexing_maps"] = ArrayAttr([*(AffineMapAttr(m) for _, m in inputs), *maps[count:]])
+    inherit(consumer, sources(producer))
+    if not producer.results[0].uses:
+        producer.detach()
+        producer.erase()
 
 
-def _clone_body(
-    op: GenericOp, block: Block, mapper: dict[SSAValue, SSAValue], loops: AffineMap | None = None
-) -> SSAValue:
-    """Append the body of ``op`` without its yield; the value that it yields. ``loops`` says what its loops are now."""
-    for inner in op.body.block.ops:
-        if loops is not None and isinstance(inner, IndexOp):
-            at = _index_op(loops, inner)
-            block.add_op(at)
-            mapper[inner.result] = at.results[0]
-            continue
+def _move_body(op: GenericOp, block: Block, places: Sequence[SSAValue], loops: AffineMap) -> SSAValue:
+    """Put the body of ``op`` without its yield first into ``block``, a copy if ``op`` has other readers; the value that
+    it yields. ``loops`` says what its loops are there.
+    """
+    mapper: dict[SSAValue, SSAValue] = dict(zip(op.body.block.args, places, strict=False))
+    first, result = block.first_op, op.results[0]
+    assert first is not None
+    take = _taken if result.has_one_use() else _copied
+    for inner in list(op.body.block.ops):
         if isinstance(inner, YieldOp):
-            value = inner.operands[0]
-            return mapper[value] if value in mapper else value
-        block.add_op(inner.clone(value_mapper=mapper))
+            return mapper.get(inner.operands[0], inner.operands[0])
+        moved = take(_index_op(loops, inner) if isinstance(inner, IndexOp) else inner, mapper)
+        block.insert_op_before(moved, first)
+        mapper.update(zip(inner.results, moved.results, strict=True))
     raise ValueError("a linalg.generic ends with linalg.yield")
+
+
+def _copied(op: Operation, mapper: dict[SSAValue, SSAValue]) -> Operation:
+    return op.clone(value_mapper=mapper) if op.parent is not None else op
+
+
+def _taken(op: Operation, mapper: dict[SSAValue, SSAValue]) -> Operation:
+    if op.parent is not None:
+        op.detach()
+    for inner in op.walk():
+        for i, operand in enumerate(inner.operands):
+            if operand in mapper:
+                inner.operands[i] = mapper[operand]
+    return op
 
 
 def _index_op(loops: AffineMap, op: IndexOp) -> Operation:
@@ -139,20 +143,27 @@ def _index_op(loops: AffineMap, op: IndexOp) -> Operation:
             raise ValueError(f"index `{other}` is neither a loop nor a number")
 
 
-class FuseProducer(RewritePattern):
-    """Pull one elementwise producer into a generic op."""
+def fuse_into(consumer: GenericOp) -> bool:
+    """Pull elementwise producers into ``consumer``, and theirs, as long as that pays; whether there were any."""
+    changed = False
+    while len(consumer.results) == 1 and (found := _fusible(consumer)) is not None:
+        fuse(*found)
+        changed = True
+    return changed
 
-    @op_type_rewrite_pattern
-    def match_and_rewrite(self, op: GenericOp, rewriter: PatternRewriter, /) -> None:
-        if len(op.results) != 1:
-            return
-        for index, value in enumerate(op.inputs):
-            producer = value.owner
-            if isinstance(producer, GenericOp) and should_fuse(producer, op, index):
-                rewriter.replace(op, fuse(producer, op, index))
-                if not producer.results[0].uses:
-                    rewriter.erase(producer)
-                return
+
+def fuse_all(module: ModuleOp) -> bool:
+    """As ``fuse_into``, into each op in order."""
+    changed = [fuse_into(op) for op in list(module.walk()) if isinstance(op, GenericOp)]
+    return any(changed)
+
+
+def _fusible(consumer: GenericOp) -> tuple[GenericOp, GenericOp, int] | None:
+    for index, value in enumerate(consumer.inputs):
+        producer = value.owner
+        if isinstance(producer, GenericOp) and should_fuse(producer, consumer, index):
+            return producer, consumer, index
+    return None
 
 
 def erase_unread(module: ModuleOp) -> None:
@@ -191,5 +202,6 @@ class FuseKernelsPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         erase_unread(op)
-        PatternRewriteWalker(GreedyRewritePatternApplier([FuseProducer()])).rewrite_module(op)
-        region_dce(op.body)
+        while fuse_all(op):
+            pass
+        erase_dead(op.body)

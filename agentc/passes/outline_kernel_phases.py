@@ -1,6 +1,6 @@
 """Cuts a kernel into functions that a runtime may call piecewise, and a GPU launch one by one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeGuard
 
@@ -73,46 +73,49 @@ class Outline:
             argument.name_hint = label
         mapper: dict[SSAValue, SSAValue] = dict(zip(used, block.args, strict=False))
         body = Builder(InsertPoint.at_end(block))
+        name = f"{self.function.sym_name.data}_p{len(self.phases)}"
+        bounds = [rows.lowerBound[0], rows.upperBound[0]] if rows is not None else []
+        size = self._size(bounds[1]) if bounds else None
+        places = sources_inside(group)
+        Builder(InsertPoint.before(group[-1])).insert(func.CallOp(name, [*used, *bounds], []))
         if rows is not None:
             mapper[rows.lowerBound[0]], mapper_high = block.args[-2], block.args[-1]
             self._rows_loop(rows, mapper, mapper_high, body)
         else:
             for op in group:
                 self._inside(op, mapper, body)
-                body.insert(op.clone(value_mapper=mapper))
+                op.detach()
+                block.add_op(_with(op, mapper))
         block.add_op(func.ReturnOp())
-        name = f"{self.function.sym_name.data}_p{len(self.phases)}"
         phase = func.FuncOp(name, ([a.type for a in block.args], []), Region(block))
-        inherit(phase, sources_inside(group))
+        inherit(phase, places)
         phase.attributes[DIMS] = dims_attr([self._dims[v] for v in used if v in self._dims])
         labels = [self._names[v] for v in used] + ["low", "high"] * (rows is not None)
         phase.attributes[NAMES] = ArrayAttr([StringAttr(n) for n in labels])
         phase.attributes[PHASE] = StringAttr("rows" if rows is not None else "serial")
-        if rows is not None:
-            phase.attributes[ROWS] = dims_attr([[self._size(rows.upperBound[0])]]).data[0]
+        if size is not None:
+            phase.attributes[ROWS] = dims_attr([[size]]).data[0]
         self.phases.append(phase)
-        bounds = [rows.lowerBound[0], rows.upperBound[0]] if rows is not None else []
-        Builder(InsertPoint.before(group[-1])).insert(func.CallOp(name, [*used, *bounds], []))
-        for op in reversed(group):
-            op.detach()
-            op.erase()
 
     def _rows_loop(self, rows: scf.ParallelOp, mapper: dict[SSAValue, SSAValue], high: SSAValue, body: Builder) -> None:
         low = mapper.pop(rows.lowerBound[0])
         self._inside(rows, mapper, body)
         step = self._value(rows.step[0], mapper, body)
         region = Region()
-        rows.body.clone_into(region, value_mapper=mapper)
+        _with(rows, mapper).regions[0].move_blocks(region)
         inherit(body.insert(scf.ParallelOp([low], [high], [step], region)), sources(rows))
+        rows.detach()
+        rows.erase()
 
     def _used(self, group: Sequence[Operation]) -> list[SSAValue]:
         """Memory and scalars of the kernel that ``group`` needs, in the kernel's order."""
         used: set[SSAValue] = set()
-        for value in _captured(group):
+        captured = _captured(group)
+        for value in captured:
             used |= self._roots(value)
         found = [v for v in self._order if v in used]
         known = {d for v in found for d in self._dims.get(v, ())}
-        for value in _captured(group):
+        for value in captured:
             for dim in self._sizes_of(value):
                 if isinstance(dim, str) and dim not in known:
                     found.append(next(v for v in self._order if dim in self._dims.get(v, ())))
@@ -196,6 +199,15 @@ def groups(ops: Sequence[Operation]) -> list[list[Operation]]:
     return found
 
 
+def _with(op: Operation, values: Mapping[SSAValue, SSAValue]) -> Operation:
+    """``op``, which takes ``values`` now."""
+    for inner in op.walk():
+        operands = tuple(inner.operands)
+        if any(o in values for o in operands):
+            inner.operands = [values.get(o, o) for o in operands]
+    return op
+
+
 def _rows(group: Sequence[Operation]) -> scf.ParallelOp | None:
     first = group[0]
     return first if isinstance(first, scf.ParallelOp) and not first.res else None
@@ -204,12 +216,15 @@ def _rows(group: Sequence[Operation]) -> scf.ParallelOp | None:
 def _captured(group: Sequence[Operation]) -> list[SSAValue]:
     """Values from outside ``group``, in order of use."""
     inside: set[SSAValue] = set()
+    taken: dict[SSAValue, None] = {}
     for op in group:
         for inner in op.walk():
+            taken.update(dict.fromkeys(inner.operands))
             inside.update(inner.results)
-            inside.update(a for region in inner.regions for block in region.blocks for a in block.args)
-    operands = (o for op in group for inner in op.walk() for o in inner.operands)
-    return list(dict.fromkeys(o for o in operands if o not in inside))
+            for region in inner.regions:
+                for block in region.blocks:
+                    inside.update(block.args)
+    return [value for value in taken if value not in inside]
 
 
 @dataclass(frozen=True)

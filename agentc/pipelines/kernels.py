@@ -18,7 +18,6 @@ CUDA_PIECE = 512
 
 def kernel_passes(device: Device = "cpu") -> "list[ModulePass]":
     """The passes, in order, each with the reason for its place."""
-    from xdsl.transforms.canonicalize import CanonicalizePass
     from xdsl.transforms.common_subexpression_elimination import CommonSubexpressionElimination
 
     from agentc.passes.bufferize_kernels import BufferizeKernelsPass
@@ -31,11 +30,13 @@ def kernel_passes(device: Device = "cpu") -> "list[ModulePass]":
     from agentc.passes.lower_fourier import LowerFourierPass
     from agentc.passes.lower_kernels_to_loops import LowerKernelsToLoopsPass
     from agentc.passes.lower_linalg_ext import LowerLinalgExtPass
+    from agentc.passes.merge_kernel_phases import MergeKernelPhasesPass
     from agentc.passes.merge_kernel_twins import MergeKernelTwinsPass
     from agentc.passes.outline_kernel_phases import OutlineKernelPhasesPass
     from agentc.passes.plan_kernel_arena import PlanKernelArenaPass
     from agentc.passes.share_kernel_buffers import ShareKernelBuffersPass
     from agentc.passes.shorten_kernel_buffers import ShortenKernelBuffersPass
+    from agentc.passes.simplify_kernels import SimplifyKernelsPass
     from agentc.passes.skip_automata import SkipAutomataPass
     from agentc.passes.tile_kernels import TileKernelsPass
     from agentc.passes.unpack_kernel_codes import UnpackKernelCodesPass
@@ -44,7 +45,7 @@ def kernel_passes(device: Device = "cpu") -> "list[ModulePass]":
     return [
         *([FindFourierPass()] if device == "cpu" else []),  # while products are as the frontend made them
         *([FoldTablesPass()] if device == "cpu" else []),  # first: what is known is nobody else's work
-        CanonicalizePass(),  # constants next, so that sizes are as static as they can be
+        SimplifyKernelsPass(),  # constants next, so that sizes are as static as they can be
         CommonSubexpressionElimination(),  # equal sizes become one value, by which bufferization compares
         MergeKernelTwinsPass(),  # before fusion, which would give each its own copy of what it reads
         FuseKernelsPass(),  # on tensors, where a value has no place yet and fusion needs no alias analysis
@@ -63,6 +64,7 @@ def kernel_passes(device: Device = "cpu") -> "list[ModulePass]":
         *([VectorizeKernelsPass()] if device == "cpu" else []),  # on loops that are as fused as they get
         ShareKernelBuffersPass(),  # before phases: inside a loop each row has a life of its own
         OutlineKernelPhasesPass(),  # late: what is a phase is known when nothing fuses any more
+        *([MergeKernelPhasesPass()] if device == "cpu" else []),  # as soon as there are phases: a GPU's are short
         ShortenKernelBuffersPass(),  # last: lives are counted in phases
         *([PlanKernelArenaPass()] if device == "cpu" else []),  # a GPU's stream has a pool of its own
     ]
@@ -70,6 +72,17 @@ def kernel_passes(device: Device = "cpu") -> "list[ModulePass]":
 
 def lower_kernel(module: "ModuleOp", device: Device = "cpu") -> "ModuleOp":
     """``module``, a kernel on tensors, lowered to loops on memory and cut into phases. The argument is left as it is.
+
+    Raises:
+        Refused: ``kernel-unsupported``.
+    """
+    lowered = lower_in_place(module.clone(), device)
+    lowered.verify()
+    return lowered
+
+
+def lower_in_place(module: "ModuleOp", device: Device = "cpu") -> "ModuleOp":
+    """As ``lower_kernel``, of a module that nobody needs any more; the result is not verified.
 
     Raises:
         Refused: ``kernel-unsupported``.
@@ -87,15 +100,14 @@ def lower_kernel(module: "ModuleOp", device: Device = "cpu") -> "ModuleOp":
         LinalgExt, VectorExt,
     ):  # fmt: skip
         context.load_dialect(dialect)
-    lowered = module.clone()
     for step in kernel_passes(device):
-        step.apply(context, lowered)
-    lowered.verify()
-    return lowered
+        step.apply(context, module)
+    return module
 
 
-def compile_kernel(module: "ModuleOp", threads: int | None = None) -> "NativeKernel":
-    """Compile a kernel on tensors for this machine and load it: a callable on NumPy arrays.
+def compile_kernel(module: "ModuleOp", threads: int | None = None, *, keep: bool = True) -> "NativeKernel":
+    """Compile a kernel on tensors for this machine and load it: a callable on NumPy arrays. LLVM verifies what becomes
+    of it. Without ``keep`` the module itself is lowered, and is of no use afterwards.
 
     Raises:
         Refused: ``kernel-unsupported``.
@@ -104,7 +116,7 @@ def compile_kernel(module: "ModuleOp", threads: int | None = None) -> "NativeKer
     from agentc.backends.llvm import optimized_module
     from agentc.runtime.native import load_module
 
-    lowered = lower_kernel(module)
+    lowered = lower_in_place(module.clone() if keep else module)
     return load_module(optimized_module(lowered, "host"), kernel_abi(lowered), threads=threads)
 
 

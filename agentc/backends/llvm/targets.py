@@ -107,6 +107,7 @@ def optimized(text: str, target: Target) -> Any:
     """As ``optimize``, as a module of LLVM's: read again, tables of numbers take longer than all passes over them."""
     generator = machine(target)
     module = binding.parse_assembly(text)
+    module.verify()
     module.triple = target.triple
     module.data_layout = str(generator.target_data)
     options = binding.create_pipeline_tuning_options(speed_level=2)

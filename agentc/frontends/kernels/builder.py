@@ -9,23 +9,14 @@ from dataclasses import replace
 
 from xdsl.builder import Builder
 from xdsl.dialects import arith, func, tensor
-from xdsl.dialects.builtin import (
-    DYNAMIC_INDEX,
-    AffineMapAttr,
-    AnyFloat,
-    ArrayAttr,
-    IndexType,
-    ModuleOp,
-    StringAttr,
-    TensorType,
-)
-from xdsl.dialects.linalg.attrs import IteratorTypeAttr
-from xdsl.dialects.linalg.ops import FillOp, GenericOp, IndexOp, YieldOp
+from xdsl.dialects.builtin import AnyFloat, ArrayAttr, IndexType, ModuleOp, StringAttr
+from xdsl.dialects.linalg.ops import FillOp, IndexOp, YieldOp
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineExpr, AffineMap
 from xdsl.rewriter import InsertPoint
 
 from agentc.analyses.kernel_dims import DIMS, NAMES, REQUIRES, UNSIGNED, dims_attr, insert_size
+from agentc.analyses.kernel_ops import PARALLEL, REDUCTION, empty, generic, tensor_type
 from agentc.analyses.kernel_sources import SOURCE
 from agentc.frontends.kernels.scalars import (
     COMBINE,
@@ -293,9 +284,7 @@ class KernelBuilder:
             function.attributes[REQUIRES] = dims_attr([list(self._required)]).data[0]
         if unsigned:
             function.attributes[UNSIGNED] = ArrayAttr([StringAttr(n) for n in unsigned])
-        module = ModuleOp([function])
-        module.verify()
-        return module
+        return ModuleOp([function])
 
     def materialized(self, result: Tensor, own: bool = False) -> SSAValue:
         """``result`` as a tensor of the IR with exactly its axes; with ``own`` it is no argument of the kernel."""
@@ -342,8 +331,9 @@ class KernelBuilder:
     def empty(self, dims: Sequence[Dim], element: Element) -> SSAValue:
         """A tensor of ``dims`` whose elements nobody has set."""
         supply = [self.size_value(d) for d in dims if isinstance(d, str)]
-        type_ = TensorType(storage(element), [DYNAMIC_INDEX if isinstance(d, str) else d for d in dims])
-        return self._builder.insert(tensor.EmptyOp(supply, type_)).tensor
+        op = empty(supply, tensor_type(storage(element), tuple(dims)))
+        self._block.add_op(op)
+        return op.tensor
 
     def require(self, size: Dim) -> None:
         """Have callers see to it that ``size`` is at least 1.
@@ -364,7 +354,8 @@ class KernelBuilder:
 
     def insert(self, op: Operation) -> Operation:
         """Append ``op``, one that works on whole tensors, to the kernel."""
-        return self._builder.insert(self._located(op))
+        self._block.add_op(self._located(op))
+        return op
 
     def _located(self, op: Operation) -> Operation:
         if self.place:
@@ -398,13 +389,11 @@ class KernelBuilder:
             target = self.insert(FillOp([first], [target], [type_])).results[0]
         maps = [t.map_to(place, rank) for t, place in inputs]
         maps.append(AffineMap(rank, 0, tuple(AffineExpr.dimension(i) for i in kept)))
-        iterators = [IteratorTypeAttr.parallel() if i in kept else IteratorTypeAttr.reduction() for i in range(rank)]
+        iterators = [PARALLEL if i in kept else REDUCTION for i in range(rank)]
         block = Block(arg_types=[*(storage(t.element) for t, _ in inputs), storage(element)])
         inner = Builder(InsertPoint.at_end(block))
-        inner.insert(YieldOp(body(inner, block.args)))
-        op = GenericOp(
-            [t.value for t, _ in inputs], [target], Region(block), [AffineMapAttr(m) for m in maps], iterators, [type_]
-        )
+        block.add_op(YieldOp.create(operands=[body(inner, block.args)]))
+        op = generic([t.value for t, _ in inputs], target, Region(block), maps, iterators, [type_])
         return Tensor(self.insert(op).results[0], dims, tuple(range(len(dims))), element)
 
     def size_value(self, dim: Dim) -> SSAValue:
@@ -453,4 +442,4 @@ def _type(parameter: Parameter) -> Attribute:
     element = storage(ELEMENTS[parameter.dtype])
     if parameter.dims is None:
         return element
-    return TensorType(element, [DYNAMIC_INDEX if isinstance(d, str) else d for d in parameter.dims])
+    return tensor_type(element, parameter.dims)

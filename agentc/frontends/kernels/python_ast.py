@@ -21,7 +21,9 @@ def from_python(path: str | Path, function: str) -> ModuleOp:
         Refused: with every problem found: ``kernel-not-found``, ``kernel-syntax``, ``kernel-annotation``,
             ``kernel-unsupported``, ``kernel-unknown-name``, ``kernel-shape``.
     """
-    return compile_source(read(path), function)
+    module = compile_source(read(path), function)
+    module.verify()
+    return module
 
 
 def compile_source(source: KernelSource, name: str) -> ModuleOp:

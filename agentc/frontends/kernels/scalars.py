@@ -20,6 +20,7 @@ from xdsl.dialects.utils import FastMathFlag
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from agentc.analyses.kernel_dims import bits, is_integer
+from agentc.analyses.kernel_ops import scalar
 
 FLAGS = arith.FastMathFlagsAttr(
     (FastMathFlag.REASSOC, FastMathFlag.NO_SIGNED_ZEROS, FastMathFlag.ALLOW_RECIP, FastMathFlag.ALLOW_CONTRACT)
@@ -192,10 +193,10 @@ def constant(builder: Builder, value: float, element: Element) -> SSAValue:
         width = bits(element)
         number = int(value) & ((1 << width) - 1)
         signed = number - (1 << width) if width > 1 and number >> (width - 1) else number
-        attribute: Attribute = IntegerAttr(signed, IntegerType(width))
+        attribute: IntegerAttr | FloatAttr = IntegerAttr(signed, IntegerType(width))
     else:
         attribute = FloatAttr(_representable(value, element), element)
-    return builder.insert(arith.ConstantOp(attribute)).result  # pyright: ignore[reportArgumentType]
+    return builder.insert(scalar(attribute)).result
 
 
 def _representable(value: float, element: Element) -> float:

@@ -7,7 +7,7 @@ import pytest
 from kernel_sample import arguments, assert_close, reference
 
 from agentc.frontends.kernels import BUILTINS, builtin
-from agentc.pipelines.kernels import compile_kernel
+from agentc.pipelines.kernels import compile_kernel, lower_kernel
 from agentc.support.diagnostics import Refused
 
 
@@ -18,6 +18,22 @@ def test_native_code_matches_numpy(name: str) -> None:
     found = kernel(*values)
     for result, wanted in zip(found if isinstance(found, tuple) else (found,), reference(name, values), strict=True):
         assert_close(result, wanted)
+
+
+@pytest.mark.parametrize("name", sorted(BUILTINS))
+def test_what_is_compiled_without_a_look_is_valid(name: str) -> None:
+    module = builtin(name)
+    module.verify()
+    lower_kernel(module)  # verifies
+
+
+def test_a_kernel_that_is_not_kept_is_the_same_code() -> None:
+    values = (normal(7, 5), normal(5, seed=1))
+    kept, given_away = builtin("rms_norm"), builtin("rms_norm")
+    before = str(kept)
+    first, second = compile_kernel(kept)(*values), compile_kernel(given_away, keep=False)(*values)
+    assert np.array_equal(first, second)
+    assert str(kept) == before != str(given_away)
 
 
 def test_quantization_is_undone_within_half_a_step() -> None:

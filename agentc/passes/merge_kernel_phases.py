@@ -1,0 +1,107 @@
+"""Keeps one function of phases of a kernel that do the same to other memory."""
+
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass
+
+from xdsl.context import Context
+from xdsl.dialects import func
+from xdsl.dialects.builtin import ModuleOp, SymbolRefAttr
+from xdsl.ir import Attribute, Block, Operation, SSAValue
+from xdsl.passes import ModulePass
+
+from agentc.analyses.kernel_dims import NAMES, PHASE
+from agentc.analyses.kernel_sources import SOURCE, inherit, sources_inside
+
+UNSEEN = frozenset({NAMES, SOURCE})
+"""Attributes that do not tell phases apart: what their arguments are called, and where they come from."""
+
+
+def shape_of(phase: func.FuncOp) -> Hashable:
+    """What phases that may be one have in common at least, quickly told."""
+    return tuple(type(op) for op in phase.walk()), tuple(a.type for a in phase.body.block.args)
+
+
+def meaning_of(phase: func.FuncOp) -> Hashable:
+    """The same for two phases that do the same, whatever they and their arguments are called."""
+    numbers: dict[SSAValue, int] = {}
+    return _attributes(phase.attributes), tuple(_block(phase.body.block, numbers))
+
+
+def _block(block: Block, numbers: dict[SSAValue, int]) -> Iterator[Hashable]:
+    for argument in block.args:
+        numbers[argument] = len(numbers)
+        yield argument.type
+    for op in block.ops:
+        yield from _op(op, numbers)
+
+
+def _op(op: Operation, numbers: dict[SSAValue, int]) -> Iterator[Hashable]:
+    yield op.name, tuple(numbers[o] for o in op.operands)
+    yield tuple(r.type for r in op.results), _attributes(op.properties), _attributes(op.attributes)
+    for region in op.regions:
+        for block in region.blocks:
+            yield from _block(block, numbers)
+        yield None
+    for result in op.results:
+        numbers[result] = len(numbers)
+
+
+def _attributes(found: dict[str, Attribute]) -> Hashable:
+    return frozenset((name, value) for name, value in found.items() if name not in UNSEEN)
+
+
+def twins(module: ModuleOp) -> dict[str, func.FuncOp]:
+    """Name of each phase that does what one before it does -> that one."""
+    phases = [op for op in module.body.block.ops if isinstance(op, func.FuncOp) and PHASE in op.attributes]
+    alike: dict[Hashable, list[func.FuncOp]] = {}
+    for phase in phases:
+        alike.setdefault(shape_of(phase), []).append(phase)
+    found: dict[str, func.FuncOp] = {}
+    for group in alike.values():
+        first: dict[Hashable, func.FuncOp] = {}
+        for phase in group if len(group) > 1 else ():
+            kept = first.setdefault(meaning_of(phase), phase)
+            if kept is not phase:
+                found[phase.sym_name.data] = kept
+    return found
+
+
+@dataclass(frozen=True)
+class MergeKernelPhasesPass(ModulePass):
+    """Let calls of phases that do the same to other memory call one function: the trips of a loop of the source, which
+    are written out one after another, are compiled once.
+
+    Before:
+
+    ```mlir
+    func.call @k_p0(%x, %s)
+    func.call @k_p1(%y, %t)
+    …
+    func.func @k_p0(%a: memref<?xf32>, %b: memref<f32>) attributes {agentc.phase = "serial"} { … }
+    func.func @k_p1(%c: memref<?xf32>, %d: memref<f32>) attributes {agentc.phase = "serial"} { … }
+    ```
+
+    After:
+
+    ```mlir
+    func.call @k_p0(%x, %s)
+    func.call @k_p0(%y, %t)
+    …
+    func.func @k_p0(%a: memref<?xf32>, %b: memref<f32>) attributes {agentc.phase = "serial"} { … }
+    ```
+    """
+
+    name = "merge-kernel-phases"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        found = twins(op)
+        if not found:
+            return
+        for call in [inner for inner in op.walk() if isinstance(inner, func.CallOp)]:
+            if (kept := found.get(call.callee.string_value())) is not None:
+                call.properties["callee"] = SymbolRefAttr(kept.sym_name.data)
+        for phase in list(op.body.block.ops):
+            if isinstance(phase, func.FuncOp) and (kept := found.get(phase.sym_name.data)) is not None:
+                inherit(kept, sources_inside([phase]))
+                phase.detach()
+                phase.erase()
