@@ -11,7 +11,7 @@ import sys
 import threading
 from typing import NoReturn
 
-from agentc.support.deferred_methods import defer_dataclass_methods
+from agentc.support.deferred_methods import defer_annotations, defer_dataclass_methods
 
 
 def main(args: list[str] | None = None) -> int:
@@ -19,6 +19,7 @@ def main(args: list[str] | None = None) -> int:
     if args is not None:
         return _run(args)
     defer_dataclass_methods()
+    defer_annotations()
     gc.set_threshold(500_000, 20, 20)  # a command is short: little of what it makes is garbage before it ends
     _leave(_run(sys.argv[1:]))
 

@@ -4,13 +4,13 @@ A command imports some 500 data classes (xDSL's, pydantic's, its own), for which
 0.10 s, a seventh of a cold compile, though most are never called. A command line that is about to import them can put
 that off, and leave out annotations, which double the time of an ``__init__``; what a class means stays the same. One
 without a docstring gets its name for one, but not the signature, which takes as long as all the rest. Only a process of
-our own may ask for it: a library leaves ``dataclasses`` as it is.
+our own may ask for it: a library leaves ``dataclasses`` and ``typing`` as they are.
 """
 
 import dataclasses
 import inspect
+import typing
 from collections.abc import Callable, Sequence
-from functools import cache
 from typing import Any
 
 Method = Callable[..., Any]
@@ -19,6 +19,8 @@ _CREATE = "_create_fn"
 """The function of ``dataclasses`` that compiles a method (until Python 3.12)."""
 _INSPECT = "inspect"
 """The module that tells it the signature of a class."""
+_COMPILE = "compile"
+"""What ``typing`` calls for an annotation that is a text."""
 
 
 def defer_dataclass_methods() -> None:
@@ -30,6 +32,21 @@ def defer_dataclass_methods() -> None:
     if create is not None and not isinstance(create, _Deferring):
         setattr(dataclasses, _CREATE, _Deferring(create))
         setattr(dataclasses, _INSPECT, _Unsigned())
+
+
+def defer_annotations() -> None:
+    """From now on, keep annotations that are texts as they are until something asks what they mean.
+
+    Where a type holds a text (a forward reference), ``typing`` compiles it at once; pydantic has 800. What it evaluates
+    may as well be the text.
+    """
+    setattr(typing, _COMPILE, _text)
+
+
+def _text(source: str, *how: object) -> str:
+    """Stands for ``compile``: ``eval`` takes a text too."""
+    del how
+    return source
 
 
 class _Unsigned:
@@ -51,13 +68,12 @@ class _Deferring:
 
     def __call__(self, name: str, args: Sequence[str], body: Sequence[str], **context: Any) -> Method:
         context.pop("return_type", None)
-
-        @cache
-        def compiled() -> Method:
-            return self.create(name, [_bare(arg) for arg in args], body, **context)
+        compiled: list[Method] = []
 
         def method(*given: Any, **named: Any) -> Any:
-            made = compiled()
+            if not compiled:
+                compiled.append(self.create(name, [_bare(arg) for arg in args], body, **context))
+            made = compiled[0]
             for owner in type(given[0]).__mro__:
                 if owner.__dict__.get(name) is method:
                     made.__qualname__ = method.__qualname__

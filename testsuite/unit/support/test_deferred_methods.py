@@ -3,6 +3,7 @@
 import dataclasses
 import subprocess
 import sys
+import typing
 from collections.abc import Iterator
 from dataclasses import FrozenInstanceError, field, make_dataclass
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentc.support.deferred_methods import defer_dataclass_methods
+from agentc.support.deferred_methods import defer_annotations, defer_dataclass_methods
 
 EARLY = sys.version_info < (3, 13)
 pytestmark = pytest.mark.skipif(not EARLY, reason="Python compiles the methods of a class in one go")
@@ -81,6 +82,26 @@ def test_a_docstring_is_the_name_where_none_is_written(deferred: None) -> None:
     assert vars(dataclasses)["inspect"].isclass(int)
 
 
+def test_an_annotation_that_is_a_text_means_what_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(typing, "compile", compile, raising=False)
+    defer_annotations()
+
+    class Row(typing.TypedDict):
+        own: "list[Row]"
+
+    ours = dict[str, Any](vars(Row)["__annotations__"])
+    wrong = typing.ForwardRef("1 +")
+    monkeypatch.undo()
+    assert ours["own"] == typing.ForwardRef("list[Row]", module=__name__)
+    told = typing.get_type_hints(type("Told", (), {"__annotations__": ours}), localns={"Row": Row})
+    assert told == {"own": list[Row]}
+    with pytest.raises(SyntaxError):
+        typing.get_type_hints(type("Told", (), {"__annotations__": {"wrong": wrong}}))
+
+
 def test_a_library_leaves_data_classes_alone() -> None:
-    code = "import dataclasses; made = dataclasses._create_fn; import agentc.api; assert dataclasses._create_fn is made"
+    code = (
+        "import dataclasses, typing; made = dataclasses._create_fn; import agentc.api;"
+        "assert dataclasses._create_fn is made and not hasattr(typing, 'compile')"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)
