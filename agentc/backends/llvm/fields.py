@@ -13,9 +13,9 @@ from agentc.backends.llvm.functions import Functions
 from agentc.dialects.vector_ext import FieldOp
 
 MANTISSA = 23
-DOWN = 12
-"""Fields in the upper half of a word are shifted by so much, all alike, so that one shift serves three of four bits."""
 UPPER = 16
+"""Where the upper half of a word begins: it is shifted down once, and then masked with the constants of the lower half,
+as processors with 16 registers have none to spare."""
 TABLE = 16
 """Entries of a table that one AVX-512 instruction looks up, by the four lowest bits of each word."""
 
@@ -29,8 +29,8 @@ def field(build: Any, functions: Functions, op: FieldOp, words: Any) -> Any:
     at, bits, plus = (attribute.value.data for attribute in (op.at, op.bits, op.plus))
     if functions.scales and words.type.count == TABLE and (at == 0 or at >= UPPER):
         return _looked_up(build, functions.module, words, at, bits, plus)
-    if at + bits > MANTISSA:
-        words, at = _shifted(build, words, DOWN), at - DOWN
+    if at >= UPPER:
+        words, at = _shifted(build, words, UPPER), at - UPPER
     return _masked(build, words, at, bits, plus)
 
 

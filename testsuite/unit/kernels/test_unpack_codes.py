@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from xdsl.dialects.builtin import ModuleOp
 
+from agentc.analyses.narrow_codes import BYTE_VALUES, field_of
 from agentc.backends.llvm import optimized_ir
 from agentc.dialects.vector_ext import FieldOp
 from agentc.frontends.kernels.python_ast import compile_source
 from agentc.frontends.kernels.source import parse
-from agentc.passes.unpack_kernel_codes import BYTE_VALUES, field_of
 from agentc.pipelines.kernels import compile_kernel, lower_kernel
 from agentc.runtime.interpreters import run_kernel
 
