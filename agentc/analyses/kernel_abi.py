@@ -102,7 +102,15 @@ def _phases(module: ModuleOp, function: func.FuncOp, buffers: list[SSAValue]) ->
         if isinstance(op, func.CallOp) and PHASE in by_name[op.callee.string_value()].attributes:
             phase = by_name[op.callee.string_value()]
             arguments = tuple(buffers.index(o) for o in op.operands if o in buffers)
-            yield Phase(phase.sym_name.data, arguments, tuple(sizes(phase)), rows_of(phase))
+            yield Phase(phase.sym_name.data, arguments, tuple(sizes(phase)), rows_of(phase), tuple(_own(phase)))
+
+
+def _own(phase: func.FuncOp) -> Iterator[Parameter]:
+    """What ``phase`` allocates in its loops."""
+    dims = value_dims(phase)
+    made = [op.memref for op in phase.walk() if isinstance(op, memref.AllocOp)]
+    for name, value in zip(temporary_names(phase, len(made)), made, strict=True):
+        yield Parameter(name, dtype_of(value.type), dims[value])
 
 
 def rows_of(phase: func.FuncOp) -> Dim | None:

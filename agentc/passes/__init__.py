@@ -37,6 +37,7 @@ PASSES: dict[str, str] = {
     "unpack-kernel-codes": "agentc.passes.unpack_kernel_codes:UnpackKernelCodesPass",
     "vectorize-kernels": "agentc.passes.vectorize_kernels:VectorizeKernelsPass",
     "share-kernel-buffers": "agentc.passes.share_kernel_buffers:ShareKernelBuffersPass",
+    "privatize-kernel-rows": "agentc.passes.privatize_kernel_rows:PrivatizeKernelRowsPass",
     "outline-kernel-phases": "agentc.passes.outline_kernel_phases:OutlineKernelPhasesPass",
     "merge-kernel-phases": "agentc.passes.merge_kernel_phases:MergeKernelPhasesPass",
     "plan-kernel-arena": "agentc.passes.plan_kernel_arena:PlanKernelArenaPass",

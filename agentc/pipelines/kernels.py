@@ -34,6 +34,7 @@ def kernel_passes(device: Device = "cpu") -> "list[ModulePass]":
     from agentc.passes.merge_kernel_twins import MergeKernelTwinsPass
     from agentc.passes.outline_kernel_phases import OutlineKernelPhasesPass
     from agentc.passes.plan_kernel_arena import PlanKernelArenaPass
+    from agentc.passes.privatize_kernel_rows import PrivatizeKernelRowsPass
     from agentc.passes.share_kernel_buffers import ShareKernelBuffersPass
     from agentc.passes.shorten_kernel_buffers import ShortenKernelBuffersPass
     from agentc.passes.simplify_kernels import SimplifyKernelsPass
@@ -63,6 +64,7 @@ def kernel_passes(device: Device = "cpu") -> "list[ModulePass]":
         *([UnpackKernelCodesPass()] if device == "cpu" else []),  # before vectors of rows, which get what is left
         *([VectorizeKernelsPass()] if device == "cpu" else []),  # on loops that are as fused as they get
         ShareKernelBuffersPass(),  # before phases: inside a loop each row has a life of its own
+        *([PrivatizeKernelRowsPass()] if device == "cpu" else []),  # after rows share what is left of the memory
         OutlineKernelPhasesPass(),  # late: what is a phase is known when nothing fuses any more
         *([MergeKernelPhasesPass()] if device == "cpu" else []),  # as soon as there are phases: a GPU's are short
         ShortenKernelBuffersPass(),  # last: lives are counted in phases

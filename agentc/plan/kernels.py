@@ -11,7 +11,7 @@ from dataclasses import asdict
 from math import prod
 from typing import Any
 
-from agentc.plan.arena import stack
+from agentc.plan.arena import aligned, stack
 from agentc.plan.sizes import Sizes
 from agentc.support.record import record
 
@@ -43,6 +43,8 @@ class Phase:
     sizes: tuple[str, ...]
     rows: Dim | None
     """Size of the range that may be cut at will, by two last scalars ``low`` and ``high``; ``None``: whole only."""
+    own: tuple[Parameter, ...] = ()
+    """Memory that each call allocates and frees by itself."""
 
 
 @record(slots=True)
@@ -73,9 +75,11 @@ class KernelAbi:
         )
         return tuple(range(min(found, default=0), max(found, default=-1) + 1) for found in users)
 
-    def scratch_bytes(self, sizes: Mapping[str, int]) -> int:
-        """Bytes of the arena that all temporaries lie in: at least what is alive at once."""
-        return self.arena(sizes)[1]
+    def scratch_bytes(self, sizes: Mapping[str, int], threads: int = 1) -> int:
+        """Bytes of the arena of all temporaries, and of what ``threads`` calls of a phase allocate, at most."""
+        known = Sizes(sizes)
+        own = (sum(aligned(bytes_of(p.dtype, p.dims or (), known)) for p in phase.own) for phase in self.phases)
+        return self.arena(sizes)[1] + threads * max(own, default=0)
 
     def arena(self, sizes: Mapping[str, int]) -> tuple[list[int], int]:
         """The byte of the arena at which each temporary begins, and the arena's bytes (``plan.arena``)."""
@@ -102,7 +106,7 @@ class KernelAbi:
             _parameters(data["results"]),
             _parameters(data["temporaries"]),
             tuple(data["sizes"]),
-            tuple(Phase(p["symbol"], tuple(p["arguments"]), tuple(p["sizes"]), p["rows"]) for p in data["phases"]),
+            tuple(_phase(p) for p in data["phases"]),
             tuple(data.get("requires", ())),
         )
 
@@ -114,6 +118,11 @@ WIDTHS: Mapping[str, int] = {"i1": 1, "i8": 1, "u8": 1, "f16": 2, "bf16": 2, "f3
 def bytes_of(dtype: str, dims: Sequence[Dim], sizes: Mapping[str, int]) -> int:
     """Bytes of an array of ``dims``. ``sizes`` knows what follows from names, too (``plan.sizes.Sizes``)."""
     return prod(d if isinstance(d, int) else sizes[d] for d in dims) * WIDTHS.get(dtype, 8)
+
+
+def _phase(row: Mapping[str, Any]) -> Phase:
+    own = _parameters(row.get("own", ()))
+    return Phase(row["symbol"], tuple(row["arguments"]), tuple(row["sizes"]), row["rows"], own)
 
 
 def _parameters(rows: Sequence[Mapping[str, Any]]) -> tuple[Parameter, ...]:

@@ -11,7 +11,7 @@ from xdsl.context import Context
 from xdsl.dialects import memref
 from xdsl.dialects.builtin import ModuleOp
 
-from agentc.analyses.kernel_abi import kernel_abi
+from agentc.analyses.kernel_abi import kernel_abi, kernels
 from agentc.frontends.kernels import BUILTINS, builtin
 from agentc.frontends.kernels.python_ast import compile_source
 from agentc.frontends.kernels.source import parse
@@ -19,6 +19,7 @@ from agentc.passes.fuse_kernel_gathers import FuseKernelGathersPass
 from agentc.passes.fuse_kernels import FuseKernelsPass
 from agentc.passes.merge_kernel_twins import MergeKernelTwinsPass
 from agentc.passes.plan_kernel_arena import PlanKernelArenaPass
+from agentc.passes.privatize_kernel_rows import PrivatizeKernelRowsPass
 from agentc.passes.share_kernel_buffers import ShareKernelBuffersPass
 from agentc.pipelines.kernels import compile_kernel, kernel_passes
 from agentc.plan.arena import aligned, most_alive
@@ -53,12 +54,12 @@ def programs(draw: st.DrawFn) -> str:
     return f'import numpy as np\ndef k(x: f32["n", "d"]):\n{body}\n    return {names[-1]}, {names[-2]} + 1.0\n'
 
 
-def lowered(module: ModuleOp, shared: bool, arena: bool = True) -> ModuleOp:
+def lowered(module: ModuleOp, shared: bool, planned: bool = True) -> ModuleOp:
+    left_out = () if shared else (ShareKernelBuffersPass,)
+    left_out += () if planned else (PlanKernelArenaPass, PrivatizeKernelRowsPass)
     made = module.clone()
     for step in kernel_passes():
-        if (shared or not isinstance(step, ShareKernelBuffersPass)) and (
-            arena or not isinstance(step, PlanKernelArenaPass)
-        ):
+        if not isinstance(step, left_out):
             step.apply(Context(), made)
             made.verify()
     return made
@@ -84,19 +85,17 @@ def alive(abi: KernelAbi, sizes: Mapping[str, int]) -> int:
 
 @settings(max_examples=15, deadline=None)
 @given(programs(), st.integers(1, 3), st.integers(1, 4))
-def test_what_lies_in_one_arena_holds_what_it_held(text: str, n: int, d: int) -> None:
+def test_what_lies_in_one_arena_or_row_holds_what_it_held(text: str, n: int, d: int) -> None:
     module = compile_source(parse(text, "k.py"), "k")
     x = np.random.default_rng(n * 8 + d).uniform(-1, 1, (n, d)).astype(np.float32)
-    planned, plain = lowered(module, True), lowered(module, True, arena=False)
+    planned, plain = lowered(module, True), lowered(module, True, planned=False)
     for a, b in zip(run_kernel(planned, x), run_kernel(plain, x), strict=True):
         np.testing.assert_array_equal(a, b)
     abi, sizes = kernel_abi(planned), {"n": n, "d": d}
-    assert (
-        alive(abi, sizes)
-        <= abi.scratch_bytes(sizes)
-        <= sum(aligned(bytes_of(t.dtype, t.dims or (), Sizes(sizes))) for t in abi.temporaries)
-    )
-    assert sum(isinstance(op, memref.AllocOp) for op in planned.walk()) <= 1
+    each = sum(aligned(bytes_of(t.dtype, t.dims or (), Sizes(sizes))) for t in abi.temporaries)
+    assert alive(abi, sizes) <= abi.arena(sizes)[1] <= each
+    [kernel] = kernels(planned)
+    assert sum(isinstance(op, memref.AllocOp) for op in kernel.body.block.ops) <= 1
 
 
 @settings(max_examples=15, deadline=None)
@@ -134,6 +133,25 @@ def test_sampling_sorts_in_half_of_the_memory() -> None:
     shared, apart = (kernel_abi(lowered(builtin("sample_top_p"), s)) for s in (True, False))
     sizes = {"b": 8, "v": 1000}
     assert shared.scratch_bytes(sizes) * 2 < apart.scratch_bytes(sizes)
+
+
+def test_sampling_needs_one_row_for_each_thread() -> None:
+    abi = kernel_abi(lowered(builtin("sample_top_p"), True))
+    row = 128_256 * (4 + 8) * 2
+    assert not abi.temporaries
+    assert [abi.scratch_bytes({"b": 8, "v": 128_256}, threads) for threads in (1, 2)] == [row, 2 * row]
+    assert KernelAbi.from_json(abi.to_json()) == abi
+
+
+def test_two_threads_do_not_share_a_row() -> None:
+    kernel = compile_kernel(builtin("sample_top_p"), threads=2)
+    logits = np.random.default_rng(0).normal(size=(64, 3000)).astype(np.float32)
+    arguments = (logits, np.float32(0.7), np.float32(0.9), np.uint64(3))
+    [wanted] = run_kernel(lowered(builtin("sample_top_p"), True), logits[:2, :50], *arguments[1:])
+    np.testing.assert_array_equal(kernel(logits[:2, :50].copy(), *arguments[1:]), wanted)
+    whole = kernel(*arguments)
+    for low in range(0, 64, 16):  # a row is drawn by its place: only rows of the first piece stand where they stood
+        np.testing.assert_array_equal(kernel(logits[: low + 16].copy(), *arguments[1:])[low:], whole[low : low + 16])
 
 
 def test_lives_are_counted_in_phases() -> None:

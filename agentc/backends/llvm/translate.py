@@ -130,6 +130,8 @@ class FunctionTranslation:
         self.values: dict[SSAValue, Any] = dict(zip(arguments, made.args, strict=False))
         self.sizes: dict[str, Any] = dict(zip(names, made.args[len(arguments) :], strict=True))
         self.build: Any = ir.IRBuilder(made.append_basic_block("entry"))
+        self.kept: list[SSAValue] = []
+        """Memory that is allocated in a loop: it lives as long as the call."""
         self.lines = lines.function(function, made) if lines else None
         if self.lines is not None:
             self.build.debug_metadata = self.lines.start
@@ -181,13 +183,19 @@ class FunctionTranslation:
                 self.values[op.result] = self._dim(op)
             case memref.GetGlobalOp():
                 self.values[op.memref] = self.module.globals[PREFIX + op.name_.string_value()]
-            case memref.AllocOp():
+            case memref.AllocOp() if isinstance(op.parent_op(), func.FuncOp):
                 self.values[op.memref] = self._allocate(op)
+            case memref.AllocOp():
+                with self.build.goto_entry_block():  # once a call, however often the loop around it runs
+                    self.values[op.memref] = self._allocate(op)
+                self.kept.append(op.memref)
             case memref.ViewOp():
                 base, shift = self.values[op.source], self.values[op.byte_shift]
                 self.values[op.result] = self.build.gep(base, [shift], inbounds=True, source_etype=ir.IntType(8))
             case memref.AllocaOp():
                 self.values[op.memref] = self._on_stack(op)
+            case memref.DeallocOp() if op.memref in self.kept:
+                pass  # it serves the next iteration
             case memref.DeallocOp():
                 self.build.call(self._c_function("free", ir.VoidType(), POINTER), [self.values[op.memref]])
             case scf.ParallelOp():
@@ -201,6 +209,8 @@ class FunctionTranslation:
             case func.CallOp():
                 self._call(op)
             case func.ReturnOp():
+                for memory in self.kept:
+                    self.build.call(self._c_function("free", ir.VoidType(), POINTER), [self.values[memory]])
                 self.build.ret_void()
             case _:
                 self._scalar(op)
