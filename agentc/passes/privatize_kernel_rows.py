@@ -1,4 +1,4 @@
-and user.indices[place] is loop.body.block.args[0]"""Lets a row of a temporary be all of it where each row is one iteration's own."""
+"""Lets a row of a temporary be all of it where each row is one iteration's own."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -69,7 +69,7 @@ def _ancestor(op: Operation, block: Block) -> Operation:
 def _strips(user: Access, place: int, loop: Loop) -> bool:
     """Whether index ``place`` of ``user`` is that of ``loop``, and may go: vectors lie along the last one."""
     spared = 1 if isinstance(user, vector.LoadOp | vector.StoreOp) else 0
-    return place < len(user.indices) - spared 
+    return place < len(user.indices) - spared and user.indices[place] is loop.body.block.args[0]
 
 
 def privatize(found: Private, dims: Sequence[Dim]) -> None:
