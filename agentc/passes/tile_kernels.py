@@ -1,7 +1,7 @@
 """Tiles products of matrices into blocks that stay in vector registers."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
 
 from xdsl.builder import Builder
 from xdsl.context import Context
@@ -23,6 +23,7 @@ from xdsl.rewriter import InsertPoint
 
 from agentc.analyses.kernel_dims import DIMS, dims_attr, element_of, insert_size
 from agentc.analyses.kernel_sources import replacing
+from agentc.dialects.linalg_ext import ExtOp
 from agentc.passes.lower_kernels_to_loops import LoopLowering
 from agentc.plan import sizes
 from agentc.plan.kernels import Dim
@@ -53,6 +54,38 @@ class Product:
     def out(self) -> SSAValue:
         """The memory of the result."""
         return self.op.outputs[0]
+
+
+@record
+class Pack:
+    """A right matrix, packed, and the loop that did it."""
+
+    memory: SSAValue
+    by: Operation
+
+
+def written_between(memory: SSAValue, first: Operation, last: Operation) -> bool:
+    """Whether an op behind ``first``, and before ``last`` in the same block, may write to ``memory``."""
+    op = first.next_op
+    while op is not None and op is not last:
+        if any(_writes(inner, memory) for inner in op.walk()):
+            return True
+        op = op.next_op
+    return False
+
+
+def _writes(op: Operation, memory: SSAValue) -> bool:
+    match op:
+        case memref.StoreOp():
+            return op.memref is memory
+        case vector.StoreOp():
+            return op.base is memory
+        case memref.LoadOp() | vector.LoadOp() | memref.DimOp():
+            return False
+        case GenericOp() | FillOp() | ExtOp():
+            return memory in op.outputs
+        case _:
+            return memory in op.operands
 
 
 def product_of(op: Operation, before: Operation | None) -> Product | None:
@@ -92,6 +125,8 @@ class Tiling:
 
     lowering: LoopLowering
     product: Product
+    packs: "dict[Hashable, Pack]" = field(default_factory=dict[Hashable, "Pack"])
+    """What earlier products of the function have packed."""
 
     def __post_init__(self) -> None:
         out, left = self.lowering.dims(self.product.out), self.lowering.dims(self.product.left)
@@ -115,8 +150,7 @@ class Tiling:
             return
         build = Builder(InsertPoint.before(self.product.fill))
         self.size = {name: self._size(build, name) for name in (self.n, self.m, self.k, self.packed_tiles)}
-        packed = self._allocate(build)
-        self._parallel(build, self.size[self.packed_tiles], lambda b, tile: self._pack(b, tile, packed))
+        packed = self._packed(build)
         blocks = self._size(build, sizes.floordiv(sizes.add(self.n, ROWS - 1), ROWS))
         self._parallel(build, blocks, lambda b, block: self._block(b, block, packed))
         for op in (self.product.op, self.product.fill):
@@ -129,6 +163,17 @@ class Tiling:
 
     def _size(self, build: Builder, name: Dim) -> SSAValue:
         return insert_size(build, name, self.lowering.named)
+
+    def _packed(self, build: Builder) -> SSAValue:
+        """The right matrix as the blocks read it: as an earlier product packed it, if nobody has written to it since."""
+        key = (self.product.right, self.product.transposed, self.packed_tiles, self.m, self.k)
+        known = self.packs.get(key)
+        if known is not None and not written_between(self.product.right, known.by, self.product.fill):
+            return known.memory
+        memory = self._allocate(build)
+        by = self._parallel(build, self.size[self.packed_tiles], lambda b, tile: self._pack(b, tile, memory))
+        self.packs[key] = Pack(memory, by)
+        return memory
 
     def _allocate(self, build: Builder) -> SSAValue:
         dims = (self.packed_tiles, self.k, self.lanes)
@@ -270,19 +315,19 @@ class Tiling:
         block.add_op(scf.YieldOp())
         build.insert(scf.ForOp(self.count(0), count, self.count(1), [], Region(block)))
 
-    def _parallel(self, build: Builder, count: SSAValue, body: Callable[[Builder, SSAValue], None]) -> None:
+    def _parallel(self, build: Builder, count: SSAValue, body: Callable[[Builder, SSAValue], None]) -> scf.ParallelOp:
         block = Block(arg_types=[IndexType()])
         body(Builder(InsertPoint.at_end(block)), block.args[0])
         block.add_op(scf.ReduceOp())
-        build.insert(scf.ParallelOp([self.count(0)], [count], [self.count(1)], Region(block)))
+        return build.insert(scf.ParallelOp([self.count(0)], [count], [self.count(1)], Region(block)))
 
 
 @dataclass(frozen=True)
 class TileKernelsPass(ModulePass):
     """Compute products of matrices by register blocks of 6 rows and one 512-bit vector of columns.
 
-    The right matrix is first copied so that the columns of a block lie one after the other (a phase of its own). Blocks at
-    the end begin earlier, so that all are whole. Where a call has too few rows or columns, elements are summed one by one.
+    The right matrix is first copied so that the columns of a block lie one after the other (a phase of its own), once for
+    all products that take it. Blocks at the end begin earlier, so that all are whole. Where a call has too few rows or columns, elements are summed one by one.
 
     Before:
 
@@ -307,8 +352,9 @@ class TileKernelsPass(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for function in list(op.walk()):
             if isinstance(function, func.FuncOp) and len(function.body.blocks) == 1:
+                packs: dict[Hashable, Pack] = {}
                 for inner in list(function.body.block.ops):
                     before = inner.prev_op
                     if (found := product_of(inner, before)) is not None:
                         with replacing(found.fill, found.op):
-                            Tiling(LoopLowering(function, "auto"), found).run()
+                            Tiling(LoopLowering(function, "auto"), found, packs).run()

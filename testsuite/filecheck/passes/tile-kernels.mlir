@@ -74,3 +74,41 @@ func.func @narrow(%a: memref<32x32xf32>, %b: memref<32x8xf32>, %c: memref<32x8xf
   }
   func.return
 }
+
+// What one product has laid out another takes, unless it was written to in between.
+// CHECK-LABEL: func.func @chained
+// CHECK: %[[PACKED:.*]] = memref.alloc()
+// CHECK: vector.store %{{.*}}, %[[PACKED]]
+// CHECK: vector.load %[[PACKED]]
+// CHECK-NOT: memref.alloc
+// CHECK: vector.load %[[PACKED]]
+// CHECK: linalg.fill
+// CHECK: %[[AGAIN:.*]] = memref.alloc()
+// CHECK: vector.load %[[AGAIN]]
+// CHECK-NOT: vector.load %[[PACKED]]
+func.func @chained(%a: memref<32x32xf32>, %b: memref<32x32xf32>, %c: memref<32x32xf32>, %d: memref<32x32xf32>, %e: memref<32x32xf32>) {
+  %zero = arith.constant 0.0 : f32
+  linalg.fill ins(%zero : f32) outs(%c : memref<32x32xf32>)
+  linalg.generic {indexing_maps = [affine_map<(i, j, k) -> (i, k)>, affine_map<(i, j, k) -> (k, j)>, affine_map<(i, j, k) -> (i, j)>], iterator_types = ["parallel", "parallel", "reduction"]} ins(%a, %b : memref<32x32xf32>, memref<32x32xf32>) outs(%c : memref<32x32xf32>) {
+  ^bb0(%x: f32, %y: f32, %acc: f32):
+    %p = arith.mulf %x, %y : f32
+    %t = arith.addf %acc, %p : f32
+    linalg.yield %t : f32
+  }
+  linalg.fill ins(%zero : f32) outs(%d : memref<32x32xf32>)
+  linalg.generic {indexing_maps = [affine_map<(i, j, k) -> (i, k)>, affine_map<(i, j, k) -> (k, j)>, affine_map<(i, j, k) -> (i, j)>], iterator_types = ["parallel", "parallel", "reduction"]} ins(%c, %b : memref<32x32xf32>, memref<32x32xf32>) outs(%d : memref<32x32xf32>) {
+  ^bb0(%x: f32, %y: f32, %acc: f32):
+    %p = arith.mulf %x, %y : f32
+    %t = arith.addf %acc, %p : f32
+    linalg.yield %t : f32
+  }
+  linalg.fill ins(%zero : f32) outs(%b : memref<32x32xf32>)
+  linalg.fill ins(%zero : f32) outs(%e : memref<32x32xf32>)
+  linalg.generic {indexing_maps = [affine_map<(i, j, k) -> (i, k)>, affine_map<(i, j, k) -> (k, j)>, affine_map<(i, j, k) -> (i, j)>], iterator_types = ["parallel", "parallel", "reduction"]} ins(%d, %b : memref<32x32xf32>, memref<32x32xf32>) outs(%e : memref<32x32xf32>) {
+  ^bb0(%x: f32, %y: f32, %acc: f32):
+    %p = arith.mulf %x, %y : f32
+    %t = arith.addf %acc, %p : f32
+    linalg.yield %t : f32
+  }
+  func.return
+}

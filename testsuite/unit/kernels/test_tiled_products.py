@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from agentc.analyses.kernel_abi import kernel_abi
 from agentc.frontends.kernels import builtin
 from agentc.frontends.kernels.python_ast import compile_source
 from agentc.frontends.kernels.source import parse
-from agentc.pipelines.kernels import compile_kernel
+from agentc.pipelines.kernels import compile_kernel, lower_kernel
 from agentc.runtime.native import NativeKernel
 
 SHAPES = [
@@ -59,3 +60,21 @@ def test_nan_and_infinity_stay_in_their_rows(product: tuple[str, NativeKernel]) 
     found = kernel(a, b)
     assert np.isnan(found[3]).all() and np.isinf(found[12]).all()
     assert (np.delete(found, [3, 12], axis=0) == 20).all()
+
+
+CHAIN = """
+import numpy as np
+def k(x: f32["n", "d"], w: f32["d", "d"]):
+    return x @ w @ w @ w.T, (x + 1.0) @ w
+"""
+
+
+@pytest.mark.parametrize(("n", "d"), [(5, 5), (6, 16), (30, 40), (3, 50)])
+def test_products_by_one_matrix_lay_it_out_once(n: int, d: int) -> None:
+    module = compile_source(parse(CHAIN, "k.py"), "k")
+    packs = [t for t in kernel_abi(lower_kernel(module)).temporaries if t.dims and t.dims[-1] == 16]
+    assert len(packs) == 2, "one as it stands, one turned"
+    x, w = (np.random.default_rng(n).uniform(-1, 1, s).astype(np.float32) for s in ((n, d), (d, d)))
+    found = compile_kernel(module)(x, w)
+    for one, wanted in zip(found, (x @ w @ w @ w.T, (x + 1) @ w), strict=True):
+        np.testing.assert_allclose(one, wanted, rtol=1e-3, atol=1e-3)
