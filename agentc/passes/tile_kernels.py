@@ -181,6 +181,9 @@ class Tiling:
         given = [self.size[d] for d in dims if isinstance(d, str)]
         op = memref.AllocOp.get(self.element, 64, shape, given)
         op.attributes[DIMS] = dims_attr([dims])
+        end = self.lowering.function.body.block.last_op
+        assert end is not None
+        Builder(InsertPoint.before(end)).insert(memref.DeallocOp.get(op.memref))
         return build.insert(op).memref
 
     def _pack(self, build: Builder, tile: SSAValue, packed: SSAValue) -> None:

@@ -78,3 +78,15 @@ def test_products_by_one_matrix_lay_it_out_once(n: int, d: int) -> None:
     found = compile_kernel(module)(x, w)
     for one, wanted in zip(found, (x @ w @ w @ w.T, (x + 1) @ w), strict=True):
         np.testing.assert_allclose(one, wanted, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["matmul", "linear", "int4_matvec"])
+def test_what_a_kernel_allocates_it_frees(name: str) -> None:
+    from xdsl.dialects import memref
+
+    from agentc.pipelines.kernels import lower_kernel
+
+    ops = list(lower_kernel(builtin(name)).walk())
+    made = [op.memref for op in ops if isinstance(op, memref.AllocOp)]
+    assert made
+    assert {op.memref for op in ops if isinstance(op, memref.DeallocOp)} == set(made)
