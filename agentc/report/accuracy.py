@@ -1,15 +1,18 @@
 """Error tables of the cost model as text and JSON, and predicted against measured as a picture."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
 from agentc.cost.accuracy.errors import METRICS, Error, Scored, family, kind, tables
 from agentc.cost.accuracy.evaluation import Evaluation, folds_told
 from agentc.report.escape import escape
+from agentc.report.text import table, wrap
 
 TITLES = {"all": "all", "vendor": "vendor, kind"}
 SIZE, EDGE = 420, 48
+LABEL = 14
+"""Columns of what a row is of; a longer name gets a line of its own where the table would be too wide."""
 COLORS = {"NVIDIA": "#4c8c2b", "AMD": "#c23b22", "Intel": "#2b6cb0"}
 
 
@@ -19,11 +22,14 @@ def text(found: Evaluation, views: tuple[str, ...]) -> str:
     every = tables(found.scored)
     seen = tables(found.fitted) if found.fitted else {}
     for view in views:
-        lines += ["", f"by {TITLES.get(view, view)}" if view != "all" else "all rows", _titles(bool(seen))]
+        lines += ["", f"by {TITLES.get(view, view)}" if view != "all" else "all rows"]
+        blocks: dict[str, list[tuple[str, ...]]] = {}
         for metric, rows in every[view].items():
             for name, error in rows.items():
+                title, label = ("", METRICS[metric]) if view == "all" else (METRICS[metric], name)
                 fitted = seen.get(view, {}).get(metric, {}).get(name)
-                lines.append(_line(METRICS[metric], name, error, fitted))
+                blocks.setdefault(title, []).append((label, *_cells(error, fitted)))
+        lines += _tables(blocks, bool(seen))
     lines += _left_out(found.left_out)
     return "\n".join(lines) + "\n"
 
@@ -53,23 +59,29 @@ def _head(found: Evaluation) -> list[str]:
     groups = found.groups
     lines = [f"{len(found.scored)} measurements of {len(groups)} groups (device, model, precision)"]
     if found.fitted:
-        lines.append(f"every group predicted by a fit that did not see it; folds: {folds_told()}")
+        lines += wrap("", f"every group predicted by a fit that did not see it; folds: {folds_told()}", indent="  ")
         lines.append("beside it the median error of the shipped curves, which saw all groups")
     elif found.seen:
-        lines.append(f"{len(found.seen)} groups are among those of the shipped fit: predicted by a fit without them")
+        told = f"{len(found.seen)} groups are among those of the shipped fit: predicted by a fit without them"
+        lines += wrap("", told, indent="  ")
     return lines
 
 
-def _titles(seen: bool) -> str:
-    names = ("median", "mean", "p90")
-    head = f"  {'metric':13} {'':26} {'rows':>6} {'groups':>6} " + " ".join(f"{name:>7}" for name in names)
-    return f"{head} {'bias':>6} {'inside':>6}" + (f" {'fitted':>7}" if seen else "")
+def _tables(blocks: Mapping[str, list[tuple[str, ...]]], seen: bool) -> Iterator[str]:
+    """One table a metric, their first columns equally wide."""
+    heads = ("rows", "groups", "median", "mean", "p90", "bias", "inside", *(("fitted",) if seen else ()))
+    widest = max((len(row[0]) for rows in blocks.values() for row in rows), default=0)
+    for i, (title, rows) in enumerate(blocks.items()):
+        if i:
+            yield ""
+        padded = [(row[0].ljust(min(widest, LABEL)), *(cell.rjust(6) for cell in row[1:])) for row in rows]
+        yield from table((title or "metric", *heads), padded, right=tuple(range(1, len(heads) + 1)))
 
 
-def _line(metric: str, name: str, error: Error, fitted: Error | None) -> str:
-    figures = f"{error.median:7.1%} {error.mean:7.1%} {error.p90:7.1%} {error.bias:+6.2f} {error.inside:6.0%}"
-    after = f" {fitted.median:7.1%}" if fitted else ""
-    return f"  {metric:13} {name[:26]:26} {error.rows:6} {error.groups:6} {figures}{after}"
+def _cells(error: Error, fitted: Error | None) -> tuple[str, ...]:
+    shares = (error.median, error.mean, error.p90)
+    figures = (*(f"{share:.1%}" for share in shares), f"{error.bias:+.2f}", f"{error.inside:.0%}")
+    return (f"{error.rows}", f"{error.groups}", *figures, *((f"{fitted.median:.1%}",) if fitted else ()))
 
 
 def _left_out(reasons: Mapping[str, int]) -> list[str]:

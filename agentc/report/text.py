@@ -227,25 +227,28 @@ def _page(fact: TaskFact, why_not: str | None) -> Iterator[str]:
     if fact.made_by:
         yield f"  made by      {' > '.join(fact.made_by)}"
     replicas = f"{on.replicas} replica{'s' if on.replicas != 1 else ''}"
-    yield f"  on           {on.device}, {on.mode}, tp={on.tp}, pp={on.pp}, dp={on.dp}, batch={on.batch}, {replicas}"
+    config = f"tp={on.tp}, pp={on.pp}, dp={on.dp}, batch={on.batch}"
+    yield from wrap("  on           ", f"{on.device}, {on.mode}, {config}, {replicas}")
     for way in fact.routes:
         config = f"tp={way.tp}, pp={way.pp}, dp={way.dp}, batch={way.batch}"
-        yield f"  and on       {way.device}, {way.mode}, {config}, {way.share:.1%} of the requests"
+        yield from wrap("  and on       ", f"{way.device}, {way.mode}, {config}, {way.share:.1%} of the requests")
     if (draft := fact.draft) is not None:
         proposed = f"{draft.tokens} token{'s' if draft.tokens != 1 else ''} a round"
         yield f"  draft        {draft.model.name}, {proposed}, {draft.acceptance:.0%} kept"
-    yield f"  time         {format_seconds(on.seconds)}{_interval(on)}, bound by {on.bottleneck or 'nothing'}"
+    bound = f"bound by {on.bottleneck or 'nothing'}"
+    yield from wrap("  time         ", f"{format_seconds(on.seconds)}{_interval(on)}, {bound}")
     yield f"  memory       {format_bytes(on.memory_bytes)} a device{_cache(on)}"
     yield f"  cost         {format_usd(on.usd_per_request)} a request"
     if fact.assumed:
-        yield f"  assumed      {', '.join(fact.assumed)}"
+        yield from wrap("  assumed      ", ", ".join(fact.assumed))
     rows = [row for row in fact.alternatives if why_not in (None, row.device)]
     if why_not is not None and why_not == on.device:
         yield f"  {why_not} is where it is"
     elif why_not is not None and not rows:
         yield f"  {why_not} was not considered: the fleet has none, or it runs no {fact.op}"
+    widest = max((len(row.device) for row in rows), default=0)
     for row in rows:
-        yield from wrap(f"  not {row.device:<12} ", f"{row.verdict}: {row.why}", indent="      ")
+        yield from wrap(f"  not {row.device:<{widest}}  ", f"{row.verdict}: {row.why}", indent="      ")
 
 
 def table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]], *, right: tuple[int, ...] = ()) -> Iterator[str]:

@@ -72,6 +72,17 @@ def test_task_page_and_why_not(sample: Facts) -> None:
     assert "was not considered" in text.render(sample, task="find", why_not="h200")
 
 
+def test_task_pages_fit_80_columns(sample: Facts) -> None:
+    on = replace(sample.tasks[0].on, seconds=0.0496, low_seconds=0.0278, high_seconds=0.0716, bottleneck="collectives")
+    first = replace(
+        sample.tasks[0], on=on, assumed=("input_tokens", "output_tokens", "accepted", "steps", "bytes", "k")
+    )
+    page = text.render(replace(sample, tasks=(first, *sample.tasks[1:])), task=first.name).splitlines()
+    assert max(map(len, page)) <= 80
+    verdicts = [line for line in page if line.startswith("  not ")]
+    assert len({line.index(": ") - len(line.split()[2]) for line in verdicts}) == 1  # in one column
+
+
 def test_pictures_are_well_formed_and_complete(sample: Facts) -> None:
     svg = load(RENDERINGS["svg"])(sample)
     ElementTree.fromstring(svg)
