@@ -68,7 +68,7 @@ class Functions:
     def __init__(self, module: ir.Module, scales: bool = False) -> None:
         self.module = module
         self.scales = scales
-        """Whether the target multiplies by a power of two in one instruction."""
+        """Whether the target multiplies by a power of two, and looks up in 16 numbers, in one instruction: AVX-512."""
 
     def get(self, name: str, type_: Any) -> ir.Function:
         """The function ``name`` (``exp``, ``log`` or ``tanh``) on ``type_``."""
