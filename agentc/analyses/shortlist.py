@@ -28,6 +28,9 @@ EXACT = 1e-6
 CLOSE = 0.01
 """Relative gap at which the answer to a large problem is left as it is, with the gap that is proven."""
 
+FAIR = 0.1
+"""That of an outline from which a short list would gain nothing: its options are chosen without prices."""
+
 LARGE = 60
 """Tasks above which there is an outline first, and the first list is the shortest."""
 
@@ -74,8 +77,8 @@ def _of_many(problem: PlacementProblem, solver: Solver) -> PlacementSolution:
     """For many tasks: the outline where it is proven to be close, else the better of it and a short list's."""
     from agentc.solve import outline
 
-    found, bound = outline(problem, time_limit=OUTLINE_SECONDS, gap=EXACT)
-    if found is not None and found.gap <= CLOSE:
+    found, bound = outline(problem, time_limit=OUTLINE_SECONDS, gap=EXACT, enough=CLOSE)
+    if found is not None and found.gap <= FAIR:
         return found
     if bound == math.inf or problem.objective != "cost":
         return solver(problem, EXACT)

@@ -91,10 +91,11 @@ def bundles(tables: Tables, timed: Iterable[Bound]) -> list[tuple[int, ...]]:
 def alike(tables: Tables, bounds: Iterable[Bound]) -> list[Bound]:
     """The hard deadlines that add up and are of tasks like those of one of ``bounds``."""
     looks = {_bound_looks(tables, bound) for bound in bounds}
-    return [bound for bound in tables.bounds if _adds_up(bound) and _bound_looks(tables, bound) in looks]
+    return [bound for bound in tables.bounds if is_additive(bound) and _bound_looks(tables, bound) in looks]
 
 
-def _adds_up(bound: Bound) -> bool:
+def is_additive(bound: Bound) -> bool:
+    """A hard deadline on a sum, which binds."""
     return bound.binding and not bound.on_path and bound.usd is None and bool(bound.tasks)
 
 

@@ -315,10 +315,13 @@ def _covered(way: _Way, others: list[_Way], many: float) -> bool:
 
 
 class Part:
-    """The program of one part: how many tasks of each kind take each option, and how many replicas there are."""
+    """The program of one part: how many tasks of each kind take each option, and how many replicas there are.
 
-    def __init__(self, whole: Round, kinds: list[Kind], pools: list[int]) -> None:
-        self.whole, self.tables, self.program = whole, whole.tables, Program()
+    ``whole``: tasks are counted in whole numbers, however many columns there are.
+    """
+
+    def __init__(self, around: Round, kinds: list[Kind], pools: list[int], *, whole: bool = False) -> None:
+        self.around, self.tables, self.program = around, around.tables, Program()
         self.kinds, self.alive = kinds, set(pools)
         self.columns: dict[Slot, dict[int, int]] = {}
         """Slot -> option -> how many copies take it."""
@@ -329,10 +332,10 @@ class Part:
         """Scarce device class -> what this part holds of it."""
         self.others: dict[str, list[tuple[int, float]]] = {}
         """The same of other classes."""
-        ways = {s: [w for w in whole.ways[s] if self._open(w)] for kind in kinds for s in kind.slots}
+        ways = {s: [w for w in around.ways[s] if self._open(w)] for kind in kinds for s in kind.slots}
         size = sum(map(len, ways.values()))
         for kind in kinds:
-            self._kind(kind, ways, integer=size <= WHOLE)
+            self._kind(kind, ways, integer=whole or size <= WHOLE)
         for pool in pools:
             self._pool(pool, strong=size <= STRONG)
         for device, terms in self.held.items():
@@ -348,7 +351,7 @@ class Part:
             for way in ways[slot]:
                 column = self.program.column(0.0, count, integer=integer)
                 self.columns.setdefault(slot, {})[way.option] = column
-                self.money.append((column, way.charge / self.whole.unit))
+                self.money.append((column, way.charge / self.around.unit))
             self.program.row(count, count, [(column, 1.0) for column in self.columns[slot].values()])
         for group in kind.sets:
             columns = [self.columns[kind.number, m].get(o) for m, o in group]
@@ -375,14 +378,14 @@ class Part:
 
     def _pool(self, pool: int, *, strong: bool) -> None:
         row, program = self.tables.pools[pool], self.program
-        serves = self.whole.serves[pool]
+        serves = self.around.serves[pool]
         work = [(self.columns[slot][way.option], way.cell.load) for slot, ways in serves.items() for way in ways]
-        scarce = row.device in self.whole.demands.scarce
-        rent = self.whole.prices.rents[pool]
+        scarce = row.device in self.around.demands.scarce
+        rent = self.around.prices.rents[pool]
         if rent == 0 and not scarce:
             return
         self.counts[pool] = count = program.column(0.0, INF, integer=True)
-        self.money.append((count, rent / self.whole.unit))
+        self.money.append((count, rent / self.around.unit))
         (self.held if scarce else self.others).setdefault(row.device, []).append((count, float(row.devices)))
         unit = max(1.0, max(load for _, load in work) / LARGE_LOAD)
         program.row(0.0, INF, [(count, 1.0 / unit), *((column, -load / unit) for column, load in work)])
@@ -407,7 +410,7 @@ class Part:
 
     def kind(self, slot: Slot) -> Kind:
         """The kind that ``slot`` belongs to."""
-        return self.whole.kinds[slot[0]]
+        return self.around.kinds[slot[0]]
 
     def spread(self, kind: Kind, values: Sequence[float], picked: list[int]) -> None:
         """Give every copy of ``kind`` its options, as often as ``values`` say; parts of copies are rounded."""

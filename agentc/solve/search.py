@@ -50,6 +50,12 @@ class Search:
         return self.value - self.bound <= self.gap * abs(self.value) if math.isfinite(self.value) else False
 
 
+def near(search: Search, enough: float) -> bool:
+    """The best choice is proven to a relative distance of ``enough``, or to that which was asked for."""
+    known = search.best is not None and search.value - search.bound <= enough * abs(search.value)
+    return known or search.closed()
+
+
 def path_can_bind(tables: Tables, left: Reduced) -> bool:
     """Some choice from what is left is later, from end to end, than it may be."""
     bounds = tables.path_bounds()

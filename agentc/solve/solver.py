@@ -17,7 +17,7 @@ from agentc.solve.evaluate import evaluate
 from agentc.solve.heuristic import hasten, heuristic, improve
 from agentc.solve.milp import Model, Shape, build, share, typical_cost
 from agentc.solve.presolve import Reduced
-from agentc.solve.search import Search, aim, path_can_bind, within
+from agentc.solve.search import Search, aim, near, path_can_bind, within
 from agentc.solve.state import Score, State
 from agentc.solve.tables import Tables, tabulate
 
@@ -166,9 +166,10 @@ def _seek(search: Search) -> bool:
 
 
 def outline(
-    problem: PlacementProblem, *, time_limit: float = 60.0, gap: float = 1e-6
+    problem: PlacementProblem, *, time_limit: float = 60.0, gap: float = 1e-6, enough: float = 0.0
 ) -> tuple[PlacementSolution | None, float]:
-    """What the relaxation of ``solve`` finds by itself, with a bound of the objective that holds in any case.
+    """What the relaxation of ``solve`` finds by itself, with a bound of the objective that holds in any case; where
+    that is not within ``enough`` (relative) of each other, what prices of seconds and devices find (see ``trade``).
 
     No answer where its choice breaks a demand and nothing near it keeps all; a bound of infinity where no placement is
     feasible. Latency is not relaxed: no answer, and a bound of minus infinity. It is quick for thousands of options
@@ -184,7 +185,13 @@ def outline(
         return None, math.inf
     bound = _plain_bound(tables, left, problem.objective)
     search = Search(tables, left, problem.objective, None, bound, gap, started + time_limit, time_limit)
-    _relax(search, OUTLINE_SHARE)
+    _relax(search, RELAXED_SHARE, repair=problem.objective != "cost")
+    if problem.objective == "cost" and search.bound < math.inf and not near(search, enough):
+        from agentc.solve.trade import trade  # for large problems only
+
+        trade(search, search.deadline, enough)
+    if search.best is None and search.bound < math.inf and problem.objective == "cost":
+        _relax(search, OUTLINE_SHARE)
     return (None if search.best is None else _answer(search, started)), search.bound
 
 
