@@ -20,6 +20,7 @@ def kernel_passes(device: Device = "cpu") -> "list[ModulePass]":
     """The passes, in order, each with the reason for its place."""
     from xdsl.transforms.common_subexpression_elimination import CommonSubexpressionElimination
 
+    from agentc.passes.block_column_sums import BlockColumnSumsPass
     from agentc.passes.bufferize_kernels import BufferizeKernelsPass
     from agentc.passes.cut_automata import CutAutomataPass
     from agentc.passes.find_fourier import FindFourierPass
@@ -61,6 +62,7 @@ def kernel_passes(device: Device = "cpu") -> "list[ModulePass]":
         LowerLinalgExtPass(keep_selections=device == "cuda"),
         LowerKernelsToLoopsPass("auto" if device == "cpu" else "register"),
         FuseKernelLoopsPass(),  # on loops, as a reduction and its consumer share only the outer ones
+        *([BlockColumnSumsPass()] if device == "cpu" else []),  # on sums of a kind that have all joined
         *([UnpackKernelCodesPass()] if device == "cpu" else []),  # before vectors of rows, which get what is left
         *([VectorizeKernelsPass()] if device == "cpu" else []),  # on loops that are as fused as they get
         ShareKernelBuffersPass(),  # before phases: inside a loop each row has a life of its own
