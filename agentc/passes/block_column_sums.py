@@ -192,7 +192,10 @@ class Blocking:
     def _add(self, build: Builder, row: SSAValue, block: SSAValue, column: SSAValue) -> None:
         """What the loop over columns did, on the sums of the block."""
         own = dict(zip((t.memory for t in self.columns.totals), self.parts, strict=True))
-        mapper = {self.columns.loop.body.block.args[0]: row, self.columns.inner.body.block.args[0]: column}
+        mapper: dict[SSAValue, SSAValue] = {
+            self.columns.loop.body.block.args[0]: row,
+            self.columns.inner.body.block.args[0]: column,
+        }
         for op in self.columns.inner.body.block.ops:
             made = op.clone(value_mapper=mapper)
             if isinstance(made, memref.LoadOp | memref.StoreOp) and made.memref in own:
@@ -210,7 +213,9 @@ class Blocking:
                 old = inner.insert(memref.LoadOp.get(total.memory, [column])).res
                 new = inner.insert(memref.LoadOp.get(part, [body.args[0], column])).res
                 own = total.load.res
-                mapper = {value: old if value is own else new for value in total.combiner.operands}
+                mapper: dict[SSAValue, SSAValue] = {
+                    value: old if value is own else new for value in total.combiner.operands
+                }
                 both = inner.insert(total.combiner.clone(value_mapper=mapper)).results[0]
                 inner.insert(memref.StoreOp.get(both, total.memory, [column]))
 
