@@ -57,6 +57,19 @@ class _Entry:
     call: Any
 
 
+@record
+class _Plan:
+    """Where temporaries lie in one piece of memory."""
+
+    key: tuple[int, ...]
+    """The sizes that it is for."""
+    offsets: list[int]
+    count: int
+    """Bytes in all."""
+    counts: list[int]
+    """Bytes of each."""
+
+
 class NativeKernel:
     """A compiled kernel: ``kernel(query, docs)`` gives the result, or a tuple of results.
 
@@ -68,7 +81,7 @@ class NativeKernel:
         self.threads = threads or default_threads()
         self._engine = engine
         """Owns the machine code; lives as long as the kernel."""
-        self._planned: tuple[tuple[int, ...], tuple[list[int], int]] | None = None
+        self._planned: _Plan | None = None
         """Where temporaries lie, for the sizes of the last call."""
         self._derives = any(not isinstance(d, int) and not is_name(d) for p in abi.arguments for d in p.dims or ())
         """Whether sizes of arguments follow from others."""
@@ -103,30 +116,31 @@ class NativeKernel:
             if sizes[str(size)] < 1:
                 raise KernelCallError(f"`{self.abi.name}` needs `{size}` to be at least 1, it is {sizes[str(size)]}")
         results = self._results(out, sizes, values)
-        temporaries, arena = self._temporaries(sizes)
-        buffers = [*values, *results, *temporaries]
-        places = [b.ctypes.data if isinstance(b, np.ndarray) else b for b in buffers]
-        for entry in self._entries:
-            self._run(entry, buffers, places, sizes)
-        if arena is not None:
-            SCRATCH.give(arena)
+        self._run_all([*values, *results], sizes)
         return results[0] if len(results) == 1 else tuple(results)
 
-    def _temporaries(self, sizes: Sizes) -> tuple[list[Array], Array | None]:
-        """Memory of all temporaries, and the arena that they lie in."""
-        if not self.abi.temporaries:
-            return [], None
+    def _run_all(self, buffers: Sequence[Any], sizes: Sizes) -> None:
+        """All phases, with memory for what they exchange."""
+        places = [_address(b) if isinstance(b, np.ndarray) else b for b in buffers]
+        counts = [b.nbytes if isinstance(b, np.ndarray) else 0 for b in buffers]
+        arena = None
+        if self.abi.temporaries:
+            plan = self._plan(sizes)
+            arena = SCRATCH.take((plan.count,), np.uint8)
+            start = _address(arena)
+            places += [start + offset for offset in plan.offsets]
+            counts += plan.counts
+        for entry in self._entries:
+            self._run(entry, places, counts, sizes)
+        if arena is not None:
+            SCRATCH.give(arena)
+
+    def _plan(self, sizes: Sizes) -> _Plan:
         key = tuple(sizes[name] for name in self.abi.sizes)
-        planned = self._planned
-        if planned is None or planned[0] != key:
-            planned = self._planned = key, self.abi.arena(sizes)
-        offsets, count = planned[1]
-        arena = SCRATCH.take((count,), np.uint8)
-        made: list[Array] = []
-        for temporary, offset in zip(self.abi.temporaries, offsets, strict=True):
-            dtype, shape = dtype_of(temporary.dtype), _shape(temporary.dims or (), sizes)
-            made.append(arena[offset : offset + prod(shape) * dtype.itemsize].view(dtype).reshape(shape))
-        return made, arena
+        if self._planned is None or self._planned.key != key:
+            counts = [prod(_shape(t.dims or (), sizes)) * dtype_of(t.dtype).itemsize for t in self.abi.temporaries]
+            self._planned = _Plan(key, *self.abi.arena(sizes), counts)
+        return self._planned
 
     def _ordered(self, arguments: Sequence[Any], named: Mapping[str, Any]) -> list[Any]:
         names = [p.name for p in self.abi.arguments]
@@ -149,11 +163,11 @@ class NativeKernel:
         for i, (parameter, array) in enumerate(zip(self.abi.results, given, strict=True)):
             _check_result(parameter, array, sizes)
             others = [*inputs, *given[:i]]
-            if any(hasattr(o, "ctypes") and np.may_share_memory(o, array) for o in others):
+            if any(isinstance(o, np.ndarray) and np.may_share_memory(o, array) for o in others):
                 raise KernelCallError(f"`{parameter.name}`: results must not share memory with anything")
         return given
 
-    def _run(self, entry: _Entry, buffers: Sequence[Any], places: Sequence[Any], sizes: Mapping[str, int]) -> None:
+    def _run(self, entry: _Entry, places: Sequence[Any], counts: Sequence[int], sizes: Mapping[str, int]) -> None:
         phase = entry.phase
         plain = [places[i] for i in phase.arguments]
         tail = [sizes[s] for s in phase.sizes]
@@ -161,12 +175,20 @@ class NativeKernel:
             entry.call(*plain, *tail)
             return
         rows = phase.rows if isinstance(phase.rows, int) else sizes[phase.rows]
-        touched = sum(buffers[i].nbytes for i in phase.arguments if isinstance(buffers[i], np.ndarray))
+        touched = sum(counts[i] for i in phase.arguments)
         parts = parts_of(rows, touched, self.threads)
         if parts == 1:
             entry.call(*plain, 0, rows, *tail)
         else:
             in_parts(lambda low, high: entry.call(*plain, low, high, *tail), rows, parts, self.threads)
+
+
+def _address(array: Array) -> int:
+    """Where ``array`` begins. NumPy's own way takes four times as long, and a small kernel no longer than that."""
+    try:
+        return ctypes.addressof(ctypes.c_char.from_buffer(array))  # pyright: ignore[reportArgumentType]
+    except (TypeError, ValueError):  # read-only, without elements, or of a type that is Python's not
+        return array.ctypes.data
 
 
 def dtype_of(name: str) -> Any:
