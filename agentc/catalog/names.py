@@ -11,7 +11,7 @@ class UnknownName(KeyError):
 
         self.name = name
         self.kind = kind
-        self.known = tuple(known)
+        self.known = tuple(dict.fromkeys(known))
         self.suggestions = tuple(difflib.get_close_matches(name.lower(), self.known, n=3, cutoff=0.5))
         super().__init__(name)
 

@@ -6,6 +6,7 @@ import click
 
 from agentc.support import manual
 from agentc.support.diagnostics import Diagnostic, Refused, did_you_mean
+from agentc.support.markdown import filled, wrapped
 
 
 @click.command(short_help="Print the manual page of a diagnostic, pass, phase or op.")
@@ -17,12 +18,12 @@ def explain(name: str | None) -> None:
     """
     if name is None:
         for slug in manual.slugs():
-            click.echo(f"{slug:24} {manual.title(slug)}")
+            click.echo(filled(f"{slug:24} {manual.title(slug)}", " " * 25))
         return
     text = manual.page(name) or _pass_page(name) or _op_page(name) or _phase_page(name)
     if text is None:
         raise Refused(_unknown(name))
-    click.echo(text.strip())
+    click.echo(wrapped(text.strip()))
 
 
 def _pass_page(name: str) -> str | None:

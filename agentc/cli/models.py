@@ -16,7 +16,16 @@ FIGURE = Figure(min=0)
 FORMAT = click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
 
 
-@click.group(short_help="List the models of the catalog.", invoke_without_command=True)
+class _Models(click.Group):
+    """``agentc models NAME`` is ``agentc models show NAME``, as ``agentc devices NAME`` is."""
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[Any, Any, list[str]]:
+        """What is no command is the name of a model."""
+        known = not args or args[0] in self.commands or args[0].startswith("-")
+        return super().resolve_command(ctx, args if known else ["show", *args])
+
+
+@click.group(cls=_Models, short_help="List the models of the catalog.", invoke_without_command=True)
 @FORMAT
 @click.pass_context
 def models(ctx: click.Context, format_: str) -> None:

@@ -95,7 +95,8 @@ def _request(text: str | None) -> dict[str, Any]:
         value: Any = json.loads(content, parse_constant=_no_constant)
     except json.JSONDecodeError as problem:
         where = Span(name, problem.lineno, problem.colno)
-        raise Refused(Diagnostic("bad-input", f"the input is not JSON: {problem.msg}", where)) from None
+        help_ = 'write {"question": "…"}, or @FILE' if name == "--input" else None
+        raise Refused(Diagnostic("bad-input", f"the input is not JSON: {problem.msg}", where, help=help_)) from None
     except (ValueError, RecursionError) as problem:  # numbers of thousands of digits, thousands of brackets
         raise Refused(Diagnostic("bad-input", f"the input is not JSON: {problem}", Span(name))) from None
     if not isinstance(value, dict):

@@ -177,6 +177,9 @@ def test_unknown_names_suggest():
     assert caught.value.kind == "device"
     assert "h100" in caught.value.suggestions
     assert str(caught.value).startswith("unknown device `h1000`; did you mean `h100`")
+    with pytest.raises(catalog.UnknownName) as caught:
+        catalog.device("b20")  # near to a name that is an alias too
+    assert len(set(caught.value.suggestions)) == len(caught.value.suggestions) == 3
 
 
 @pytest.mark.parametrize(

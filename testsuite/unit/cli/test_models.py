@@ -28,6 +28,15 @@ def test_the_work_of_a_phase(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == LINES
 
 
+def test_a_name_alone_shows_the_model(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "show", "llama-3.1-70b"]) == 0
+    page = capsys.readouterr().out
+    assert main(["models", "llama-3.1-70b"]) == 0
+    assert capsys.readouterr().out == page
+    assert main(["models", "llama-3.1-70"]) == 1
+    assert "did you mean `llama-3.1-70b`" in capsys.readouterr().err
+
+
 def test_a_config_beside_the_catalog(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = {
         "model_type": "llama",
@@ -52,7 +61,8 @@ def test_a_config_beside_the_catalog(tmp_path: Path, capsys: pytest.CaptureFixtu
         (["show", "llama-3-8b", "--work", "walk"], 2, "'walk' is not one of"),
         (["show", "llama-3-8b", "--work", "decode", "--batch", "0"], 2, "0 is not in the range"),
         (["show", "llama-3-8b", "--work", "decode", "--batch", "nan"], 2, "nan"),
-        (["shown"], 2, "No such command 'shown'"),
+        (["shown"], 1, "the catalog has no model `shown`"),
+        (["--nope"], 2, "No such option"),
     ],
 )
 def test_what_is_not_there(args: list[str], status: int, said: str, capsys: pytest.CaptureFixture[str]) -> None:
