@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agentc.plan.placement import PlacementProblem
+from agentc.plan.placement import Deadline, PlacementProblem
 from agentc.solve import brute_force
 from agentc.solve.columns import Market
 from agentc.solve.presolve import heads_and_tails, possible
@@ -24,17 +24,19 @@ PRICES = (0.0, 0.0, 0.3, 2.0, 25.0)
 def tariffs(draw: st.DrawFn, tables: Tables) -> Tariff:
     """Any prices of any links, ends and devices."""
     hops: list[Key] = [("hop", n) for n, link in enumerate(tables.links) if link.on_path]
-    ends: list[Key] = [("end", t) for t in range(tables.size) if not tables.problem.tasks[t].asynchronous]
-    keys: list[Key] = [("stock", n) for n in range(len(tables.problem.stock))]
-    if any(bound.usd is None for bound in tables.path_bounds()):
-        keys = [*hops, *ends, *keys]
-    return cleaned(tables, {key: draw(one_of(*PRICES)) for key in keys})
+    ends: list[Key] = [
+        ("end", t) for t in range(tables.size) if not any(tables.links[n].on_path for n in tables.leaving[t])
+    ]
+    stock: list[Key] = [("stock", n) for n in range(len(tables.problem.stock))]
+    return cleaned(tables, {key: draw(one_of(*PRICES)) for key in (*hops, *ends, *stock)})
 
 
 @st.composite
 def priced(draw: st.DrawFn) -> tuple[PlacementProblem, Tariff]:
-    """A problem of cost, and prices."""
+    """A problem of cost that has to end in time, and prices."""
     problem = replace(draw(problems(5)), objective="cost")
+    limit = Deadline("end_to_end", draw(one_of(0.2, 0.35, 0.6)) * len(problem.tasks))
+    problem = replace(problem, deadlines=(limit, *(b for b in problem.deadlines if b.metric != "end_to_end")))
     return problem, draw(tariffs(tabulate(problem)))
 
 
