@@ -71,15 +71,28 @@ def needed(loop: scf.ForOp, values: Iterable[SSAValue], but: Operation | None = 
     return found
 
 
-def write(body: "DeviceBody", loop: scf.ForOp, scan: Scan, neutral: str, function: str) -> None:
-    """Write the scan for the body's group, whose last total every thread ends with."""
+@record
+class Piece:
+    """A part of a scan, in C++: what comes before it, and its bounds."""
+
+    start: str
+    low: str
+    high: str
+
+
+def write(
+    body: "DeviceBody", loop: scf.ForOp, scan: Scan, neutral: str, function: str, piece: Piece | None = None
+) -> None:
+    """Write the scan, or a piece of it, for the body's group, whose last total every thread ends with."""
+    if piece is None:
+        piece = Piece(body.names[loop.iter_args[0]], body.names[loop.lb], body.names[loop.ub])
     stores = [op for op in loop.body.block.ops if isinstance(op, memref.StoreOp)]
     total = scan.combine.results[0]
     after = {*stores, *needed(loop, [o for op in stores for o in op.operands], but=scan.combine)}
     ctype, index = c_type(total.type), loop.body.block.args[0]
     carry, base, items = body.fresh("carry"), body.fresh("tile"), body.fresh("items")
-    low, high = body.names[loop.lb], body.names[loop.ub]
-    body.write(f"{ctype} {carry} = {body.names[loop.iter_args[0]]};")
+    low, high = piece.low, piece.high
+    body.write(f"{ctype} {carry} = {piece.start};")
     with body.braces(f"for (int64_t {base} = {low}; {base} < {high}; {base} += {ITEMS} * group.size)"):
         body.write(f"{ctype} {items}[{ITEMS}];")
         for ops in (needed(loop, [scan.value]), after):

@@ -3,7 +3,7 @@
 from xdsl.dialects import func, memref, scf
 from xdsl.ir import Operation, SSAValue
 
-from agentc.backends.cuda import matrices, ordered, parts, scatters
+from agentc.backends.cuda import long_scans, matrices, ordered, parts, scatters
 from agentc.backends.cuda.device import DeviceBody, ends_with, inner_loops
 from agentc.backends.cuda.held import held_rows
 from agentc.backends.cuda.matrices import from_zero
@@ -221,4 +221,4 @@ def _serial(code: PhaseCode) -> None:
     body.block(code.function.body.block)
     code.kernel("", SERIAL_THREADS, body.lines)
     one = code.call("", "1", SERIAL_THREADS)
-    code.launch += parts.serial(code, one) or [one]
+    code.launch += long_scans.serial(code, one) or parts.serial(code, one) or [one]

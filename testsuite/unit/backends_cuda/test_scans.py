@@ -81,6 +81,68 @@ def test_a_running_sum_of_all(tmp_path: Path) -> None:
 
 
 @needs_compiler
+@pytest.mark.parametrize("dtype", ["i64", "i32", "i8", "f64", "f16"])
+@pytest.mark.parametrize("kind", ["sum", "max"])
+def test_long_reductions_of_every_type_compile_and_are_right(dtype: str, kind: str, tmp_path: Path) -> None:
+    module = lowered(f"np.{kind}(x)", f'x: {dtype}["n"]', dtype if kind == "max" or dtype[0] == "f" else "i64")
+    kernel = compiled(module, tmp_path, ("text", "n <= 32768", "n <= 100"), ("text", "(n, 4096, 1024)", "(n, 300, 4)"))
+    x = np.random.default_rng(0).integers(0, 9, 1000).astype(dtype_of(dtype))
+    found = run(kernel, [x], ())
+    assert found == (np.sum(x, dtype=np.float64) if kind == "sum" else np.max(x))
+
+
+LONG = (("text", "if (n <= 32768) {", "if (n <= 900) {"), ("text", "parts_of(n, 4096, 1024)", "parts_of(n, 700, 5)"))
+"""As from 32,768 elements on, in pieces of fewer: five at most."""
+
+
+@needs_compiler
+@pytest.mark.parametrize(
+    ("body", "dtype", "wanted"),
+    [
+        ("np.cumsum(x)", "f32", np.cumsum),
+        ("np.cumsum(x * 2) + x", "i64", lambda x: np.cumsum(x * 2) + x),
+        ("np.maximum.accumulate(x)", "f16", np.maximum.accumulate),
+        ("np.minimum.accumulate(-x)", "i8", lambda x: np.minimum.accumulate(-x)),
+    ],
+)
+def test_a_long_running_combination_by_many_blocks(body: str, dtype: str, wanted: Any, tmp_path: Path) -> None:
+    module = lowered(body, f'x: {dtype}["n"]', f'{dtype}["n"]')
+    assert "_pieces" in source(module)
+    kernel = compiled(module, tmp_path, *LONG)
+    for count in (901, 1400, 4999):
+        x = np.random.default_rng(count).integers(-9, 9, count).astype(dtype_of(dtype))
+        np.testing.assert_array_equal(run(kernel, [x], x.shape), wanted(x))
+
+
+@needs_compiler
+@pytest.mark.parametrize(
+    ("good", "bad"),
+    [
+        ("const int64_t end = agentc::minimum<int64_t>(n, begin + share);", "const int64_t end = begin + share;"),
+        ("static_cast<int>(blockIdx.x), 0.0f", "static_cast<int>(gridDim.x), 0.0f"),
+        ("if (group.lane() == 0) parts_0[blockIdx.x] = total;", "if (group.lane() == 0) parts_0[0] = total;"),
+        ("const int64_t begin = agentc::minimum<int64_t>(n, share * blockIdx.x);", "const int64_t begin = 0;"),
+    ],
+)
+def test_pieces_that_are_wrong_are_found(good: str, bad: str, tmp_path: Path) -> None:
+    kernel = compiled(lowered("np.cumsum(x)", 'x: f32["n"]', 'f32["n"]'), tmp_path, *LONG, ("text", good, bad))
+    x = np.random.default_rng(0).integers(-9, 9, 4999).astype(np.float32)
+    try:
+        found = run(kernel, [x], x.shape)
+    except RuntimeError:
+        return
+    assert not np.array_equal(found, np.cumsum(x))
+
+
+def test_a_scan_whose_total_is_needed_stays_with_one_block() -> None:
+    """So does one that shares its phase with another loop."""
+    assert (
+        "_pieces"
+        not in source(lowered("np.cumsum(x) / np.sum(np.cumsum(x))", 'x: f32["n"]', 'f32["n"]')).split("_p1")[0]
+    )
+
+
+@needs_compiler
 @pytest.mark.parametrize(("dtype", "kind"), [("f32", "maximum"), ("f16", "minimum"), ("i8", "maximum")])
 def test_running_extremes(dtype: str, kind: str, tmp_path: Path) -> None:
     module = lowered(f"np.{kind}.accumulate(x, axis=1)", f'x: {dtype}["n", "d"]', f'{dtype}["n", "d"]')

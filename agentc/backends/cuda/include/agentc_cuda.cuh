@@ -304,9 +304,14 @@ struct Columns {
   }
 };
 
+// The type itself, where an argument (a plain `0`) must not have a say in what it is.
+template <class T> struct Same {
+  using type = T;
+};
+
 // What `count` parts of a reduction come to, each `stride` from the one before, in an order that does not vary.
 template <class Group, class T, class F>
-__device__ __forceinline__ T combine_parts(const Group& group, const T* parts, int64_t stride, int count, T neutral, F combine) {
+__device__ __forceinline__ T combine_parts(const Group& group, const T* parts, int64_t stride, int count, typename Same<T>::type neutral, F combine) {
   T value = neutral;
   for (int part = group.lane(); part < count; part += Group::size) value = combine(value, parts[part * stride]);
   if constexpr (Group::size == 1) {

@@ -1,0 +1,105 @@
+"""A running combination of one long array by many blocks: each sums its piece, then runs through it from where the
+pieces before leave off.
+
+Reading twice costs less than waiting: how the pieces are cut follows from sizes alone, and what is before a piece is
+combined in one order, so that the answer is the same on every GPU and in every run.
+"""
+
+from xdsl.dialects import memref, scf
+
+from agentc.backends.cuda import scans
+from agentc.backends.cuda.device import DeviceBody, first_of, function_of
+from agentc.backends.cuda.parts import EACH, LONG, MOST, combined
+from agentc.backends.cuda.phase import THREADS, PhaseCode
+from agentc.backends.cuda.scalars import c_type
+from agentc.support.record import record
+
+
+@record
+class LongScan:
+    """The one loop of a phase, from 0 on, whose last total nobody needs."""
+
+    loop: scf.ForOp
+    scan: scans.Scan
+
+
+def long_scan_of(code: PhaseCode) -> LongScan | None:
+    """The scan that the phase is, and no more."""
+    ops = list(code.function.body.block.ops)
+    loops = [op for op in ops if op.regions]
+    touching = any(isinstance(op, memref.LoadOp | memref.StoreOp) for op in ops)
+    if len(loops) != 1 or touching or not isinstance(loop := loops[0], scf.ForOp):
+        return None
+    scan = scans.scan_of(loop)
+    if scan is None or loop.results[0].uses or DeviceBody(code.function).extent(loop.lb) != "0":
+        return None
+    return LongScan(loop, scan)
+
+
+def serial(code: PhaseCode, one: str) -> list[str]:
+    """The launches of a ``serial`` phase that is a scan, ``one`` among them for what is short; none if it is not."""
+    found = long_scan_of(code)
+    length = DeviceBody(code.function).extent(found.loop.ub) if found is not None else None
+    if found is None or length is None:
+        return []
+    kind = found.scan.combine
+    ctype, name, count = c_type(kind.results[0].type), code.free("parts_0"), code.free("count")
+    _parts(code, found, name)
+    _pieces(code, found, name)
+    return [
+        f"if ({length} <= {LONG}) {{",
+        f"  {one}",
+        "} else {",
+        f"  const int {count} = agentc::parts_of({length}, {EACH}, {MOST});",
+        f"  const agentc::Scratch<{ctype}> {name}({count}, stream);",
+        f"  if ({name}.error) return {name}.error;",
+        f"  {code.call('_parts', count, THREADS, [name])}",
+        f"  {code.call('_pieces', count, THREADS, [name])}",
+        "}",
+    ]
+
+
+def _start(code: PhaseCode, found: LongScan) -> tuple[DeviceBody, str, str]:
+    """A body that knows all that is before the loop, and where the block's piece begins and ends."""
+    body = code.body()
+    body.group = True
+    body.write(f"const agentc::Block<{THREADS}> group;")
+    for op in code.function.body.block.ops:
+        if not op.regions and op is not code.function.body.block.last_op:
+            body.op(op)
+    begin, end, share, high = body.fresh("begin"), body.fresh("end"), body.fresh("share"), body.names[found.loop.ub]
+    body.write(f"const int64_t {share} = ({high} + gridDim.x - 1) / gridDim.x;")
+    body.write(f"const int64_t {begin} = agentc::minimum<int64_t>({high}, {share} * blockIdx.x);")
+    body.write(f"const int64_t {end} = agentc::minimum<int64_t>({high}, {begin} + {share});")
+    return body, begin, end
+
+
+def _parts(code: PhaseCode, found: LongScan, name: str) -> None:
+    """``_parts``: what each piece comes to."""
+    body, begin, end = _start(code, found)
+    kind, loop = found.scan.combine, found.loop
+    ctype, function = c_type(kind.results[0].type), body.fresh("combine")
+    total, j = body.fresh("total"), body.fresh("j")
+    body.write(f"const auto {function} = {function_of(kind)};")
+    body.write(f"{ctype} {total} = {first_of(kind, kind.results[0].type)};")
+    body.names[loop.body.block.args[0]] = j
+    needed = scans.needed(loop, [found.scan.value])
+    with body.braces(f"for (int64_t {j} = {begin} + group.lane(); {j} < {end}; {j} += group.size)"):
+        body.each_alone(op for op in loop.body.block.ops if op in needed)
+        body.write(f"{total} = {function}({total}, {body.names[found.scan.value]});")
+    body.write(f"{total} = group.reduce({total}, {function});")
+    body.write(f"if (group.lane() == 0) {name}[blockIdx.x] = {total};")
+    code.kernel("_parts", THREADS, body.lines, [f"{ctype}* __restrict__ {name}"])
+
+
+def _pieces(code: PhaseCode, found: LongScan, name: str) -> None:
+    """``_pieces``: each piece from what those before it come to."""
+    body, begin, end = _start(code, found)
+    kind, loop = found.scan.combine, found.loop
+    ctype, function, start = c_type(kind.results[0].type), body.fresh("combine"), body.fresh("start")
+    before = combined(kind, name, "1", "static_cast<int>(blockIdx.x)")
+    body.write(f"const auto {function} = {function_of(kind)};")
+    body.write(f"const {ctype} {start} = {function}({body.names[loop.iter_args[0]]}, {before});")
+    neutral = first_of(kind, kind.results[0].type)
+    scans.write(body, loop, found.scan, neutral, function, scans.Piece(start, begin, end))
+    code.kernel("_pieces", THREADS, body.lines, [f"const {ctype}* __restrict__ {name}"])
