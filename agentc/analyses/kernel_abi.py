@@ -16,6 +16,7 @@ from agentc.analyses.kernel_dims import (
     as_list,
     element_of,
     function_dims,
+    name_of,
     read_dims,
     shape_of,
     symbols,
@@ -29,7 +30,7 @@ from agentc.support.diagnostics import Diagnostic, Refused
 def dtype_of(type_: Attribute) -> str:
     """``f32`` and the like: the element type of memory, or the type of a scalar."""
     element = element_of(type_)
-    return "index" if isinstance(element, IndexType) else str(element)
+    return "index" if isinstance(element, IndexType) else name_of(element)
 
 
 def kernels(module: ModuleOp) -> list[func.FuncOp]:

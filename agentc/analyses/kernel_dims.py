@@ -6,6 +6,7 @@ once, at the boundary. Functions that say nothing get a name of their own for ea
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import TypeGuard
 
 from xdsl.builder import Builder
@@ -24,6 +25,7 @@ from xdsl.dialects.builtin import (
 )
 from xdsl.ir import Attribute, Operation, SSAValue
 
+from agentc.analyses.kernel_ops import every
 from agentc.plan import sizes
 from agentc.plan.kernels import Dim
 
@@ -55,6 +57,12 @@ def shape_of(type_: Attribute) -> tuple[int, ...] | None:
 def element_of(type_: Attribute) -> Attribute:
     """The element type of a tensor or memory; a scalar type is its own."""
     return type_.element_type if _is_shaped(type_) else type_
+
+
+@lru_cache(maxsize=1024)
+def name_of(type_: Attribute) -> str:
+    """How ``type_`` is written. Types are few, and writing one takes as long as making an op."""
+    return str(type_)
 
 
 def _is_shaped(type_: Attribute) -> "TypeGuard[TensorType[Attribute] | MemRefType[Attribute]]":
@@ -140,11 +148,12 @@ def value_dims(function: func.FuncOp) -> dict[SSAValue, tuple[Dim, ...]]:
     and of memory on the stack."""
     shaped = [a for a in function.body.block.args if shape_of(a.type) is not None]
     known: dict[SSAValue, tuple[Dim, ...]] = dict(zip(shaped, function_dims(function), strict=False))
-    for op in function.walk():
-        if isinstance(op, memref.AllocOp | memref.ViewOp) and (rows := read_dims(op.attributes.get(DIMS))):
+    for op in every(function):
+        kind = type(op)
+        if (kind is memref.AllocOp or kind is memref.ViewOp) and (rows := read_dims(op.attributes.get(DIMS))):
             known[op.results[0]] = rows[0]
-        elif isinstance(op, memref.GetGlobalOp | memref.AllocaOp):
-            known[op.memref] = shape_of(op.memref.type) or ()
+        elif kind is memref.GetGlobalOp or kind is memref.AllocaOp:
+            known[op.results[0]] = shape_of(op.results[0].type) or ()
     return known
 
 

@@ -20,10 +20,28 @@ from xdsl.dialects.builtin import (
 )
 from xdsl.dialects.linalg.attrs import IteratorTypeAttr
 from xdsl.dialects.linalg.ops import GenericOp
-from xdsl.ir import Attribute, Region, SSAValue
+from xdsl.ir import Attribute, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineMap
 
 from agentc.plan.kernels import Dim
+
+
+def every(op: Operation) -> list[Operation]:
+    """``op`` and all inside of it, outer ops first: as ``op.walk()``, whose generators inside of generators take
+    several times as long, in another order.
+    """
+    found = [op]
+    for outer in found:
+        for region in outer.regions:
+            block = region.first_block
+            while block is not None:
+                inner = block.first_op
+                while inner is not None:
+                    found.append(inner)
+                    inner = inner.next_op
+                block = block.next_block
+    return found
+
 
 PARALLEL, REDUCTION = IteratorTypeAttr.parallel(), IteratorTypeAttr.reduction()
 

@@ -11,10 +11,11 @@ from functools import lru_cache
 from xdsl.dialects import arith, func, memref, scf
 from xdsl.dialects.builtin import ArrayAttr, StringAttr
 from xdsl.dialects.linalg.ops import FillOp, GenericOp
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import Block, Operation, SSAValue
 from xdsl.traits import IsTerminator
 
 from agentc.analyses.kernel_dims import as_list
+from agentc.analyses.kernel_ops import every
 from agentc.dialects.linalg_ext import ExtOp
 from agentc.support.diagnostics import Span
 
@@ -49,13 +50,13 @@ def settle(op: Operation) -> None:
     ``op`` has as well afterwards. Of several, the last one in the text, which is the consumer's.
     """
     if places := sources(op):
-        _settle((inner for region in op.regions for inner in region.walk()), places)
+        _settle(every(op)[1:], places)
 
 
 def _settle(ops: Iterable[Operation], places: Sequence[str]) -> None:
     place = StringAttr(places[-1])
     for op in ops:
-        if SOURCE not in op.attributes and not isinstance(op, NOWHERE) and not op.has_trait(IsTerminator):
+        if SOURCE not in op.attributes and type(op) not in NOWHERE and not op.has_trait(IsTerminator):
             op.attributes[SOURCE] = place
 
 
@@ -85,7 +86,26 @@ def replacing(*ops: Operation) -> Generator[None]:
     yield
     if block is None or not places:
         return
-    new = [op for op in block.ops if op not in known]
+    _place([op for op in block.ops if op not in known], block, places)
+
+
+@contextmanager
+def replacing_here(op: Operation) -> Generator[None]:
+    """As ``replacing``, of one op of many, where what counts is put right before it or right behind it."""
+    block, places, before, after = op.parent, sources(op), op.prev_op, op.next_op
+    yield
+    if block is None or not places:
+        return
+    new: list[Operation] = []
+    other = before.next_op if before is not None else block.first_op
+    while other is not None and other is not after:
+        if other is not op:
+            new.append(other)
+        other = other.next_op
+    _place(new, block, places)
+
+
+def _place(new: Sequence[Operation], block: Block, places: Sequence[str]) -> None:
     for op in new:
         if isinstance(op, WORK):
             inherit(op, places)

@@ -11,7 +11,7 @@ from xdsl.dialects.linalg.ops import GenericOp, IndexOp, YieldOp
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineMap
 
-from agentc.analyses.kernel_dims import element_of, shape_of
+from agentc.analyses.kernel_dims import element_of, name_of, shape_of
 
 Array: TypeAlias = NDArray[Any]
 Function: TypeAlias = Callable[..., Any]
@@ -109,7 +109,7 @@ RELATIONS: Mapping[str, Function] = {
 def dense(op: arith.ConstantOp) -> Array | None:
     """The array that a constant is; ``None`` for a type that NumPy lacks."""
     value = op.value
-    element = DTYPES.get(str(element_of(op.result.type)))
+    element = DTYPES.get(name_of(element_of(op.result.type)))
     if element is None:
         return None
     if isinstance(value, IntegerAttr | FloatAttr):
@@ -132,7 +132,7 @@ def known_value(op: GenericOp, known: Mapping[SSAValue, Array]) -> Array | None:
     for argument, value, map_ in zip(block.args, op.inputs, op.indexing_maps.data, strict=False):
         values[argument] = known[value][_places(map_.data, loops)]
     found = body_value(block, values, loops)
-    kind = DTYPES[str(element_of(op.results[0].type))]
+    kind = DTYPES[name_of(element_of(op.results[0].type))]
     return None if found is None else np.ascontiguousarray(np.broadcast_to(found, shape).astype(kind))
 
 
@@ -165,7 +165,7 @@ def element_value(op: Operation, values: Mapping[SSAValue, Any], loops: Sequence
         return dense(op)
     if isinstance(op, IndexOp):
         return loops[op.dim.value.data] if loops else None
-    if any(values.get(o) is None for o in op.operands) or str(op.results[0].type) not in DTYPES:
+    if any(values.get(o) is None for o in op.operands) or name_of(op.results[0].type) not in DTYPES:
         return None
     given = [values[o] for o in op.operands]
     match op:
@@ -199,4 +199,4 @@ def _extracted(value: Array, places: Sequence[Any]) -> Any:
 
 def dtype_of(type_: Attribute) -> str:
     """The NumPy type of a scalar."""
-    return DTYPES[str(type_)]
+    return DTYPES[name_of(type_)]

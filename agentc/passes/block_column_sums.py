@@ -111,8 +111,8 @@ def _meet(first: Operation, second: Operation, footprints: Footprints) -> bool:
     while op is not None and op is not second:
         between.append(op)
         op = op.next_op
-    needed = needed_before(second, between, footprints)
-    if any(footprints.depends(op, first) for op in needed):
+    needed = needed_before(first, second, between, footprints)
+    if needed is None:
         return False
     for op in needed:
         op.detach()

@@ -36,7 +36,7 @@ from agentc.analyses.kernel_dims import (
     shape_of,
     size_of,
 )
-from agentc.analyses.kernel_sources import hand_on, replacing
+from agentc.analyses.kernel_sources import hand_on, replacing_here
 from agentc.dialects.linalg_ext import ExtOp
 from agentc.passes.fuse_kernels import is_elementwise
 from agentc.plan.kernels import Dim
@@ -72,7 +72,7 @@ class Bufferizer:
         outputs = self._add_outputs(block)
         self.share(block, outputs)
         for op in list(block.ops):
-            with replacing(op):
+            with replacing_here(op):
                 self._convert(op, Builder(InsertPoint.before(op)))
         for op in reversed(list(block.ops)):
             if op.results and is_tensor(op.results[0].type):

@@ -12,7 +12,7 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
 
-from agentc.analyses.kernel_dims import element_of, is_tensor, shape_of
+from agentc.analyses.kernel_dims import element_of, is_tensor, name_of, shape_of
 from agentc.analyses.kernel_values import DTYPES, Array, dense, element_value, known_value
 from agentc.passes.fuse_kernels import erase_unread, is_cheap
 
@@ -35,7 +35,7 @@ def tables(function: func.FuncOp) -> dict[SSAValue, Array]:
 
 def _is_small(op: GenericOp) -> bool:
     shape = shape_of(op.results[0].type) if len(op.results) == 1 else None
-    if shape is None or str(element_of(op.results[0].type)) not in DTYPES:
+    if shape is None or name_of(element_of(op.results[0].type)) not in DTYPES:
         return False
     return all(n >= 0 for n in shape) and 0 < prod(shape) <= MOST
 

@@ -13,6 +13,7 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from agentc.analyses.dead_code import erase_dead
+from agentc.analyses.kernel_ops import every
 from agentc.analyses.kernel_sources import inherit, sources
 
 Place: TypeAlias = tuple[SSAValue, ...]
@@ -33,7 +34,7 @@ class Accesses:
     def of(op: Operation) -> "Accesses":
         """Accesses of ``op``."""
         found = Accesses()
-        for inner in op.walk():
+        for inner in every(op):
             kind, operands = type(inner), tuple(inner.operands)
             if kind is memref.LoadOp:
                 found.reads.setdefault(operands[0], []).append(operands[1:])
@@ -68,8 +69,8 @@ class Footprints:
 
     accesses: dict[Operation, Accesses] = field(default_factory=dict[Operation, Accesses])
     operands: dict[Operation, set[SSAValue]] = field(default_factory=dict[Operation, set[SSAValue]])
-    pairs: dict[tuple[Operation, Operation], bool] = field(default_factory=dict[tuple[Operation, Operation], bool])
-    """Whether what each trip of two loops exchanges is its own."""
+    apart: set[tuple[Operation, Operation]] = field(default_factory=set[tuple[Operation, Operation]])
+    """Loops that do not fuse, and never will: what makes one wait for the other stays when others fuse."""
 
     def of(self, op: Operation) -> Accesses:
         """Accesses of ``op``."""
@@ -80,7 +81,7 @@ class Footprints:
     def used(self, op: Operation) -> set[SSAValue]:
         """The values that ``op`` and all inside it take."""
         if op not in self.operands:
-            self.operands[op] = {o for inner in op.walk() for o in inner.operands}
+            self.operands[op] = {o for inner in every(op) for o in inner.operands}
         return self.operands[op]
 
     def depends(self, later: Operation, earlier: Operation) -> bool:
@@ -89,20 +90,11 @@ class Footprints:
             return True
         return bool(self.of(later).conflicts(self.of(earlier)))
 
-    def match(self, first: Loop, second: Loop) -> bool:
-        """As ``iterations_match``, asked once."""
-        found = self.pairs.get((first, second))
-        if found is None:
-            found = self.pairs[first, second] = iterations_match(first, second, self)
-        return found
-
     def forget(self, *ops: Operation) -> None:
         """``ops`` are gone; whoever took their results takes others now."""
         if any(op.results for op in ops):
             self.accesses.clear()
             self.operands.clear()
-            self.pairs.clear()
-        self.pairs = {pair: found for pair, found in self.pairs.items() if pair[0] not in ops and pair[1] not in ops}
         for op in ops:
             self.accesses.pop(op, None)
             self.operands.pop(op, None)
@@ -138,31 +130,34 @@ def _common_place(places: Sequence[Place], loop: SSAValue) -> set[int]:
     return {n for n in common[0] if all(n in other for other in common)} if common else set()
 
 
-def needed_before(second: Operation, between: Sequence[Operation], footprints: Footprints) -> list[Operation]:
-    """Those of ``between`` that have to run before ``second``."""
+def needed_before(
+    first: Operation, second: Operation, between: Sequence[Operation], footprints: Footprints
+) -> list[Operation] | None:
+    """Those of ``between`` that have to run before ``second``; ``None`` if one of them has to run after ``first``."""
     needed: list[Operation] = []
-    first = footprints.of(second)
-    used, changed, touched = set(footprints.used(second)), set(first.changed), set(first.touched)
+    own = footprints.of(second)
+    used, changed, touched = set(footprints.used(second)), set(own.changed), set(own.touched)
     for op in reversed(between):
-        own = footprints.of(op)
-        ordered = own.touched and not (changed.isdisjoint(own.touched) and own.changed.isdisjoint(touched))
+        its = footprints.of(op)
+        ordered = its.touched and not (changed.isdisjoint(its.touched) and its.changed.isdisjoint(touched))
         if ordered or not used.isdisjoint(op.results):
-            needed.insert(0, op)
+            if footprints.depends(op, first):
+                return None
+            needed.append(op)
             used |= footprints.used(op)
-            changed |= own.changed
-            touched |= own.touched
-    return needed
+            changed |= its.changed
+            touched |= its.touched
+    return needed[::-1]
 
 
 def try_fuse(first: Loop, second: Loop, outermost: bool, footprints: Footprints) -> bool:
     """Fuse ``second`` into ``first`` if nothing observable changes."""
     if not same_range(first, second) or (outermost and bool(first.results) != bool(second.results)):
         return False
-    if not footprints.used(second).isdisjoint(first.results) or not footprints.match(first, second):
-        return False
     between = list(_between(first, second))
-    needed = needed_before(second, between, footprints)
-    if any(footprints.depends(op, first) for op in needed):
+    needed = _to_move(first, second, between, footprints)
+    if needed is None:
+        footprints.apart.add((first, second))
         return False
     if outermost and not _is_rows(second) and any(_is_rows(op) for op in between if op not in needed):
         return False  # what is done with the results stays behind, in another phase than they
@@ -176,6 +171,13 @@ def try_fuse(first: Loop, second: Loop, outermost: bool, footprints: Footprints)
         inherit(first, sources(second))
         append(first.body.block, second)
     return True
+
+
+def _to_move(first: Loop, second: Loop, between: Sequence[Operation], footprints: Footprints) -> list[Operation] | None:
+    """As ``needed_before``; ``None`` also where the loops themselves have to be apart."""
+    if not footprints.used(second).isdisjoint(first.results) or not iterations_match(first, second, footprints):
+        return None
+    return needed_before(first, second, between, footprints)
 
 
 def append(block: Block, second: Loop) -> None:
@@ -256,7 +258,7 @@ def _fuse_one(block: Block, outermost: bool, footprints: Footprints) -> bool:
         (a, b)
         for i, a in enumerate(loops)
         for b, other in zip(loops[i + 1 :], ranges[i + 1 :], strict=True)
-        if other == ranges[i]
+        if other == ranges[i] and (a, b) not in footprints.apart
     )
     return any(try_fuse(a, b, outermost, footprints) for a, b in pairs)
 

@@ -16,7 +16,7 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint
 
 from agentc.analyses.kernel_dims import insert_size, shape_of, size_of, value_dims
-from agentc.analyses.kernel_sources import hand_on, replacing
+from agentc.analyses.kernel_sources import hand_on, replacing_here
 from agentc.analyses.reductions import NEUTRAL, neutral
 from agentc.plan import sizes
 from agentc.plan.kernels import Dim
@@ -51,7 +51,7 @@ class LoopLowering:
             if isinstance(before, FillOp) and isinstance(op, GenericOp) and _starts(before, op):
                 self.starts[op] = before
         for op in work:
-            with replacing(op):
+            with replacing_here(op):
                 self._lower(op, Builder(InsertPoint.before(op)))
                 op.detach()
                 op.erase()

@@ -291,26 +291,32 @@ def load(path: str | Path, *, threads: int | None = None) -> NativeKernel:
     Raises:
         FileNotFoundError: the file or its ABI is not there.
     """
-    from llvmlite import binding
-
     place = Path(path)
     abi = KernelAbi.from_json((place.parent.parent / f"{place.stem}.abi.json").read_text(encoding="utf-8"))
     if place.suffix == ".ll":
         return load_ir(place.read_text(encoding="utf-8"), abi, threads=threads)
-    engine = _engine()
-    engine.add_object_file(binding.ObjectFileRef.from_data(place.read_bytes()))
+    return load_object(place.read_bytes(), abi, threads=threads)
+
+
+def load_object(code: bytes, abi: KernelAbi, *, threads: int | None = None) -> NativeKernel:
+    """Load the object file of a kernel for this machine."""
+    from llvmlite import binding
+
+    engine = _engine(generates=False)
+    engine.add_object_file(binding.ObjectFileRef.from_data(code))
     engine.finalize_object()
     return NativeKernel(abi, engine, threads)
 
 
-def _engine() -> Any:
+def _engine(generates: bool = True) -> Any:
+    """LLVM's loader; ``generates``: it is given IR, too, which it has to know the processor for."""
     from llvmlite import binding
 
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()
-    machine = binding.Target.from_default_triple().create_target_machine(
-        cpu=binding.get_host_cpu_name(), features=binding.get_host_cpu_features().flatten(), opt=2
-    )
+    cpu = binding.get_host_cpu_name() if generates else ""
+    features = binding.get_host_cpu_features().flatten() if generates else ""
+    machine = binding.Target.from_default_triple().create_target_machine(cpu=cpu, features=features, opt=2)
     return binding.create_mcjit_compiler(binding.parse_assembly(""), machine)
 
 

@@ -96,3 +96,14 @@ def optimized_module(module: "ModuleOp", target: str, lines: bool = False) -> An
 
     processor = find(target)
     return optimized(str(translate(module, processor.scales, lines)), processor)
+
+
+def machine_code(module: "ModuleOp", target: str) -> bytes:
+    """The object file of a lowered kernel for ``target`` (``host``: this machine).
+
+    Raises:
+        Refused: as ``emit``.
+    """
+    from agentc.backends.llvm.targets import find, object_of
+
+    return object_of(optimized_module(module, target), find(target))

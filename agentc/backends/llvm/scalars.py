@@ -4,16 +4,17 @@
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import lru_cache
 from math import prod
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 from llvmlite import ir
 from xdsl.dialects import arith, math
 from xdsl.dialects.builtin import FloatAttr, IndexType, IntegerAttr, IntegerType
 from xdsl.ir import Attribute, Operation
 
-from agentc.analyses.kernel_dims import bits, is_vector
+from agentc.analyses.kernel_dims import bits, is_vector, name_of
 from agentc.backends.llvm.functions import Functions
 from agentc.dialects.vector_ext import CastOp
 
@@ -67,9 +68,12 @@ CASTS: Mapping[type[Operation], str] = {
     arith.ExtSIOp: "sext",
     arith.ExtUIOp: "zext",
 }
+BF16 = (arith.ExtFOp, arith.TruncFOp, arith.SelectOp, arith.SIToFPOp, arith.UIToFPOp, arith.NegfOp, arith.CmpfOp)
+"""What halves in 16 bits would need a form of their own for; a constant has none, either."""
 FLOAT_PREDICATES: Mapping[str, str] = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 
 
+@lru_cache(maxsize=1024)
 def llvm_type(type_: Attribute) -> Any:
     """The LLVM type of a scalar, or of a vector of them, row after row."""
     if is_vector(type_):
@@ -78,12 +82,13 @@ def llvm_type(type_: Attribute) -> Any:
         return I64
     if isinstance(type_, IntegerType):
         return ir.IntType(bits(type_))
-    return {"f32": ir.FloatType(), "f64": ir.DoubleType(), "f16": ir.HalfType(), "bf16": ir.IntType(16)}[str(type_)]
+    return {"f32": ir.FloatType(), "f64": ir.DoubleType(), "f16": ir.HalfType(), "bf16": ir.IntType(16)}[name_of(type_)]
 
 
+@lru_cache(maxsize=1024)
 def memory_type(type_: Attribute) -> Any:
     """The LLVM type of an element in memory: a truth value is a byte."""
-    return ir.IntType(8) if str(type_) == "i1" else llvm_type(type_)
+    return ir.IntType(8) if name_of(type_) == "i1" else llvm_type(type_)
 
 
 def to_memory(build: Any, value: Any) -> Any:
@@ -93,7 +98,7 @@ def to_memory(build: Any, value: Any) -> Any:
 
 def from_memory(build: Any, value: Any, type_: Attribute) -> Any:
     """What was loaded as a value of ``type_``."""
-    return build.trunc(value, ir.IntType(1)) if str(type_) == "i1" else value
+    return build.trunc(value, ir.IntType(1)) if name_of(type_) == "i1" else value
 
 
 def convert_lanes(build: Any, op: CastOp, value: Any) -> Any:
@@ -105,7 +110,12 @@ def convert_lanes(build: Any, op: CastOp, value: Any) -> Any:
 def flags_of(op: Operation) -> tuple[str, ...]:
     """The fast-math flags that ``op`` carries, as LLVM spells them."""
     found = op.properties.get("fastmath")
-    return tuple(f.value for f in found.data) if isinstance(found, arith.FastMathFlagsAttr) else ()
+    return _spelled(found) if isinstance(found, arith.FastMathFlagsAttr) else ()
+
+
+@lru_cache(maxsize=64)
+def _spelled(flags: arith.FastMathFlagsAttr) -> tuple[str, ...]:
+    return tuple(sorted(f.value for f in flags.data))
 
 
 class Scalars:
@@ -125,7 +135,7 @@ class Scalars:
             return self._intrinsic(build, INTRINSICS[kind], op, values)
         if kind in VECTORIZABLE:
             return build.call(self.functions.get(VECTORIZABLE[kind], values[0].type), values)
-        if "bf16" in (str(op.results[0].type), *(str(o.type) for o in op.operands)):
+        if kind in BF16 and "bf16" in (name_of(op.results[0].type), *(name_of(o.type) for o in op.operands)):
             return _bf16(build, op, values)
         if kind in CASTS:
             return getattr(build, CASTS[kind])(values[0], llvm_type(op.results[0].type))
@@ -142,20 +152,29 @@ class Scalars:
         return build.call(callee, values, fastmath=flags_of(op))
 
     def _other(self, build: Any, op: Operation, values: Values) -> Any:
-        other: Mapping[type[Operation], Callable[[], Any]] = {
-            arith.ConstantOp: lambda: constant(cast(arith.ConstantOp, op)),
-            arith.NegfOp: lambda: build.fneg(values[0], flags=flags_of(op)),
-            arith.SelectOp: lambda: build.select(*values),
-            arith.CmpfOp: lambda: _compare_floats(build, cast(arith.CmpfOp, op), values),
-            arith.CmpiOp: lambda: _compare_integers(build, cast(arith.CmpiOp, op), values),
-            arith.IndexCastOp: lambda: _index_cast(build, op, values[0]),
-            arith.FloorDivSIOp: lambda: floor_divide(build, values),
-            arith.BitcastOp: lambda: build.bitcast(values[0], llvm_type(op.results[0].type)),
-            arith.FPToSIOp: lambda: self._to_integer(build, op, values[0], "fptosi"),
-            arith.FPToUIOp: lambda: self._to_integer(build, op, values[0], "fptoui"),
-        }
-        make = other.get(type(op))
-        return make() if make else None
+        match op:
+            case arith.ConstantOp():
+                return constant(op)
+            case arith.CmpiOp():
+                return _compare_integers(build, op, values)
+            case arith.SelectOp():
+                return build.select(*values)
+            case arith.IndexCastOp():
+                return _index_cast(build, op, values[0])
+            case arith.CmpfOp():
+                return _compare_floats(build, op, values)
+            case arith.NegfOp():
+                return build.fneg(values[0], flags=flags_of(op))
+            case arith.FloorDivSIOp():
+                return floor_divide(build, values)
+            case arith.BitcastOp():
+                return build.bitcast(values[0], llvm_type(op.results[0].type))
+            case arith.FPToSIOp():
+                return self._to_integer(build, op, values[0], "fptosi")
+            case arith.FPToUIOp():
+                return self._to_integer(build, op, values[0], "fptoui")
+            case _:
+                return None
 
     def _to_integer(self, build: Any, op: Operation, value: Any, kind: str) -> Any:
         """Toward zero; out of range saturates and NaN is 0, where a plain conversion would be undefined."""

@@ -5,8 +5,10 @@
 # pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from functools import cache
+from threading import Lock
 from typing import Any
 
 from llvmlite import binding
@@ -123,4 +125,28 @@ def optimized(text: str, target: Target) -> Any:
 
 def object_code(text: str, target: Target) -> bytes:
     """The object file of optimized IR. Parsed anew, as code generation changes the module."""
-    return machine(target).emit_object(binding.parse_assembly(text))
+    return object_of(binding.parse_assembly(text), target)
+
+
+def object_of(module: Any, target: Target) -> bytes:
+    """The object file of an optimized module, which is of no use afterwards."""
+    generator = machine(target)
+    with _plain_addresses():
+        return generator.emit_object(module)
+
+
+EMITTING = Lock()
+
+
+@contextmanager
+def _plain_addresses() -> Generator[None]:
+    """Without LLVM's loop strength reduction, which takes a third of code generation: the addresses of kernels are rows
+    and places in them as it is, and none ran slower without. LLVM has this option for a process only, so it is on
+    meanwhile and no longer: others, such as numba, use the same library.
+    """
+    with EMITTING:
+        binding.set_option("agentc", "-disable-lsr=true")
+        try:
+            yield
+        finally:
+            binding.set_option("agentc", "-disable-lsr=false")

@@ -16,7 +16,7 @@ from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, IntegerAttr, Integer
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from agentc.analyses.kernel_abi import sizes
-from agentc.analyses.kernel_dims import PHASE, argument_names, value_dims
+from agentc.analyses.kernel_dims import PHASE, argument_names, name_of, value_dims
 from agentc.backends.llvm.fields import field
 from agentc.backends.llvm.functions import Functions
 from agentc.backends.llvm.lines import Lines
@@ -37,6 +37,8 @@ from agentc.plan.sizes import fold
 from agentc.support.diagnostics import Diagnostic, Refused
 
 POINTER = ir.PointerType()
+SCALAR = ("arith.", "math.")
+"""Dialects most ops are of, and all of whose ops are scalar."""
 WHOLE_LANES: Mapping[str, str] = {
     "add": "add",
     "and": "and",
@@ -82,7 +84,7 @@ def declare_table(target: ir.Module, table: memref.GlobalOp) -> None:
 
 def width_of(element: Attribute) -> int:
     """Bytes of an element in memory."""
-    return {"f32": 4, "i32": 4, "i8": 1, "i1": 1, "f16": 2, "bf16": 2}.get(str(element), 8)
+    return {"f32": 4, "i32": 4, "i8": 1, "i1": 1, "f16": 2, "bf16": 2}.get(name_of(element), 8)
 
 
 class Declared(NamedTuple):
@@ -152,6 +154,9 @@ class FunctionTranslation:
         self.build.debug_metadata = outer
 
     def _op(self, op: Operation) -> None:
+        if op.name.startswith(SCALAR):
+            self._scalar(op)
+            return
         match op:
             case memref.LoadOp():
                 place = self._address(op.memref, op.indices)

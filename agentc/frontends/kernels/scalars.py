@@ -1,6 +1,7 @@
 """Scalar arithmetic of kernel bodies: one table from a name to the op that computes it, for floats and for integers."""
 
 from collections.abc import Callable, Mapping
+from functools import cache
 
 from xdsl.builder import Builder
 from xdsl.dialects import arith, math
@@ -52,6 +53,7 @@ def is_unsigned(element: Attribute) -> bool:
     return is_integer(element) and (element.signedness.data == Signedness.UNSIGNED or bits(element) == 1)
 
 
+@cache
 def storage(element: Element) -> Element:
     """The type in the IR, whose integers know no sign: the operations do."""
     return IntegerType(bits(element)) if is_integer(element) else element

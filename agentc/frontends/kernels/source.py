@@ -2,6 +2,7 @@
 
 import ast
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from agentc.support.diagnostics import Diagnostic, Refused, Span, did_you_mean
@@ -27,6 +28,11 @@ class KernelSource:
     agentc: set[str] = field(default_factory=set[str])
     """Names that agentc was imported as."""
 
+    @cached_property
+    def name(self) -> str:
+        """The file's name without its folder."""
+        return Path(self.path).name
+
     def span(self, node: ast.AST) -> Span:
         """Where ``node`` stands in the file."""
         line, column = getattr(node, "lineno", 1), getattr(node, "col_offset", 0) + 1
@@ -35,7 +41,7 @@ class KernelSource:
 
     def start(self, node: ast.AST) -> Span:
         """Where ``node`` begins, by the file's name alone: code is the same from whatever folder it is compiled."""
-        return Span(Path(self.path).name, getattr(node, "lineno", 1), getattr(node, "col_offset", 0) + 1)
+        return Span(self.name, getattr(node, "lineno", 1), getattr(node, "col_offset", 0) + 1)
 
     def error(self, slug: str, message: str, node: ast.AST, help: str | None = None) -> KernelError:
         """The problem ``message`` at ``node``, to be raised."""

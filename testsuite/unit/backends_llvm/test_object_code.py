@@ -1,0 +1,40 @@
+"""Machine code is made without LLVM's loop strength reduction, and other users of LLVM in the process keep it."""
+
+from llvmlite import binding
+
+from agentc.backends.llvm import machine_code, optimized_ir, targets
+from agentc.backends.llvm.targets import find, object_code
+from agentc.frontends.kernels import builtin
+from agentc.pipelines.kernels import lower_kernel
+
+TARGET = "x86-64-v3"
+
+
+def plainly(text: str) -> bytes:
+    """As anybody has it who knows nothing of us."""
+    return targets.machine(find(TARGET)).emit_object(binding.parse_assembly(text))
+
+
+def test_the_option_is_ours_alone() -> None:
+    text = optimized_ir(lower_kernel(builtin("layer_norm")), TARGET)
+    before = plainly(text)
+    ours = object_code(text, find(TARGET))
+    assert ours != before  # or LLVM does not know the option any more
+    assert plainly(text) == before
+
+
+def test_both_roads_give_the_same_bytes() -> None:
+    lowered = lower_kernel(builtin("softmax_rows"))
+    assert machine_code(lowered, TARGET) == object_code(optimized_ir(lowered, TARGET), find(TARGET))
+
+
+def test_the_option_is_off_after_a_failure() -> None:
+    text = optimized_ir(lower_kernel(builtin("layer_norm")), TARGET)
+    before = plainly(text)
+    try:
+        with targets._plain_addresses():  # pyright: ignore[reportPrivateUsage]
+            raise RuntimeError
+    except RuntimeError:
+        pass
+    assert plainly(text) == before
+    assert object_code(text, find(TARGET)) != before
