@@ -1,13 +1,20 @@
 """``kernels``: the tensor kernels of a module and where each runs."""
 
+from typing import TYPE_CHECKING, cast
+
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation
 
 from agentc.dialects.agent import GraphOp
 from agentc.dialects.compute import FusedOp, KernelOp
 from agentc.dialects.place import assignment
 from agentc.support.record import record
+
+if TYPE_CHECKING:
+    from xdsl.dialects.func import FuncOp
+
+FUNCTION = "func.func"
+"""A function's name: an agent without kernels has none, and its dialect is not imported to see that."""
 
 
 @record(slots=True)
@@ -29,9 +36,10 @@ def kernels(module: ModuleOp) -> tuple[KernelUse, ...]:
     return tuple(KernelUse(name, tuple(sorted(devices))) for name, devices in used.items())
 
 
-def kernel_functions(module: ModuleOp) -> dict[str, FuncOp]:
+def kernel_functions(module: ModuleOp) -> "dict[str, FuncOp]":
     """The functions of the module by name."""
-    return {op.sym_name.data: op for op in module.ops if isinstance(op, FuncOp)}
+    functions = (cast("FuncOp", op) for op in module.ops if op.name == FUNCTION)
+    return {function.sym_name.data: function for function in functions}
 
 
 def _devices(op: KernelOp) -> set[str]:

@@ -120,11 +120,13 @@ def lower_kernels(compilation: Compilation) -> None:
     Raises:
         Refused: ``kernel-unsupported``: it cannot be lowered for a processor.
     """
+    if not (uses := kernels(compilation.module)):
+        return
     from agentc.pipelines.kernels import lower_kernel
 
     functions, devices = kernel_functions(compilation.module), fleet(compilation.module)
     hosts = {stock.device.name for stock in devices.stocks if stock.device.kind == "cpu"} if devices else set[str]()
-    for use in kernels(compilation.module):
+    for use in uses:
         alone = ModuleOp([functions[use.name].clone()])
         compilation.kernels[use.name] = lower_kernel(alone)
         if not hosts.issuperset(use.devices):

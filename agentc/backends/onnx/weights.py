@@ -6,14 +6,16 @@ import zlib
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from agentc.backends.onnx.safetensors import SafeTensors
 from agentc.backends.onnx.views import Half
 from agentc.support.diagnostics import Diagnostic, Refused
+
+if TYPE_CHECKING:
+    from agentc.backends.onnx.safetensors import SafeTensors
 
 Array: TypeAlias = npt.NDArray[np.float32]
 _MAX_JSON_BYTES = 64_000_000
@@ -105,6 +107,8 @@ class Checkpoint(Mapping[str, npt.NDArray[Any]]):
         if index.is_file():
             self._owner = _shards(folder, read_json(index))
         else:
+            from agentc.backends.onnx.safetensors import SafeTensors
+
             files = [SafeTensors(path) for path in sorted(folder.glob("*.safetensors"))]
             self._owner = {name: file for file in files for name in file}
         if not self._owner:
@@ -131,7 +135,9 @@ class Checkpoint(Mapping[str, npt.NDArray[Any]]):
         return self._owner[name].half(name)
 
 
-def _shards(folder: Path, index: Mapping[str, Any]) -> dict[str, SafeTensors]:
+def _shards(folder: Path, index: Mapping[str, Any]) -> "dict[str, SafeTensors]":
+    from agentc.backends.onnx.safetensors import SafeTensors
+
     table: object = index.get("weight_map")
     if not isinstance(table, dict):
         raise ValueError("model.safetensors.index.json has no weight_map")
