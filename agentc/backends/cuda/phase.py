@@ -28,6 +28,8 @@ class PhaseCode:
     texts: list[str] = field(default_factory=list[str])
     launch: list[str] = field(default_factory=list[str])
     """Lines of the launcher."""
+    header: str = ""
+    """What it includes beyond what all do."""
 
     @property
     def symbol(self) -> str:

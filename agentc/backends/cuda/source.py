@@ -35,7 +35,8 @@ def source(module: ModuleOp) -> str:
         if parameter.dims:
             lines.append(f"//   {parameter.name}: {parameter.dtype}[{', '.join(map(str, parameter.dims))}]")
     kinds = {kind_of(phase.function)[0] for phase in phases}
-    headers = [name for kind, name in HEADERS.items() if kind in kinds] or ["agentc_cuda.cuh"]
+    named = {phase.header for phase in phases}
+    headers = [name for kind, name in HEADERS.items() if kind in kinds or name in named] or ["agentc_cuda.cuh"]
     lines += [*(f'#include "{name}"' for name in headers), ""]
     return "\n".join([*lines, *(text for phase in phases for text in _located(phase)), _launcher(abi, phases)])
 

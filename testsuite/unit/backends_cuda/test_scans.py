@@ -191,23 +191,70 @@ def reference(kind: str, x: Any, rows: Any, updates: Any) -> Any:
     return out
 
 
-@needs_compiler
-@pytest.mark.parametrize(
-    ("inner", "kind", "alone"),
-    [((), "set", False), ((), "add", False), ((7,), "max", False), ((2, 3), "add", False), ((7,), "set", True)],
-)
-def test_scattered_rows(inner: tuple[int, ...], kind: str, alone: bool, tmp_path: Path) -> None:
-    """Rows that repeat, that count from the end, and that are none; both ways in which they are launched."""
-    dims = "".join(f', "{name}"' for name, _ in zip("de", inner, strict=False))
+def scattering(inner: tuple[int, ...], kind: str, way: str, folder: Path) -> HostKernel:
+    """A scatter of rows of the shape ``inner`` that goes the ``way`` each, sorted or alone."""
+    names = ["n", *"de"[: len(inner)]]
+    dims = "".join(f', "{name}"' for name in names[1:])
     body = f"scatter_{kind}(x, rows, updates)"
     module = lowered(body, f'x: f32["n"{dims}], rows: i32["m"], updates: f32["m"{dims}]', f'f32["n"{dims}]')
-    assert kinds(module)[-1] == "alone" and "_each(" in source(module)
+    assert kinds(module)[-1] == "alone"
+    few, fits = f"m <= 128 || {' * '.join(names)} <= 536870912 / m", "n < 4294967295 && m < 4294967295"
+    faults = [("text", few, "false")] if way != "each" else []
+    faults += [("text", fits, "false")] if way == "alone" else []
+    return compiled(module, folder, *faults)
+
+
+@needs_compiler
+@pytest.mark.parametrize("way", ["each", "sorted", "alone"])
+@pytest.mark.parametrize(("inner", "kind"), [((), "set"), ((), "add"), ((7,), "max"), ((2, 3), "add")])
+def test_scattered_rows(inner: tuple[int, ...], kind: str, way: str, tmp_path: Path) -> None:
+    """Rows that repeat, that count from the end, and that are none; each way in which they are launched."""
+    kernel = scattering(inner, kind, way, tmp_path)
     random = np.random.default_rng(0)
     x, updates = (random.random((count, *inner)).astype(np.float32) for count in (11, 40))
     rows = random.integers(-14, 14, 40).astype(np.int32)
-    faults = [("text", "if ((n <= 131072 || m <= 4096) &&", "if (false &&")] if alone else []
-    found = run(compiled(module, tmp_path, *faults), [x, rows, updates], x.shape)
-    np.testing.assert_array_equal(found, reference(kind, x, rows, updates))
+    np.testing.assert_array_equal(run(kernel, [x, rows, updates], x.shape), reference(kind, x, rows, updates))
+
+
+@needs_compiler
+@pytest.mark.parametrize("count", [1024, 1025, 3000])
+def test_many_updates_are_sorted_in_more_than_one_chunk(count: int, tmp_path: Path) -> None:
+    """Sums of floats tell every change of the order."""
+    kernel = scattering((2,), "add", "sorted", tmp_path)
+    random = np.random.default_rng(count)
+    x, updates = (random.random((n, 2)).astype(np.float32) for n in (500, count))
+    for rows in (random.integers(-600, 600, count), np.full(count, 7), np.arange(count)[::-1], np.full(count, 500)):
+        rows = rows.astype(np.int32)
+        np.testing.assert_array_equal(run(kernel, [x, rows, updates], x.shape), reference("add", x, rows, updates))
+
+
+@needs_compiler
+@pytest.mark.parametrize(
+    ("file", "good", "bad"),
+    [
+        ("agentc_ordered.cuh", "((base + low) & own) == 0", "(low & own) == 0"),
+        (
+            "agentc_ordered.cuh",
+            "const bool rising = (low & run) == 0;\n    const uint64_t a = keys",
+            "const bool rising = true;\n    const uint64_t a = keys",
+        ),
+        ("text", "static_cast<uint64_t>(v_4) << 32 | static_cast<uint64_t>(k)", "static_cast<uint64_t>(v_4) << 32"),
+        ("text", "first > 0 && ", "false && "),
+        ("text", "next < m && ", "next < first + 1 && "),
+        ("text", "apart >= 1024", "apart >= 2048"),
+    ],
+)
+def test_sorting_that_is_wrong_is_found(file: str, good: str, bad: str, tmp_path: Path) -> None:
+    module = lowered("scatter_add(x, rows, updates)", 'x: f32["n"], rows: i32["m"], updates: f32["m"]', 'f32["n"]')
+    kernel = compiled(module, tmp_path, ("text", "m <= 128 || n <= 536870912 / m", "false"), (file, good, bad))
+    random = np.random.default_rng(1)
+    x, updates = (random.random(n).astype(np.float32) for n in (50, 3000))
+    rows = random.integers(0, 50, 3000).astype(np.int32)
+    try:
+        found = run(kernel, [x, rows, updates], x.shape)
+    except RuntimeError:
+        return
+    assert not np.array_equal(found, reference("add", x, rows, updates))
 
 
 def test_a_scatter_whose_target_is_read_elsewhere_stays_in_order() -> None:

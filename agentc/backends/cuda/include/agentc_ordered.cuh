@@ -95,4 +95,44 @@ __device__ __forceinline__ void select_whole(const uint64_t* candidates, int par
   for (int i = threadIdx.x; i < each; i += kSelectThreads) give(row, i, best[i] ? place_of(best[i]) : -1);
 }
 
+// A bitonic network over keys in memory, smallest first, as many as a power of two from kSortChunk on. Runs of `run`
+// alternate in direction; pairs stand `apart`.
+constexpr int kSortChunk = 1024;
+constexpr int kSortThreads = 512;
+
+// The steps that stay inside a chunk: of `run`, or of all runs up to a chunk's length where `run` is 0.
+__device__ __forceinline__ void sort_near(uint64_t* keys, int64_t run) {
+  __shared__ uint64_t chunk[kSortChunk];
+  const int64_t base = static_cast<int64_t>(blockIdx.x) * kSortChunk;
+  for (int i = threadIdx.x; i < kSortChunk; i += kSortThreads) chunk[i] = keys[base + i];
+  __syncthreads();
+  for (int64_t own = run ? run : 2; own <= (run ? run : kSortChunk); own *= 2) {
+    for (int apart = own < kSortChunk ? static_cast<int>(own) / 2 : kSortChunk / 2; apart > 0; apart /= 2) {
+      const int low = 2 * threadIdx.x - (threadIdx.x & (apart - 1)), high = low + apart;
+      const bool rising = ((base + low) & own) == 0;
+      const uint64_t a = chunk[low], b = chunk[high];
+      if ((a > b) == rising) {
+        chunk[low] = b;
+        chunk[high] = a;
+      }
+      __syncthreads();
+    }
+  }
+  for (int i = threadIdx.x; i < kSortChunk; i += kSortThreads) keys[base + i] = chunk[i];
+}
+
+// One step whose pairs stand in two chunks.
+__device__ __forceinline__ void sort_far(uint64_t* keys, int64_t count, int64_t run, int64_t apart) {
+  const int64_t thread = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+  for (int64_t pair = thread; pair < count / 2; pair += static_cast<int64_t>(gridDim.x) * blockDim.x) {
+    const int64_t low = 2 * pair - (pair & (apart - 1)), high = low + apart;
+    const bool rising = (low & run) == 0;
+    const uint64_t a = keys[low], b = keys[high];
+    if ((a > b) == rising) {
+      keys[low] = b;
+      keys[high] = a;
+    }
+  }
+}
+
 }  // namespace agentc
