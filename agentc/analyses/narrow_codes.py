@@ -121,7 +121,7 @@ class Reading:
             return value not in self.moving
         if isinstance(owner, memref.LoadOp):
             return self._takes_load(owner)
-        known = isinstance(owner, (arith.ConstantOp, *LANEWISE)) and "bf16" not in str(value.type)
+        known = isinstance(owner, (arith.ConstantOp, *LANEWISE))
         return known and all(self.takes(o) for o in owner.operands)
 
     def _takes_load(self, op: memref.LoadOp) -> bool:

@@ -103,6 +103,8 @@ def from_memory(build: Any, value: Any, type_: Attribute) -> Any:
 
 def convert_lanes(build: Any, op: CastOp, value: Any) -> Any:
     """Each lane of ``value`` converted."""
+    if "bf16" in f"{op.input.type} {op.result.type}":
+        return _of_bf16(build, value) if op.kind.data == "extf" else _to_bf16(build, value)
     names = {"extf": "fpext", "truncf": "fptrunc", "trunci": "trunc", "extsi": "sext", "extui": "zext"}
     return getattr(build, names.get(op.kind.data, op.kind.data))(value, llvm_type(op.result.type))
 
@@ -189,22 +191,42 @@ class Scalars:
 
 def _bf16(build: Any, op: Operation, values: Values) -> Any:
     """The upper half of single precision, rounded to nearest even; kept as an integer, which every target has."""
-    i16, i32 = ir.IntType(16), ir.IntType(32)
     match op:
         case arith.ExtFOp():
-            return build.bitcast(build.shl(build.zext(values[0], i32), ir.Constant(i32, 16)), ir.FloatType())
+            return _of_bf16(build, values[0])
         case arith.TruncFOp():
-            bits = build.bitcast(values[0], i32)
-            odd = build.and_(build.lshr(bits, ir.Constant(i32, 16)), ir.Constant(i32, 1))
-            rounded = build.add(bits, build.add(odd, ir.Constant(i32, 0x7FFF)))
-            kept = build.select(
-                build.fcmp_unordered("uno", values[0], values[0]), ir.Constant(i32, 0x7FC00000), rounded
-            )
-            return build.trunc(build.lshr(kept, ir.Constant(i32, 16)), i16)
+            return _to_bf16(build, values[0])
         case arith.SelectOp():
             return build.select(*values)
         case _:
             return None
+
+
+def _of_bf16(build: Any, value: Any) -> Any:
+    """Single precision of one or of many."""
+    word = _alike(value, ir.IntType(32))
+    return build.bitcast(build.shl(build.zext(value, word), _filled(word, 16)), _alike(value, ir.FloatType()))
+
+
+def _to_bf16(build: Any, value: Any) -> Any:
+    """One or many of single precision, rounded."""
+    word = _alike(value, ir.IntType(32))
+    bits = build.bitcast(value, word)
+    odd = build.and_(build.lshr(bits, _filled(word, 16)), _filled(word, 1))
+    rounded = build.add(bits, build.add(odd, _filled(word, 0x7FFF)))
+    kept = build.select(build.fcmp_unordered("uno", value, value), _filled(word, 0x7FC00000), rounded)
+    return build.trunc(build.lshr(kept, _filled(word, 16)), _alike(value, ir.IntType(16)))
+
+
+def _alike(value: Any, element: Any) -> Any:
+    """``element``, or a vector of as many as ``value`` has."""
+    return ir.VectorType(element, value.type.count) if isinstance(value.type, ir.VectorType) else element
+
+
+def _filled(type_: Any, number: int) -> Any:
+    if isinstance(type_, ir.VectorType):
+        return ir.Constant(type_, [ir.Constant(type_.element, number)] * type_.count)
+    return ir.Constant(type_, number)
 
 
 def floor_divide(build: Any, values: Values) -> Any:

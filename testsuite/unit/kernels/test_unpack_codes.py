@@ -49,6 +49,9 @@ def f(codes: u8["m", "g", 16], scale: f32["m"], x: f32["g", 32]) -> f32["m"]:
     low = (codes & 15).astype(f32) * (x[:, :16] + 1.0)
     return np.sum(low, axis=(1, 2)) * scale
 """
+HALF_SCALES = (
+    HALVES.format(width=16, twice=32).replace("scale: f32", "scale: f16").replace("scale[", "scale.astype(f32)[")
+)
 SQUARES = """
 def f(codes: u8["m", "g", 16], scale: f32["m", "g"], x: f32["g", 32]) -> f32["m"]:
     low = (codes & 15).astype(f32)
@@ -92,6 +95,7 @@ CASES: dict[str, Case] = {
     "zero points": (ZEROS, (32,), 16, zeros),
     "neighbors": (NEIGHBORS, (16, 2), 16, neighbors),
     "quarters": (QUARTERS, (4, 16), 16, quarters),
+    "half scales": (HALF_SCALES, (32,), 16, halves),
     "scaled once": (SCALED_ONCE, (32,), 16, scaled_once),
 }
 
@@ -106,7 +110,7 @@ def given(name: str, rows: int, groups: int) -> tuple[list[Array], Array]:
     random = np.random.default_rng(rows * 100 + groups)
     codes = random.integers(0, 256, (rows, groups, width)).astype(np.uint8)
     shape = (rows,) if name == "scaled once" else (rows, groups)
-    arrays = [codes, random.uniform(0.5, 2, shape).astype(np.float32)]
+    arrays = [codes, random.uniform(0.5, 2, shape).astype(np.float16 if "f16" in text else np.float32)]
     if "zero" in text:
         arrays.append(random.integers(0, 16, (rows, groups)).astype(np.uint8))
     arrays.append(random.standard_normal((groups, *row)).astype(np.float32))
@@ -130,6 +134,20 @@ def test_the_interpreter_agrees_before_and_after(name: str) -> None:
         arrays, wanted = given(name, 2, groups)
         for stage in (source, lowered):
             np.testing.assert_allclose(run_kernel(stage, *arrays)[0], wanted, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["scale", "x"])
+def test_bf16_becomes_single_precision_lane_by_lane(name: str) -> None:
+    bf16 = pytest.importorskip("ml_dtypes", reason="names bf16 for NumPy").bfloat16
+    text = CASES["halves"][0].replace(f"{name}: f32", f"{name}: bf16").replace(f"{name}[", f"{name}.astype(f32)[")
+    lowered = lower_kernel(module(text))
+    assert any(isinstance(op, FieldOp) for op in lowered.walk())
+    arrays, _ = given("halves", 3, 7)
+    place = ["codes", "scale", "x"].index(name)
+    arrays[place] = arrays[place].astype(bf16)
+    wanted = halves(*(a.astype(np.float32) if a.dtype == bf16 else a for a in arrays))
+    found = compile_kernel(module(text), threads=1)(*arrays)
+    np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("target", ["x86-64", "x86-64-v3", "x86-64-v4", "aarch64"])
