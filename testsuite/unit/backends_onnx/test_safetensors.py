@@ -71,6 +71,11 @@ TWO = {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}
         (_one(shape=[2**62, 2**62]), bytes(8), "needs .* bytes, but its range holds 8"),
         (_one(data_offsets=[0]), bytes(8), "are no range"),
         (_one(data_offsets=[8, 0]), bytes(8), "are no range"),
+        (_one(data_offsets=[8, 7]), bytes(8), "are no range"),
+        (_one(data_offsets=[0, 8, 8]), bytes(8), "are no range"),
+        (_one(shape=[2**63, 0], data_offsets=[0, 0]), b"", "shape is not a list of whole numbers"),
+        (b'{"w": {"dtype": "F32", "shape": [' + b"9" * 5000 + b'], "data_offsets": [0, 0]}}', b"", "digits"),
+        (b'{"w\xe9": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}', bytes(8), "the header is not JSON"),
         (_one(data_offsets=[0, 12]), bytes(12), "needs 8 bytes, but its range holds 12"),
         (_one(), bytes(4), "it is cut off"),
         (_one(), bytes(12), "4 bytes follow the last tensor"),
@@ -84,17 +89,33 @@ def test_a_hostile_header_is_refused_with_the_cause(header: object, data: bytes,
 
 
 @pytest.mark.parametrize(
-    ("length", "message"), [(2**63, "is the limit"), (100, "only 2 follow"), (2**27, "is the limit")]
+    ("length", "message"),
+    [(2**63, "is the limit"), (100, "only 2 follow"), (3, "claims 3 bytes, but only 2"), (2**27, "is the limit")],
 )
 def test_a_lying_length_is_refused_before_anything_is_read(length: int, message: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=message):
         read_header(_file(tmp_path, b"{}", length=length))
 
 
-def test_a_stub_of_a_file_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "m.safetensors").write_bytes(b"\x02")
-    with pytest.raises(ValueError, match="1 bytes are too few"):
+@pytest.mark.parametrize("size", [0, 1, 7])
+def test_a_stub_of_a_file_is_refused(size: int, tmp_path: Path) -> None:
+    (tmp_path / "m.safetensors").write_bytes(b"\x02" * size)
+    with pytest.raises(ValueError, match=f"{size} bytes are too few"):
         read_header(tmp_path / "m.safetensors")
+
+
+def test_a_file_that_shrinks_behind_our_back_is_refused(tmp_path: Path) -> None:
+    path = _file(tmp_path, _one(), bytes(8))
+    tensors = SafeTensors(path)
+    with path.open("r+b") as file:
+        file.truncate(path.stat().st_size - 4)
+    with pytest.raises(ValueError, match="tensor `w` is cut off"):
+        tensors["w"]
+
+
+def test_a_file_of_nothing_but_empty_tensors_is_read(tmp_path: Path) -> None:
+    path = _file(tmp_path, _one(shape=[0, 3], data_offsets=[0, 0]))
+    assert SafeTensors(path)["w"].shape == (0, 3)
 
 
 @given(place=st.integers(0, 200), value=st.integers(0, 255), cut=st.integers(0, 12))
