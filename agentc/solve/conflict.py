@@ -18,11 +18,13 @@ from agentc.solve import presolve
 from agentc.solve.company import whole
 from agentc.solve.demands import Conflict, Relaxation, describe, round_down, round_up, sla_name
 from agentc.solve.evaluate import evaluate, over
-from agentc.solve.heuristic import heuristic
 from agentc.solve.highs import INF
 from agentc.solve.milp import DemandKey, Model, Shape, build, typical_cost
+from agentc.solve.state import State
 from agentc.solve.suspects import suspects
 from agentc.solve.tables import Tables, tabulate
+from agentc.solve.tolls import mended, tolled
+from agentc.solve.without import demands_of, refuted, without
 
 ORDER = ("link", "together", "memory", "task", "stock", "deadline")
 """Kinds in the order in which they are tried to be left out: a conflict names SLA and stock rather than links."""
@@ -74,6 +76,8 @@ class _Filter:
     changed: Changed | None = None
     parts: bool = False
     """Parts of tasks count: what cannot hold with them cannot hold with whole ones."""
+    quick: bool = False
+    """Only what presolve sees counts."""
 
     @cached_property
     def model(self) -> Model:
@@ -90,6 +94,11 @@ class _Filter:
         paths = any(b.usd is None for b in self.tables.path_bounds())
         shape = Shape(path=paths, elastic=True, exact_hops=whole, integer=whole)
         return build(self.tables, everything, shape, typical_cost(self.tables, everything))
+
+    @property
+    def keys(self) -> list[DemandKey]:
+        """The demands that can be taken away."""
+        return [key for key in (demands_of(self.tables) if self.quick else self.model.rows) if key not in self.off]
 
     @property
     def large(self) -> bool:
@@ -117,6 +126,8 @@ class _Filter:
     def enforce(self, key: DemandKey, on: bool) -> None:
         """Put a demand in force, or take it away; a task that is away takes its ``together`` sets with it."""
         (self.off.discard if on else self.off.add)(key)
+        if self.quick:
+            return
         keys: list[DemandKey] = [key]
         if key[0] == "task":
             keys.extend(("together", g) for g, group in enumerate(self.tables.groups) if key[1] in dict(group))
@@ -135,9 +146,11 @@ class _Filter:
 
     def infeasible(self) -> bool:
         """What is in force cannot hold."""
+        if refuted(without(self.tables, self.off)):
+            return True
         left = self.until - time.perf_counter()
-        if left <= 0:
-            self.complete = False
+        if self.quick or left <= 0:
+            self.complete = self.quick
             return False
         outcome = self.model.program.run(time_limit=min(PROBE_SECONDS, left))
         if outcome.outcome == "limit" and not outcome.values:
@@ -175,25 +188,54 @@ def explain(problem: PlacementProblem, *, time_limit: float = 20.0, changed: Cha
     if empty:
         return Conflict(tuple(describe(tables, ("task", t), set()) for t in empty[:1]))
     search = _Filter(tables, time.perf_counter() + time_limit, changed=changed)
-    found = _part(search) if search.large else search
+    found = _part(search)
     if found is search and not search.infeasible() and search.complete:
         raise ValueError("the problem is feasible: no demands conflict")
-    kept: list[DemandKey] = []
-    for kind in ORDER:
-        kept += found.shrink([key for key in found.model.rows if key[0] == kind])
-    for key in sorted(found.off):
-        found.enforce(key, True)
+    kept = _shrunk(found)
+    if found.quick or (found.parts and not search.large):
+        # Whole tasks, and all that presolve does not see, may need fewer demands for a conflict.
+        found = _Filter(without(found.tables, found.off), search.until, off=found.off)
+        kept = _shrunk(found)
+    if found is search:
+        for key in sorted(found.off):
+            found.enforce(key, True)
     return _told(search, found.tables, kept, minimal=found.complete)
 
 
+def _shrunk(found: _Filter) -> list[DemandKey]:
+    """The demands that stay in the conflict."""
+    kept: list[DemandKey] = []
+    for kind in ORDER:
+        kept += found.shrink([key for key in found.keys if key[0] == kind])
+    return kept
+
+
 def _part(search: _Filter) -> _Filter:
-    """A few tasks of a large problem whose demands conflict already, if they are found; else the problem."""
-    for problem in suspects(search.tables):
+    """What tells quickly that the demands conflict: of a large problem a few tasks, if such are found; what presolve
+    sees; a program of parts of tasks. Else the problem."""
+    for problem in suspects(search.tables) if search.large else ():
         part = _Filter(tabulate(problem), search.until)
         if part.infeasible():
             return part
-    rough = replace(search, parts=True)
+    quick = replace(search, quick=True, off=set[DemandKey]())
+    if quick.infeasible():
+        return _guessed(quick)
+    rough = replace(search, parts=True, off=set[DemandKey]())
     return rough if rough.infeasible() else search
+
+
+def _guessed(quick: _Filter) -> _Filter:
+    """``quick`` without the tasks that are not on the path that is too long, if that is what is wrong."""
+    tables = quick.tables
+    free = without(tables, [("deadline", n) for n, bound in enumerate(tables.bounds) if bound.on_path])
+    left = presolve.possible(free)
+    if any(not row for row in left.alive):
+        return quick
+    _, path = presolve.shortest_possible(free, left)
+    others: list[DemandKey] = [("task", t) for t in range(tables.size) if t not in path]
+    if refuted(without(tables, others)):
+        quick.off.update(others)
+    return quick
 
 
 def _told(search: _Filter, tables: Tables, kept: list[DemandKey], *, minimal: bool) -> Conflict:
@@ -429,17 +471,20 @@ def _can_serve(problem: PlacementProblem) -> bool:
     left = presolve.reduce(tables)
     if any(not row for row in left.alive):
         return False
-    until = time.perf_counter() + PROBE_SECONDS
-    if heuristic(tables, left, "cost", passes=2, until=until).score().violation == 0:
-        return True
     model = build(tables, left, Shape(path=bool(tables.path_bounds())), typical_cost(tables, left))
+    # Where not even parts of tasks fit, that is known at once; where whole ones fit easily, a short search finds them.
+    model.program.option("solve_relaxation", True)
+    if model.program.run(time_limit=PROBE_SECONDS).outcome == "infeasible":
+        return False
+    model.program.option("solve_relaxation", False)
+    picked = tolled(tables, left, until=time.perf_counter() + TRY_SECONDS, tries=TRIES)
+    if whole(tables, picked) and State(tables, picked, "cost").score().violation == 0:
+        return True
     return bool(model.program.run(time_limit=PROBE_SECONDS).values)
 
 
 def _can_serve_many(problem: PlacementProblem) -> bool:
     """The same by a short search alone."""
-    from agentc.solve.tolls import mended
-
     tables = tabulate(problem)
     left = presolve.possible(tables)
     if any(not row for row in left.alive):
