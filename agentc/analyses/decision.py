@@ -27,8 +27,8 @@ from agentc.support.record import record
 
 SECONDS_PER_HOUR = 3600.0
 
-WORTH = 0.05
-"""Part of a plan's cost that a further route of a step has to save: it is one pool more to run."""
+WORTH = 0.01
+"""Part of a plan's cost that steps have to save which go several ways: each further route is one pool more to run."""
 
 NOTHING: Mapping[str, frozenset[str]] = {}
 """No task is bound to some of its options."""
@@ -63,38 +63,27 @@ def solved(
     """The answer to the problem that was posed, with only the ``allowed`` options of the tasks that are named there.
 
     Among answers that are as good, the objectives that come ``then`` decide, one after the other.
-    Where nothing fits, and where the stock is short and it saves a good deal, steps go several ways (see
-    ``agentc.analyses.routes``).
+    Steps go several ways (see ``agentc.analyses.routes``) where nothing fits otherwise, and where that is worth it.
     An infeasible one has a solution without a choice; it carries a ``conflict`` where that is not proven.
     """
     whole = _solved(posed, allowed, time_limit, then)
-    if not posed.problem.stock or not _is_short(whole):
+    if whole.solution.status != "infeasible" and posed.problem.objective != "cost":
         return whole
     from agentc.analyses.routes import of_routes, split
 
-    most = (1 - WORTH) * whole.solution.objective if whole.solution.status != "infeasible" else math.inf
-    for routes, bound in split(posed, allowed, most, time_limit=time_limit):
+    best = whole
+
+    def most() -> float:
+        found = best.solution
+        return math.inf if found.status == "infeasible" else (1 - WORTH) * found.objective
+
+    for routes, bound in split(posed, whole.smaller.problem, allowed, most, time_limit=time_limit):
         found = _solved(routes, of_routes(allowed, routes.graph), time_limit, then)
-        if found.solution.status != "infeasible" and found.solution.objective <= most:
-            return replace(found, solution=_unproven(found.solution, bound, posed.problem.objective))
-    return whole
-
-
-def _is_short(decision: Decision) -> bool:
-    """Nothing fits, or what is left of a device class that is used is less than any pool there takes."""
-    problem, replicas = decision.problem, decision.solution.replicas
-    if decision.solution.status == "infeasible":
-        return True
-    if problem.objective != "cost":
-        return False
-    least: dict[str, int] = {}
-    for pool in problem.pools.values():
-        least[pool.device] = min(pool.devices, least.get(pool.device, pool.devices))
-    held: dict[str, int] = {}
-    for name, count in replicas.items():
-        pool = problem.pools[name]
-        held[pool.device] = held.get(pool.device, 0) + count * pool.devices
-    return any(count + least[device] > problem.stock.get(device, math.inf) for device, count in held.items())
+        if found.solution.status != "infeasible" and found.solution.objective <= most():
+            best = replace(found, solution=_unproven(found.solution, bound, posed.problem.objective))
+            if posed.problem.objective != "cost":
+                break
+    return best
 
 
 def _unproven(solution: PlacementSolution, bound: float, objective: Objective) -> PlacementSolution:

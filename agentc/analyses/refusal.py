@@ -31,9 +31,9 @@ UNPROVEN = "no placement was found within the time limit, and none is proven to 
 FEW = 3
 """Steps up to which it is told what load several ways carry: each try is a placement, and one of many takes seconds."""
 
-MORE, TRIES = 2.0, 5
-"""How many times the load of steps that go one way is tried, and how often: to 2 % of the most that several ways
-carry."""
+MORE, TRIES, EACH_SECONDS = 2.0, 5, 5.0
+"""How many times the load of steps that go one way is tried, how often, to 2 % of the most that several ways carry, and
+for how long each time."""
 
 Allowed = Mapping[str, frozenset[str]]
 """Task -> the only options that it may take."""
@@ -94,7 +94,8 @@ def _by_routes(posed: Posed, allowed: Allowed, cure: Relaxation) -> Relaxation:
     for _ in range(TRIES):
         tried = replace(cure, needed=round_down(math.sqrt(low * high)))
         graph, fleet = change(posed.graph, posed.fleet, [tried])
-        if solved(pose(graph, fleet, posed.problem.objective), allowed).solution.status == "infeasible":
+        asked = pose(graph, fleet, posed.problem.objective)
+        if solved(asked, allowed, time_limit=EACH_SECONDS).solution.status == "infeasible":
             high = tried.needed
         else:
             low = tried.needed

@@ -1,4 +1,5 @@
-"""Steps by several routes: where the stock of no device class carries a step's load, several classes share it.
+"""Steps by several routes: several device classes share a step's load where none has the stock for it, or where whole
+replicas of several cost less than those of one.
 
 A route is a copy of a step's tasks (of a call's prefill and decode, with all their parts) that serves a share of its
 visits: a task like any other, so that the cost model tells its waits at its own share of the load, and limits hold on
@@ -8,14 +9,18 @@ again at its shares until it stands.
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from agentc.analyses.contraction import contract
 from agentc.analyses.placement_problem import Posed, pose, restricted
+from agentc.analyses.shortlist import PARTS, affordable, least_bills, only, shortlist
 from agentc.plan.graph import ROUTE, Company, Task, TaskEdge, TaskGraph, step_of
 from agentc.plan.placement import PlacementProblem
+
+if TYPE_CHECKING:
+    from agentc.solve.split import Shares
 
 Step: TypeAlias = tuple[str, ...]
 """The tasks that go the same way."""
@@ -32,38 +37,84 @@ MOST = 3
 LARGE = 40
 """Tasks above which no step is split."""
 
-ROUNDS = 4
-"""Poses with new shares before it is given up."""
+MANY = 4000
+"""Options in all, of routes, above which shares are those of a short list."""
 
-SECONDS = 15.0
-"""For all shares; an agent of few calls takes a second."""
+TRIES = 8
+"""Poses with shares before it is given up."""
+
+GAP = 5e-3
+"""Relative gap at which shares are good enough."""
+
+PROOF_SECONDS = 3.0
+"""For the bound of what shares cost."""
+
+SECONDS = 30.0
+"""For all shares, should a machine be slow; an agent of few calls takes a second, as searches end by their nodes."""
 
 
 def split(
-    posed: Posed, allowed: Allowed, most: float = math.inf, *, time_limit: float = SECONDS
+    posed: Posed,
+    one_way: PlacementProblem,
+    allowed: Allowed,
+    most: Callable[[], float],
+    *,
+    time_limit: float = SECONDS,
 ) -> Iterator[tuple[Posed, float]]:
-    """Problems with steps by two or more routes, of which the first that has an answer is wanted; each with a bound in
-    $/hour of what any shares of as many routes cost, if waits were as they were posed. None whose bound is above
-    ``most``."""
+    """Problems with steps by two or more routes that may cost no more than ``most`` by then, in $/hour; each with a
+    bound of what any shares cost, if waits were those of the whole load.
+
+    ``one_way`` is ``posed`` with groups as one.
+    """
+    from agentc.solve.split import floor
+
+    steps = splittable(posed.graph) if len(posed.graph.tasks) <= LARGE else []
+    until = time.perf_counter() + min(time_limit, SECONDS)
+    if not steps or math.fsum(bill for bill, _ in least_bills(one_way)) > most():
+        return
+    if most() < math.inf:
+        one_way = only(one_way, affordable(one_way, most()))
+    name = {task.name: task.group or task.name for task in posed.graph.tasks}
+    units = [list(dict.fromkeys(name[task] for task in step)) for step in steps]
+    bound = floor(one_way, units)
+    if bound > most() or bound == math.inf:
+        return
+    # Waits of the whole load let most options be: what does not pay then never does.
+    if most() < math.inf and not _shares(posed, allowed, _equal(steps, MOST, 1.0), most(), SECONDS, enough=most()):
+        return
+    bound = max(bound, floor(one_way, units, time_limit=PROOF_SECONDS))
+    tried: list[Ways] = []
+    for first in (ways for n in range(2, MOST + 1) for ways in (_equal(steps, n, 1.0), _equal(steps, n, 1.0 / n))):
+        ways = first
+        while ways and ways not in tried and len(tried) < TRIES:
+            tried.append(ways)
+            found = _shares(posed, allowed, ways, most(), until - time.perf_counter())
+            new = {step: _taken(row) for step, row in zip(ways, found or (), strict=False)}
+            # Routes that took nothing are tried no more; of the rest, waits are now those of their shares.
+            ways = {step: row for step, row in new.items() if len(row) > 1}
+            if ways and ways not in tried:
+                yield pose(routed(posed.graph, new), posed.fleet, posed.problem.objective), bound
+
+
+def _equal(steps: Sequence[Step], count: int, share: float) -> Ways:
+    return dict.fromkeys(steps, (share,) * count)
+
+
+def _shares(
+    posed: Posed, allowed: Allowed, ways: Ways, most: float, seconds: float, enough: float = -math.inf
+) -> "Shares | None":
+    """The shares that are cheapest if waits are those of ``ways``, or any that cost no more than is ``enough``; of
+    problems with many options, among a few."""
     from agentc.solve.split import shares
 
-    steps = splittable(posed.graph) if posed.problem.stock and len(posed.graph.tasks) <= LARGE else []
-    until = time.perf_counter() + min(time_limit, SECONDS)
-    for count in range(2, MOST + 1) if steps else ():
-        ways: Ways = dict.fromkeys(steps, (1.0 / count,) * count)
-        for _ in range(ROUNDS):
-            asked, routes = _asked(posed, allowed, ways)
-            left = until - time.perf_counter()
-            found = shares(asked, routes, time_limit=left) if left > 0 else None
-            if found is None or found.bound > most:
-                break
-            new = {step: _taken(row) for step, row in zip(ways, found.of, strict=True)}
-            yield pose(routed(posed.graph, new), posed.fleet, posed.problem.objective), found.bound
-            # Routes that took nothing are tried no more; of the rest, waits are now those of their shares.
-            again = {step: row for step, row in new.items() if len(row) > 1}
-            if not again or again == ways:
-                break
-            ways = again
+    if seconds <= 0:
+        return None
+    asked, routes = _asked(posed, allowed, ways)
+    if most < math.inf:
+        asked = only(asked, affordable(asked, most))
+    if sum(len(task.options) for task in asked.tasks) > MANY:
+        asked = only(asked, shortlist(asked, PARTS))
+    return shares(asked, routes, most=most, enough=enough, time_limit=seconds, gap=GAP)
 
 
 def splittable(graph: TaskGraph) -> list[Step]:
@@ -136,12 +187,9 @@ def _all(names: tuple[str, ...], copies: Mapping[str, tuple[str, ...]]) -> tuple
 
 
 def _asked(posed: Posed, allowed: Allowed, ways: Ways) -> tuple[PlacementProblem, list[list[list[str]]]]:
-    """The problem with routes of these shares, options that break the stock by themselves included, for the solver:
-    groups as one. And the tasks of each route."""
+    """The problem with routes of these shares, for the solver: groups as one. And the tasks of each route."""
     graph = routed(posed.graph, ways)
-    lenient = pose(graph, posed.fleet, posed.problem.objective, lenient=True)
-    stock = {each.device.name: each.count for each in posed.fleet.stocks if each.count is not None}
-    problem = replace(restricted(lenient.problem, of_routes(allowed, graph)), stock=stock)
+    problem = restricted(pose(graph, posed.fleet, posed.problem.objective).problem, of_routes(allowed, graph))
     name = {task.name: task.group or task.name for task in graph.tasks}
     routes = [
         [list(dict.fromkeys(name[_name(task, number)] for task in step)) for number in range(len(row))]

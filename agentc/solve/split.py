@@ -19,7 +19,6 @@ from agentc.solve.evaluate import TOLERANCE, replicas_for
 from agentc.solve.highs import INF
 from agentc.solve.milp import LARGE_LOAD, Model, Shape, Terms, build, typical_cost
 from agentc.solve.tables import NO_POOL, Cell, Tables, tabulate
-from agentc.support.record import record
 
 Steps: TypeAlias = Sequence[Sequence[Sequence[str]]]
 """Step -> route -> the names of its tasks."""
@@ -37,22 +36,72 @@ one that splits least."""
 MARGIN = 1e-6
 """Loads are this much larger in the program, so that what takes a full replica is not one and a rounding."""
 
+GAP = 1e-3
+"""Relative gap at which a bound is as good as another."""
+
+NODES = 200_000
+"""Of the search, times columns: a second or two of any program, on a machine of its own."""
+
+LEAST_NODES = 20
+"""The same of a large one."""
+
 DIGITS = (2, 3, 4, 6, 9)
 """Decimals of a share, the fewest that keep the replicas."""
 
 
-@record
-class Shares:
-    """The shares of each step's routes, zero for those that are not needed; a bound of the cost in $/hour."""
-
-    of: tuple[tuple[float, ...], ...]
-    bound: float
+Shares: TypeAlias = tuple[tuple[float, ...], ...]
+"""Step -> route -> share, zero for those that are not needed."""
 
 
-def shares(problem: PlacementProblem, steps: Steps, *, time_limit: float = 10.0, gap: float = 1e-6) -> Shares | None:
-    """The cheapest shares of the ``steps``, whose routes are tasks of ``problem``, each with some share.
+def shares(
+    problem: PlacementProblem,
+    steps: Steps,
+    *,
+    most: float = INF,
+    enough: float = -INF,
+    time_limit: float = 60.0,
+    gap: float = 1e-6,
+) -> Shares | None:
+    """The cheapest shares of the ``steps``, whose routes are tasks of ``problem``, each with some share; or any that
+    cost no more than ``enough`` $/hour.
 
-    ``None`` where no shares keep every demand, or none were found in time. Objectives other than cost have no say.
+    ``None`` where no shares keep every demand for at most ``most`` $/hour, or none were found in so many nodes of the
+    search or such time (seconds). Objectives other than cost have no say.
+    """
+    split = _written(problem, steps, most)
+    if split is None:
+        return None
+    program = split.model.program
+    program.option("mip_max_nodes", max(LEAST_NODES, NODES // len(program.lower)))
+    found = program.run(time_limit=time_limit, gap=gap, target=enough / split.model.cost_unit)
+    if not found.values:
+        return None
+    return split.read(found.values)
+
+
+def floor(problem: PlacementProblem, steps: Sequence[Sequence[str]], *, time_limit: float = 0.0) -> float:
+    """A bound in $/hour of what any shares of any number of routes cost of a problem in which the ``steps`` go one way
+    each; infinite where none keep every demand.
+
+    Of routes of whatever shares, the shares by which an option is taken, and the replicas, make a solution of the
+    program in which a step takes parts of several options. Its bound is that of the linear program, or with whole
+    replicas what is proven within ``time_limit`` seconds.
+    """
+    split = _written(problem, [[step] for step in steps], INF, in_parts=True)
+    if split is None:
+        return INF
+    program = split.model.program
+    bound = program.run().bound
+    if time_limit > 0 and bound < INF:
+        program.make_whole(split.replicas.values())
+        bound = max(bound, program.run(time_limit=time_limit, gap=GAP).bound)
+    return bound * split.model.cost_unit
+
+
+def _written(problem: PlacementProblem, steps: Steps, most: float, *, in_parts: bool = False) -> "_Split | None":
+    """The program for the ``steps`` of ``problem``; ``None`` where some task has no option that keeps the limits.
+
+    ``in_parts`` nothing is whole: a task takes parts of several options.
     """
     tables = tabulate(problem)
     free = _unburdened(tables)
@@ -62,11 +111,13 @@ def shares(problem: PlacementProblem, steps: Steps, *, time_limit: float = 10.0,
     unit = typical_cost(tables, left)
     split = _Split(tables, build(free, left, Shape(path=bool(tables.path_bounds())), unit), _numbers(tables, steps))
     split.write()
+    if in_parts:
+        split.model.program.integer = []
     split.model.minimize_cost()
-    found = split.model.program.run(time_limit=time_limit, gap=gap)
-    if not found.values:
-        return None
-    return Shares(split.read(found.values), found.bound * split.model.cost_unit)
+    if most < INF:
+        routes = sum(map(len, split.columns))
+        split.model.program.row(-INF, most / split.model.cost_unit + routes * PREFERENCE, split.model.money)
+    return split
 
 
 def _numbers(tables: Tables, steps: Steps) -> list[list[list[int]]]:
@@ -97,6 +148,10 @@ class _Split:
     """Pool -> the replicas that are busy, as terms."""
     replicas: dict[int, int] = field(default_factory=dict[int, int])
     """Pool -> column."""
+    parts: list[tuple[Sequence[Cell], dict[int, int]]] = field(
+        default_factory=list[tuple[Sequence[Cell], dict[int, int]]]
+    )
+    """Of each task of a route its cells, and option -> the column of the share that goes there."""
 
     @property
     def routed(self) -> dict[int, tuple[int, int]]:
@@ -110,21 +165,34 @@ class _Split:
         for t, row in enumerate(self.model.x):
             if t in routed:
                 step, route = routed[t]
-                self._carry(t, self._parts(row, self.columns[step][route]))
+                parts = self._parts(row, self.columns[step][route])
+                self.parts.append((self.tables.cells[t], parts))
+                self._carry(t, parts)
             else:
                 self._carry(t, row)
         self.replicas = {p: self._count(p, terms) for p, terms in self.loads.items()}
         for t, row in enumerate(self.model.x):
             if t not in routed:
                 self._at_least(t, row)
+        self._opened()
         self._stock()
+
+    def _opened(self) -> None:
+        """A pool has as many replicas as the parts of a task that go there: at least one, but for linear programs."""
+        for row, parts in self.parts:
+            inside: dict[int, Terms] = {}
+            for o, column in parts.items():
+                if row[o].pool != NO_POOL:
+                    inside.setdefault(row[o].pool, []).append((column, -1.0))
+            for p, terms in inside.items():
+                self.model.program.row(0.0, INF, [(self.replicas[p], 1.0), *terms])
 
     def _routes(self, count: int) -> list[int]:
         """Shares sum to one, from large to small; one that is taken is worth it."""
         program = self.model.program
         row = [program.column(0.0, 1.0) for _ in range(count)]
         program.row(1.0, 1.0, [(column, 1.0) for column in row])
-        for column in row:
+        for column in row if count > 1 else ():
             taken = program.column(0.0, 1.0, integer=True)
             program.row(-INF, 0.0, [(column, 1.0), (taken, -1.0)])
             program.row(0.0, INF, [(column, 1.0), (taken, -LEAST)])

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from agentc.plan.placement import Deadline, Option, PlacementProblem, PlacementTask, Pool
 from agentc.solve import evaluate, solve
-from agentc.solve.split import shares
+from agentc.solve.split import floor, shares
 
 PRICES = {"a": 3.0, "b": 1.0, "c": 7.5}
 
@@ -85,11 +85,30 @@ def test_shares_are_those_of_the_best_count_of_replicas(problem: PlacementProble
     if expected is None:
         assert found is None
         return
-    assert found is not None and abs(math.fsum(found.of[0]) - 1.0) < 1e-9
-    answer = solve(routed(problem, found.of[0]))
+    assert found is not None and abs(math.fsum(found[0]) - 1.0) < 1e-9
+    answer = solve(routed(problem, found[0]))
     assert answer.status == "optimal"
     assert abs(answer.usd_per_hour - expected) <= 1e-6 * expected
-    assert found.bound <= expected * (1 + 1e-4)
+    assert shares(problem, [[["s"], ["s~2"]]], most=expected * 1.001) is not None
+    assert shares(problem, [[["s"], ["s~2"]]], most=expected * 0.999) is None
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(problems())
+def test_a_floor_is_below_what_any_shares_cost_and_above_nothing(problem: PlacementProblem) -> None:
+    expected = best_of_all(problem)
+    step, other = replace(problem.tasks[0], visits=1.0, share=1.0), problem.tasks[-1]
+    one_way = replace(problem, tasks=(step, other), deadlines=problem.deadlines[:1])
+    rough, fine = floor(one_way, [["s"]]), floor(one_way, [["s"]], time_limit=10.0)
+    assert expected is None or 0 < rough <= fine <= expected * (1 + 1e-5)
+
+
+def test_a_floor_is_infinite_where_no_route_keeps_a_limit() -> None:
+    option = Option("a", "a", "a", "a", "single", busy_seconds=1.0, metrics={"ttft": 0.2}, seconds=1.0)
+    pools = {"a": Pool("a", "a", 1, 1.0)}
+    limit = (Deadline("ttft", 0.1, ("s",)),)
+    problem = PlacementProblem((PlacementTask("s", (option,)),), (), pools, limit, (), {"a": 2}, 1.0)
+    assert floor(problem, [["s"]]) == math.inf
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
@@ -100,8 +119,8 @@ def test_more_routes_never_cost_more(problem: PlacementProblem) -> None:
     if few is None:
         return
     assert many is not None
-    one = solve(routed(two, few.of[0]))
-    more = solve(routed(problem, many.of[0]))
+    one = solve(routed(two, few[0]))
+    more = solve(routed(problem, many[0]))
     assert more.status == "optimal" and more.usd_per_hour <= one.usd_per_hour * (1 + 1e-6)
 
 
@@ -111,7 +130,7 @@ def test_a_limit_holds_on_each_route(problem: PlacementProblem) -> None:
     found = shares(problem, [[["s"], ["s~2"]]])
     if found is None:
         return
-    asked = routed(problem, found.of[0])
+    asked = routed(problem, found[0])
     answer = solve(asked)
     figures = evaluate(asked, answer.choice)
     assert figures.feasible
