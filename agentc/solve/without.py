@@ -8,7 +8,7 @@ from agentc.solve import presolve
 from agentc.solve.evaluate import over
 from agentc.solve.highs import INF
 from agentc.solve.milp import DemandKey, DemandKind
-from agentc.solve.tables import NO_POOL, Carry, Cell, Link, Tables
+from agentc.solve.tables import NO_POOL, Carry, Cell, Link, PoolRow, Tables
 
 NOWHERE = " nowhere"
 """Place of a task that is away; no device is called so."""
@@ -40,14 +40,7 @@ def without(tables: Tables, off: Collection[DemandKey]) -> Tables:
         _freed(tables, link) if n in loose or link.src in gone or link.dst in gone else link
         for n, link in enumerate(tables.links)
     )
-    pools = tuple(
-        replace(
-            pool,
-            stock=INF if pool.device in devices else pool.stock,
-            memory=INF if ("memory", p) in off else pool.memory,
-        )
-        for p, pool in enumerate(tables.pools)
-    )
+    pools = tuple(_unbound(pool, pool.device in devices, ("memory", p) in off) for p, pool in enumerate(tables.pools))
     members: dict[tuple[int, int], tuple[int, ...]] = {}
     for g, group in enumerate(groups):
         for member in group:
@@ -63,6 +56,13 @@ def without(tables: Tables, off: Collection[DemandKey]) -> Tables:
         group_of=members,
         pools=pools,
     )
+
+
+def _unbound(pool: PoolRow, unlimited: bool, roomy: bool) -> PoolRow:
+    """``pool`` without the limit of its stock, or of its memory."""
+    if not (unlimited or roomy):
+        return pool
+    return replace(pool, stock=INF if unlimited else pool.stock, memory=INF if roomy else pool.memory)
 
 
 def _freed(tables: Tables, link: Link) -> Link:
