@@ -8,7 +8,7 @@ import random
 import resource
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 TEXT = "!agent.text"
 MODELS = ("llama-3.1-8b", "llama-3.1-70b", "qwen3-32b")
@@ -106,18 +106,21 @@ class Writer:
         )
 
 
-def agent(nodes: int, seed: int = 1) -> str:
-    """The agent as IR of the phase `agent`."""
+LIMITS: Mapping[str, float] = {"ttft": 2.0, "end_to_end": 5000.0}
+"""Seconds; the second does not bind."""
+
+
+def agent(nodes: int, seed: int = 1, *, limits: Mapping[str, float] = LIMITS, rate: float = 0.5) -> str:
+    """The agent as IR of the phase `agent`, at so many requests per second."""
     writer, values, body = Writer(seed), ["q"], ""
     while writer.count < nodes:
         body += writer.node(values, 2)
-    limits = '{limits = [#agent.limit<{metric = "ttft", seconds = 2.0 : f64}>, '
-    limits += '#agent.limit<{metric = "end_to_end", seconds = 5000.0 : f64}>], '
-    limits += "load = #agent.load<{requests_per_second = 0.5 : f64}>}"
+    lines = (f'#agent.limit<{{metric = "{metric}", seconds = {float(s)!r} : f64}}>' for metric, s in limits.items())
+    sla = f"{{limits = [{', '.join(lines)}], load = #agent.load<{{requests_per_second = {rate!r} : f64}}>}}"
     head = "\n".join(header())
     return (
         f'{head}\nagent.graph entry @large {{\n%q = agent.input "q" : {TEXT}\n{body}'
-        f'agent.output ["r"](%{values[-1]}) : {TEXT}\n}} {limits}\n'
+        f'agent.output ["r"](%{values[-1]}) : {TEXT}\n}} {sla}\n'
     )
 
 

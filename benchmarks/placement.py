@@ -5,7 +5,7 @@ the same problem: brute force where there are few choices, the cheapest option o
 where nothing but load joins the tasks, OR-tools CP-SAT on the same model where it is installed, and three simpler
 fleets (the best and the worst single class, the best with prefill and decode apart). ``-deadline`` problems bind: the
 limit is 35 % of the way from the fastest placement's time to that of the cheapest. Every row is a fresh process, so
-that its memory is its own.
+that its memory is its own. ``agent-`` problems are agents as the compiler poses them (see ``placing.agents``).
 ``--mix`` names a folder with problems of Mélange (``*.in.json``).
 """
 
@@ -18,8 +18,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from agentc.plan.placement import Deadline, PlacementProblem
+from agentc.analyses.shortlist import solve_large
+from agentc.plan.placement import Deadline, PlacementProblem, PlacementSolution
 from agentc.solve import baselines, brute_force, solve
+from benchmarks.placing.agents import compiled
 from benchmarks.placing.problems import README, fleet, mix, priced, read_mix, shared
 from benchmarks.placing.rivals import constraints, greedy, melange
 
@@ -93,11 +95,28 @@ PROBLEMS: Mapping[str, Callable[[], PlacementProblem]] = {
 }
 
 
+AGENTS: Mapping[str, Callable[[], PlacementProblem]] = {
+    "agent-200-end-to-end": lambda: compiled(200, 4, {"ttft": 1.0, "tbt": 0.05, "end_to_end": 40.0}, 0.5),
+    "agent-200-all-limits": lambda: compiled(200, 1, {"ttft": 1.0, "tbt": 0.03, "end_to_end": 45.0}, 1.0),
+    "agent-200-two-replicas": lambda: compiled(200, 3, {"ttft": 1.0, "tbt": 0.03, "end_to_end": 60.0}, 1.0),
+}
+"""Agents of 200 nodes with all options of the cost model, placed as `agentc place` does: by a short list and prices."""
+
+
+def _solved(name: str, given: PlacementProblem, gap: float) -> PlacementSolution:
+    seconds = LONG.get(name, SECONDS)
+    if name in AGENTS:
+        return solve_large(
+            given, lambda each, exact: solve(each, time_limit=seconds, gap=exact, reasons=False)
+        ).solution
+    return solve(given, time_limit=seconds, gap=gap, reasons=False)
+
+
 def measure(name: str, given: PlacementProblem) -> str:
     """Solve one problem; its row of the table."""
     asked = ROUGH.get(name, 1e-3 if given.deadlines else 1e-6)
     started, busy = time.perf_counter(), time.process_time()
-    answer = solve(given, time_limit=LONG.get(name, SECONDS), gap=asked, reasons=False)
+    answer = _solved(name, given, asked)
     took, busy = time.perf_counter() - started, time.process_time() - busy
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     figures = (
@@ -134,12 +153,12 @@ def main(arguments: list[str]) -> None:
     given = parser.parse_args(arguments)
     files = {path.name: path for path in sorted(given.mix.glob("*.in.json"))} if given.mix else {}
     if given.row:
-        asked = read_mix(files[given.row]) if given.row in files else PROBLEMS[given.row]()
+        asked = read_mix(files[given.row]) if given.row in files else {**PROBLEMS, **AGENTS}[given.row]()
         print(measure(given.row.removesuffix(".in.json"), asked))
         return
     print(f"{'problem':33}{'status':11}{'seconds':>8}{'CPU':>8}{'gap':>10}{'$/h':>12}{'MiB':>8}", end="")
     print("".join(f"{head:>20}" for head in RIVALS), flush=True)
-    for name in given.names or [*PROBLEMS, *files]:
+    for name in given.names or [*PROBLEMS, *AGENTS, *files]:
         again = [sys.executable, "-m", "benchmarks.placement", "--row", name]
         again += ["--mix", str(given.mix)] if given.mix else []
         row = subprocess.run(again, check=True, capture_output=True, text=True)
