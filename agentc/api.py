@@ -242,13 +242,14 @@ def render(facts: "Facts", format: str = "text", *, task: str | None = None, why
     from agentc.report import RENDERINGS
     from agentc.support.registry import load
 
-    for what, name, known in (
-        ("format", format, list(RENDERINGS)),
-        ("task", task, [fact.name for fact in facts.tasks]),
-        ("device class in the fleet", why_not and facts.device(why_not), list(facts.devices)),
+    for what, name, where, known in (
+        ("format", format, "", list(RENDERINGS)),
+        ("task", task, "", [fact.name for fact in facts.tasks]),
+        ("device class", why_not and facts.device(why_not), " in the fleet", list(facts.devices)),
     ):
         if name is not None and name not in known:
-            raise Refused(Diagnostic("unknown-name", f"there is no {what} `{name}`", help=did_you_mean(name, known)))
+            message = f"there is no {what} `{name}`{where}"
+            raise Refused(Diagnostic("unknown-name", message, help=did_you_mean(name, known)))
     if format == "text":
         from agentc.report.text import render as text
 

@@ -12,6 +12,9 @@ DIAGNOSTICS = "diagnostics_format"
 class Figure(click.FloatRange):
     """A finite number in a range; a range alone does not hold against NaN."""
 
+    name = "number"
+    """As messages call it."""
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """As click does, and a failure for NaN and infinity."""
         figure = super().convert(value, param, ctx)

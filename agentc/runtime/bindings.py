@@ -74,7 +74,9 @@ def _unknown(name: str, where: str, symbols: Mapping[str, Operation], unknown: M
     functions = [*(symbol for symbol, op in symbols.items() if isinstance(op, ToolSpec)), *unknown]
     if not is_python(where):
         known = [*models, *functions]
-        return Diagnostic("unknown-model", f"the agent has no model `{name}`", help=did_you_mean(name, known))
+        return Diagnostic(
+            "unknown-model", f"the agent has no model and no tool `{name}`", help=did_you_mean(name, known)
+        )
     if name in models:
         help = f"write `--bind {name}=http://HOST:PORT/v1`"
         return Diagnostic("bad-binding", f"`{name}` is a model, which no function takes the place of", help=help)

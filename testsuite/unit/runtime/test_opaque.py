@@ -93,7 +93,7 @@ def test_a_run_binds_them_to_functions(tmp_path: Path, capsys: pytest.CaptureFix
     [
         ("claen=parts.py:tidy", "bad-binding", "did you mean `clean`?"),
         ("clean=http://localhost:1", "bad-binding", "`file.py:function`"),
-        ("nothing=http://localhost:1", "unknown-model", "the agent has no model `nothing`"),
+        ("nothing=http://localhost:1", "unknown-model", "the agent has no model and no tool `nothing`"),
         ("clean=nowhere.py:tidy", "tool-missing", "there is no file `nowhere.py`"),
         ("clean=PARTS:tidied", "tool-missing", "did you mean `tidy`?"),
     ],
