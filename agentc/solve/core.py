@@ -16,10 +16,12 @@ prices of the linear program finds the placement and proves it (see ``fronts``).
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from agentc.solve.counts import Counted, Counting
 from agentc.solve.dive import Dives, parts_of
 from agentc.solve.fronts import search_fronts
+from agentc.solve.heavies import place_by_weight
 from agentc.solve.heuristic import heuristic, improve
 from agentc.solve.highs import Result
 from agentc.solve.milp import Model, Shape, build, typical_cost
@@ -44,6 +46,12 @@ COUNT_SHARE, CHOOSE_SHARE = 0.15, 0.35
 COUNT_ALL_SHARE = 0.3
 """The same for replicas where all options count."""
 
+ROOM = 1.5e-3
+"""Part of each replica that is left empty while replicas are counted for a first placement of many tasks."""
+
+LOOSE = 3e-3
+"""Relative gap at which these are counted."""
+
 HEAVY = 0.5
 """Replicas that a task keeps busy at the least, from which its parts pack too well to be counted."""
 
@@ -59,17 +67,31 @@ LIGHT = 200
 LONE = 60
 """Above so many tasks the first placement is made better before it is proven."""
 
-POLISH_SHARE, MANY_SHARE = 0.4, 0.8
-"""Of the time that is left, for that; of many tasks little else can be proven than what the linear program says."""
+POLISH_SHARE, TIMED_SHARE, MANY_SHARE = 0.4, 0.15, 0.8
+"""Of the time that is left, for that: without a deadline that joins the tasks, with one, and of many tasks, where
+little else can be proven than what the linear program says."""
 
 MATTER = 5
 """Options of each task on average that make the small program."""
+
+BOUND_SHARE = 0.95
+"""Of the time that is left, for replicas counted whole where a deadline joins many tasks: a whole program of that size
+says less."""
 
 ROUGH = 5e-3
 """Relative gap at which replicas are counted: what the tasks add by being whole is more."""
 
 MORE = 1
 """Replicas of each pool beyond what parts of tasks take: whole tasks pack worse."""
+
+WEIGHTS = (0.6, 60), (0.2, 60)
+"""Part of a mean rent from which a task is decided among the first, and how many among the last."""
+
+MARGINS = 0.02, 0.01
+"""Parts of replicas and of the deadline that are left while replicas are counted for these, of many tasks."""
+
+WEIGHT_SHARE = 0.5
+"""Of the time that is left, for a placement by weight."""
 
 NEAR = 5e-4
 """Relative gap at which the first placement is good enough."""
@@ -123,12 +145,19 @@ class _Core:
         if self._follow_fronts(dives):
             return True
         free = not path_can_bind(search.tables, search.left)
-        counts = self._count_all() if free else self._count(self._matter(found))
+        self._place_by_weight(dives)
+        if not free and search.best is not None:
+            counts = dict[int, int]()
+        else:
+            counts = self._count_all() if free else self._count(self._matter(found))
         self.most = {pool: count + MORE for pool, count in counts.items()}
         few, whole = search.tables.size <= FEW, {pool: count - MORE for pool, count in self.most.items()}
         if free and not few and self.most:
-            dives.dive(self._linear, whole, light=LIGHT)
-        if few or free and not search.closed():
+            loose = self._count_loosely() or whole
+            self.most = {pool: loose.get(pool, 0) for pool in self._linear().n}
+            dives.dive(self._linear, loose, light=LIGHT)
+            self.most = {pool: max(whole.get(pool, 0), loose.get(pool, 0)) + MORE for pool in {**whole, **loose}}
+        if (few and (free or search.best is None) or free) and not search.closed():
             self._place(found)
         if search.best is None and self.most:
             dives.dive(self._linear, whole)
@@ -141,13 +170,25 @@ class _Core:
                 self._offer(heuristic(search.tables, search.left, "cost", until=until).picked)
         if not search.closed() and search.best is not None and search.tables.size > LONE:
             self.most = {}
-            share = POLISH_SHARE if search.tables.size <= FEW else MANY_SHARE
+            share = (POLISH_SHARE if free else TIMED_SHARE) if search.tables.size <= FEW else MANY_SHARE
             dives.polish(time.perf_counter() + share * search.seconds_left, search.closed)
         if search.closed():
             return True
         if search.best is not None:
             self._drop()
-        return self._prove()
+            if not free and LONE < search.tables.size <= FEW:
+                self._raise_bound()
+        return search.closed() or self._prove()
+
+    def _raise_bound(self) -> None:
+        """A better bound by whole replicas of shared pools."""
+        search = self.search
+        model = self._linear() if self.last is not None else self._build(integer=False)
+        if not model.n:
+            return
+        counting = self._counting(model, BOUND_SHARE, search.gap / 2, search.value / model.cost_unit)
+        found = replace(counting, plunges=0).run()
+        search.bound = max(search.bound, min(search.value, found.bound * model.cost_unit))
 
     def _build(self, *, integer: bool) -> Model:
         model = build(self.search.tables, self.search.left, self._shape(self.exact, integer=integer), self._unit())
@@ -278,6 +319,38 @@ class _Core:
                 self._offer(state.picked).picked, free, min(MEND_SECONDS, POLISH_SHARE * self.search.seconds_left)
             )
 
+    def _place_by_weight(self, dives: Dives) -> None:
+        """A first placement in shared pools, the heaviest tasks first; then what is too dear to be in a better one is
+        dropped."""
+        search, linear = self.search, self._linear()
+        if not linear.n or search.tables.size > FEW:
+            return
+
+        def program(rows: Reduced) -> Model:
+            model = build(search.tables, rows, self._shape(self.exact, integer=False), self._unit())
+            model.minimize_cost()
+            if search.tables.size > LONE:
+                _tighten(model, *MARGINS)
+            return model
+
+        for heavy, light in WEIGHTS:
+            until = time.perf_counter() + WEIGHT_SHARE * search.seconds_left
+            found = place_by_weight(search.tables, search.left, linear, program, heavy=heavy, light=light, until=until)
+            if found is None:
+                continue
+            picked, free, counts = found
+            for more in (0, MORE):
+                self.most = {pool: count + more for pool, count in counts.items()}
+                seconds = max(0.1, until - time.perf_counter())
+                if dives.decide(picked, free, seconds):
+                    break
+            if search.best is not None:
+                break
+        self.most = {}
+        if search.best is not None:
+            self._drop()
+            self.last = None
+
     def _place(self, values: Sequence[Mapping[int, float]]) -> None:
         """A placement by the options that the linear program nearly takes, or by the pools that it takes whole."""
         search = self.search
@@ -306,17 +379,44 @@ class _Core:
     def _count_all(self) -> dict[int, int]:
         """The same with all options: what it comes to is a bound too, which placements come up to where no deadline
         joins the tasks."""
-        search, model = self.search, self._build(integer=False)
+        search, model = self.search, self._linear()
         self.shared = bool(model.n)
         if not self.shared:
             return {}
-        model.program.make_whole([*model.n.values(), *self._heavy(model)])
+        counts, heavy = self._count_on(model), self._heavy(model)
+        if search.tables.size > FEW or not heavy or search.closed():
+            return counts
+        model.program.make_whole([*model.n.values(), *heavy])
+        self.last = None
+        if search.best is not None:
+            model.program.start_from(model.start_of(search.best))
         # Few columns are whole: what HiGHS does before it branches takes longer than to branch.
         model.program.option("presolve", "off")
         model.program.option("mip_heuristic_effort", 0.0)
         result = model.program.run(time_limit=max(0.01, COUNT_ALL_SHARE * search.seconds_left), gap=search.gap / 4)
         self._note(result, model.cost_unit)
-        return {p: n for p, c in model.n.items() if result.values and (n := round(result.values[c])) > 0}
+        return {p: n for p, c in model.n.items() if result.values and (n := round(result.values[c])) > 0} or counts
+
+    def _count_on(self, model: Model) -> dict[int, int]:
+        """The same by a search over the replicas alone."""
+        search = self.search
+        below = search.value / model.cost_unit
+        found = self._counting(model, COUNT_ALL_SHARE, search.gap / 4, below).run()
+        search.bound = max(search.bound, min(search.value, found.bound * model.cost_unit))
+        return _replicas(model, found)
+
+    def _count_loosely(self) -> dict[int, int]:
+        """Replicas that leave some room: whole tasks pack worse than parts of them."""
+        model = self._linear()
+        _tighten(model, ROOM, 0.0)
+        found = self._counting(model, COUNT_SHARE, LOOSE, math.inf).run()
+        _tighten(model, 0.0, 0.0)
+        return _replicas(model, found)
+
+    def _counting(self, model: Model, part: float, gap: float, below: float) -> Counting:
+        """A search over replicas in ``part`` of the time that is left."""
+        until = time.perf_counter() + part * self.search.seconds_left
+        return Counting(model.program, list(model.n.values()), gap, until, below)
 
     def _heavy(self, model: Model) -> list[int]:
         """The options of tasks whose parts would fill what is left of replicas."""
@@ -374,6 +474,21 @@ class _Core:
         search = self.search
         bound = math.inf if result.outcome == "infeasible" else result.bound * unit
         search.bound = max(search.bound, bound if search.best is None else min(search.value, bound))
+
+
+def _tighten(model: Model, room: float, early: float) -> None:
+    """Leave a part of each replica, and of the deadlines from end to end, to what whole tasks need more."""
+    for pool, (row, one) in model.loads.items():
+        model.program.change(row, model.n[pool], one * (1 - room))
+    for (kind, b), rows in model.rows.items():
+        if kind == "deadline" and model.tables.bounds[b].on_path:
+            for number, lower, upper in rows:
+                model.program.bound_row(number, lower, upper * (1 - early))
+
+
+def _replicas(model: Model, found: Counted) -> dict[int, int]:
+    """Pool -> its replicas, of those that have some."""
+    return {p: n for p, c in model.n.items() if found.values and (n := round(found.values[c])) > 0}
 
 
 def _average(link: Link, here: Mapping[str, float], there: Mapping[str, float]) -> float:

@@ -75,6 +75,26 @@ class Program:
         """Change a column's bounds for the next runs."""
         self.loaded().changeColBounds(column, lower, upper)
 
+    def bound_columns(self, columns: Sequence[int], lower: Sequence[float], upper: Sequence[float]) -> None:
+        """The same of many columns."""
+        import numpy as np
+
+        numbers = np.array(columns, dtype=np.int32)
+        self.loaded().changeColsBounds(len(columns), numbers, np.array(lower, float), np.array(upper, float))
+
+    def bounds_of(self, columns: Sequence[int]) -> tuple[list[float], list[float]]:
+        """Lower and upper bounds as they are now."""
+        found = [self.loaded().getCol(column) for column in columns]
+        return [row[2] for row in found], [row[3] for row in found]
+
+    def basis(self) -> "highspy.HighsBasis":
+        """Where the last run without whole columns has ended."""
+        return self.loaded().getBasis()
+
+    def take_basis(self, basis: "highspy.HighsBasis") -> None:
+        """Let the next run begin there."""
+        self.loaded().setBasis(basis)
+
     def close(self, columns: Iterable[int]) -> None:
         """These columns are zero in the next runs."""
         for column in columns:
@@ -99,6 +119,10 @@ class Program:
     def bound_row(self, row: int, lower: float, upper: float) -> None:
         """Change a row's bounds for the next runs."""
         self.loaded().changeRowBounds(row, lower, upper)
+
+    def change(self, row: int, column: int, value: float) -> None:
+        """Change what one unit of a column counts in a row for the next runs."""
+        self.loaded().changeCoeff(row, column, value)
 
     def costs(self, terms: Iterable[tuple[int, float]]) -> None:
         """Minimize this sum of columns."""
@@ -151,10 +175,11 @@ class Program:
         self.columns, self.values, self.starts = [], [], [0]
         return solver
 
-    def run(self, *, time_limit: float = INF, gap: float = 1e-6, target: float = -INF) -> Result:
+    def run(self, *, time_limit: float = INF, gap: float = 1e-6, target: float = -INF, above: float = INF) -> Result:
         """Minimize. ``bound`` is the proven lower bound, also where the time limit (seconds) stops the run.
 
-        ``target`` is an objective that is good enough.
+        ``target`` is an objective that is good enough. A linear program that is proven to be ``above`` what counts is
+        not solved to its end: its outcome is a limit, and that its bound.
         """
         import highspy
 
@@ -165,11 +190,14 @@ class Program:
         before = 0.0 if self.integer else solver.getRunTime()
         solver.setOptionValue("time_limit", before + time_limit)
         solver.setOptionValue("objective_target", target)
+        solver.setOptionValue("objective_bound", above)
         solver.run()
         status = solver.getModelStatus()
         kinds = highspy.HighsModelStatus
         if status in (kinds.kInfeasible, kinds.kUnboundedOrInfeasible):
             return Result("infeasible", bound=INF)
+        if status == kinds.kObjectiveBound:
+            return Result("limit", bound=above)
         info = solver.getInfo()
         solution = solver.getSolution()
         values = list(solution.col_value) if solution.value_valid else []

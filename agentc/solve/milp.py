@@ -62,6 +62,8 @@ class Model:
     x: list[dict[int, int]] = field(default_factory=list[dict[int, int]])
     n: dict[int, int] = field(default_factory=dict[int, int])
     """Shared pool -> the column of its replicas."""
+    loads: dict[int, tuple[int, float]] = field(default_factory=dict[int, tuple[int, float]])
+    """Shared pool -> the row by which its replicas carry its load, and what one of them counts there."""
     held: dict[str, Terms] = field(default_factory=dict[str, Terms])
     """Device class -> the devices that are held, as terms."""
     places: list[dict[str, int]] = field(default_factory=list[dict[str, int]])
@@ -204,7 +206,8 @@ def _pools(model: Model) -> None:
         cells = [(t, o) for t, row in members.items() for o in row]
         load = [(model.x[t][o], -model.tables.cells[t][o].load) for t, o in cells]
         unit = max(1.0, max(-value for _, value in load) / LARGE_LOAD)
-        model.program.row(0.0, INF, [(column, 1.0 / unit), *((c, value / unit) for c, value in load)])
+        carried = model.program.row(0.0, INF, [(column, 1.0 / unit), *((c, value / unit) for c, value in load)])
+        model.loads[p] = carried, 1.0 / unit
         for t, row in members.items():
             _replicas_at_least(model, t, row, column)
 
