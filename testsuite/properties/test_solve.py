@@ -229,6 +229,28 @@ def test_looser_sla_never_costs_more(problem: PlacementProblem, factor: float):
 
 
 @QUICK
+@given(problems(5), st.booleans(), one_of(1.0, 1.001, 3.0))
+def test_limits_at_what_a_plan_takes_or_looser_cost_no_more_than_it(
+    problem: PlacementProblem, by_program: bool, factor: float
+):
+    """Limits bind wherever they can: each is what the best plan for looser ones just takes."""
+    problem = replace(problem, objective="cost")
+    before = solve(problem)
+    if before.status == "infeasible":
+        return
+    taken = evaluate(problem, before.choice).deadline_seconds
+    tight = tuple(
+        replace(d, seconds=max(value, d.seconds * 1e-3) * factor, usd_per_second=None)
+        for d, value in zip(problem.deadlines, taken, strict=True)
+        if d.usd_per_second is None
+    )
+    with patch.object(parts, "CHOICES", 0 if by_program else parts.CHOICES):
+        after = solve(replace(problem, deadlines=tight))
+    assert after.status == "optimal"
+    assert after.objective <= before.objective * (1 + 2e-6)
+
+
+@QUICK
 @given(problems(4))
 def test_alternatives_are_forced_plans(problem: PlacementProblem):
     """An alternative is called infeasible just where brute force cannot place it, and forcing it costs what it says."""
