@@ -10,10 +10,13 @@ our own may ask for it: a library leaves ``dataclasses`` and ``typing`` as they 
 import dataclasses
 import inspect
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 Method = Callable[..., Any]
+
+FEW = 16
+"""Instances of a class that are made before its ``__init__`` is compiled: each takes 2 us, compiling 60."""
 
 _CREATE = "_create_fn"
 """The function of ``dataclasses`` that compiles a method (until Python 3.12)."""
@@ -47,6 +50,72 @@ def _text(source: str, *how: object) -> str:
     """Stands for ``compile``: ``eval`` takes a text too."""
     del how
     return source
+
+
+def deferring() -> bool:
+    """Whether this process compiles the methods of data classes late."""
+    return isinstance(getattr(dataclasses, _CREATE, None), _Deferring)
+
+
+def make_few_without(cls: type[Any]) -> None:
+    """Make the first ``FEW`` instances of the data class ``cls`` without compiling its ``__init__``.
+
+    Most classes of a command have no more. A call that is wrong is left to ``__init__``, which says what is.
+    """
+    compiled: Method = cls.__init__
+    plan: list[_Plan] = []
+    made = 0
+
+    def initialize(self: Any, *given: Any, **named: Any) -> None:
+        nonlocal made
+        made += 1
+        if not plan:
+            plan.append(_Plan(cls))
+        if made > FEW or (row := plan[0].row(given, named)) is None:
+            if cls.__dict__.get("__init__") is initialize:
+                setattr(cls, initialize.__name__, compiled)
+            compiled(self, *given, **named)
+            return
+        for name, value in row.items():
+            setattr(self, name, value)
+        if plan[0].after:
+            self.__post_init__()
+
+    initialize.__name__ = "__init__"
+    initialize.__qualname__ = f"{cls.__qualname__}.__init__"
+    setattr(cls, initialize.__name__, initialize)
+
+
+class _Plan:
+    """How instances of a data class come to their fields."""
+
+    def __init__(self, cls: type[Any]) -> None:
+        fields = dataclasses.fields(cls)
+        plain = all(each.init and not each.kw_only for each in fields)
+        self.plain = plain and len(fields) == len(cls.__dataclass_fields__)
+        """Whether all are arguments, in their order, and there are no others."""
+        self.fields = {each.name: each for each in fields}
+        self.after = hasattr(cls, "__post_init__")
+
+    def row(self, given: Sequence[Any], named: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The fields of an instance in their order; ``None`` where the arguments are not those of a plain class."""
+        stated = dict(zip(self.fields, given, strict=False))
+        if not self.plain or len(given) > len(self.fields) or not stated.keys().isdisjoint(named):
+            return None
+        stated.update(named)
+        if not stated.keys() <= self.fields.keys():
+            return None
+        row: dict[str, Any] = {}
+        for name, each in self.fields.items():
+            if name in stated:
+                row[name] = stated[name]
+            elif each.default is not dataclasses.MISSING:
+                row[name] = each.default
+            elif each.default_factory is not dataclasses.MISSING:
+                row[name] = each.default_factory()
+            else:
+                return None
+        return row
 
 
 class _Unsigned:

@@ -12,6 +12,8 @@ from functools import cache
 from operator import attrgetter
 from typing import Any, TypeVar, dataclass_transform, overload
 
+from agentc.support.deferred_methods import deferring, make_few_without
+
 T = TypeVar("T")
 
 
@@ -24,10 +26,14 @@ def record(cls: type[T] | None = None, /, *, slots: bool = False) -> type[T] | C
     """Make ``cls`` a data class that is compared and hashed by its fields, and that no one should change."""
 
     def declare(cls: type[T]) -> type[T]:
+        written = "__init__" in cls.__dict__
         for name, method in _METHODS.items():
             if name not in cls.__dict__:
                 setattr(cls, name, method)
-        return dataclass(repr=False, eq=False, slots=slots)(cls)
+        made = dataclass(repr=False, eq=False, slots=slots)(cls)
+        if deferring() and not written:
+            make_few_without(made)
+        return made
 
     return declare if cls is None else declare(cls)
 

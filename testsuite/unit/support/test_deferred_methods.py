@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentc.support.deferred_methods import defer_annotations, defer_dataclass_methods
+from agentc.support.deferred_methods import FEW, defer_annotations, defer_dataclass_methods
+from agentc.support.record import record
 
 EARLY = sys.version_info < (3, 13)
 pytestmark = pytest.mark.skipif(not EARLY, reason="Python compiles the methods of a class in one go")
@@ -80,6 +81,72 @@ def test_a_docstring_is_the_name_where_none_is_written(deferred: None) -> None:
     assert make_dataclass("Row", ["a"]).__doc__ == "Row"
     assert make_dataclass("Row", ["a"], namespace={"__doc__": "A row."}).__doc__ == "A row."
     assert vars(dataclasses)["inspect"].isclass(int)
+
+
+def _records(deferred: bool, slots: bool) -> Any:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("_create_fn", "inspect"):
+            patch.setattr(dataclasses, name, vars(dataclasses)[name])
+        if deferred:
+            defer_dataclass_methods()
+
+        @record(slots=slots)
+        class Row:
+            a: int
+            b: list[int] = field(default_factory=list[int])
+            c: str = "c"
+
+            def __post_init__(self) -> None:
+                if self.a == 7:
+                    raise ValueError("seven")
+
+        return Row
+
+
+ARGUMENTS = st.tuples(
+    st.lists(st.sampled_from([1, 7, "x"]), max_size=4), st.dictionaries(st.sampled_from("abcd"), st.integers(0, 1))
+)
+
+
+@given(slots=st.booleans(), calls=st.lists(ARGUMENTS, min_size=1, max_size=2 * FEW))
+def test_the_first_instances_of_a_record_are_as_all(slots: bool, calls: list[tuple[list[Any], dict[str, Any]]]) -> None:
+    late, eager = (_records(way, slots) for way in (True, False))
+    for given_, named in calls:
+        ours, theirs = (_outcome(cls, given_, named) for cls in (late, eager))
+        assert ours == theirs
+
+
+def _outcome(cls: Any, given_: list[Any], named: dict[str, Any]) -> Any:
+    try:
+        made = cls(*given_, **named)
+    except (TypeError, ValueError) as problem:
+        return type(problem), str(problem).rpartition("__init__")[2]
+    return repr(made), list(getattr(made, "__dict__", ()))
+
+
+def test_the_init_of_a_record_is_compiled_when_it_is_called_often(deferred: None) -> None:
+    row = _records(True, False)
+    first = row.__init__
+    made = [row(1) for _ in range(FEW)]
+    assert row.__init__ is first and made[0].b is not made[1].b
+    row(1)
+    assert row.__init__.__code__.co_varnames[:2] == ("self", "a")
+    heir = type("Heir", (row,), {})
+    assert heir(2, c="d") == heir(2, [], "d")
+
+
+def test_a_record_whose_fields_are_not_all_arguments_is_made_by_its_own_init(deferred: None) -> None:
+    @record
+    class Row:
+        a: int
+        b: int = field(default=3, init=False)
+
+        def __post_init__(self) -> None:
+            self.__dict__["b"] = self.a + 1
+
+    assert (Row(1).a, Row(1).b) == (1, 2)
+    with pytest.raises(TypeError):
+        Row(1, 2)  # pyright: ignore
 
 
 def test_an_annotation_that_is_a_text_means_what_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
