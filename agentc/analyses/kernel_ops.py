@@ -6,8 +6,9 @@ the frontend takes.
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import TypeGuard
 
-from xdsl.dialects import arith, tensor
+from xdsl.dialects import arith, memref, tensor
 from xdsl.dialects.builtin import (
     DYNAMIC_INDEX,
     AffineMapAttr,
@@ -15,11 +16,13 @@ from xdsl.dialects.builtin import (
     DenseArrayBase,
     FloatAttr,
     IntegerAttr,
+    MemRefType,
     TensorType,
     i32,
 )
 from xdsl.dialects.linalg.attrs import IteratorTypeAttr
 from xdsl.dialects.linalg.ops import GenericOp
+from xdsl.dialects.scf import ParallelOp
 from xdsl.ir import Attribute, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineMap
 
@@ -47,9 +50,9 @@ PARALLEL, REDUCTION = IteratorTypeAttr.parallel(), IteratorTypeAttr.reduction()
 
 
 @lru_cache(maxsize=256)
-def segments(inputs: int, outputs: int) -> DenseArrayBase:
-    """``operandSegmentSizes`` of an op with inputs and outputs."""
-    return DenseArrayBase.from_list(i32, [inputs, outputs])
+def segments(*counts: int) -> DenseArrayBase:
+    """``operandSegmentSizes`` of an op that takes so many values of each kind."""
+    return DenseArrayBase.from_list(i32, counts)
 
 
 @lru_cache(maxsize=1024)
@@ -93,3 +96,31 @@ def empty(sizes: Sequence[SSAValue], type_: TensorType[Attribute]) -> tensor.Emp
 def scalar(value: IntegerAttr | FloatAttr) -> arith.ConstantOp:
     """The scalar ``value``."""
     return arith.ConstantOp.create(result_types=[value.get_type()], properties={"value": value})
+
+
+def parallel(low: SSAValue, high: SSAValue, step: SSAValue, body: Region, start: Sequence[SSAValue] = ()) -> ParallelOp:
+    """One ``scf.parallel`` loop, which reduces as many values as ``start`` has."""
+    return ParallelOp.create(
+        operands=[low, high, step, *start],
+        result_types=[value.type for value in start],
+        properties={"operandSegmentSizes": segments(1, 1, 1, len(start))},
+        regions=[body],
+    )
+
+
+def load(memory: SSAValue, place: Sequence[SSAValue]) -> memref.LoadOp:
+    """What is in ``memory`` at ``place``."""
+    return memref.LoadOp.create(operands=[memory, *place], result_types=[_element_of(memory.type)])
+
+
+def store(value: SSAValue, memory: SSAValue, place: Sequence[SSAValue]) -> memref.StoreOp:
+    """``value`` to ``memory`` at ``place``."""
+    return memref.StoreOp.create(operands=[value, memory, *place])
+
+
+def _element_of(type_: Attribute) -> Attribute:
+    return type_.element_type if _is_memory(type_) else type_
+
+
+def _is_memory(type_: Attribute) -> "TypeGuard[MemRefType[Attribute]]":
+    return isinstance(type_, MemRefType)

@@ -36,6 +36,7 @@ from agentc.analyses.kernel_dims import (
     shape_of,
     size_of,
 )
+from agentc.analyses.kernel_ops import generic
 from agentc.analyses.kernel_sources import hand_on, replacing_here
 from agentc.dialects.linalg_ext import ExtOp
 from agentc.passes.fuse_kernels import is_elementwise
@@ -156,9 +157,10 @@ class Bufferizer:
             self._copy(self._memory(start), target, build)
         inputs = [self._memory(v) if isinstance(v.type, TensorType) else v for v in op.inputs]
         body = Region()
-        op.body.clone_into(body)
+        op.body.move_blocks(body)  # nobody reads the op itself any more
         self._load_extracted(body.block)
-        build.insert(GenericOp(inputs, [target], body, op.indexing_maps, op.iterator_types, ()))
+        maps = [m.data for m in op.indexing_maps.data]
+        build.insert(generic(inputs, target, body, maps, op.iterator_types.data))
 
     def _load_extracted(self, body: Block) -> None:
         """``tensor.extract`` becomes a load."""

@@ -289,25 +289,23 @@ def _drop_overwritten(block: Block) -> None:
 
 def _forward(block: Block, known: Known) -> None:
     for op in list(block.ops):
-        match op:
-            case memref.StoreOp():
-                _forget(known, {op.memref})
-                known[(op.memref, tuple(op.indices))] = op.value
-            case memref.LoadOp():
-                key = (op.memref, tuple(op.indices))
-                if key in known:
-                    op.res.replace_all_uses_with(known[key])
-                    op.detach()
-                    op.erase()
-                else:
-                    known[key] = op.res
-            case _ if op.regions:
-                _forget(known, set(Accesses.of(op).writes))
-                for region in op.regions:
-                    for inner in region.blocks:
-                        _forward(inner, dict(known))
-            case _:
-                pass
+        kind = type(op)
+        if kind is memref.StoreOp:
+            value, memory, *place = op.operands
+            _forget(known, {memory})
+            known[memory, tuple(place)] = value
+        elif kind is memref.LoadOp:
+            memory, *place = op.operands
+            before = known.setdefault((memory, tuple(place)), op.results[0])
+            if before is not op.results[0]:
+                op.results[0].replace_all_uses_with(before)
+                op.detach()
+                op.erase()
+        elif op.regions:
+            _forget(known, set(Accesses.of(op).writes))
+            for region in op.regions:
+                for inner in region.blocks:
+                    _forward(inner, dict(known))
 
 
 def _forget(known: Known, written: set[SSAValue]) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeGuard
 
 from xdsl.context import Context
@@ -20,6 +21,7 @@ from agentc.dialects.linalg_ext import ExtOp
 
 EXPENSIVE = (arith.DivfOp, math.ExpOp, math.LogOp, math.SqrtOp, math.TanhOp, math.SinOp, math.CosOp, math.PowFOp)
 """Not worth computing twice: a division or a call of a math function costs more than a load and a store."""
+FREE = (arith.ConstantOp, IndexOp, YieldOp)
 CHEAP_OPS = 4
 """An elementwise body of at most as many cheap ops is recomputed rather than stored."""
 
@@ -36,15 +38,18 @@ def is_elementwise(op: Operation | Block) -> TypeGuard[GenericOp]:
 def _is_elementwise(op: GenericOp) -> bool:
     if any(t.data != IteratorType.PARALLEL for t in op.iterator_types):
         return False
-    rank = len(op.iterator_types)
-    out = op.indexing_maps.data[-1].data
-    return out == AffineMap.identity(rank) and not op.body.block.args[-1].uses
+    return _is_identity(op.indexing_maps.data[-1].data) and op.body.block.args[-1].first_use is None
+
+
+@lru_cache(maxsize=1024)
+def _is_identity(map_: AffineMap) -> bool:
+    return map_ == AffineMap.identity(map_.num_dims)
 
 
 def is_cheap(op: GenericOp) -> bool:
     """Whether computing an element of ``op`` again costs less than keeping it."""
-    body = [o for o in op.body.block.ops if not isinstance(o, arith.ConstantOp | IndexOp | YieldOp)]
-    return len(body) <= CHEAP_OPS and not any(isinstance(o, EXPENSIVE) for o in body)
+    body = [kind for o in op.body.block.ops if (kind := type(o)) not in FREE]
+    return len(body) <= CHEAP_OPS and not any(kind in EXPENSIVE for kind in body)
 
 
 def covers(map_: AffineMap) -> bool:
@@ -54,15 +59,10 @@ def covers(map_: AffineMap) -> bool:
 
 def should_fuse(producer: Operation, consumer: GenericOp, index: int) -> bool:
     """Whether input ``index`` of ``consumer`` is better computed in its body."""
-    if (
-        not is_elementwise(producer)
-        or producer.parent is not consumer.parent
-        or not _leaves_sizes(producer, consumer, index)
-    ):
+    if producer.parent is not consumer.parent or not is_elementwise(producer):
         return False
-    if is_cheap(producer):
-        return True
-    return len(list(producer.results[0].uses)) == 1 and covers(consumer.indexing_maps.data[index].data)
+    once = producer.results[0].has_one_use() and covers(consumer.indexing_maps.data[index].data)
+    return (once or is_cheap(producer)) and _leaves_sizes(producer, consumer, index)
 
 
 def _leaves_sizes(producer: GenericOp, consumer: GenericOp, index: int) -> bool:

@@ -16,6 +16,7 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint
 
 from agentc.analyses.kernel_dims import insert_size, shape_of, size_of, value_dims
+from agentc.analyses.kernel_ops import load, parallel, store
 from agentc.analyses.kernel_sources import hand_on, replacing_here
 from agentc.analyses.reductions import NEUTRAL, neutral
 from agentc.plan import sizes
@@ -108,7 +109,7 @@ class LoopLowering:
         extents = [self.extent(target, a) for a in range(len(outer), len(shape_of(target.type) or ()))]
 
         def body(inner: Builder, indices: Sequence[SSAValue]) -> None:
-            inner.insert(memref.StoreOp.get(value, target, [*outer, *indices]))
+            inner.insert(store(value, target, [*outer, *indices]))
 
         self.nest(build, extents, body)
 
@@ -121,7 +122,7 @@ class LoopLowering:
         self.nest(Builder(InsertPoint.at_end(block)), extents[1:], emit, (*outer, block.args[0]))
         block.add_op(scf.ReduceOp())
         zero, one = self.integer(0), self.integer(1)
-        build.insert(scf.ParallelOp([zero], [extents[0]], [one], Region(block)))
+        build.insert(parallel(zero, extents[0], one, Region(block)))
 
     def _lower_generic(self, op: GenericOp, build: Builder) -> None:
         kinds = [t.data for t in op.iterator_types]
@@ -158,8 +159,8 @@ class Nest:
         def body(inner: Builder, indices: Sequence[SSAValue]) -> None:
             at = dict(zip(self.parallel, indices, strict=True))
             value = self._reduce(inner, at) if self.reductions else self._element(inner, at)
-            store = memref.StoreOp.get(value, self.op.outputs[0], self._indices(inner, self._out_map, at))
-            hand_on(inner.insert(store), self._made)
+            place = self._indices(inner, self._out_map, at)
+            hand_on(inner.insert(store(value, self.op.outputs[0], place)), self._made)
 
         self.lowering.nest(build, [self.extents[i] for i in self.parallel], body)
 
@@ -178,13 +179,11 @@ class Nest:
         self.lowering.nest(build, [self.extents[i] for i in outer], body)
 
     def _start(self, build: Builder, fill: FillOp, at: dict[int, SSAValue], last: Sequence[int]) -> None:
-        def store(inner: Builder, indices: Sequence[SSAValue]) -> None:
+        def begin(inner: Builder, indices: Sequence[SSAValue]) -> None:
             all_ = {**at, **dict(zip(last, indices, strict=True))}
-            inner.insert(
-                memref.StoreOp.get(fill.inputs[0], self.op.outputs[0], self._indices(inner, self._out_map, all_))
-            )
+            inner.insert(store(fill.inputs[0], self.op.outputs[0], self._indices(inner, self._out_map, all_)))
 
-        self.lowering.nest(build, [self.extents[i] for i in last], store)
+        self.lowering.nest(build, [self.extents[i] for i in last], begin)
 
     def _ordered(self, build: Builder, loops: Sequence[int], at: dict[int, SSAValue], last: Sequence[int]) -> None:
         if not loops:
@@ -203,9 +202,9 @@ class Nest:
 
     def _accumulate(self, build: Builder, at: dict[int, SSAValue]) -> None:
         place = self._indices(build, self._out_map, at)
-        old = build.insert(memref.LoadOp.get(self.op.outputs[0], place)).res
+        old = build.insert(load(self.op.outputs[0], place)).res
         value = self._element(build, at, old)
-        hand_on(build.insert(memref.StoreOp.get(value, self.op.outputs[0], place)), self._made)
+        hand_on(build.insert(store(value, self.op.outputs[0], place)), self._made)
 
     def _reduce(self, build: Builder, at: dict[int, SSAValue]) -> SSAValue:
         """The reduced value at one place of the result."""
@@ -213,7 +212,7 @@ class Nest:
         if fill is not None:
             start = fill.inputs[0]
         else:
-            start = build.insert(memref.LoadOp.get(self.op.outputs[0], self._indices(build, self._out_map, at))).res
+            start = build.insert(load(self.op.outputs[0], self._indices(build, self._out_map, at))).res
         return self._reduction_loop(build, self.reductions, at, start)
 
     def _reduction_loop(
@@ -238,8 +237,8 @@ class Nest:
         pair.add_ops([combined, scf.ReduceReturnOp(combined.results[0])])
         block.add_op(scf.ReduceOp([value], [Region(pair)]))
         zero, one = self.lowering.integer(0), self.lowering.integer(1)
-        loop = scf.ParallelOp([zero], [self.extents[loops[0]]], [one], Region(block), [start])
-        return build.insert(loop).res[0]
+        loop = parallel(zero, self.extents[loops[0]], one, Region(block), [start])
+        return build.insert(loop).results[0]
 
     def _element(
         self, build: Builder, at: dict[int, SSAValue], old: SSAValue | None = None, skip: Operation | None = None
@@ -250,9 +249,9 @@ class Nest:
         for argument, value, map_ in zip(body.args, self.op.inputs, self.op.indexing_maps.data, strict=False):
             if shape_of(value.type) is not None and argument.uses:
                 place = self._indices(build, map_.data, at)
-                load = build.insert(memref.LoadOp.get(value, place))
-                hand_on(load, next(iter(argument.uses)).operation)
-                mapper[argument] = load.res
+                made = build.insert(load(value, place))
+                hand_on(made, next(iter(argument.uses)).operation)
+                mapper[argument] = made.res
             else:
                 mapper[argument] = value
         if old is not None:

@@ -1,29 +1,38 @@
 """Allocates memory when it is first used, and frees it after its last use."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from xdsl.context import Context
 from xdsl.dialects import func, memref
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import Block, Operation
+from xdsl.ir import Operation
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
 
 
-def shorten(op: memref.AllocOp, block: Block) -> None:
-    """Move ``op`` right before the first op of ``block`` that uses its memory, and what frees it right behind the last."""
-    frees = [use.operation for use in op.memref.uses if isinstance(use.operation, memref.DeallocOp)]
-    users = [top for top in block.ops if top not in frees and _uses(top, op)]
+def shorten(op: memref.AllocOp, order: Mapping[Operation, int]) -> None:
+    """Move ``op`` right before the first op of its block that uses its memory, and what frees it right behind the last.
+    ``order`` tells where each op of the block stands among those that do not move.
+    """
+    uses = [use.operation for use in op.memref.uses]
+    frees = [user for user in uses if isinstance(user, memref.DeallocOp)]
+    users = [_top(user, order) for user in uses if user not in frees]
     if not users or len(frees) != 1:
         return
     for moved in (op, frees[0]):
         moved.detach()
-    Rewriter.insert_op(op, InsertPoint.before(users[0]))
-    Rewriter.insert_op(frees[0], InsertPoint.after(users[-1]))
+    Rewriter.insert_op(op, InsertPoint.before(min(users, key=order.__getitem__)))
+    Rewriter.insert_op(frees[0], InsertPoint.after(max(users, key=order.__getitem__)))
 
 
-def _uses(top: Operation, op: memref.AllocOp) -> bool:
-    return any(op.memref in inner.operands for inner in top.walk())
+def _top(op: Operation, order: Mapping[Operation, int]) -> Operation:
+    """``op``, or what it is inside of, in the block of ``order``."""
+    while op not in order:
+        parent = op.parent_op()
+        assert parent is not None
+        op = parent
+    return op
 
 
 @dataclass(frozen=True)
@@ -61,7 +70,7 @@ class ShortenKernelBuffersPass(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for function in op.body.block.ops:
             if isinstance(function, func.FuncOp) and len(function.body.blocks) == 1:
-                block = function.body.block
-                for inner in list(block.ops):
+                order = {inner: i for i, inner in enumerate(function.body.block.ops)}
+                for inner in order:
                     if isinstance(inner, memref.AllocOp):
-                        shorten(inner, block)
+                        shorten(inner, order)

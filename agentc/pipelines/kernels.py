@@ -117,11 +117,11 @@ def compile_kernel(module: "ModuleOp", threads: int | None = None, *, keep: bool
         Refused: ``kernel-unsupported``.
     """
     from agentc.analyses.kernel_abi import kernel_abi
-    from agentc.backends.llvm import machine_code
+    from agentc.backends.llvm import phases_code
     from agentc.runtime.native import load_object
 
     lowered = lower_in_place(module.clone() if keep else module)
-    return load_object(machine_code(lowered, "host"), kernel_abi(lowered), threads=threads)
+    return load_object(phases_code(lowered, "host"), kernel_abi(lowered), threads=threads)
 
 
 def upstream_text(module: "ModuleOp") -> str:

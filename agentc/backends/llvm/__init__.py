@@ -98,12 +98,15 @@ def optimized_module(module: "ModuleOp", target: str, lines: bool = False) -> An
     return optimized(str(translate(module, processor.scales, lines)), processor)
 
 
-def machine_code(module: "ModuleOp", target: str) -> bytes:
-    """The object file of a lowered kernel for ``target`` (``host``: this machine).
+def phases_code(module: "ModuleOp", target: str) -> bytes:
+    """The object file of the phases of a lowered kernel for ``target`` (``host``: this machine), for a runtime that
+    calls them one by one.
 
     Raises:
         Refused: as ``emit``.
     """
-    from agentc.backends.llvm.targets import find, object_of
+    from agentc.backends.llvm.targets import find, object_of, optimized
+    from agentc.backends.llvm.translate import translate
 
-    return object_of(optimized_module(module, target), find(target))
+    processor = find(target)
+    return object_of(optimized(str(translate(module, processor.scales, phases=True)), processor), processor)

@@ -52,15 +52,17 @@ WHOLE_LANES: Mapping[str, str] = {
 """Reductions of the lanes of integers, and what LLVM calls them."""
 
 
-def translate(module: ModuleOp, scales: bool = False, lines: bool = False) -> ir.Module:
+def translate(module: ModuleOp, scales: bool = False, lines: bool = False, phases: bool = False) -> ir.Module:
     """The LLVM IR of every function of a lowered kernel module. ``scales``: for targets that multiply by powers of two;
-    ``lines``: each instruction says which line of the source it is from.
+    ``lines``: each instruction says which line of the source it is from; ``phases``: without the function that calls
+    the phases in order.
 
     Raises:
         Refused: ``kernel-unsupported`` for an op that has no LLVM form.
     """
     target = ir.Module("agentc")
-    functions = [op for op in module.body.block.ops if isinstance(op, func.FuncOp)]
+    every = [op for op in module.body.block.ops if isinstance(op, func.FuncOp)]
+    functions = [f for f in every if PHASE in f.attributes or not phases]
     for table in module.body.block.ops:
         if isinstance(table, memref.GlobalOp):
             declare_table(target, table)

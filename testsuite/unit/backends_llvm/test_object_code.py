@@ -2,7 +2,7 @@
 
 from llvmlite import binding
 
-from agentc.backends.llvm import machine_code, optimized_ir, targets
+from agentc.backends.llvm import optimized_ir, phases_code, targets
 from agentc.backends.llvm.targets import find, object_code
 from agentc.frontends.kernels import builtin
 from agentc.pipelines.kernels import lower_kernel
@@ -23,9 +23,12 @@ def test_the_option_is_ours_alone() -> None:
     assert plainly(text) == before
 
 
-def test_both_roads_give_the_same_bytes() -> None:
+def test_a_runtime_gets_the_phases_alone() -> None:
     lowered = lower_kernel(builtin("softmax_rows"))
-    assert machine_code(lowered, TARGET) == object_code(optimized_ir(lowered, TARGET), find(TARGET))
+    whole, phases = object_code(optimized_ir(lowered, TARGET), find(TARGET)), phases_code(lowered, TARGET)
+    assert b"agentc_softmax_rows\0" in whole and b"agentc_softmax_rows_p0\0" in whole
+    assert b"agentc_softmax_rows\0" not in phases and b"agentc_softmax_rows_p0\0" in phases
+    assert len(phases) < len(whole)
 
 
 def test_the_option_is_off_after_a_failure() -> None:

@@ -50,15 +50,17 @@ def maximal_marginal_relevance(query: f32["d"], docs: f32["n", "d"], balance: f3
     """
     unit = docs / np.maximum(np.sqrt(np.sum(docs * docs, axis=1)), FLOOR)[:, None]
     relevance = unit @ query / np.maximum(np.sqrt(np.sum(query * query)), FLOOR)
+    rows, trips = np.arange(docs.shape[0]), np.arange(k)
+    gain, price = balance * relevance, 1.0 - balance
     nearest = relevance * 0.0 - 1.0
-    taken = np.arange(docs.shape[0]) < 0
-    chosen = np.arange(k) * 0 - 1
+    taken = rows < 0
+    chosen = trips * 0 - 1
     for trip in range(k):
-        scores = np.where(taken, -np.inf, balance * relevance - (1.0 - balance) * nearest)
+        scores = np.where(taken, -np.inf, gain - price * nearest)
         place = np.argmax(scores)
         nearest = np.maximum(nearest, unit @ unit[place])
-        chosen = np.where((np.arange(k) == trip) & (np.max(scores) > -np.inf), place, chosen)
-        taken = taken | (np.arange(docs.shape[0]) == place)
+        chosen = np.where((trips == trip) & (np.max(scores) > -np.inf), place, chosen)
+        taken = taken | (rows == place)
     return chosen
 
 
