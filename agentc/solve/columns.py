@@ -9,7 +9,7 @@ are asked next (Dantzig and Wolfe, "Decomposition principle for linear programs"
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from agentc.solve.evaluate import replicas_for
@@ -58,6 +58,10 @@ class Market:
     """Tasks of a part -> its answers."""
     used: dict[int, None] = field(default_factory=dict[int, None])
     """Pools that some answer used, in order."""
+    proven: "Proven | None" = None
+    """The best bound with whole replicas."""
+    slack: dict[int, float] = field(default_factory=dict[int, float])
+    """Pool -> by how much a part of a replica was too dear, at the last prices that were asked with such parts."""
     kept: Reduced = field(default_factory=lambda: Reduced([]))
     """What is left without the pools that others make needless at any price of a second."""
     dear: frozenset[str] | None = None
@@ -76,17 +80,46 @@ class Market:
         """
         self._prepare(scarce(self.tables, tariff))
         asked = Round(charged(self.tables, tariff), self.kept, Demands(timed=self.timed))
-        bounds: list[float] = []
+        bounds: dict[tuple[int, ...], float] = {}
         for kinds, pools in asked.parts():
             part = Part(asked, kinds, pools, whole=self.whole)
             if not self.whole:
                 part.program.option("solve_relaxation", True)
                 part.program.integer.clear()
             result = part.program.run(time_limit=max(0.01, until - time.perf_counter()), gap=gap)
-            bounds.append(result.bound * asked.unit)
+            bounds[_tasks(part)] = result.bound * asked.unit
             if result.values:
                 self._take(part, result.values)
-        return INF if INF in bounds else math.fsum(bounds) - worth(self.tables, self.left, tariff, self.limit)
+                if not self.whole:
+                    costs = part.program.reduced_costs()
+                    self.slack |= {pool: costs[column] * asked.unit for pool, column in part.counts.items()}
+        if INF in bounds.values():
+            return INF
+        bound = math.fsum(bounds.values()) - worth(self.tables, self.left, tariff, self.limit)
+        if self.whole and bound > (self.proven.bound if self.proven else -INF):
+            self.proven = Proven(bound, tariff, bounds)
+        return bound
+
+    def beyond(self, known: Collection[int], *, gap: float, until: float) -> float:
+        """The bound of placements that use some pool beside those that are ``known``, at the best prices of ``ask``;
+        what they use is noted."""
+        if self.proven is None:
+            return -INF
+        asked = Round(charged(self.tables, self.proven.tariff), self.left, Demands(timed=self.timed))
+        least = INF
+        for kinds, pools in asked.parts():
+            part = Part(asked, kinds, pools, whole=True)
+            terms = _used_beyond(part, known)
+            if not terms:
+                continue
+            part.program.row(1.0, INF, terms)
+            result = part.program.run(time_limit=max(0.01, until - time.perf_counter()), gap=gap)
+            inside = set(_tasks(part))
+            own = math.fsum(bound for tasks, bound in self.proven.parts.items() if inside.issuperset(tasks))
+            least = min(least, self.proven.bound - own + result.bound * asked.unit)
+            if result.values:
+                self._take(part, result.values)
+        return least
 
     def _prepare(self, dear: set[str]) -> None:
         """Leave out pools that are needless while no other device classes than these cost anything."""
@@ -137,9 +170,40 @@ class Market:
     def _count(self, busy: float) -> float:
         return float(replicas_for(busy)) if self.whole else busy
 
+    def nearest(self, count: int) -> list[int]:
+        """Pools that no answer used, and that were the least too dear; of those the cheapest."""
+        pools = self.tables.pools
+        rank = sorted((round(cost, 6), pools[p].usd, p) for p, cost in self.slack.items() if p not in self.used)
+        return [p for *_, p in rank[:count]]
+
     def mix(self) -> tuple[float, dict[Key, float]]:
         """$/hour of the cheapest mixture of all columns within the limits, and the prices of these."""
         return _Mixture(self).solve()
+
+
+@record
+class Proven:
+    """A bound, the prices that prove it, and what each part costs at the least at these."""
+
+    bound: float
+    tariff: Tariff
+    parts: Mapping[tuple[int, ...], float]
+
+
+def _tasks(part: Part) -> tuple[int, ...]:
+    return tuple(sorted(t for kind in part.kinds for copy in kind.copies for t in copy))
+
+
+def _used_beyond(part: Part, known: Collection[int]) -> list[tuple[int, float]]:
+    """Terms whose sum is at least one where the part uses a pool that is not ``known``."""
+    counts = [(column, 1.0) for pool, column in part.counts.items() if pool not in known]
+    for (kind, member), row in part.columns.items():
+        cells = part.tables.cells[part.around.kinds[kind].tasks[member]]
+        for o, column in row.items():
+            pool = cells[o].pool
+            if pool != NO_POOL and pool not in known and pool not in part.counts:
+                counts.append((column, 1.0))
+    return counts
 
 
 class _Mixture:

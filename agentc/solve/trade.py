@@ -34,6 +34,12 @@ STEP = 0.5
 LINEAR_SHARE, PLACE_SHARE, ASK_SHARE = 0.25, 0.35, 0.5
 """Of the time that is left, for parts of replicas, for each placement, and for one answer."""
 
+BESIDE = 24
+"""Pools beside those that answers with parts of replicas use, in which a placement is sought."""
+
+SEEK_SHARE = 0.6
+"""Of the time that is left, for prices with whole replicas; then comes what the pools beside those in use cost."""
+
 CHOOSE_GAP = 1e-3
 """Relative gap of a placement among the options in few pools."""
 
@@ -49,12 +55,30 @@ def trade(search: Search, until: float, enough: float = 0.0) -> None:
     if _over(search, until, enough):
         return
     _place(search, market, until)
+    market.used |= dict.fromkeys(market.nearest(BESIDE))
+    _place(search, market, until)
     market.whole = True
     for answers in market.columns.values():
         answers.clear()
     if search.best is not None:
         market.deal(search.best.picked)
-    _Seek(search, market, until, enough).run(tariff)
+    half = time.perf_counter() + SEEK_SHARE * (until - time.perf_counter())
+    _Seek(search, market, half, enough, len(market.used)).run(tariff)
+    _close(search, market, until, enough)
+
+
+def _close(search: Search, market: Market, until: float, enough: float) -> None:
+    """Decide exactly among the pools that answers use, and ask what is the least with any other: the best placement is
+    one or the other. What the second uses joins the first."""
+    for _ in range(ROUNDS):
+        if _over(search, until, enough):
+            return
+        known = frozenset(market.used)
+        inside = _place(search, market, until)
+        outside = market.beyond(known, gap=GAP, until=until - _seconds(until))
+        search.bound = max(search.bound, min(search.value, inside, outside))
+        if outside == -math.inf or len(market.used) == len(known):
+            return
 
 
 def _over(search: Search, until: float, enough: float) -> bool:
@@ -115,8 +139,8 @@ class _Seek:
         return silent or _over(self.search, self.until, self.enough)
 
 
-def _place(search: Search, market: Market, until: float) -> None:
-    """A placement in the pools that answers use."""
+def _place(search: Search, market: Market, until: float) -> float:
+    """A placement in the pools that answers use; what all of these cost at the least."""
     rows = within(search.tables, search.left, market.used)
     model = _exact(search, rows)
     if search.best is not None and all(o in row for o, row in zip(search.best.picked, rows.alive, strict=True)):
@@ -124,6 +148,7 @@ def _place(search: Search, market: Market, until: float) -> None:
     result = model.program.run(time_limit=_seconds(until), gap=CHOOSE_GAP)
     if result.values:
         search.offer(model.decode(result.values))
+    return result.bound * model.cost_unit
 
 
 def _seconds(until: float) -> float:

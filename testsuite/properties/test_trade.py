@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentc.plan.placement import Deadline, PlacementProblem
-from agentc.solve import brute_force
+from agentc.solve import brute_force, evaluate
+from agentc.solve.brute_force import choices
 from agentc.solve.columns import Market
 from agentc.solve.presolve import heads_and_tails, possible
 from agentc.solve.search import Search
@@ -53,6 +54,27 @@ def test_no_prices_prove_more_than_the_best_cost(given: tuple[PlacementProblem, 
     for prices in (tariff, {}, tariff):
         bound = market.ask(prices, gap=1e-7, until=time.perf_counter() + 20)
         assert best is None or bound <= best[1].cost * (1 + 1e-6) + 1e-6
+
+
+@QUICK
+@given(priced(), st.data())
+def test_what_lies_beyond_some_pools_costs_no_less_than_is_proven(
+    given: tuple[PlacementProblem, Tariff], data: st.DataObject
+):
+    problem, tariff = given
+    tables = tabulate(problem)
+    left = possible(tables)
+    known = {p for p in range(len(tables.pools)) if data.draw(st.booleans())}
+    if not all(left.alive):
+        return
+    market = Market(tables, left, breakable(tables, left), whole=True)
+    until = time.perf_counter() + 20
+    market.ask(tariff, gap=1e-7, until=until)
+    bound = market.beyond(known, gap=1e-7, until=until)
+    names = {pool.name for p, pool in enumerate(tables.pools) if p not in known}
+    tried = (evaluate(problem, choice) for choice in choices(problem))
+    others = [found.cost for found in tried if found.feasible and not names.isdisjoint(found.replicas)]
+    assert bound <= min(others, default=math.inf) * (1 + 1e-6) + 1e-6
 
 
 @QUICK

@@ -12,7 +12,7 @@ from agentc.solve.columns import Market
 from agentc.solve.presolve import possible
 from agentc.solve.search import Search
 from agentc.solve.tables import tabulate
-from agentc.solve.tariffs import Tariff, between, charged, cleaned, second
+from agentc.solve.tariffs import Key, Tariff, between, charged, cleaned, second
 from agentc.solve.trade import trade
 
 SLOW, FAST = Pool("slow", "l40s", 1, 1.0), Pool("fast", "h100", 1, 4.0)
@@ -37,6 +37,9 @@ def row(count: int, limit: float, stock: dict[str, int] | None = None) -> Placem
     )
 
 
+HOPS: tuple[Key, ...] = tuple(("hop", n) for n in range(7))
+
+
 def searched(problem: PlacementProblem) -> Search:
     tables, now = tabulate(problem), time.perf_counter()
     search = Search(tables, possible(tables), "cost", None, -math.inf, 1e-6, now + 20, 20)
@@ -44,10 +47,18 @@ def searched(problem: PlacementProblem) -> Search:
     return search
 
 
-def test_a_limit_that_binds_raises_the_bound_to_what_mixtures_of_answers_cost():
+def test_prices_of_a_limit_that_binds_prove_what_mixtures_of_answers_cost():
+    tables = tabulate(row(8, 12.0))
+    market, until = Market(tables, possible(tables), [], whole=True), time.perf_counter() + 20
+    second = (4.0 - 1.0) / 8
+    bound = market.ask(cleaned(tables, {("end", 7): second, **dict.fromkeys(HOPS, second)}), gap=1e-6, until=until)
+    assert bound == pytest.approx((1.0 + 4.0) / 2)
+
+
+def test_pools_beside_those_in_use_prove_the_placement():
     search = searched(row(8, 12.0))
     assert search.value == pytest.approx(4.0)
-    assert search.bound == pytest.approx((1.0 + 4.0) / 2, rel=5e-3)
+    assert search.bound == pytest.approx(4.0, rel=5e-3)
 
 
 def test_a_limit_that_is_loose_costs_nothing():
@@ -58,7 +69,7 @@ def test_an_outline_counts_on_a_limit_that_binds():
     found, bound = outline(row(70, 100.0), time_limit=20, enough=0.01)
     assert found is not None
     assert found.usd_per_hour == pytest.approx(4.0)
-    assert bound == pytest.approx(1.0 + 3.0 * 40 / 70, rel=5e-3)
+    assert bound == pytest.approx(4.0, rel=1e-2)
 
 
 def test_a_second_costs_a_task_what_its_links_and_its_end_do():
