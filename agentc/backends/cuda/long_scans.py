@@ -1,9 +1,11 @@
-"""A running combination of one long array by many blocks: each sums its piece, then runs through it from where the
-pieces before leave off.
+"""A running combination along few long rows by many blocks: each sums its piece of a row, then runs through it from
+where the pieces before leave off.
 
 Reading twice costs less than waiting: how the pieces are cut follows from sizes alone, and what is before a piece is
 combined in one order, so that the answer is the same on every GPU and in every run.
 """
+
+from collections.abc import Sequence
 
 from xdsl.dialects import memref, scf
 
@@ -14,18 +16,23 @@ from agentc.backends.cuda.phase import THREADS, PhaseCode
 from agentc.backends.cuda.scalars import c_type
 from agentc.support.record import record
 
+FEW_ROWS = 64
+"""Rows at most: more of them give every multiprocessor a block of its own."""
+
 
 @record
 class LongScan:
-    """The one loop of a phase, from 0 on, whose last total nobody needs."""
+    """The one loop of a phase, or of each of its rows, from 0 on, whose last total nobody needs."""
 
     loop: scf.ForOp
     scan: scans.Scan
+    rows: scf.ParallelOp | None
 
 
 def long_scan_of(code: PhaseCode) -> LongScan | None:
     """The scan that the phase is, and no more."""
-    ops = list(code.function.body.block.ops)
+    rows = code.rows_loop
+    ops = list((rows.body.block if rows is not None else code.function.body.block).ops)
     loops = [op for op in ops if op.regions]
     touching = any(isinstance(op, memref.LoadOp | memref.StoreOp) for op in ops)
     if len(loops) != 1 or touching or not isinstance(loop := loops[0], scf.ForOp):
@@ -33,11 +40,11 @@ def long_scan_of(code: PhaseCode) -> LongScan | None:
     scan = scans.scan_of(loop)
     if scan is None or loop.results[0].uses or DeviceBody(code.function).extent(loop.lb) != "0":
         return None
-    return LongScan(loop, scan)
+    return LongScan(loop, scan, rows)
 
 
-def serial(code: PhaseCode, one: str) -> list[str]:
-    """The launches of a ``serial`` phase that is a scan, ``one`` among them for what is short; none if it is not."""
+def launches(code: PhaseCode, others: Sequence[str]) -> list[str]:
+    """The launches of a phase that is a scan, ``others`` among them for what is short; none if it is not."""
     found = long_scan_of(code)
     length = DeviceBody(code.function).extent(found.loop.ub) if found is not None else None
     if found is None or length is None:
@@ -46,15 +53,17 @@ def serial(code: PhaseCode, one: str) -> list[str]:
     ctype, name, count = c_type(kind.results[0].type), code.free("parts_0"), code.free("count")
     _parts(code, found, name)
     _pieces(code, found, name)
+    many = f" || {code.rows} > {FEW_ROWS}" if found.rows is not None else ""
+    grid = f"dim3({count}, static_cast<unsigned>({code.rows}))" if found.rows is not None else count
     return [
-        f"if ({length} <= {LONG}) {{",
-        f"  {one}",
+        f"if ({length} <= {LONG}{many}) {{",
+        *(f"  {line}" for line in others),
         "} else {",
         f"  const int {count} = agentc::parts_of({length}, {EACH}, {MOST});",
-        f"  const agentc::Scratch<{ctype}> {name}({count}, stream);",
+        f"  const agentc::Scratch<{ctype}> {name}({count} * {code.rows}, stream);",
         f"  if ({name}.error) return {name}.error;",
-        f"  {code.call('_parts', count, THREADS, [name])}",
-        f"  {code.call('_pieces', count, THREADS, [name])}",
+        f"  {code.call('_parts', grid, THREADS, [name])}",
+        f"  {code.call('_pieces', grid, THREADS, [name])}",
         "}",
     ]
 
@@ -64,8 +73,13 @@ def _start(code: PhaseCode, found: LongScan) -> tuple[DeviceBody, str, str]:
     body = code.body()
     body.group = True
     body.write(f"const agentc::Block<{THREADS}> group;")
-    for op in code.function.body.block.ops:
-        if not op.regions and op is not code.function.body.block.last_op:
+    block = code.function.body.block
+    if found.rows is not None:  # what is before the rows the body knows already
+        block = found.rows.body.block
+        index = body.names[block.args[0]] = body.fresh("i")
+        body.write(f"const int64_t {index} = low + blockIdx.y;")
+    for op in block.ops:
+        if not op.regions and op is not block.last_op:
             body.op(op)
     begin, end, share, high = body.fresh("begin"), body.fresh("end"), body.fresh("share"), body.names[found.loop.ub]
     body.write(f"const int64_t {share} = ({high} + gridDim.x - 1) / gridDim.x;")
@@ -88,7 +102,7 @@ def _parts(code: PhaseCode, found: LongScan, name: str) -> None:
         body.each_alone(op for op in loop.body.block.ops if op in needed)
         body.write(f"{total} = {function}({total}, {body.names[found.scan.value]});")
     body.write(f"{total} = group.reduce({total}, {function});")
-    body.write(f"if (group.lane() == 0) {name}[blockIdx.x] = {total};")
+    body.write(f"if (group.lane() == 0) {name}[blockIdx.y * gridDim.x + blockIdx.x] = {total};")
     code.kernel("_parts", THREADS, body.lines, [f"{ctype}* __restrict__ {name}"])
 
 
@@ -97,7 +111,7 @@ def _pieces(code: PhaseCode, found: LongScan, name: str) -> None:
     body, begin, end = _start(code, found)
     kind, loop = found.scan.combine, found.loop
     ctype, function, start = c_type(kind.results[0].type), body.fresh("combine"), body.fresh("start")
-    before = combined(kind, name, "1", "static_cast<int>(blockIdx.x)")
+    before = combined(kind, f"{name} + blockIdx.y * gridDim.x", "1", "static_cast<int>(blockIdx.x)")
     body.write(f"const auto {function} = {function_of(kind)};")
     body.write(f"const {ctype} {start} = {function}({body.names[loop.iter_args[0]]}, {before});")
     neutral = first_of(kind, kind.results[0].type)

@@ -165,16 +165,15 @@ def _by_length(code: PhaseCode, rows: scf.ParallelOp, body: DeviceBody, symbol: 
     # A block's warps share out what one warp would do in order, unless there are rows for all warps of the GPU.
     layered = any("group.part()" in line for line in body.lines)
     many = f" && {code.rows} >= {MANY}" if layered else ""
-    code.unless_empty(
-        [
-            *kept,
-            f"{'} else ' if kept else ''}if ({_row_length(rows, body)} <= {WARP_ROW}{many}) {{",
-            f"  {code.call('_warp', grid(THREADS // 32), THREADS)}",
-            "} else {",
-            f"  {code.call('_block', grid(1), THREADS)}",
-            "}",
-        ]
-    )
+    lines = [
+        *kept,
+        f"{'} else ' if kept else ''}if ({_row_length(rows, body)} <= {WARP_ROW}{many}) {{",
+        f"  {code.call('_warp', grid(THREADS // 32), THREADS)}",
+        "} else {",
+        f"  {code.call('_block', grid(1), THREADS)}",
+        "}",
+    ]
+    code.unless_empty(long_scans.launches(code, lines) or lines)
 
 
 def spread_loop(rows: scf.ParallelOp) -> scf.ParallelOp | None:
@@ -221,4 +220,4 @@ def _serial(code: PhaseCode) -> None:
     body.block(code.function.body.block)
     code.kernel("", SERIAL_THREADS, body.lines)
     one = code.call("", "1", SERIAL_THREADS)
-    code.launch += long_scans.serial(code, one) or parts.serial(code, one) or [one]
+    code.launch += long_scans.launches(code, [one]) or parts.serial(code, one) or [one]

@@ -120,7 +120,7 @@ def test_a_long_running_combination_by_many_blocks(body: str, dtype: str, wanted
     [
         ("const int64_t end = agentc::minimum<int64_t>(n, begin + share);", "const int64_t end = begin + share;"),
         ("static_cast<int>(blockIdx.x), 0.0f", "static_cast<int>(gridDim.x), 0.0f"),
-        ("if (group.lane() == 0) parts_0[blockIdx.x] = total;", "if (group.lane() == 0) parts_0[0] = total;"),
+        ("parts_0[blockIdx.y * gridDim.x + blockIdx.x] = total;", "parts_0[blockIdx.y * gridDim.x] = total;"),
         ("const int64_t begin = agentc::minimum<int64_t>(n, share * blockIdx.x);", "const int64_t begin = 0;"),
     ],
 )
@@ -132,6 +132,22 @@ def test_pieces_that_are_wrong_are_found(good: str, bad: str, tmp_path: Path) ->
     except RuntimeError:
         return
     assert not np.array_equal(found, np.cumsum(x))
+
+
+@needs_compiler
+@pytest.mark.parametrize("kind", ["add", "maximum"])
+def test_few_long_rows_go_over_many_blocks_too(kind: str, tmp_path: Path) -> None:
+    body = "np.cumsum(x, axis=-1)" if kind == "add" else "np.maximum.accumulate(x, axis=-1)"
+    module = lowered(body, 'x: f32["n", "d"]', 'f32["n", "d"]')
+    few = ("text", "if (d <= 32768 || n > 64) {", "if (d <= 900 || n > 3) {")
+    kernel = compiled(module, tmp_path, few, ("text", "parts_of(d, 4096, 1024)", "parts_of(d, 700, 5)"))
+    for n, d in ((1, 901), (3, 2500), (4, 1000), (2, 100)):
+        x = np.random.default_rng(d).integers(-9, 9, (n, d)).astype(np.float32)
+        np.testing.assert_array_equal(run(kernel, [x], x.shape), getattr(np, kind).accumulate(x, axis=-1))
+
+
+def test_rows_of_rows_stay_with_a_block_each() -> None:
+    assert "_pieces" not in source(lowered("np.cumsum(x, axis=-1)", 'x: f32["n", "e", "d"]', 'f32["n", "e", "d"]'))
 
 
 def test_a_scan_whose_total_is_needed_stays_with_one_block() -> None:
