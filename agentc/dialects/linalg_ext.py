@@ -25,7 +25,6 @@ from xdsl.irdl import (
     AttrSizedOperandSegments,
     IRDLOperation,
     ParsePropInAttrDict,
-    irdl_op_definition,
     opt_prop_def,
     prop_def,
     traits_def,
@@ -34,6 +33,8 @@ from xdsl.irdl import (
 )
 from xdsl.traits import MemoryReadEffect, MemoryWriteEffect
 from xdsl.utils.exceptions import VerifyException
+
+from agentc.dialects.definition import op_definition
 
 TAIL = (
     "`ins` `(` $inputs `:` type($inputs) `)` `outs` `(` $outputs `:` type($outputs) `)` attr-dict (`->` type($res)^)?"
@@ -113,7 +114,7 @@ def is_whole(type_: Attribute) -> bool:
     return isinstance(type_, IntegerType | IndexType)
 
 
-@irdl_op_definition
+@op_definition
 class SortOp(ExtOp):
     """
     Sorts each row of the first input in ascending order, NaN last, and moves the rows of the others with it. Stable:
@@ -140,7 +141,7 @@ class SortOp(ExtOp):
             raise VerifyException("each input has an output of its element type, and all have the shape of the keys")
 
 
-@irdl_op_definition
+@op_definition
 class TopKOp(ExtOp):
     """
     The largest elements of each row, in descending order, and where they stood; as many as the outputs have columns.
@@ -170,7 +171,7 @@ class TopKOp(ExtOp):
             raise VerifyException("values and places have one shape, the input's but for the last axis")
 
 
-@irdl_op_definition
+@op_definition
 class ScanOp(ExtOp):
     """
     Each element combined with all before it in its row: `add`, `mul`, `max` or `min`. In order, so that no sum depends on
@@ -201,7 +202,7 @@ class ScanOp(ExtOp):
             raise VerifyException("one input and one output of the same shape and element type")
 
 
-@irdl_op_definition
+@op_definition
 class ScatterOp(ExtOp):
     """
     Writes rows into the output, which keeps what is not written: row `i` of the first input goes to the row that element
@@ -235,7 +236,7 @@ class ScatterOp(ExtOp):
             raise VerifyException("there is one row number for each update, and updates have the shape of rows")
 
 
-@irdl_op_definition
+@op_definition
 class AutomatonOp(ExtOp):
     """
     The state of a finite automaton after each byte of a row: `state = table[state, byte]`, from state 0. A state that
@@ -262,7 +263,7 @@ class AutomatonOp(ExtOp):
             raise VerifyException("states have the shape of the text, and the table 256 columns")
 
 
-@irdl_op_definition
+@op_definition
 class FourierOp(ExtOp):
     """
     The sums of each row's elements times the cosines, and times the sines, of `k` turns in a row, for `k` from 0 to half

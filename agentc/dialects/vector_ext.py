@@ -20,7 +20,6 @@ from xdsl.dialects.builtin import (
 from xdsl.ir import Attribute, Dialect, SSAValue
 from xdsl.irdl import (
     IRDLOperation,
-    irdl_op_definition,
     operand_def,
     prop_def,
     result_def,
@@ -28,6 +27,8 @@ from xdsl.irdl import (
 )
 from xdsl.traits import Pure
 from xdsl.utils.exceptions import VerifyException
+
+from agentc.dialects.definition import op_definition
 
 KINDS = ("sitofp", "uitofp", "extsi", "extui", "trunci", "extf", "truncf")
 WORD = 4
@@ -38,7 +39,7 @@ MOST_ADDED = 1 << 16
 """Far below the 24 bits that single precision holds exactly."""
 
 
-@irdl_op_definition
+@op_definition
 class CastOp(IRDLOperation):
     """Converts each lane of a vector, as the op of `arith` with the name `kind` converts a number.
 
@@ -73,7 +74,7 @@ class CastOp(IRDLOperation):
             raise VerifyException(f"`{kind}` does not make {self.result.type} of {self.input.type}")
 
 
-@irdl_op_definition
+@op_definition
 class WordsOp(IRDLOperation):
     """The bytes of a vector, row after row, as words of four, the first byte lowest.
 
@@ -100,7 +101,7 @@ class WordsOp(IRDLOperation):
             raise VerifyException(f"{self.result.type} is not the words of {self.input.type}")
 
 
-@irdl_op_definition
+@op_definition
 class FieldOp(IRDLOperation):
     """A few bits of each word, read without sign, and a constant, as a number of single precision: codes of four bits or
     fewer, packed eight a word or more densely. The result is exact.
