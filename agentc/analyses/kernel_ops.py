@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import TypeGuard
 
-from xdsl.dialects import arith, memref, tensor
+from xdsl.dialects import arith, func, memref, tensor
 from xdsl.dialects.builtin import (
     DYNAMIC_INDEX,
     AffineMapAttr,
@@ -17,6 +17,7 @@ from xdsl.dialects.builtin import (
     FloatAttr,
     IntegerAttr,
     MemRefType,
+    ModuleOp,
     TensorType,
     i32,
 )
@@ -44,6 +45,11 @@ def every(op: Operation) -> list[Operation]:
                     inner = inner.next_op
                 block = block.next_block
     return found
+
+
+def functions(module: ModuleOp) -> list[func.FuncOp]:
+    """The functions of ``module``, in order."""
+    return [op for op in module.body.block.ops if isinstance(op, func.FuncOp)]
 
 
 PARALLEL, REDUCTION = IteratorTypeAttr.parallel(), IteratorTypeAttr.reduction()

@@ -36,7 +36,7 @@ from agentc.analyses.kernel_dims import (
     shape_of,
     size_of,
 )
-from agentc.analyses.kernel_ops import generic
+from agentc.analyses.kernel_ops import functions, generic
 from agentc.analyses.kernel_sources import hand_on, replacing_here
 from agentc.dialects.linalg_ext import ExtOp
 from agentc.passes.fuse_kernels import is_elementwise
@@ -366,8 +366,8 @@ class BufferizeKernelsPass(ModulePass):
     name = "bufferize-kernels"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        for function in list(op.walk()):
-            if isinstance(function, func.FuncOp) and is_tensor_kernel(function):
+        for function in functions(op):
+            if is_tensor_kernel(function):
                 Bufferizer(function).run()
 
 

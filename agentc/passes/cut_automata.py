@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 from xdsl.builder import Builder
 from xdsl.context import Context
-from xdsl.dialects import arith, func, memref
+from xdsl.dialects import arith, memref
 from xdsl.dialects.builtin import DYNAMIC_INDEX, IndexType, IntegerAttr, ModuleOp, i8
 from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint
 
 from agentc.analyses.kernel_dims import DIMS, dims_attr, insert_size, shape_of
+from agentc.analyses.kernel_ops import functions
 from agentc.analyses.kernel_sources import replacing
 from agentc.dialects.linalg_ext import AutomatonOp
 from agentc.passes.lower_kernels_to_loops import LoopLowering
@@ -209,7 +210,7 @@ class CutAutomataPass(ModulePass):
     """Pieces of a loop."""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        for function in [f for f in op.walk() if isinstance(f, func.FuncOp) and len(f.body.blocks) == 1]:
+        for function in [f for f in functions(op) if len(f.body.blocks) == 1]:
             found = [inner for inner in function.body.block.ops if isinstance(inner, AutomatonOp)]
             for inner in found:
                 if len(shape_of(inner.inputs[0].type) or ()) == 1:

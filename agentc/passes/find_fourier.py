@@ -11,6 +11,7 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from agentc.analyses.kernel_dims import FOURIER, shape_of
+from agentc.analyses.kernel_ops import every
 from agentc.analyses.kernel_sources import inherit, sources
 from agentc.dialects.linalg_ext import FourierOp
 from agentc.passes.fuse_kernels import erase_unread
@@ -44,7 +45,7 @@ def source_of(product: Operation) -> SSAValue | None:
 def marked(module: ModuleOp) -> dict[SSAValue, dict[str, GenericOp]]:
     """Rows -> ``cos`` and ``sin`` -> the product."""
     found: dict[SSAValue, dict[str, GenericOp]] = {}
-    for op in module.walk():
+    for op in every(module):
         kind = op.attributes.get(FOURIER)
         if isinstance(op, GenericOp) and isinstance(kind, StringAttr) and (rows := source_of(op)) is not None:
             found.setdefault(rows, {}).setdefault(kind.data, op)

@@ -13,6 +13,7 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
 
 from agentc.analyses.kernel_dims import element_of, is_tensor, name_of, shape_of
+from agentc.analyses.kernel_ops import functions
 from agentc.analyses.kernel_values import DTYPES, Array, dense, element_value, known_value
 from agentc.passes.fuse_kernels import erase_unread, is_cheap
 
@@ -81,7 +82,7 @@ class FoldTablesPass(ModulePass):
     name = "fold-tables"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        for function in [f for f in op.walk() if isinstance(f, func.FuncOp) and len(f.body.blocks) == 1]:
+        for function in [f for f in functions(op) if len(f.body.blocks) == 1]:
             known = tables(function)
             for inner in list(function.body.block.ops):
                 if isinstance(inner, GenericOp) and inner.results[0] in known and worth_keeping(inner, known):

@@ -13,7 +13,7 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from agentc.analyses.dead_code import erase_dead
-from agentc.analyses.kernel_ops import every
+from agentc.analyses.kernel_ops import every, functions
 from agentc.analyses.kernel_sources import inherit, sources
 
 Place: TypeAlias = tuple[SSAValue, ...]
@@ -350,8 +350,8 @@ class FuseKernelLoopsPass(ModulePass):
     name = "fuse-kernel-loops"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        for function in list(op.walk()):
-            if isinstance(function, func.FuncOp) and len(function.body.blocks) == 1:
+        for function in functions(op):
+            if len(function.body.blocks) == 1:
                 fuse_block(function.body.block, outermost=True)
                 for loop in function.body.block.ops:
                     for region in loop.regions:

@@ -16,6 +16,7 @@ from xdsl.passes import ModulePass
 
 from agentc.analyses.dead_code import erase_dead
 from agentc.analyses.kernel_dims import element_of
+from agentc.analyses.kernel_ops import every
 from agentc.analyses.kernel_sources import inherit, settle, sources
 from agentc.dialects.linalg_ext import ExtOp
 
@@ -154,7 +155,7 @@ def fuse_into(consumer: GenericOp) -> bool:
 
 def fuse_all(module: ModuleOp) -> bool:
     """As ``fuse_into``, into each op in order."""
-    changed = [fuse_into(op) for op in list(module.walk()) if isinstance(op, GenericOp)]
+    changed = [fuse_into(op) for op in every(module) if isinstance(op, GenericOp)]
     return any(changed)
 
 
@@ -168,7 +169,7 @@ def _fusible(consumer: GenericOp) -> tuple[GenericOp, GenericOp, int] | None:
 
 def erase_unread(module: ModuleOp) -> None:
     """Erase tensor code whose result nobody reads. Linalg on tensors has no effect but its result."""
-    for op in reversed(list(module.walk())):
+    for op in reversed(every(module)):
         if isinstance(op, GenericOp | FillOp | ExtOp) and op.results and not any(r.uses for r in op.results):
             op.detach()
             op.erase()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from xdsl.builder import Builder
 from xdsl.context import Context
-from xdsl.dialects import arith, func, memref, scf, vector
+from xdsl.dialects import arith, memref, scf, vector
 from xdsl.dialects.builtin import (
     BytesAttr,
     DenseIntOrFPElementsAttr,
@@ -27,6 +27,7 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint
 
 from agentc.analyses.kernel_dims import element_of, insert_size, is_vector, shape_of
+from agentc.analyses.kernel_ops import functions
 from agentc.analyses.kernel_sources import replacing
 from agentc.analyses.kernel_values import Array
 from agentc.dialects.linalg_ext import FourierOp
@@ -358,7 +359,7 @@ class LowerFourierPass(ModulePass):
     name = "lower-fourier"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        for function in [f for f in op.walk() if isinstance(f, func.FuncOp) and len(f.body.blocks) == 1]:
+        for function in [f for f in functions(op) if len(f.body.blocks) == 1]:
             for inner in [inner for inner in function.body.block.ops if isinstance(inner, FourierOp)]:
                 with replacing(inner):
                     Transform(LoopLowering(function, "auto"), inner).run()

@@ -16,7 +16,7 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint
 
 from agentc.analyses.kernel_dims import insert_size, shape_of, size_of, value_dims
-from agentc.analyses.kernel_ops import load, parallel, store
+from agentc.analyses.kernel_ops import functions, load, parallel, store
 from agentc.analyses.kernel_sources import hand_on, replacing_here
 from agentc.analyses.reductions import NEUTRAL, neutral
 from agentc.plan import sizes
@@ -383,7 +383,7 @@ class LowerKernelsToLoopsPass(ModulePass):
     accumulate: Accumulate = "auto"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        for function in list(op.walk()):
-            if isinstance(function, func.FuncOp) and len(function.body.blocks) == 1:
+        for function in functions(op):
+            if len(function.body.blocks) == 1:
                 LoopLowering(function, self.accumulate).run()
                 share_sizes(function)

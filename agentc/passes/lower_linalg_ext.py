@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 from xdsl.builder import Builder
 from xdsl.context import Context
-from xdsl.dialects import arith, func, memref, scf
+from xdsl.dialects import arith, memref, scf
 from xdsl.dialects.builtin import AnyFloat, FloatAttr, IndexType, IntegerAttr, ModuleOp, i1
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint
 
 from agentc.analyses.kernel_dims import DIMS, bits, dims_attr, element_of, is_integer, shape_of
+from agentc.analyses.kernel_ops import functions
 from agentc.analyses.kernel_sources import replacing
 from agentc.dialects.linalg_ext import AutomatonOp, ExtOp, ScanOp, ScatterOp, SortOp, TopKOp
 from agentc.passes.lower_kernels_to_loops import LoopLowering
@@ -440,7 +441,7 @@ class LowerLinalgExtPass(ModulePass):
     """Whether ``sort`` and ``top_k`` of elements up to 32 bits stay, as the target has a better way than in order."""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        for function in [f for f in op.walk() if isinstance(f, func.FuncOp) and len(f.body.blocks) == 1]:
+        for function in [f for f in functions(op) if len(f.body.blocks) == 1]:
             every = [inner for inner in function.body.block.ops if isinstance(inner, ExtOp)]
             found = [inner for inner in every if not (self.keep_selections and is_selection(inner))]
             loops = LoopLowering(function, "auto") if found else None

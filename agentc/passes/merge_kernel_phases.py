@@ -10,6 +10,7 @@ from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from agentc.analyses.kernel_dims import NAMES, PHASE
+from agentc.analyses.kernel_ops import every
 from agentc.analyses.kernel_sources import SOURCE, inherit, sources_inside
 
 UNSEEN = frozenset({NAMES, SOURCE})
@@ -97,7 +98,7 @@ class MergeKernelPhasesPass(ModulePass):
         found = twins(op)
         if not found:
             return
-        for call in [inner for inner in op.walk() if isinstance(inner, func.CallOp)]:
+        for call in [inner for inner in every(op) if isinstance(inner, func.CallOp)]:
             if (kept := found.get(call.callee.string_value())) is not None:
                 call.properties["callee"] = SymbolRefAttr(kept.sym_name.data)
         for phase in list(op.body.block.ops):

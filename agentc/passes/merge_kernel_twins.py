@@ -4,12 +4,12 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 
 from xdsl.context import Context
-from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.linalg.ops import FillOp, GenericOp
 from xdsl.ir import Block, Operation
 from xdsl.passes import ModulePass
 
+from agentc.analyses.kernel_ops import functions
 from agentc.analyses.kernel_sources import SOURCE, inherit, sources
 from agentc.dialects.linalg_ext import ExtOp
 
@@ -68,6 +68,6 @@ class MergeKernelTwinsPass(ModulePass):
     name = "merge-kernel-twins"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        for function in op.walk():
-            if isinstance(function, func.FuncOp) and len(function.body.blocks) == 1:
+        for function in functions(op):
+            if len(function.body.blocks) == 1:
                 merge(function.body.block)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from xdsl.builder import Builder
 from xdsl.context import Context
-from xdsl.dialects import arith, func, memref, vector
+from xdsl.dialects import arith, memref, vector
 from xdsl.dialects.builtin import (
     BytesAttr,
     DenseIntOrFPElementsAttr,
@@ -28,6 +28,7 @@ from xdsl.rewriter import InsertPoint
 from xdsl.traits import SymbolTable
 
 from agentc.analyses.kernel_dims import insert_size, shape_of
+from agentc.analyses.kernel_ops import functions
 from agentc.analyses.kernel_sources import replacing
 from agentc.analyses.kernel_values import Array, body_value
 from agentc.dialects.linalg_ext import AutomatonOp, ExtOp
@@ -342,7 +343,7 @@ class SkipAutomataPass(ModulePass):
     name = "skip-automata"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        for function in [f for f in op.walk() if isinstance(f, func.FuncOp) and len(f.body.blocks) == 1]:
+        for function in [f for f in functions(op) if len(f.body.blocks) == 1]:
             for inner in [inner for inner in function.body.block.ops if isinstance(inner, AutomatonOp)]:
                 table = table_of(inner) if len(shape_of(inner.inputs[0].type) or ()) == 1 else None
                 if table is None:

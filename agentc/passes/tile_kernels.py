@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from xdsl.builder import Builder
 from xdsl.context import Context
-from xdsl.dialects import arith, func, memref, scf, vector
+from xdsl.dialects import arith, memref, scf, vector
 from xdsl.dialects.builtin import (
     DYNAMIC_INDEX,
     Float32Type,
@@ -22,6 +22,7 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint
 
 from agentc.analyses.kernel_dims import DIMS, dims_attr, element_of, insert_size
+from agentc.analyses.kernel_ops import functions
 from agentc.analyses.kernel_sources import replacing
 from agentc.dialects.linalg_ext import ExtOp
 from agentc.passes.lower_kernels_to_loops import LoopLowering
@@ -353,8 +354,8 @@ class TileKernelsPass(ModulePass):
     name = "tile-kernels"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        for function in list(op.walk()):
-            if isinstance(function, func.FuncOp) and len(function.body.blocks) == 1:
+        for function in functions(op):
+            if len(function.body.blocks) == 1:
                 packs: dict[Hashable, Pack] = {}
                 for inner in list(function.body.block.ops):
                     before = inner.prev_op

@@ -6,7 +6,7 @@ from functools import reduce
 
 from xdsl.builder import Builder
 from xdsl.context import Context
-from xdsl.dialects import arith, func, memref, scf, vector
+from xdsl.dialects import arith, memref, scf, vector
 from xdsl.dialects.builtin import (
     DYNAMIC_INDEX,
     DenseArrayBase,
@@ -23,6 +23,7 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint
 
 from agentc.analyses.kernel_dims import DIMS, OUTPUTS, dims_attr, is_vector, value_dims
+from agentc.analyses.kernel_ops import functions
 from agentc.analyses.kernel_sources import hand_on, replacing
 from agentc.analyses.narrow_codes import LANES, Codes, codes_of
 from agentc.analyses.short_sums import Short, nested_of
@@ -277,7 +278,7 @@ class UnpackKernelCodesPass(ModulePass):
     name = "unpack-kernel-codes"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        for function in [f for f in op.walk() if isinstance(f, func.FuncOp) and OUTPUTS in f.attributes]:
+        for function in [f for f in functions(op) if OUTPUTS in f.attributes]:
             for inner in list(function.walk()):
                 if isinstance(inner, scf.ParallelOp) and (short := nested_of(inner)) is not None:
                     unpack(short, LoopLowering(function, "auto"))
