@@ -68,8 +68,8 @@ LONE = 60
 """Above so many tasks the first placement is made better before it is proven."""
 
 POLISH_SHARE, TIMED_SHARE, MANY_SHARE = 0.4, 0.15, 0.8
-"""Of the time that is left, for that: without a deadline that joins the tasks, with one, and of many tasks, where
-little else can be proven than what the linear program says."""
+"""Of the time that is left, for that; the second where a deadline joins tasks that share pools; the third of many
+tasks, where little else can be proven than what the linear program says."""
 
 MATTER = 5
 """Options of each task on average that make the small program."""
@@ -157,7 +157,8 @@ class _Core:
             self.most = {pool: loose.get(pool, 0) for pool in self._linear().n}
             dives.dive(self._linear, loose, light=LIGHT)
             self.most = {pool: max(whole.get(pool, 0), loose.get(pool, 0)) + MORE for pool in {**whole, **loose}}
-        if (few and (free or search.best is None) or free) and not search.closed():
+        placed = self.shared and not free and search.best is not None
+        if not search.closed() and (free or few and not placed):
             self._place(found)
         if search.best is None and self.most:
             dives.dive(self._linear, whole)
@@ -170,7 +171,7 @@ class _Core:
                 self._offer(heuristic(search.tables, search.left, "cost", until=until).picked)
         if not search.closed() and search.best is not None and search.tables.size > LONE:
             self.most = {}
-            share = (POLISH_SHARE if free else TIMED_SHARE) if search.tables.size <= FEW else MANY_SHARE
+            share = MANY_SHARE if not few else TIMED_SHARE if placed else POLISH_SHARE
             dives.polish(time.perf_counter() + share * search.seconds_left, search.closed)
         if search.closed():
             return True
@@ -183,7 +184,7 @@ class _Core:
     def _raise_bound(self) -> None:
         """A better bound by whole replicas of shared pools."""
         search = self.search
-        model = self._linear() if self.last is not None else self._build(integer=False)
+        model = self._build(integer=False)
         if not model.n:
             return
         counting = self._counting(model, BOUND_SHARE, search.gap / 2, search.value / model.cost_unit)
@@ -323,7 +324,8 @@ class _Core:
         """A first placement in shared pools, the heaviest tasks first; then what is too dear to be in a better one is
         dropped."""
         search, linear = self.search, self._linear()
-        if not linear.n or search.tables.size > FEW:
+        self.shared = bool(linear.n)
+        if not self.shared or search.tables.size > FEW:
             return
 
         def program(rows: Reduced) -> Model:
@@ -367,8 +369,7 @@ class _Core:
         """Shared pool -> whole replicas, with parts of tasks; nothing where there are none, or no answer."""
         search = self.search
         model = build(search.tables, rows, self._shape(self.exact, integer=False), self._unit())
-        self.shared = bool(model.n)
-        if not self.shared:
+        if not model.n:
             return {}
         model.program.make_whole(model.n.values())
         model.minimize_cost()
@@ -380,8 +381,7 @@ class _Core:
         """The same with all options: what it comes to is a bound too, which placements come up to where no deadline
         joins the tasks."""
         search, model = self.search, self._linear()
-        self.shared = bool(model.n)
-        if not self.shared:
+        if not model.n:
             return {}
         counts, heavy = self._count_on(model), self._heavy(model)
         if search.tables.size > FEW or not heavy or search.closed():

@@ -59,7 +59,7 @@ class Dives:
 
         What is late then has links whose transfers are not in the program; ``offer`` notes them for the next one.
         """
-        for part in TIGHTER:
+        for part in TIGHTER if self.search.tables.path_bounds() else (1.0,):
             model = linear()
             self._open(model, most)
             self._allow(model, part)
