@@ -1,7 +1,7 @@
 """Large problems made small without losing the best answer: a short list first, then only what could still beat it.
 
-Agents of many tasks have an outline first (see ``agentc.solve.relaxation``): it is proven to be the answer wherever
-stock and end-to-end time leave it alone.
+Agents of many tasks have an outline first (see ``agentc.solve.relaxation`` and, where stock or end-to-end time binds,
+``agentc.solve.trade``), which is bounded over all options.
 
 A short list of options gives a placement, and its cost U. A pool whose first replica, with the pools that are needed in
 any case and the least that the tasks outside it cost, comes to more than U is in no better placement: its options go.
@@ -28,11 +28,11 @@ EXACT = 1e-6
 CLOSE = 0.01
 """Relative gap at which the answer to a large problem is left as it is, with the gap that is proven."""
 
-FAIR = 0.1
-"""That of an outline from which a short list would gain nothing: its options are chosen without prices."""
-
 LARGE = 60
 """Tasks above which there is an outline first, and the first list is the shortest."""
+
+HUGE = 150
+"""Tasks above which the outline's answer stands, whatever its gap: programs of whole tasks gain nothing in time."""
 
 OUTLINE_SECONDS = 30.0
 """For the outline; a thousand nodes take three where the stock is ample."""
@@ -74,20 +74,29 @@ def solve_large(problem: PlacementProblem, solver: Solver) -> Shortened:
 
 
 def _of_many(problem: PlacementProblem, solver: Solver) -> PlacementSolution:
-    """For many tasks: the outline where it is proven to be close, else the better of it and a short list's."""
+    """For many tasks: the outline's answer, or what still beats it; a short list's where there is none."""
     from agentc.solve import outline
 
     found, bound = outline(problem, time_limit=OUTLINE_SECONDS, gap=EXACT, enough=CLOSE)
-    if found is not None and found.gap <= FAIR:
+    if found is not None and problem.objective == "cost":
+        many = len(problem.tasks) > HUGE or found.gap <= CLOSE
+        return found if many else better(found, _beaten(problem, solver, found, bound))
+    if found is not None and found.gap <= CLOSE:
         return found
     if bound == math.inf or problem.objective != "cost":
         return solver(problem, EXACT)
     first = solver(only(problem, shortlist(problem, PARTS[:1])), CLOSE)
     if first.status == "infeasible":
         first = solver(only(problem, shortlist(problem, PARTS)), CLOSE)
-    if found is not None and (first.status == "infeasible" or found.objective < first.objective):
-        first = found
     return _beaten(problem, solver, first, bound)
+
+
+def better(one: PlacementSolution, other: PlacementSolution) -> PlacementSolution:
+    """The cheaper of two answers, with the better of their bounds."""
+    first, second = sorted((one, other), key=lambda each: (each.status == "infeasible", each.objective))
+    bound = min(first.objective, max(first.bound, second.bound if second.status != "infeasible" else -math.inf))
+    gap = (first.objective - bound) / first.objective if first.objective > 0 else 0.0
+    return replace(first, status="feasible" if gap > EXACT else "optimal", bound=bound, gap=gap)
 
 
 def _beaten(problem: PlacementProblem, solver: Solver, first: PlacementSolution, bound: float) -> PlacementSolution:

@@ -110,3 +110,13 @@ def test_a_contracted_task_is_the_sum_of_its_parts() -> None:
     assert smaller.problem.together == ()
     assert smaller.problem.deadlines[1].tasks == ("t0",)
     assert len(smaller.problem.edges) == 3
+
+
+def test_of_two_answers_the_cheaper_one_counts_with_the_better_bound():
+    one = PlacementSolution("feasible", objective=10.0, bound=6.0, gap=0.4, usd_per_hour=10.0)
+    other = PlacementSolution("feasible", objective=12.0, bound=9.0, gap=0.25, usd_per_hour=12.0)
+    best = shortlist.better(one, other)
+    assert (best.objective, best.bound, best.status) == (10.0, 9.0, "feasible")
+    assert best.gap == pytest.approx(0.1)
+    assert shortlist.better(one, replace(other, bound=11.0)).status == "optimal"
+    assert shortlist.better(one, PlacementSolution("infeasible")).bound == 6.0
