@@ -114,6 +114,8 @@ class Market:
                 continue
             part.program.row(1.0, INF, terms)
             result = part.program.run(time_limit=max(0.01, until - time.perf_counter()), gap=gap)
+            if result.bound == -INF:
+                return -INF
             inside = set(_tasks(part))
             own = math.fsum(bound for tasks, bound in self.proven.parts.items() if inside.issuperset(tasks))
             least = min(least, self.proven.bound - own + result.bound * asked.unit)

@@ -31,13 +31,13 @@ GAP = 3e-3
 STEP = 0.5
 """Of the way from the best prices to the mixture's."""
 
-LINEAR_SHARE, PLACE_SHARE, ASK_SHARE = 0.25, 0.35, 0.5
+LINEAR_SHARE, PLACE_SHARE, ASK_SHARE = 0.25, 0.3, 0.8
 """Of the time that is left, for parts of replicas, for each placement, and for one answer."""
 
 BESIDE = 24
 """Pools beside those that answers with parts of replicas use, in which a placement is sought."""
 
-SEEK_SHARE = 0.6
+SEEK_SHARE = 0.7
 """Of the time that is left, for prices with whole replicas; then comes what the pools beside those in use cost."""
 
 CHOOSE_GAP = 1e-3
@@ -55,15 +55,15 @@ def trade(search: Search, until: float, enough: float = 0.0) -> None:
     if _over(search, until, enough):
         return
     _place(search, market, until)
+    tried = len(market.used)
     market.used |= dict.fromkeys(market.nearest(BESIDE))
-    _place(search, market, until)
     market.whole = True
     for answers in market.columns.values():
         answers.clear()
     if search.best is not None:
         market.deal(search.best.picked)
     half = time.perf_counter() + SEEK_SHARE * (until - time.perf_counter())
-    _Seek(search, market, half, enough, len(market.used)).run(tariff)
+    _Seek(search, market, half, enough, tried).run(tariff)
     _close(search, market, until, enough)
 
 
