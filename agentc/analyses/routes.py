@@ -37,6 +37,10 @@ MOST = 3
 LARGE = 40
 """Tasks above which no step is split."""
 
+FEW = 600
+"""Options in all, of three routes, up to which shares are looked for where one way would do: seconds for what most
+often is not there."""
+
 MANY = 4000
 """Options in all, of routes, above which shares are those of a short list."""
 
@@ -45,6 +49,9 @@ TRIES = 8
 
 GAP = 5e-3
 """Relative gap at which shares are good enough."""
+
+ROUNDS = 4
+"""Linear programs that tell which pools are too dear."""
 
 PROOF_SECONDS = 3.0
 """For the bound of what shares cost."""
@@ -66,29 +73,48 @@ def split(
 
     ``one_way`` is ``posed`` with groups as one.
     """
-    from agentc.solve.split import floor
+    from agentc.solve.split import floor, shares
 
     steps = splittable(posed.graph) if len(posed.graph.tasks) <= LARGE else []
     until = time.perf_counter() + min(time_limit, SECONDS)
     if not steps or math.fsum(bill for bill, _ in least_bills(one_way)) > most():
         return
-    if most() < math.inf:
-        one_way = only(one_way, affordable(one_way, most()))
     name = {task.name: task.group or task.name for task in posed.graph.tasks}
     units = [list(dict.fromkeys(name[task] for task in step)) for step in steps]
-    bound = floor(one_way, units)
-    if bound > most() or bound == math.inf:
+    left = only(one_way, affordable(one_way, most())) if most() < math.inf else one_way
+    for _ in range(ROUNDS):
+        least = floor(left, units, most=most())
+        if least.bound > most() or least.bound == math.inf:
+            return
+        if len(least.pools) == len(left.pools):
+            break
+        left = only(left, set(least.pools))
+    dear = set(one_way.pools) - set(left.pools)
+    if most() < math.inf and MOST * _options(left) > FEW:
         return
+
+    def seek(ways: Ways, enough: float = -math.inf) -> "Shares | None":
+        """The shares that are cheapest if waits are those of ``ways``, or any that cost no more than is ``enough``; of
+        problems with many options, among a few."""
+        seconds = until - time.perf_counter()
+        if seconds <= 0:
+            return None
+        asked, routes = _asked(posed, allowed, ways)
+        asked = only(asked, set(asked.pools) - dear)
+        if _options(asked) > MANY:
+            asked = only(asked, shortlist(asked, PARTS))
+        return shares(asked, routes, most=most(), enough=enough, time_limit=seconds, gap=GAP)
+
     # Waits of the whole load let most options be: what does not pay then never does.
-    if most() < math.inf and not _shares(posed, allowed, _equal(steps, MOST, 1.0), most(), SECONDS, enough=most()):
+    if most() < math.inf and not seek(_equal(steps, MOST, 1.0), enough=most()):
         return
-    bound = max(bound, floor(one_way, units, time_limit=PROOF_SECONDS))
+    bound = floor(left, units, time_limit=PROOF_SECONDS).bound
     tried: list[Ways] = []
     for first in (ways for n in range(2, MOST + 1) for ways in (_equal(steps, n, 1.0), _equal(steps, n, 1.0 / n))):
         ways = first
         while ways and ways not in tried and len(tried) < TRIES:
             tried.append(ways)
-            found = _shares(posed, allowed, ways, most(), until - time.perf_counter())
+            found = seek(ways)
             new = {step: _taken(row) for step, row in zip(ways, found or (), strict=False)}
             # Routes that took nothing are tried no more; of the rest, waits are now those of their shares.
             ways = {step: row for step, row in new.items() if len(row) > 1}
@@ -96,25 +122,12 @@ def split(
                 yield pose(routed(posed.graph, new), posed.fleet, posed.problem.objective), bound
 
 
+def _options(problem: PlacementProblem) -> int:
+    return sum(len(task.options) for task in problem.tasks)
+
+
 def _equal(steps: Sequence[Step], count: int, share: float) -> Ways:
     return dict.fromkeys(steps, (share,) * count)
-
-
-def _shares(
-    posed: Posed, allowed: Allowed, ways: Ways, most: float, seconds: float, enough: float = -math.inf
-) -> "Shares | None":
-    """The shares that are cheapest if waits are those of ``ways``, or any that cost no more than is ``enough``; of
-    problems with many options, among a few."""
-    from agentc.solve.split import shares
-
-    if seconds <= 0:
-        return None
-    asked, routes = _asked(posed, allowed, ways)
-    if most < math.inf:
-        asked = only(asked, affordable(asked, most))
-    if sum(len(task.options) for task in asked.tasks) > MANY:
-        asked = only(asked, shortlist(asked, PARTS))
-    return shares(asked, routes, most=most, enough=enough, time_limit=seconds, gap=GAP)
 
 
 def splittable(graph: TaskGraph) -> list[Step]:

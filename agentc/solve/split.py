@@ -19,6 +19,7 @@ from agentc.solve.evaluate import TOLERANCE, replicas_for
 from agentc.solve.highs import INF
 from agentc.solve.milp import LARGE_LOAD, Model, Shape, Terms, build, typical_cost
 from agentc.solve.tables import NO_POOL, Cell, Tables, tabulate
+from agentc.support.record import record
 
 Steps: TypeAlias = Sequence[Sequence[Sequence[str]]]
 """Step -> route -> the names of its tasks."""
@@ -79,23 +80,38 @@ def shares(
     return split.read(found.values)
 
 
-def floor(problem: PlacementProblem, steps: Sequence[Sequence[str]], *, time_limit: float = 0.0) -> float:
-    """A bound in $/hour of what any shares of any number of routes cost of a problem in which the ``steps`` go one way
-    each; infinite where none keep every demand.
+@record
+class Floor:
+    """What any shares of any number of routes cost at least, in $/hour, and which pools those use that cost little."""
+
+    bound: float
+    pools: frozenset[str]
+
+
+def floor(
+    problem: PlacementProblem, steps: Sequence[Sequence[str]], *, most: float = INF, time_limit: float = 0.0
+) -> Floor:
+    """A bound of what any shares of any number of routes cost of a problem in which the ``steps`` go one way each,
+    infinite where none keep every demand; and the pools of those that cost no more than ``most`` $/hour.
 
     Of routes of whatever shares, the shares by which an option is taken, and the replicas, make a solution of the
     program in which a step takes parts of several options. Its bound is that of the linear program, or with whole
-    replicas what is proven within ``time_limit`` seconds.
+    replicas what is proven within ``time_limit`` seconds. A pool that is used has a replica, so that what one more of
+    it costs in the linear program tells which are too dear.
     """
     split = _written(problem, [[step] for step in steps], INF, in_parts=True)
     if split is None:
-        return INF
-    program = split.model.program
+        return Floor(INF, frozenset())
+    program, unit = split.model.program, split.model.cost_unit
     bound = program.run().bound
-    if time_limit > 0 and bound < INF:
+    if bound == INF:
+        return Floor(INF, frozenset())
+    dear = program.reduced_costs()
+    pools = (p for p, column in split.replicas.items() if (bound + dear[column]) * unit <= most * (1 + MARGIN))
+    if time_limit > 0:
         program.make_whole(split.replicas.values())
         bound = max(bound, program.run(time_limit=time_limit, gap=GAP).bound)
-    return bound * split.model.cost_unit
+    return Floor(bound * unit, frozenset(split.tables.pools[p].name for p in pools))
 
 
 def _written(problem: PlacementProblem, steps: Steps, most: float, *, in_parts: bool = False) -> "_Split | None":

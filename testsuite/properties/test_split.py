@@ -95,12 +95,17 @@ def test_shares_are_those_of_the_best_count_of_replicas(problem: PlacementProble
 
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(problems())
-def test_a_floor_is_below_what_any_shares_cost_and_above_nothing(problem: PlacementProblem) -> None:
+def test_a_floor_is_below_what_any_shares_cost_and_leaves_their_pools(problem: PlacementProblem) -> None:
     expected = best_of_all(problem)
     step, other = replace(problem.tasks[0], visits=1.0, share=1.0), problem.tasks[-1]
     one_way = replace(problem, tasks=(step, other), deadlines=problem.deadlines[:1])
     rough, fine = floor(one_way, [["s"]]), floor(one_way, [["s"]], time_limit=10.0)
-    assert expected is None or 0 < rough <= fine <= expected * (1 + 1e-5)
+    if expected is None:
+        return
+    assert 0 < rough.bound <= fine.bound <= expected * (1 + 1e-5)
+    worth = floor(one_way, [["s"]], most=expected).pools
+    cheap = tuple(option for option in step.options if option.pool in worth)
+    assert best_of_all(replace(problem, tasks=(replace(step, options=cheap), other))) == expected
 
 
 def test_a_floor_is_infinite_where_no_route_keeps_a_limit() -> None:
@@ -108,7 +113,7 @@ def test_a_floor_is_infinite_where_no_route_keeps_a_limit() -> None:
     pools = {"a": Pool("a", "a", 1, 1.0)}
     limit = (Deadline("ttft", 0.1, ("s",)),)
     problem = PlacementProblem((PlacementTask("s", (option,)),), (), pools, limit, (), {"a": 2}, 1.0)
-    assert floor(problem, [["s"]]) == math.inf
+    assert floor(problem, [["s"]]).bound == math.inf
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
