@@ -93,9 +93,8 @@ def split(
     if most() < math.inf and MOST * _options(left) > FEW:
         return
 
-    def seek(ways: Ways, enough: float = -math.inf) -> "Shares | None":
-        """The shares that are cheapest if waits are those of ``ways``, or any that cost no more than is ``enough``; of
-        problems with many options, among a few."""
+    def seek(ways: Ways) -> "Shares | None":
+        """The shares that are cheapest if waits are those of ``ways``; of problems with many options, among a few."""
         seconds = until - time.perf_counter()
         if seconds <= 0:
             return None
@@ -103,15 +102,11 @@ def split(
         asked = only(asked, set(asked.pools) - dear)
         if _options(asked) > MANY:
             asked = only(asked, shortlist(asked, PARTS))
-        return shares(asked, routes, most=most(), enough=enough, time_limit=seconds, gap=GAP)
+        return shares(asked, routes, most=most(), time_limit=seconds, gap=GAP)
 
-    # Waits of the whole load let most options be: what does not pay then never does.
-    if most() < math.inf and not seek(_equal(steps, MOST, 1.0), enough=most()):
-        return
-    bound = floor(left, units, time_limit=PROOF_SECONDS).bound
+    bound = 0.0
     tried: list[Ways] = []
-    for first in (ways for n in range(2, MOST + 1) for ways in (_equal(steps, n, 1.0), _equal(steps, n, 1.0 / n))):
-        ways = first
+    for ways in _starts(steps, short=most() == math.inf):
         while ways and ways not in tried and len(tried) < TRIES:
             tried.append(ways)
             found = seek(ways)
@@ -119,15 +114,20 @@ def split(
             # Routes that took nothing are tried no more; of the rest, waits are now those of their shares.
             ways = {step: row for step, row in new.items() if len(row) > 1}
             if ways and ways not in tried:
+                bound = bound or floor(left, units, time_limit=PROOF_SECONDS).bound
                 yield pose(routed(posed.graph, new), posed.fleet, posed.problem.objective), bound
+
+
+def _starts(steps: Sequence[Step], *, short: bool) -> Iterator[Ways]:
+    """Shares whose waits come first: equal ones; where nothing else fits also those of the whole load, at which most
+    options are there."""
+    for count in range(2, MOST + 1):
+        for share in (1.0, 1.0 / count) if short else (1.0 / count,):
+            yield dict.fromkeys(steps, (share,) * count)
 
 
 def _options(problem: PlacementProblem) -> int:
     return sum(len(task.options) for task in problem.tasks)
-
-
-def _equal(steps: Sequence[Step], count: int, share: float) -> Ways:
-    return dict.fromkeys(steps, (share,) * count)
 
 
 def splittable(graph: TaskGraph) -> list[Step]:

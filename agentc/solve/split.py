@@ -59,12 +59,10 @@ def shares(
     steps: Steps,
     *,
     most: float = INF,
-    enough: float = -INF,
     time_limit: float = 60.0,
     gap: float = 1e-6,
 ) -> Shares | None:
-    """The cheapest shares of the ``steps``, whose routes are tasks of ``problem``, each with some share; or any that
-    cost no more than ``enough`` $/hour.
+    """The cheapest shares of the ``steps``, whose routes are tasks of ``problem``, each with some share.
 
     ``None`` where no shares keep every demand for at most ``most`` $/hour, or none were found in so many nodes of the
     search or such time (seconds). Objectives other than cost have no say.
@@ -74,7 +72,7 @@ def shares(
         return None
     program = split.model.program
     program.option("mip_max_nodes", max(LEAST_NODES, NODES // len(program.lower)))
-    found = program.run(time_limit=time_limit, gap=gap, target=enough / split.model.cost_unit)
+    found = program.run(time_limit=time_limit, gap=gap)
     if not found.values:
         return None
     return split.read(found.values)
