@@ -90,6 +90,9 @@ WEIGHTS = (0.6, 60), (0.2, 60)
 MARGINS = 0.02, 0.01
 """Parts of replicas and of the deadline that are left while replicas are counted for these, of many tasks."""
 
+WIDE = 0.1
+"""Relative gap above which such a placement is not taken for good."""
+
 WEIGHT_SHARE = 0.5
 """Of the time that is left, for a placement by weight."""
 
@@ -157,7 +160,7 @@ class _Core:
             self.most = {pool: loose.get(pool, 0) for pool in self._linear().n}
             dives.dive(self._linear, loose, light=LIGHT)
             self.most = {pool: max(whole.get(pool, 0), loose.get(pool, 0)) + MORE for pool in {**whole, **loose}}
-        placed = self.shared and not free and search.best is not None
+        placed = self.shared and not free and search.value - search.bound <= WIDE * search.value
         if not search.closed() and (free or few and not placed):
             self._place(found)
         if search.best is None and self.most:
@@ -332,7 +335,7 @@ class _Core:
             model = build(search.tables, rows, self._shape(self.exact, integer=False), self._unit())
             model.minimize_cost()
             if search.tables.size > LONE:
-                _tighten(model, *MARGINS)
+                model.tighten(*MARGINS)
             return model
 
         for heavy, light in WEIGHTS:
@@ -346,7 +349,7 @@ class _Core:
                 seconds = max(0.1, until - time.perf_counter())
                 if dives.decide(picked, free, seconds):
                     break
-            if search.best is not None:
+            if search.best is not None and search.value - search.bound <= WIDE * search.value:
                 break
         self.most = {}
         if search.best is not None:
@@ -408,9 +411,9 @@ class _Core:
     def _count_loosely(self) -> dict[int, int]:
         """Replicas that leave some room: whole tasks pack worse than parts of them."""
         model = self._linear()
-        _tighten(model, ROOM, 0.0)
+        model.tighten(ROOM, 0.0)
         found = self._counting(model, COUNT_SHARE, LOOSE, math.inf).run()
-        _tighten(model, 0.0, 0.0)
+        model.tighten(0.0, 0.0)
         return _replicas(model, found)
 
     def _counting(self, model: Model, part: float, gap: float, below: float) -> Counting:
@@ -474,16 +477,6 @@ class _Core:
         search = self.search
         bound = math.inf if result.outcome == "infeasible" else result.bound * unit
         search.bound = max(search.bound, bound if search.best is None else min(search.value, bound))
-
-
-def _tighten(model: Model, room: float, early: float) -> None:
-    """Leave a part of each replica, and of the deadlines from end to end, to what whole tasks need more."""
-    for pool, (row, one) in model.loads.items():
-        model.program.change(row, model.n[pool], one * (1 - room))
-    for (kind, b), rows in model.rows.items():
-        if kind == "deadline" and model.tables.bounds[b].on_path:
-            for number, lower, upper in rows:
-                model.program.bound_row(number, lower, upper * (1 - early))
 
 
 def _replicas(model: Model, found: Counted) -> dict[int, int]:

@@ -101,6 +101,15 @@ class Model:
         replicas = {self.tables.pools[p].name: replicas_for(load[p]) for p in state.totals.users}
         return self.start(state.picked, replicas)
 
+    def tighten(self, room: float, early: float) -> None:
+        """Leave a part of each replica, and of the deadlines from end to end, to what whole tasks need more."""
+        for pool, (row, one) in self.loads.items():
+            self.program.change(row, self.n[pool], one * (1 - room))
+        for (kind, b), rows in self.rows.items():
+            if kind == "deadline" and self.tables.bounds[b].on_path:
+                for number, lower, upper in rows:
+                    self.program.bound_row(number, lower, upper * (1 - early))
+
     def exclude(self, picked: list[int]) -> None:
         """Cut off one choice."""
         terms = [(self.x[t][o], 1.0) for t, o in enumerate(picked)]
