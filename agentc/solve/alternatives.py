@@ -273,14 +273,14 @@ def _own_cost(tables: Tables, t: int, o: int) -> float:
 
 
 def _forbidden(tables: Tables, left: Reduced, plan: State, forced: _Forced) -> Alternative:
-    """The best option there, by what rules it out."""
+    """The best option there, by what rules it out; of those that nothing can hold, the one that would cost least."""
     t = forced.task
     there = [o for o, cell in enumerate(tables.cells[t]) if cell.option.device == forced.device]
     if forced.option in there:
         option = forced.option
         why = _broken(tables, plan, forced)
     else:
-        option = min(there, key=lambda o: (tables.cells[t][o].seconds, o))
+        option = min(there, key=lambda o: ((t, o) not in left.reasons, share(tables, t, o), o))
         why = left.reasons.get((t, option), "its options go together with options that cannot be chosen")
     return Alternative(
         device=forced.device,
@@ -304,7 +304,7 @@ def _broken(tables: Tables, plan: State, forced: _Forced) -> str:
 def _violation(violation: Violation) -> str:
     if violation.kind == "deadline":
         name = sla_name(violation.name)
-        return f"{violation.name} would be {violation.value * 1e3:.4g} ms, over `{name}` of {violation.limit * 1e3:g}"
+        return f"{violation.name} would be {violation.value * 1e3:.5g} ms, over `{name}` of {violation.limit * 1e3:g}"
     if violation.kind == "stock":
         return f"the plan would take {violation.value:g} `{violation.name}`, and the fleet has {violation.limit:g}"
     if violation.kind == "memory":

@@ -125,7 +125,7 @@ def _drop_late(tables: Tables, left: Reduced) -> None:
 
 def too_slow(bound: Bound, value: float) -> str:
     """The sentence for a deadline that an option breaks."""
-    return f"{bound.metric} would be {value * 1e3:.4g} ms or more, over {bound.limit * 1e3:g} ms"
+    return f"{bound.metric} would be {value * 1e3:.5g} ms or more, over {bound.limit * 1e3:g} ms"
 
 
 def heads_and_tails(tables: Tables, seconds: list[float], hop: list[float]) -> tuple[list[float], list[float]]:
