@@ -309,7 +309,11 @@ def load_object(code: bytes, abi: KernelAbi, *, threads: int | None = None) -> N
 
 
 def _engine(generates: bool = True) -> Any:
-    """LLVM's loader; ``generates``: it is given IR, too, which it has to know the processor for."""
+    """LLVM's loader; ``generates``: it is given IR, too, which it has to know the processor for.
+
+    The memory of a module is one piece (``use_lmm``): code names its tables by distances of 32 bits, and in a process
+    with little room between what others have mapped LLVM's own way puts them further apart than that.
+    """
     from llvmlite import binding
 
     binding.initialize_native_target()
@@ -317,7 +321,7 @@ def _engine(generates: bool = True) -> Any:
     cpu = binding.get_host_cpu_name() if generates else ""
     features = binding.get_host_cpu_features().flatten() if generates else ""
     machine = binding.Target.from_default_triple().create_target_machine(cpu=cpu, features=features, opt=2)
-    return binding.create_mcjit_compiler(binding.parse_assembly(""), machine)
+    return binding.create_mcjit_compiler(binding.parse_assembly(""), machine, use_lmm=True)
 
 
 LINEAGES = (
