@@ -4,8 +4,10 @@
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownArgumentType=false
 
 import ctypes
+import itertools
 import os
 from collections.abc import Mapping, Sequence
+from functools import cache
 from math import prod
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -302,26 +304,50 @@ def load_object(code: bytes, abi: KernelAbi, *, threads: int | None = None) -> N
     """Load the object file of a kernel for this machine."""
     from llvmlite import binding
 
-    engine = _engine(generates=False)
-    engine.add_object_file(binding.ObjectFileRef.from_data(code))
-    engine.finalize_object()
-    return NativeKernel(abi, engine, threads)
+    symbols = [PREFIX + phase.symbol for phase in abi.phases]
+    library = binding.JITLibraryBuilder().add_object_img(code).add_current_process()
+    for symbol in symbols:
+        library.export_symbol(symbol)
+    return NativeKernel(abi, _Linked(library.link(_linker(), f"{abi.name} {next(LINKED)}")), threads)
 
 
-def _engine(generates: bool = True) -> Any:
-    """LLVM's loader; ``generates``: it is given IR, too, which it has to know the processor for.
+LINKED = itertools.count()
+"""Names of what was linked are not used again."""
 
-    The memory of a module is one piece (``use_lmm``): code names its tables by distances of 32 bits, and in a process
-    with little room between what others have mapped LLVM's own way puts them further apart than that.
-    """
+
+@record
+class _Linked:
+    """An object file in memory, as long as this lives."""
+
+    tracker: Any
+
+    def get_function_address(self, symbol: str) -> int:
+        """Where a function begins."""
+        return self.tracker[symbol]
+
+
+@cache
+def _linker() -> Any:
+    """LLVM's linker. It gives each object file one piece of memory: code names its tables by distances of 32 bits, and
+    where the address space has holes LLVM's older loader puts them further apart than that."""
     from llvmlite import binding
 
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()
-    cpu = binding.get_host_cpu_name() if generates else ""
-    features = binding.get_host_cpu_features().flatten() if generates else ""
-    machine = binding.Target.from_default_triple().create_target_machine(cpu=cpu, features=features, opt=2)
-    return binding.create_mcjit_compiler(binding.parse_assembly(""), machine, use_lmm=True)
+    machine = binding.Target.from_default_triple().create_target_machine()
+    return binding.create_lljit_compiler(machine, use_jit_link=True)
+
+
+def _engine() -> Any:
+    """LLVM's compiler and loader of IR, with distances of 64 bits."""
+    from llvmlite import binding
+
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
+    machine = binding.Target.from_default_triple().create_target_machine(
+        cpu=binding.get_host_cpu_name(), features=binding.get_host_cpu_features().flatten(), opt=2
+    )
+    return binding.create_mcjit_compiler(binding.parse_assembly(""), machine)
 
 
 LINEAGES = (

@@ -10,15 +10,23 @@ import ctypes
 import os
 
 from agentc.analyses.kernel_abi import kernel_abi
-from agentc.backends.llvm import phases_code
+from agentc.backends.llvm import optimized_ir, phases_code
 from agentc.frontends.kernels import builtin
 from agentc.pipelines.kernels import lower_in_place
-from agentc.runtime.native import load_object
+from agentc.runtime.native import load_ir, load_object
 
 PAGE, PRIVATE_UNRESERVED = 4096, 0x4022
 module = lower_in_place(builtin("mask_pii"))
-code, abi = phases_code(module, "host"), kernel_abi(module)
-load_object(code, abi)
+abi = kernel_abi(module)
+text, code = optimized_ir(module.clone(), "host"), phases_code(module, "host")
+
+
+def load():
+    load_object(code, abi)
+    load_ir(text, abi)
+
+
+load()
 libc = ctypes.CDLL(None)
 libc.mmap.restype, libc.mmap.argtypes = ctypes.c_void_p, (ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long)
 libc.munmap.argtypes = ctypes.c_void_p, ctypes.c_size_t
@@ -28,7 +36,7 @@ def reserve(size):
     return libc.mmap(None, size, 0, PRIVATE_UNRESERVED, -1, 0)
 
 
-for pages in range(4, 16):
+for pages in range(2, 24):
     child = os.fork()
     if child == 0:
         holes = [reserve(pages * PAGE) for _ in range(6)]
@@ -39,7 +47,7 @@ for pages in range(4, 16):
             libc.munmap(place, size)
         for hole in holes[::2]:
             libc.munmap(hole, pages * PAGE)
-        load_object(code, abi)
+        load()
         os._exit(0)
     assert os.waitpid(child, 0)[1] == 0, pages
 """
