@@ -8,11 +8,12 @@ from xdsl.builder import Builder
 from xdsl.context import Context
 from xdsl.dialects import func, memref, scf, vector
 from xdsl.dialects.builtin import DYNAMIC_INDEX, MemRefType, ModuleOp
-from xdsl.ir import Block, Operation, SSAValue
+from xdsl.ir import Block, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from agentc.analyses.kernel_dims import DIMS, OUTPUTS, dims_attr, element_of, shape_of, value_dims
+from agentc.passes.share_kernel_buffers import ancestor
 from agentc.plan.kernels import Dim
 from agentc.support.record import record
 
@@ -53,17 +54,9 @@ def private(op: memref.AllocOp) -> Private | None:
 
 def _common_loop(users: Sequence[Access], block: Block) -> Loop | None:
     """The loop of ``block`` that all ``users`` are in."""
-    tops = {_ancestor(user, block) for user in users}
+    tops = {ancestor(user, block) for user in users}
     top = tops.pop() if len(tops) == 1 else None
     return top if isinstance(top, scf.ParallelOp | scf.ForOp) and len(top.body.block.args) >= 1 else None
-
-
-def _ancestor(op: Operation, block: Block) -> Operation:
-    while op.parent is not block:
-        parent = op.parent_op()
-        assert parent is not None
-        op = parent
-    return op
 
 
 def _strips(user: Access, place: int, loop: Loop) -> bool:

@@ -25,7 +25,7 @@ def ends_before(first: Sequence[Operation], second: Sequence[Operation], block: 
     come earlier in ``block``, or they meet in one loop of which each iteration keeps to elements of its own.
     """
     order = {op: place for place, op in enumerate(block.ops)}
-    mine, theirs = ([(_ancestor(op, block), op) for op in ops] for ops in (first, second))
+    mine, theirs = ([(ancestor(op, block), op) for op in ops] for ops in (first, second))
     last = max(order[top] for top, _ in mine)
     begin = min(order[top] for top, _ in theirs)
     if last != begin:
@@ -38,7 +38,7 @@ def ends_before(first: Sequence[Operation], second: Sequence[Operation], block: 
     return bool(_own_axes([*inside, *others], body.args[0])) and ends_before(inside, others, body)
 
 
-def _ancestor(op: Operation, block: Block) -> Operation:
+def ancestor(op: Operation, block: Block) -> Operation:
     """``op``, or what it is inside of, in ``block``."""
     while op.parent is not block:
         parent = op.parent_op()
@@ -84,8 +84,8 @@ class Slot:
 
 def _pause(earlier: Sequence[Sequence[Operation]], life: Sequence[Operation], block: Block) -> bool:
     """Whether anything of ``block`` runs after the last of ``earlier`` and before ``life``."""
-    tops = {_ancestor(op, block) for ops in earlier for op in ops}
-    following = {_ancestor(op, block) for op in life}
+    tops = {ancestor(op, block) for ops in earlier for op in ops}
+    following = {ancestor(op, block) for op in life}
     ops = [op for op in block.ops if not is_setup(op)]
     last = max(place for place, op in enumerate(ops) if op in tops)
     begin = min(place for place, op in enumerate(ops) if op in following)
