@@ -5,7 +5,9 @@ from typing import Final, cast
 
 from agentc.backends.onnx.config import DecoderConfig, extents
 from agentc.backends.onnx.fields import Json, number, table, whole
+from agentc.backends.onnx.inventory import extras
 from agentc.backends.onnx.rope import Rope, read_rope, rope_table, yarn_magnitude
+from agentc.backends.onnx.windows import LOCAL, layer_windows
 
 _GEMMA: Final = {"head_dim": 256, "tie_word_embeddings": True, "hidden_act": "gelu_pytorch_tanh", "rms_norm_eps": 1e-6}
 _QWEN: Final = {"sliding_window": 4096, "max_window_layers": 28, "use_sliding_window": False}
@@ -70,8 +72,9 @@ FAMILIES: Final[dict[str, Json]] = {
 leaves unsaid: the defaults of its configuration class in transformers."""
 
 _NESTED: Final = ("text_config",)
-_LOCAL: Final = "sliding_attention"
 _MAX_EXTENT: Final = 1 << 24
+_PARTLY_ROTATED: Final = ("phi3",)
+"""Families that ``partial_rotary_factor`` is for; transformers passes over it in others."""
 
 
 def text_config(config: Json) -> Json:
@@ -95,12 +98,14 @@ def decoder_from_checkpoint(name: str, stated: Json) -> DecoderConfig:
         raise ValueError(f"config.json: model_type `{kind}` is not one of {', '.join(FAMILIES)}")
     config: Json = {**FAMILIES[kind], **{key: value for key, value in stated.items() if value is not None}}
     config = {**config, **{key: None for key, value in stated.items() if value is None and key in _MAY_BE_NULL}}
+    if config.get("use_bidirectional_attention"):
+        raise ValueError("config.json: `use_bidirectional_attention` makes an encoder of it, which writes no text")
     layers, hidden, heads = extents(config)
     latent = kind == "deepseek_v3"
     head_dim = whole(config, "qk_nope_head_dim" if latent else "head_dim", hidden // heads)
     kv_heads = whole(config, "num_key_value_heads", heads)
     _check_extents(config, heads, kv_heads, head_dim)
-    windows = _windows(config, kind, layers)
+    windows = layer_windows(config, kind, layers)
     experts = _experts(config, kind)
     intermediate = whole(config, "intermediate_size")
     rotary = whole(config, "qk_rope_head_dim") if latent else head_dim
@@ -116,11 +121,11 @@ def decoder_from_checkpoint(name: str, stated: Json) -> DecoderConfig:
         intermediate=intermediate,
         vocab=whole(config, "vocab_size"),
         rope=rope,
-        local_rope=_rope(config, head_dim, _LOCAL) if kind == "gemma3_text" else None,
+        local_rope=_rope(config, head_dim, LOCAL) if kind == "gemma3_text" else None,
         windows=windows,
         dense=_dense(config, layers, experts),
         epsilon=number(config, "rms_norm_eps", 1e-6),
-        activation=_activation(config),
+        activation=_activation(config, kind),
         tied=bool(config.get("tie_word_embeddings", False)),
         experts=experts,
         experts_per_token=_experts_per_token(config, experts),
@@ -130,10 +135,11 @@ def decoder_from_checkpoint(name: str, stated: Json) -> DecoderConfig:
         max_tokens=int(whole(config, "max_position_embeddings", 4096) * max(rope.growth, 1.0)),
         scale=query**-0.5 if query > 0 else 0.0,
         embed_scale=hidden**0.5 if kind.startswith("gemma") else 1.0,
-        attention_cap=number(config, "attn_logit_softcapping", 0.0),
+        attention_cap=number(config, "attn_logit_softcapping", 0.0) if kind == "gemma2" else 0.0,
         logit_cap=number(config, "final_logit_softcapping", 0.0),
         swiglu_limit=number(config, "swiglu_limit", 0.0),
         swiglu_alpha=number(config, "swiglu_alpha", 1.702),
+        extras=extras(config, kind, compressed=latent and bool(config.get("q_lora_rank"))),
     )
     return _with_latents(decoder, config) if latent else decoder
 
@@ -177,8 +183,10 @@ def _check_extents(config: Json, heads: int, kv_heads: int, head_dim: int) -> No
             raise ValueError(f"config.json: `{key}` is {config[key]}, more than {_MAX_EXTENT}")
 
 
-def _activation(config: Json) -> str:
-    return str(config.get("hidden_activation") or config.get("hidden_act") or "silu")
+def _activation(config: Json, kind: str) -> str:
+    """The first files of Gemma say ``gelu`` and mean its approximation by tanh."""
+    stated = str(config.get("hidden_activation") or config.get("hidden_act") or "silu")
+    return "gelu_pytorch_tanh" if kind == "gemma" and stated == "gelu" else stated
 
 
 def _experts(config: Json, kind: str) -> int:
@@ -199,30 +207,18 @@ def _experts_per_token(config: Json, experts: int) -> int:
 def _rope(config: Json, head_dim: int, layer_type: str) -> Rope:
     """Gemma 3 keeps local layers unstretched, with a base of their own."""
     scaling: Json = rope_table(config, layer_type)
-    local = layer_type == _LOCAL
+    local = layer_type == LOCAL
     if local and scaling is rope_table(config, "full_attention"):
         scaling = dict[str, object]()
     theta = number(config, "rope_local_base_freq" if local else "rope_theta", 10000.0)
     share = number(scaling, "partial_rotary_factor", number(config, "partial_rotary_factor", 1.0))
     if not 0 < share <= 1 or int(head_dim * share) < 2:
         raise ValueError(f"config.json: `partial_rotary_factor` is {share:g}")
+    if share != 1 and config.get("model_type") not in _PARTLY_ROTATED:
+        raise ValueError(
+            f"config.json: heads of type `{config.get('model_type')}` are rotated as a whole, not {share:g} of them"
+        )
     return read_rope(scaling, int(head_dim * share) // 2 * 2, number(scaling, "rope_theta", theta), config)
-
-
-def _windows(config: Json, kind: str, layers: int) -> tuple[int, ...]:
-    """Newer files list the kind of every layer; older ones state a period, a first layer, or one window for all."""
-    window = whole(config, "sliding_window", 0)
-    if not window or kind in ("llama", "gemma") or not config.get("use_sliding_window", True):
-        return (0,) * layers
-    if isinstance(kinds := config.get("layer_types"), list):
-        listed = cast(list[object], kinds)
-        if len(listed) != layers:
-            raise ValueError(f"config.json: layer_types has {len(listed)} entries for {layers} layers")
-        return tuple(window if kind == _LOCAL else 0 for kind in listed)
-    if period := whole(config, "sliding_window_pattern", whole(config, "_sliding_window_pattern", 0)):
-        return tuple(0 if (layer + 1) % period == 0 else window for layer in range(layers))
-    first = whole(config, "max_window_layers", 0)
-    return tuple(window if layer >= first else 0 for layer in range(layers))
 
 
 def _dense(config: Json, layers: int, experts: int) -> tuple[bool, ...]:

@@ -52,6 +52,8 @@ class DecoderConfig:
     swiglu_alpha: float = 1.702
     """What such a gate's sigmoid multiplies by."""
 
+    extras: tuple[str, ...] = ()
+    """Tensors of a layer beside Llama's, by their names within a layer (``*``: every expert)."""
     latent: int = 0
     """Width of the compressed entry of latent attention (DeepSeek); 0 without it. ``head_dim`` is then that of the
     part of queries and keys that has no position."""

@@ -6,7 +6,7 @@ from typing import Any, Final, Literal, TypeAlias, cast
 
 from agentc.backends.onnx import stand_in
 from agentc.backends.onnx.config import DecoderConfig, EncoderConfig, SpeechConfig, check_agrees, decoder_from_shape
-from agentc.backends.onnx.fields import table
+from agentc.backends.onnx.fields import table, whole
 from agentc.backends.onnx.quantize import Quantization, of_precision
 from agentc.backends.onnx.stand_in import decoder_shapes, encoder_shapes
 from agentc.backends.onnx.views import Weights
@@ -89,12 +89,15 @@ def _decoder(
 ) -> Source:
     from agentc.backends.onnx.architectures import decoder_from_checkpoint, text_config
     from agentc.backends.onnx.fp8 import with_fp8
+    from agentc.backends.onnx.inventory import check_inventory
     from agentc.backends.onnx.layouts import canonical, with_mxfp4
 
     decoder = decoder_from_checkpoint(shape.name, config)
     check_agrees(shape, decoder)
-    family = str(text_config(config)["model_type"])
+    text = text_config(config)
+    family = str(text["model_type"])
     view = with_mxfp4(decoder, canonical(decoder, family, with_fp8(config, checkpoint)))
+    check_inventory(decoder, family, view, whole(text, "num_nextn_predict_layers", 0))
     if how is not None:
         facts["weights"] = f"int{how.bits} in blocks of {how.block}"
     return Source(decoder, view, facts, folder, how, _chat(folder))

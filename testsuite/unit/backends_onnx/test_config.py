@@ -199,3 +199,34 @@ def test_a_checkpoint_of_another_model_is_refused() -> None:
     check_agrees(ModelShape("m", "decoder", layers=4, hidden=64), config)
     with pytest.raises(ValueError, match="the checkpoint has layers = 4, but model `m` states 32"):
         check_agrees(ModelShape("m", "decoder", layers=32), config)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"layer_types": ["chunked_attention"] * 4, "model_type": "qwen3"}, "layer_types has `chunked_attention`"),
+        (
+            {"layer_types": ["sliding_attention", "full_attention"] * 2, "model_type": "mistral", "sliding_window": 9},
+            "lists kinds that a model of type `mistral` does not have",
+        ),
+        ({"partial_rotary_factor": 0.5}, "heads of type `llama` are rotated as a whole, not 0.5 of them"),
+        ({"model_type": "gemma", "use_bidirectional_attention": True}, "makes an encoder of it"),
+    ],
+)
+def test_traits_that_a_family_does_not_have(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        decoder_from_checkpoint("m", LLAMA | change)
+
+
+def test_the_first_files_of_gemma_mean_the_approximation() -> None:
+    for stated in ({"hidden_act": "gelu"}, {"hidden_act": "gelu", "hidden_activation": None}):
+        gemma = decoder_from_checkpoint("m", LLAMA | {"model_type": "gemma", "head_dim": 8} | stated)
+        assert gemma.activation == "gelu_pytorch_tanh"
+
+
+def test_windows_of_mixtures() -> None:
+    """Qwen 3's hold for all layers, whatever is said of a first one; Qwen 2's for every other one below it."""
+    stated = {"sliding_window": 9, "use_sliding_window": True, "max_window_layers": 3, "num_experts_per_tok": 1}
+    stated |= {"num_experts": 2, "head_dim": 8, "moe_intermediate_size": 16}
+    windows = [decoder_from_checkpoint("m", LLAMA | stated | {"model_type": f"qwen{n}_moe"}).windows for n in (2, 3)]
+    assert windows == [(9, 0, 9, 0), (9, 9, 9, 9)]
