@@ -2,7 +2,8 @@
 
 Every machine function that a kernel becomes takes its parameters in this order: arguments, results and temporaries,
 each a pointer to an array (C-contiguous, no two overlapping) or a number; for a ``rows`` phase the range to do; then
-one 64-bit size for each name in ``sizes``.
+one 64-bit size for each name in ``sizes``. A part of a ``rows`` phase takes the same except for the range in words of
+eight bytes.
 """
 
 import json
@@ -17,6 +18,14 @@ from agentc.support.record import record
 
 PREFIX = "agentc_"
 """Before the name of every machine function, so that a kernel named ``exp`` does not hide the C library's."""
+
+PART = "_part"
+"""After the name of a ``rows`` phase: the same with parameters in memory, ``part(work, low, high)``."""
+PARALLEL = "_parallel"
+"""After the name of a kernel: the same with a function that runs parts, and its context, as last parameters."""
+
+SCHEMA = 2
+"""Of ``NAME.abi.json``; 2: rows have parts."""
 
 Dim = str | int
 """A size: a name that is the same wherever it stands, a number, or what follows from names (``plan.sizes``)."""
@@ -88,7 +97,7 @@ class KernelAbi:
 
     def to_json(self) -> str:
         """The text of ``NAME.abi.json``; the same for equal values."""
-        return json.dumps({"schema": 1, **asdict(self)}, indent=1) + "\n"
+        return json.dumps({"schema": SCHEMA, **asdict(self)}, indent=1) + "\n"
 
     @staticmethod
     def from_json(text: str) -> "KernelAbi":
@@ -98,8 +107,8 @@ class KernelAbi:
             ValueError: the text is of another schema.
         """
         data: dict[str, Any] = json.loads(text)
-        if data.get("schema") != 1:
-            raise ValueError(f"kernel ABI of schema {data.get('schema')!r}, not 1")
+        if data.get("schema") != SCHEMA:
+            raise ValueError(f"kernel ABI of schema {data.get('schema')!r}, not {SCHEMA}: compile it again")
         return KernelAbi(
             data["name"],
             _parameters(data["arguments"]),

@@ -1,18 +1,29 @@
-"""Parts of a kernel's phase on several threads, and memory that calls leave to those after them."""
+"""Parts of a kernel's phase on several threads.
 
+Threads wait in machine code (``kernel_pool.ll``) for some time after each phase, as most phases follow one another and
+waking a thread takes as long as reading a megabyte; then they sleep in Python. While parts are done nobody holds the
+interpreter's lock.
+"""
+
+# llvmlite has no type stubs.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownArgumentType=false
+
+import atexit
 import ctypes
 import itertools
 import os
+import platform
+import struct
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import cache
-from math import prod
+from functools import cache, lru_cache
+from importlib import resources
 from threading import get_native_id
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from agentc.support.record import record
 
 SERIAL_BYTES = 1 << 18
 """A phase that touches less is not worth waking threads for: a wake-up costs about as much as this traffic."""
@@ -21,14 +32,15 @@ PART_BYTES = 1 << 18
 PARTS = 4
 """Parts for each thread, at most. Who calls does not wait for threads to wake up: it goes on with the next part, and
 whoever comes later takes what is left."""
-KEPT_BYTES = 1 << 26
-"""Memory that is kept for later calls, of all kernels together. What the C library returns to the system (glibc: blocks
-beyond 32 MiB) costs a fault for each page when it comes again, a tenth of the time of a kernel that reads it once."""
-SMALL_BYTES = 1 << 22
-"""Smaller arrays the C library keeps itself."""
-LINE = 64
-
-Bytes = NDArray[np.uint8]
+WAIT = 1e-4
+"""Seconds for which a thread waits for the next phase before it sleeps, and who calls for the last part before it naps:
+some times what waking up takes (20 to 50 us on Linux)."""
+TURNS = 4096
+"""Turns of waiting that are timed, to learn how many fit into ``WAIT``."""
+LINE = 16
+"""Words (``kernel_pool.ll``) between those that threads contend for."""
+INSIDE, JOB, MEMBERS = 2 * LINE, 3 * LINE, 4 * LINE
+CLOSED = 1 << 32
 
 
 def parts_of(rows: int, touched: int, threads: int) -> int:
@@ -49,93 +61,144 @@ def bounds(rows: int, parts: int) -> list[int]:
     return [rows * sum_ // (2 * parts) for sum_ in itertools.accumulate(weights, initial=0)]
 
 
-def in_parts(call: Callable[[int, int], object], rows: int, parts: int, threads: int) -> None:
-    """``call(low, high)`` for each of ``parts`` ranges of rows, by this thread and by others that are idle."""
-    numbers, places = itertools.count(), bounds(rows, parts)
-
-    def work() -> None:
-        while (part := next(numbers)) < parts:
-            call(places[part], places[part + 1])
-
-    pool = _pool(threads)
-    pool.keep_apart()
-    shares = [Share(work) for _ in range(min(threads, parts) - 1)]
-    for member, share in zip(pool.members, shares, strict=False):
-        member.take(share)
-    try:
-        work()
-    finally:
-        for share in shares:
-            share.settle()
+@lru_cache(maxsize=256)
+def _places(rows: int, parts: int) -> Any:
+    """``bounds``, as machine code reads them."""
+    return (ctypes.c_int64 * (parts + 1))(*bounds(rows, parts))
 
 
-class Share:
-    """What another thread may do of a phase: it does, unless who calls is through before it begins. Who asks first of
-    both is told 0.
-    """
+@record
+class _Code:
+    """The functions of ``kernel_pool.ll``."""
 
-    def __init__(self, work: Callable[[], object]) -> None:
-        self._work = work
-        self._asked = itertools.count()
-        self._busy = threading.Lock()
-        self._busy.acquire()
-        self._error: Exception | None = None
+    attend: Callable[[int, int, int, int], int]
+    begin: Callable[[int, int, Any], int]
+    finish: Callable[[int, int], None]
+    spins: int
+    """Turns of waiting in ``WAIT``."""
+    linked: Any
+    """Owns the machine code."""
 
-    def help(self) -> None:
-        """Do it, in the other thread."""
-        if next(self._asked):
-            return
-        try:
-            self._work()
-        except Exception as error:
-            self._error = error
-        finally:
-            self._busy.release()
 
-    def settle(self) -> None:
-        """Wait for the other thread if it has begun; else it never will. Raises what its work raised."""
-        if next(self._asked) == 0:
-            return
-        self._busy.acquire()
-        if self._error is not None:
-            raise self._error
+PAUSES = {
+    **dict.fromkeys(("x86_64", "amd64"), "llvm.x86.sse2.pause()"),
+    **dict.fromkeys(("aarch64", "arm64"), "llvm.aarch64.hint(i32 1)"),
+}
+"""What tells a processor that its thread waits."""
+
+
+def pool_ir(machine: str) -> str:
+    """``kernel_pool.ll`` for a machine as ``platform.machine`` names it."""
+    text = resources.files("agentc.runtime").joinpath("kernel_pool.ll").read_text(encoding="utf-8")
+    hint = PAUSES.get(machine.lower())
+    lines = ["define internal void @pause() nounwind {", *([f"  call void @{hint}"] if hint else []), "  ret void", "}"]
+    declared = [f"declare void @{hint.replace('i32 1', 'i32')}"] if hint else []
+    return "\n".join([text, *lines, *declared, ""])
+
+
+@cache
+def _code() -> _Code:
+    from llvmlite import binding
+
+    from agentc.runtime.linking import host_machine, link
+
+    machine = host_machine()
+    names = ("attend", "begin", "finish", "turns")
+    linked = link(machine.emit_object(binding.parse_assembly(pool_ir(platform.machine()))), "kernel_pool", names)
+    word = ctypes.c_int64
+
+    def function(name: str, result: Any, *arguments: Any) -> Any:
+        return ctypes.CFUNCTYPE(result, *arguments)(linked.get_function_address(name))
+
+    turns = function("turns", None, ctypes.c_void_p, word)
+    start = time.perf_counter()
+    turns(ctypes.byref(word()), TURNS)
+    took = max(time.perf_counter() - start, 1e-9)
+    return _Code(
+        function("attend", word, ctypes.c_void_p, ctypes.c_void_p, word, word),
+        function("begin", word, ctypes.c_void_p, word, ctypes.c_void_p),
+        function("finish", None, ctypes.c_void_p, word),
+        max(1, int(TURNS * WAIT / took)),
+        linked,
+    )
 
 
 class Member:
-    """A thread that waits for shares. An executor's way to it, by a queue and a future, takes 30 us and more of whoever
-    calls, which is a tenth of a small kernel.
-    """
+    """A thread that helps with the jobs of a pool."""
 
-    def __init__(self) -> None:
-        self._share: Share | None = None
-        self._asleep = threading.Lock()
-        self._asleep.acquire()
+    def __init__(self, job: int, asleep: int) -> None:
+        self._job, self._asleep = job, asleep
+        """Where these words are."""
+        self._bed = threading.Lock()
+        self._bed.acquire()
+        self.over = False
         self.number: int | None = None
-        """What the system calls it, once it runs."""
-        threading.Thread(target=self._run, name="agentc-kernel", daemon=True).start()
+        """What the system calls the thread, once it runs."""
+        self.thread = threading.Thread(target=self._run, name="agentc-kernel", daemon=True)
+        self.thread.start()
 
     def _run(self) -> None:
         self.number = get_native_id()
-        while True:
-            self._asleep.acquire()
-            share, self._share = self._share, None
-            if share is not None:
-                share.help()
+        code, seen = _code(), 0
+        while not self.over:
+            found = code.attend(self._job, self._asleep, seen, code.spins)
+            if found == seen:
+                self._bed.acquire()
+            seen = found
 
-    def take(self, share: Share) -> None:
-        """Help with ``share`` next, instead of with what was asked for before and has not begun."""
-        self._share = share
-        with suppress(RuntimeError):  # it was woken before, and has not looked yet
-            self._asleep.release()
+    def wake(self) -> None:
+        """Have it look again; it sleeps, or is about to."""
+        with suppress(RuntimeError):  # it was told before, at the end of the process
+            self._bed.release()
 
 
 class Pool:
-    """Threads that wait for parts of kernels; a call into machine code does not hold the interpreter's lock."""
+    """Threads that help the one that calls a kernel; one kernel at a time."""
 
-    def __init__(self, threads: int) -> None:
-        self.members = [Member() for _ in range(threads)]
+    def __init__(self, members: int) -> None:
+        self._words = (ctypes.c_int64 * (MEMBERS + LINE * members))()
+        self._words[INSIDE] = CLOSED
+        self._job = ctypes.addressof(self._words)
+        self._woken = (ctypes.c_uint8 * members)()
+        self._work = (ctypes.c_int64 * 64)()
+        self._free = threading.Lock()
         self._avoided: tuple[int, int] | None = None
         """The processor that members keep off, and how many of them were told so."""
+        self.members = [Member(self._job, self._job + 8 * (MEMBERS + LINE * i)) for i in range(members)]
+
+    def run(self, part: int, layout: struct.Struct, values: Sequence[Any], rows: int, parts: int) -> bool:
+        """Have the machine function at ``part`` done for all rows; ``layout`` packs what it works on.
+
+        Returns:
+            ``False`` if another thread's kernel has the pool. Nothing was done then.
+        """
+        if not self._free.acquire(blocking=False):
+            return False
+        try:
+            self.keep_apart()
+            if layout.size > ctypes.sizeof(self._work):
+                self._work = (ctypes.c_int64 * (layout.size // 8))()
+            layout.pack_into(self._work, 0, *values)
+            places = _places(rows, parts)
+            self._words[JOB : JOB + 4] = part, ctypes.addressof(self._work), ctypes.addressof(places), parts
+            self._share_out(min(len(self.members), parts - 1))
+        finally:
+            self._free.release()
+        return True
+
+    def _share_out(self, helpers: int) -> None:
+        code, asleep = _code(), helpers
+        try:
+            asleep = code.begin(self._job, helpers, self._woken)
+        finally:  # whatever signal comes now, nobody is left waiting
+            if asleep:
+                self._wake(helpers)
+            code.finish(self._job, code.spins)
+
+    def _wake(self, helpers: int) -> None:
+        for number in range(helpers):
+            if self._woken[number]:
+                self.members[number].wake()
 
     def keep_apart(self) -> None:
         """Have the members run on other processors than this thread, where the system lets them.
@@ -153,10 +216,25 @@ class Pool:
             for number in numbers if others else ():
                 os.sched_setaffinity(number, others)
 
+    def close(self) -> None:
+        """End the threads, before their code goes."""
+        for member in self.members:
+            member.over = True
+            member.wake()
+        for member in self.members:
+            member.thread.join()
+
+
+def in_parts(part: int, layout: struct.Struct, values: Sequence[Any], rows: int, parts: int, threads: int) -> bool:
+    """``Pool.run`` of the pool that makes ``threads`` with this one."""
+    return _pool(threads).run(part, layout, values, rows, parts)
+
 
 @cache
 def _pool(threads: int) -> Pool:
-    return Pool(max(1, threads - 1))
+    pool = Pool(max(1, threads - 1))
+    atexit.register(pool.close)
+    return pool
 
 
 if hasattr(os, "register_at_fork"):
@@ -177,55 +255,3 @@ def _processor() -> int | None:
     own = _own_processor()
     number = own() if own is not None else -1
     return number if number >= 0 else None
-
-
-class Scratch:
-    """Memory of temporaries, kept for later calls."""
-
-    def __init__(self, most: int = KEPT_BYTES) -> None:
-        self.most = most
-        self._free: list[Bytes] = []
-        self._lock = threading.Lock()
-
-    def take(self, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
-        """An array whose elements nobody has set."""
-        size = prod(shape) * np.dtype(dtype).itemsize
-        block = _lines(size) if size < SMALL_BYTES else self._block(size)
-        return block[:size].view(dtype).reshape(shape)
-
-    def _block(self, size: int) -> Bytes:
-        with self._lock:
-            fitting = [i for i, block in enumerate(self._free) if size <= block.nbytes <= 2 * size]
-            if fitting:
-                return self._free.pop(min(fitting, key=lambda i: self._free[i].nbytes))
-        return _lines(size)
-
-    def give(self, array: NDArray[Any]) -> None:
-        """Take back what ``take`` gave and nobody uses any more."""
-        block = array.base
-        if not isinstance(block, np.ndarray) or array.nbytes < SMALL_BYTES:
-            return
-        with self._lock:
-            self._free.append(_whole(block))
-            while sum(kept.nbytes for kept in self._free) > self.most:
-                self._free.pop(0)
-
-
-def _lines(size: int) -> Bytes:
-    """New memory that begins with a line of the cache, as what compiled loops take whole vectors from should."""
-    whole = np.empty(size + LINE, np.uint8)
-    return whole[-whole.ctypes.data % LINE :]
-
-
-def _whole(array: NDArray[Any]) -> Bytes:
-    """All of the memory that ``array`` is a part of, from a line of the cache on."""
-    while isinstance(array.base, np.ndarray):
-        array = array.base
-    flat = array.reshape(-1).view(np.uint8)
-    return flat[-flat.ctypes.data % LINE :]
-
-
-SCRATCH = Scratch()
-"""What all kernels share."""
-
-__all__ = ["SCRATCH", "Pool", "Scratch", "Share", "bounds", "in_parts", "parts_of"]

@@ -4,10 +4,9 @@
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownArgumentType=false
 
 import ctypes
-import itertools
 import os
+import struct
 from collections.abc import Mapping, Sequence
-from functools import cache
 from math import prod
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -15,9 +14,11 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from agentc.plan.kernels import PREFIX, Dim, KernelAbi, Parameter, Phase
+from agentc.plan.kernels import PART, PREFIX, Dim, KernelAbi, Parameter, Phase
 from agentc.plan.sizes import Sizes, is_name
-from agentc.runtime.kernel_threads import SCRATCH, in_parts, parts_of
+from agentc.runtime.kernel_threads import in_parts, parts_of
+from agentc.runtime.linking import host_machine, link
+from agentc.runtime.scratch import SCRATCH
 from agentc.support.record import record
 
 Array: TypeAlias = NDArray[Any]
@@ -46,6 +47,19 @@ C_SCALARS: Mapping[str, Any] = {
     "u64": ctypes.c_uint64,
 }
 
+WORDS: Mapping[str, str] = {
+    "f32": "f4x",
+    "f64": "d",
+    "i8": "b7x",
+    "i32": "i4x",
+    "i64": "q",
+    "i1": "?7x",
+    "u8": "B7x",
+    "u32": "I4x",
+    "u64": "Q",
+}
+"""Numbers in words of eight bytes, as ``struct`` writes them."""
+
 
 class KernelCallError(ValueError):
     """The arrays of a call are not what the kernel takes; the text says which and why."""
@@ -57,6 +71,10 @@ class _Entry:
 
     phase: Phase
     call: Any
+    part: int
+    """Where the function of its parts begins; 0 if it has no rows."""
+    layout: struct.Struct
+    """What a part works on."""
 
 
 @record
@@ -87,13 +105,19 @@ class NativeKernel:
         """Where temporaries lie, for the sizes of the last call."""
         self._derives = any(not isinstance(d, int) and not is_name(d) for p in abi.arguments for d in p.dims or ())
         """Whether sizes of arguments follow from others."""
-        self._entries = [_Entry(p, self._bind(p)) for p in abi.phases]
+        self._entries = [self._bind(p) for p in abi.phases]
 
-    def _bind(self, phase: Phase) -> Any:
-        kinds = [_c_type(self.abi.buffers[i]) for i in phase.arguments]
-        count = len(phase.sizes) + (2 if phase.rows is not None else 0)
-        signature = ctypes.CFUNCTYPE(None, *kinds, *[ctypes.c_int64] * count)
-        return signature(self._engine.get_function_address(PREFIX + phase.symbol))
+    def _bind(self, phase: Phase) -> _Entry:
+        taken = [self.abi.buffers[i] for i in phase.arguments]
+        rows = phase.rows is not None
+        kinds = [_c_type(parameter) for parameter in taken]
+        signature = ctypes.CFUNCTYPE(None, *kinds, *[ctypes.c_int64] * (len(phase.sizes) + 2 * rows))
+        call = signature(self._engine.get_function_address(PREFIX + phase.symbol))
+        words = "".join("Q" if p.dims is not None else WORDS[p.dtype] for p in taken)
+        layout = struct.Struct("<" + words + "q" * len(phase.sizes))
+        return _Entry(
+            phase, call, self._engine.get_function_address(PREFIX + phase.symbol + PART) if rows else 0, layout
+        )
 
     def __repr__(self) -> str:
         return f"<kernel {self.abi.name}>"
@@ -179,10 +203,8 @@ class NativeKernel:
         rows = phase.rows if isinstance(phase.rows, int) else sizes[phase.rows]
         touched = sum(counts[i] for i in phase.arguments)
         parts = parts_of(rows, touched, self.threads)
-        if parts == 1:
+        if parts == 1 or not in_parts(entry.part, entry.layout, [*plain, *tail], rows, parts, self.threads):
             entry.call(*plain, 0, rows, *tail)
-        else:
-            in_parts(lambda low, high: entry.call(*plain, low, high, *tail), rows, parts, self.threads)
 
 
 def _address(array: Array) -> int:
@@ -302,52 +324,16 @@ def load(path: str | Path, *, threads: int | None = None) -> NativeKernel:
 
 def load_object(code: bytes, abi: KernelAbi, *, threads: int | None = None) -> NativeKernel:
     """Load the object file of a kernel for this machine."""
-    from llvmlite import binding
-
     symbols = [PREFIX + phase.symbol for phase in abi.phases]
-    library = binding.JITLibraryBuilder().add_object_img(code).add_current_process()
-    for symbol in symbols:
-        library.export_symbol(symbol)
-    return NativeKernel(abi, _Linked(library.link(_linker(), f"{abi.name} {next(LINKED)}")), threads)
-
-
-LINKED = itertools.count()
-"""Names of what was linked are not used again."""
-
-
-@record
-class _Linked:
-    """An object file in memory, as long as this lives."""
-
-    tracker: Any
-
-    def get_function_address(self, symbol: str) -> int:
-        """Where a function begins."""
-        return self.tracker[symbol]
-
-
-@cache
-def _linker() -> Any:
-    """LLVM's linker. It gives each object file one piece of memory: code names its tables by distances of 32 bits, and
-    where the address space has holes LLVM's older loader puts them further apart than that."""
-    from llvmlite import binding
-
-    binding.initialize_native_target()
-    binding.initialize_native_asmprinter()
-    machine = binding.Target.from_default_triple().create_target_machine()
-    return binding.create_lljit_compiler(machine, use_jit_link=True)
+    symbols += [PREFIX + phase.symbol + PART for phase in abi.phases if phase.rows is not None]
+    return NativeKernel(abi, link(code, abi.name, symbols), threads)
 
 
 def _engine() -> Any:
     """LLVM's compiler and loader of IR, with distances of 64 bits."""
     from llvmlite import binding
 
-    binding.initialize_native_target()
-    binding.initialize_native_asmprinter()
-    machine = binding.Target.from_default_triple().create_target_machine(
-        cpu=binding.get_host_cpu_name(), features=binding.get_host_cpu_features().flatten(), opt=2
-    )
-    return binding.create_mcjit_compiler(binding.parse_assembly(""), machine)
+    return binding.create_mcjit_compiler(binding.parse_assembly(""), host_machine())
 
 
 LINEAGES = (

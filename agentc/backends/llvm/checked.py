@@ -46,6 +46,30 @@ typedef struct {
   int32_t array; // which array is wrong: arguments and results count from 0; -1 if none is
 } agentc_result;
 
+// Kernels on threads: `agentc_NAME_parallel` calls `run` for each of its loops over independent rows. It returns when
+// part(work, low, high) has been called for ranges that cover 0 to rows, each row once, on any threads. `bytes` is what
+// the loop touches: where it is little, one call part(work, 0, rows) is faster than waking threads.
+typedef void (*agentc_part)(const void *work, int64_t low, int64_t high);
+typedef void (*agentc_run)(void *context, agentc_part part, const void *work, int64_t rows, int64_t bytes);
+#ifdef _OPENMP
+#include <omp.h>
+// Four pieces for each thread of OpenMP's, and whoever is free takes the next. `context` is not used.
+static inline void agentc_openmp(void *context, agentc_part part, const void *work, int64_t rows, int64_t bytes) {
+  int64_t pieces = bytes < (1 << 18) ? 1 : 4 * (int64_t)omp_get_max_threads();
+  (void)context;
+  if (pieces > rows) pieces = rows;
+  if (pieces < 2) {
+    part(work, 0, rows);
+    return;
+  }
+#pragma omp parallel for schedule(dynamic)
+  for (int64_t i = 0; i < pieces; ++i) {
+    int64_t size = rows / pieces, rest = rows %% pieces;
+    part(work, i * size + (i < rest ? i : rest), (i + 1) * size + (i + 1 < rest ? i + 1 : rest));
+  }
+}
+#endif
+
 static inline int64_t agentc_floordiv(int64_t a, int64_t b) {
   return b == 0 ? 0 : a / b - (a %% b != 0 && (a < 0) != (b < 0));
 }

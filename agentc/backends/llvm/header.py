@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from agentc.backends.llvm.checked import SUPPORT_NAME, checked_entry
-from agentc.plan.kernels import PREFIX, KernelAbi, Parameter, c_name
+from agentc.plan.kernels import PARALLEL, PREFIX, KernelAbi, Parameter, c_name
 
 C_TYPES: Mapping[str, str] = {
     "f32": "float",
@@ -42,6 +42,7 @@ def header(abi: KernelAbi, place: str = "") -> str:
     parts = [c_parameter(p, True) for p in abi.arguments] + [c_parameter(p, False) for p in abi.results]
     parts += [f"int64_t {c_name(name)}" for name in abi.sizes]
     declaration = f"void {PREFIX}{abi.name}({', '.join(parts)});"
+    parallel = f"void {PREFIX}{abi.name}{PARALLEL}({', '.join([*parts, 'agentc_run run', 'void *context'])});"
     return "\n".join(
         [
             *lines,
@@ -51,6 +52,8 @@ def header(abi: KernelAbi, place: str = "") -> str:
             'extern "C" {',
             "#endif",
             declaration,
+            "// The same on the threads of `run`, for example `agentc_openmp`.",
+            parallel,
             "// The same, with shapes, strides, alignment and overlaps checked first.",
             checked_entry(abi, C_TYPES),
             "#ifdef __cplusplus",

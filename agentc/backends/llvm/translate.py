@@ -16,10 +16,11 @@ from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, IntegerAttr, Integer
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from agentc.analyses.kernel_abi import sizes
-from agentc.analyses.kernel_dims import PHASE, argument_names, name_of, value_dims
+from agentc.analyses.kernel_dims import PHASE, ROWS, argument_names, name_of, value_dims
 from agentc.backends.llvm.fields import field
 from agentc.backends.llvm.functions import Functions
 from agentc.backends.llvm.lines import Lines
+from agentc.backends.llvm.parts import POINTER, RUN_TYPE, Runner, declare_part, fill_part, hand_over
 from agentc.backends.llvm.scalars import (
     I64,
     Scalars,
@@ -32,11 +33,10 @@ from agentc.backends.llvm.scalars import (
     to_memory,
 )
 from agentc.dialects.vector_ext import CastOp, FieldOp, WordsOp
-from agentc.plan.kernels import PREFIX, Dim
+from agentc.plan.kernels import PARALLEL, PREFIX, Dim
 from agentc.plan.sizes import fold
 from agentc.support.diagnostics import Diagnostic, Refused
 
-POINTER = ir.PointerType()
 SCALAR = ("arith.", "math.")
 """Dialects most ops are of, and all of whose ops are scalar."""
 WHOLE_LANES: Mapping[str, str] = {
@@ -53,9 +53,9 @@ WHOLE_LANES: Mapping[str, str] = {
 
 
 def translate(module: ModuleOp, scales: bool = False, lines: bool = False, phases: bool = False) -> ir.Module:
-    """The LLVM IR of every function of a lowered kernel module. ``scales``: for targets that multiply by powers of two;
-    ``lines``: each instruction says which line of the source it is from; ``phases``: without the function that calls
-    the phases in order.
+    """The LLVM IR of every function of a lowered kernel module, the phases' parts, and the kernel once more for callers
+    that run these. ``scales``: for targets that multiply by powers of two; ``lines``: each instruction says which line
+    of the source it is from; ``phases``: without the functions that call the phases in order.
 
     Raises:
         Refused: ``kernel-unsupported`` for an op that has no LLVM form.
@@ -69,8 +69,12 @@ def translate(module: ModuleOp, scales: bool = False, lines: bool = False, phase
     declared = {f.sym_name.data: declare(target, f) for f in functions}
     math = Functions(target, scales)
     places = Lines(target) if lines else None
+    parts = {f.sym_name.data: _part(f, declared, places) for f in functions if ROWS in f.attributes}
     for function in functions:
         FunctionTranslation(function, declared, math, places).run()
+        if PHASE not in function.attributes:
+            twin, runner = declare_parallel(target, function, parts)
+            FunctionTranslation(function, declared | {function.sym_name.data: twin}, math, places, runner).run()
     return target
 
 
@@ -98,22 +102,41 @@ class Declared(NamedTuple):
 
 def declare(module: ir.Module, function: func.FuncOp) -> Declared:
     """``function`` in ``module``, without a body."""
-    return Declared(_declare(module, function), sizes(function))
-
-
-def _declare(module: ir.Module, function: func.FuncOp) -> ir.Function:
-    arguments = function.body.block.args
-    types = [POINTER if isinstance(a.type, MemRefType) else llvm_type(a.type) for a in arguments]
-    names = sizes(function)
-    made = ir.Function(
-        module, ir.FunctionType(ir.VoidType(), [*types, *[I64] * len(names)]), PREFIX + function.sym_name.data
-    )
-    made.attributes.add("nounwind")
+    made = _declare(module, function)
     if PHASE in function.attributes:
         made.attributes.add("noinline")  # called by itself: a second copy in the kernel only takes longer to compile
-    for parameter, name in zip(made.args, [*argument_names(function), *names], strict=True):
+    return Declared(made, sizes(function))
+
+
+def declare_parallel(
+    module: ir.Module, function: func.FuncOp, parts: Mapping[str, ir.Function]
+) -> tuple[Declared, Runner]:
+    """The kernel ``function`` once more, for callers that run ``parts``; without a body."""
+    made = _declare(module, function, PARALLEL, {"run": RUN_TYPE.as_pointer(), "context": POINTER})
+    run, context = made.args[-2:]
+    return Declared(made, sizes(function)), Runner(run, context, parts)
+
+
+def _part(phase: func.FuncOp, declared: Mapping[str, Declared], lines: Lines | None) -> ir.Function:
+    made = declared[phase.sym_name.data].made
+    part = declare_part(made)
+    places = lines.function(phase, part) if lines else None
+    fill_part(part, made, len(phase.body.block.args), places and places.start)
+    return part
+
+
+def _declare(
+    module: ir.Module, function: func.FuncOp, suffix: str = "", more: Mapping[str, Any] | None = None
+) -> ir.Function:
+    arguments = function.body.block.args
+    types = [POINTER if isinstance(a.type, MemRefType) else llvm_type(a.type) for a in arguments]
+    names, more = sizes(function), more or {}
+    signature = ir.FunctionType(ir.VoidType(), [*types, *[I64] * len(names), *more.values()])
+    made = ir.Function(module, signature, PREFIX + function.sym_name.data + suffix)
+    made.attributes.add("nounwind")
+    for parameter, name in zip(made.args, [*argument_names(function), *names, *more], strict=True):
         parameter.name = name
-        if isinstance(parameter.type, ir.PointerType):
+        if isinstance(parameter.type, ir.PointerType) and name not in more:
             parameter.add_attribute("noalias")
     return made
 
@@ -122,17 +145,24 @@ class FunctionTranslation:
     """State of the translation of one function."""
 
     def __init__(
-        self, function: func.FuncOp, declared: dict[str, Declared], math: Functions, lines: Lines | None = None
+        self,
+        function: func.FuncOp,
+        declared: Mapping[str, Declared],
+        math: Functions,
+        lines: Lines | None = None,
+        runner: Runner | None = None,
     ) -> None:
         self.function = function
         self.declared = declared
+        self.runner = runner
+        """Who runs the rows of phases that are called; ``None``: they are called here, one after the other."""
         self.module = math.module
         self.scalars = Scalars(math)
         self.dims = value_dims(function)
         made, names = declared[function.sym_name.data]
         arguments = function.body.block.args
         self.values: dict[SSAValue, Any] = dict(zip(arguments, made.args, strict=False))
-        self.sizes: dict[str, Any] = dict(zip(names, made.args[len(arguments) :], strict=True))
+        self.sizes: dict[str, Any] = dict(zip(names, made.args[len(arguments) :], strict=False))
         self.build: Any = ir.IRBuilder(made.append_basic_block("entry"))
         self.kept: list[SSAValue] = []
         """Memory that is allocated in a loop: it lives as long as the call."""
@@ -311,8 +341,25 @@ class FunctionTranslation:
         return ir.Function(self.module, ir.FunctionType(result, [argument]), name)
 
     def _call(self, op: func.CallOp) -> None:
-        made, names = self.declared[op.callee.string_value()]
-        self.build.call(made, [*(self.values[o] for o in op.arguments), *(self._size(n) for n in names)])
+        name = op.callee.string_value()
+        made, names = self.declared[name]
+        values, tail = [self.values[o] for o in op.arguments], [self._size(n) for n in names]
+        if self.runner is not None and name in self.runner.parts:
+            *values, _, rows = values
+            hand_over(self.build, self.runner, name, [*values, *tail], rows, self._touched(op))
+        else:
+            self.build.call(made, [*values, *tail])
+
+    def _touched(self, op: func.CallOp) -> Any:
+        """Bytes of the arrays that a phase is called with."""
+        total: Any = ir.Constant(I64, 0)
+        for memory in op.arguments:
+            if isinstance(memory.type, MemRefType):
+                count: Any = ir.Constant(I64, width_of(memory.type.element_type))
+                for dim in self.dims[memory]:
+                    count = self.build.mul(count, self._size(dim))
+                total = self.build.add(total, count)
+        return total
 
     def _for(self, op: scf.ForOp) -> None:
         """An ordered loop; values that it carries are phis."""

@@ -65,6 +65,65 @@ def test_a_c_program_calls_the_library(tmp_path: Path) -> None:
     assert told[:-1] == EXPECTED
 
 
+PARALLEL = r"""
+#include "cosine_softmax.h"
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+enum { THREADS = 3, N = 40001, D = 24 };
+struct job { agentc_part part; const void *work; int64_t low, high; };
+static void *one(void *given) {
+  struct job *job = given;
+  job->part(job->work, job->low, job->high);
+  return 0;
+}
+static void threads(void *calls, agentc_part part, const void *work, int64_t rows, int64_t bytes) {
+  pthread_t made[THREADS];
+  struct job jobs[THREADS];
+  if (bytes <= 0) exit(2);
+  for (int i = 0; i < THREADS; ++i) {
+    jobs[i] = (struct job){part, work, rows * i / THREADS, rows * (i + 1) / THREADS};
+    pthread_create(&made[i], 0, one, &jobs[i]);
+  }
+  for (int i = 0; i < THREADS; ++i) pthread_join(made[i], 0);
+  ++*(int *)calls;
+}
+static float q[D], x[N * D], serial[N], parallel[N];
+int main(void) {
+  int calls = 0;
+  for (int i = 0; i < D; ++i) q[i] = (float)(i % 5) - 2;
+  for (int i = 0; i < N * D; ++i) x[i] = (float)(i * 37 % 101) - 50;
+  agentc_cosine_softmax(q, x, 0.5f, serial, D, N);
+  agentc_cosine_softmax_parallel(q, x, 0.5f, parallel, D, N, threads, &calls);
+  printf("%d %d", calls > 0, memcmp(serial, parallel, sizeof serial));
+#ifdef _OPENMP
+  memset(parallel, 0, sizeof parallel);
+  agentc_cosine_softmax_parallel(q, x, 0.5f, parallel, D, N, agentc_openmp, 0);
+  printf(" %d", memcmp(serial, parallel, sizeof serial));
+#endif
+  return 0;
+}
+"""
+
+
+@pytest.mark.skipif(not shutil.which("cc"), reason="needs a C compiler")
+@pytest.mark.parametrize("openmp", [False, True])
+def test_a_c_program_runs_rows_on_threads_of_its_own(tmp_path: Path, openmp: bool) -> None:
+    target = best_target(["x86-64", "x86-64-v3", "aarch64"])
+    assert target is not None
+    llvm.emit({"cosine_softmax": lower_kernel(builtin("cosine_softmax"))}, tmp_path, targets=[target])
+    (tmp_path / "main.c").write_text(PARALLEL)
+    strict = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-pedantic", "-pthread", *["-fopenmp"] * openmp]
+    command = ["cc", *strict, "main.c", f"{target}/cosine_softmax.o", "-lm", "-o", "main"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    if openmp and done.returncode:
+        pytest.skip("the C compiler has no OpenMP")
+    assert done.returncode == 0, done.stderr
+    told = subprocess.run([str(tmp_path / "main")], capture_output=True, text=True, check=True).stdout
+    assert told == ("1 0 0" if openmp else "1 0")
+
+
 def test_sizes_that_follow_are_compared() -> None:
     abi = KernelAbi(
         "k",
