@@ -31,8 +31,9 @@ def host_compiler() -> str | None:
 class HostKernel:
     """A kernel's launcher, compiled from its CUDA text with the fibers of ``agentc_host.h`` in place of a GPU."""
 
-    def __init__(self, text: str, abi: KernelAbi, folder: Path, *, check: bool = False) -> None:
-        """Compile ``text`` in ``folder``; with ``check``, so that races and accesses outside of arrays are found.
+    def __init__(self, text: str, abi: KernelAbi, folder: Path, *, check: bool = False, shift: int = 0) -> None:
+        """Compile ``text`` in ``folder``; with ``check``, so that races, accesses outside of arrays and reads of what
+        nobody has written are found. Arrays then begin ``shift`` elements off the alignment that memory of a GPU has.
 
         Raises:
             RuntimeError: there is no compiler, or it refuses the text; its words are in the message.
@@ -51,12 +52,12 @@ class HostKernel:
         flags += ["-DAGENTC_CHECK", "-fsanitize=thread", "-Wno-tsan"] if check else []
         _run([compiler, *flags, "-I", str(INCLUDE), "-x", "c++", "-c", str(source), "-o", str(compiled)])
         _run([compiler, "-shared", str(compiled), "-o", str(library)])
-        self.abi, self.check = abi, check
+        self.abi, self.check, self._shift = abi, check, shift
         self._library = ctypes.CDLL(str(library))
         self._call = self._library[f"{PREFIX}launch_{abi.name}"]
         if check:
             self._library.agentc_host_allocate.restype = ctypes.c_void_p
-            self._library.agentc_host_allocate.argtypes = [ctypes.c_size_t]
+            self._library.agentc_host_allocate.argtypes = [ctypes.c_size_t, ctypes.c_size_t, ctypes.c_bool]
             self._library.agentc_host_release.argtypes = [ctypes.c_void_p]
             self._library.agentc_host_problem.restype = ctypes.c_char_p
 
@@ -68,7 +69,8 @@ class HostKernel:
         """
         parameters = (*self.abi.arguments, *self.abi.results)
         arrays = [v for p, v in zip(parameters, (*arguments, *results), strict=True) if p.dims is not None]
-        places = [self._place(v) for v in arrays]
+        count = len(arrays) - len(results)
+        places = [self._place(v, at < count) for at, v in enumerate(arrays)]
         given, passed = iter(places), list[Any]()
         for parameter, value in zip(parameters, (*arguments, *results), strict=True):
             scalar = parameter.dims is None
@@ -79,12 +81,23 @@ class HostKernel:
         if status:
             raise RuntimeError(f"the launcher of `{self.abi.name}` gave error {status}")
 
-    def _place(self, array: Any) -> int:
-        """Where the kernel finds ``array``: a copy between guards, if there is a check."""
+    def fail_in(self, calls: int) -> None:
+        """Make a later call of the CUDA runtime fail: the next for 1; 0 for none."""
+        self._library.agentc_host_fail_in(calls)
+
+    @property
+    def scratch(self) -> int:
+        """Temporaries that launchers have not given back."""
+        self._library.agentc_host_scratch.restype = ctypes.c_long
+        return self._library.agentc_host_scratch()
+
+    def _place(self, array: Any, given: bool) -> int:
+        """Where the kernel finds ``array``: a copy between guards, if there is a check. A result is not ``given``."""
         if not self.check:
             return array.ctypes.data
-        place = self._library.agentc_host_allocate(array.nbytes)
-        ctypes.memmove(place, array.ctypes.data, array.nbytes)
+        place = self._library.agentc_host_allocate(array.nbytes, self._shift * array.itemsize, given)
+        if given:
+            ctypes.memmove(place, array.ctypes.data, array.nbytes)
         return place
 
     def _bring_back(self, arrays: Sequence[Any], places: Sequence[int], results: int) -> None:

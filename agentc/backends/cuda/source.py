@@ -67,7 +67,7 @@ def _launcher(abi: KernelAbi, phases: list[PhaseCode]) -> str:
         lines += [f"  {line}" for line in phase.launch]
         if number + 1 < len(phases):
             lines += [f"  {c_name(t.name)}.release();" for t, life in lives if life.stop == number + 1]
-    return "\n".join([*lines, "  return cudaGetLastError();", "}", "#endif", ""])
+    return "\n".join([*lines, "  return cudaSuccess;", "}", "#endif", ""])
 
 
 def _derived(abi: KernelAbi) -> list[str]:

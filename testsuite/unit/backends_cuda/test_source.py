@@ -75,8 +75,8 @@ def test_a_divergent_barrier_is_told(tmp_path: Path) -> None:
     from agentc.backends.cuda.compiler import INCLUDE
 
     text = """#include "agentc_cuda.cuh"
-__global__ void bad() { if (threadIdx.x == 0) __syncthreads(); else __syncwarp(); }
-int main() { AGENTC_LAUNCH(bad, 1, 64, nullptr); }
+__global__ void bad(int) { if (threadIdx.x == 0) __syncthreads(); else __syncwarp(); }
+int main() { AGENTC_LAUNCH(bad, 1, 64, nullptr, 0); }
 """
     (tmp_path / "bad.cu").write_text(text)
     program = str(tmp_path / "bad")

@@ -24,18 +24,20 @@ using uint64_t = unsigned long long;
 #define AGENTC_INFINITY __builtin_huge_valf()
 #endif
 
-#ifndef AGENTC_LAUNCH
-#define AGENTC_LAUNCH(kernel, grid, block, stream, ...) kernel<<<grid, block, 0, stream>>>(__VA_ARGS__)
-// With `bytes` of shared memory; above 48 KiB that has to be asked for.
-#define AGENTC_LAUNCH_SHARED(kernel, grid, block, bytes, stream, ...)                                        \
-  do {                                                                                                       \
-    if (cudaError_t error = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes)) \
-      return error;                                                                                          \
-    kernel<<<grid, block, bytes, stream>>>(__VA_ARGS__);                                                     \
+// Launches, or leaves the launcher with the error of this launch (and of no other call).
+#define AGENTC_LAUNCH(kernel, grid, block, stream, ...) \
+  AGENTC_LAUNCH_SHARED(kernel, grid, block, 0, stream, __VA_ARGS__)
+// With `bytes` of shared memory.
+#define AGENTC_LAUNCH_SHARED(kernel, grid, block, bytes, stream, ...)                                          \
+  do {                                                                                                         \
+    if (cudaError_t error = agentc::launch(kernel, grid, block, bytes, stream, __VA_ARGS__)) return error; \
   } while (false)
+
+#ifndef AGENTC_ON_HOST
 #define AGENTC_DYNAMIC_SHARED(T, name)                       \
   extern __shared__ __align__(128) unsigned char name##_bytes[]; \
   T* name = reinterpret_cast<T*>(name##_bytes)
+#define AGENTC_EXPECT_ALIGNED(pointer, bytes)
 #endif
 
 namespace agentc {
@@ -155,9 +157,11 @@ template <class T, int kCount> struct alignas(kCount * sizeof(T)) Pack {
   T at[kCount];
 };
 template <int kCount, class T> __device__ __forceinline__ Pack<T, kCount> load_pack(const T* from) {
+  AGENTC_EXPECT_ALIGNED(from, sizeof(Pack<T, kCount>));
   return *reinterpret_cast<const Pack<T, kCount>*>(from);
 }
 template <class T, int kCount> __device__ __forceinline__ void store_pack(T* to, const Pack<T, kCount>& pack) {
+  AGENTC_EXPECT_ALIGNED(to, sizeof(Pack<T, kCount>));
   *reinterpret_cast<Pack<T, kCount>*>(to) = pack;
 }
 template <int kCount, class T> __host__ __device__ __forceinline__ bool packable(const T* pointer) {
@@ -322,6 +326,19 @@ __device__ __forceinline__ T combine_parts(const Group& group, const T* parts, i
 }
 
 #ifndef __CUDACC_RTC__
+// Launches on the stream's device, which has to be the current one. `given` become the types that the kernel declares.
+template <class... Declared, class... Given>
+inline cudaError_t launch(void (*kernel)(Declared...), dim3 grid, dim3 block, size_t bytes, cudaStream_t stream,
+                          Given&&... given) {
+  constexpr size_t unasked = 48 * 1024;  // more shared memory than this has to be asked for
+  if (bytes > unasked) {
+    const auto most = cudaFuncAttributeMaxDynamicSharedMemorySize;
+    if (cudaError_t error = cudaFuncSetAttribute(kernel, most, static_cast<int>(bytes))) return error;
+  }
+  const cudaLaunchConfig_t config{grid, block, bytes, stream, nullptr, 0};
+  return cudaLaunchKernelEx(&config, kernel, static_cast<Declared>(given)...);
+}
+
 // In how many parts to cut `work` pieces of work: one for each `each`, at most `most`. Of sizes alone, so that a sum is
 // added in the same order on every GPU.
 inline int parts_of(int64_t work, int64_t each, int64_t most) {

@@ -59,9 +59,12 @@ AGENTC_UNSEEN inline bool ordered(const Access& before, const Access& now) {
   return before.thread / 32 == now.thread / 32 && before.warp_barrier != now.warp_barrier;
 }
 
-AGENTC_UNSEEN inline void see(std::uintptr_t byte, const Access& now, bool writes, bool shared) {
+// `array` is null for shared memory.
+AGENTC_UNSEEN inline void see(std::uintptr_t byte, const Access& now, bool writes, const Array* array) {
   Cell& cell = knowledge().cells[byte];
-  const auto old = [&](const Access& a) { return shared && (a.launch != now.launch || a.block != now.block); };
+  const auto old = [&](const Access& a) { return !array && (a.launch != now.launch || a.block != now.block); };
+  const bool known = array ? array->given || cell.write.launch > array->born : !old(cell.write);
+  if (!writes && !known) fail("a thread reads what nobody has written", now, now);
   if (!old(cell.write) && !ordered(cell.write, now))
     fail(writes ? "two threads write the same place" : "a thread reads what another writes", cell.write, now);
   if (writes) {
@@ -81,18 +84,20 @@ AGENTC_UNSEEN inline void judge(agentc_host::Machine& m, const void* place, std:
   const bool dynamic = at >= reinterpret_cast<std::uintptr_t>(m.dynamic.get()) &&
                        at < reinterpret_cast<std::uintptr_t>(m.dynamic.get()) + agentc_host::kDynamicBytes;
   const bool fixed = !dynamic && is_static(at);
+  const Array* array = nullptr;
   if (!dynamic && !fixed) {
     auto next = k.arrays.upper_bound(at + kGuard);
     if (next == k.arrays.begin()) return;
     --next;
-    if (at >= next->first + next->second + kGuard) return;  // no array of the kernel: the machine's own memory
-    if (at < next->first || at + bytes > next->first + next->second) {
+    if (at >= next->first + next->second.bytes + kGuard) return;  // no array of the kernel: the machine's own memory
+    if (at < next->first || at + bytes > next->first + next->second.bytes) {
       const long long offset = static_cast<long long>(at) - static_cast<long long>(next->first);
       if (!*k.problem)
         std::snprintf(k.problem, sizeof k.problem, "thread %u of block %u %s %zu bytes at byte %lld of an array of %zu",
-                      m.current->index, k.block - 1, writes ? "writes" : "reads", bytes, offset, next->second);
+                      m.current->index, k.block - 1, writes ? "writes" : "reads", bytes, offset, next->second.bytes);
       return;
     }
+    array = &next->second;
   }
   Access now;
   now.launch = k.launch;
@@ -100,7 +105,7 @@ AGENTC_UNSEEN inline void judge(agentc_host::Machine& m, const void* place, std:
   now.thread = m.current->index;
   now.barrier = k.barriers[now.thread];
   now.warp_barrier = k.warp_barriers[now.thread];
-  for (std::size_t i = 0; i < bytes; ++i) see(at + i, now, writes, dynamic || fixed);
+  for (std::size_t i = 0; i < bytes; ++i) see(at + i, now, writes, array);
 }
 
 AGENTC_UNSEEN inline void access(const void* place, std::size_t bytes, bool writes) {

@@ -2,8 +2,11 @@
 //
 // A block's threads are fibers (ucontext) that take turns. A barrier or a shuffle is a meeting: a fiber that arrives
 // waits until all of its block, or warp, that still run have arrived at the same meeting. If no fiber can go on, the
-// kernel's barriers diverge: the run is aborted with a message, where a GPU would hang or go wrong.
-// Blocks run one after the other. Atomics are not provided. Asynchronous copies arrive when they are waited for.
+// kernel's barriers diverge: the run is aborted with a message, where a GPU would hang or go wrong. So it is where a
+// lane asks one that is not there, where lanes of a warp meet at different calls, and where a pack is not aligned.
+// Blocks run one after the other, every other launch from the last on; so do the threads of every other block. Atomics
+// are not provided. Asynchronous copies arrive when they are waited for. A launch beyond the limits of a GPU is refused,
+// and any call of the runtime can be made to fail (agentc_host_fail_in).
 //
 // With AGENTC_CHECK, and the text compiled (not linked) by -fsanitize=thread, agentc_check.h is told of each access to
 // memory and looks for races and for accesses outside of arrays.
@@ -41,20 +44,46 @@ struct dim3 {
 };
 using cudaStream_t = void*;
 using cudaError_t = int;
-constexpr cudaError_t cudaSuccess = 0, cudaErrorInvalidValue = 1;
-inline cudaError_t cudaGetLastError() { return cudaSuccess; }
+constexpr cudaError_t cudaSuccess = 0, cudaErrorInvalidValue = 1, cudaErrorMemoryAllocation = 2,
+                      cudaErrorInvalidConfiguration = 9;
+enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize };
+struct cudaLaunchConfig_t {
+  dim3 gridDim, blockDim;
+  std::size_t dynamicSmemBytes;
+  cudaStream_t stream;
+  void* attrs;
+  unsigned numAttrs;
+};
 #ifdef AGENTC_CHECK
 #include "agentc_check.h"
 #endif
+
+namespace agentc_host {
+
+inline int the_countdown = 0;  // the call that fails; 0: none
+inline long the_scratch = 0;   // arrays that launchers hold
+AGENTC_UNSEEN inline bool fails() { return the_countdown > 0 && --the_countdown == 0; }
+
+}  // namespace agentc_host
+
+extern "C" {
+inline __attribute__((used)) void agentc_host_fail_in(int calls) { agentc_host::the_countdown = calls; }
+inline __attribute__((used)) long agentc_host_scratch() { return agentc_host::the_scratch; }
+}
+
 template <class T> cudaError_t cudaMallocAsync(T** to, std::size_t bytes, cudaStream_t) {
+  if (agentc_host::fails()) return cudaErrorMemoryAllocation;
 #ifdef AGENTC_CHECK
-  *to = static_cast<T*>(agentc_check::allocate(bytes));
+  *to = static_cast<T*>(agentc_check::allocate(bytes, 0, false));
 #else
   *to = static_cast<T*>(std::aligned_alloc(256, (bytes + 255) / 256 * 256));
 #endif
-  return *to ? cudaSuccess : 2;
+  if (!*to) return cudaErrorMemoryAllocation;
+  ++agentc_host::the_scratch;
+  return cudaSuccess;
 }
 inline cudaError_t cudaFreeAsync(void* memory, cudaStream_t) {
+  --agentc_host::the_scratch;
 #ifdef AGENTC_CHECK
   agentc_check::release(memory);
 #else
@@ -65,8 +94,11 @@ inline cudaError_t cudaFreeAsync(void* memory, cudaStream_t) {
 
 namespace agentc_host {
 
+enum class Call { sync_threads, sync_warp, shuffle };
+
 struct Meeting {
   unsigned members = 0, arrived = 0, round = 0;
+  Call call = Call::sync_threads;  // of those that have arrived
 };
 
 struct Copy {
@@ -97,6 +129,9 @@ struct Machine {
   Fiber* current = nullptr;
   bool progress = false;
   bool running = false;  // a fiber, that is, and no part of this file
+  bool backward = false;
+  unsigned launches = 0;
+  std::size_t allowed = 48 * 1024;  // of dynamic shared memory
   std::unique_ptr<std::max_align_t[]> dynamic{new std::max_align_t[kDynamicBytes / sizeof(std::max_align_t)]};
   dim3 block_index, block_size, grid_size;
   std::function<void()> body;
@@ -115,9 +150,16 @@ AGENTC_UNSEEN inline void leave(Meeting& meeting) {
 
 AGENTC_UNSEEN inline void yield() { swapcontext(&machine().current->context, &machine().scheduler); }
 
-AGENTC_UNSEEN inline void meet(Meeting& meeting) {
+[[noreturn]] AGENTC_UNSEEN inline void stop(const char* what) {
+  std::fprintf(stderr, "agentc_host: %s in block %u\n", what, machine().block_index.x);
+  std::abort();
+}
+
+AGENTC_UNSEEN inline void meet(Meeting& meeting, Call call) {
   machine().progress = true;
   const unsigned round = meeting.round;
+  if (meeting.arrived && meeting.call != call) stop("lanes of a warp at different calls");
+  meeting.call = call;
   if (++meeting.arrived == meeting.members) {
     meeting.arrived = 0;
     ++meeting.round;
@@ -195,7 +237,8 @@ inline void run_block() {
   for (unsigned live = count; live;) {
     live = 0;
     m.progress = false;
-    for (Fiber& fiber : m.fibers) {
+    for (unsigned i = 0; i < count; ++i) {
+      Fiber& fiber = m.fibers[m.backward ? count - 1 - i : i];
       if (fiber.done) continue;
       m.current = &fiber;
       m.running = true;
@@ -203,27 +246,35 @@ inline void run_block() {
       m.running = false;
       live += !fiber.done;
     }
-    if (live && !m.progress) {
-      std::fprintf(stderr, "agentc_host: divergent barrier in block %u\n", m.block_index.x);
-      std::abort();
-    }
+    if (live && !m.progress) stop("divergent barrier");
   }
 }
 
-inline void launch(dim3 grid, dim3 block, std::function<void()> body) {
+constexpr unsigned kMostAcross = 65535, kMostThreads = 1024;  // CUDA C++ programming guide, technical specifications
+
+inline cudaError_t launch(const cudaLaunchConfig_t& config, std::function<void()> body) {
   Machine& m = machine();
+  const dim3 grid = config.gridDim, block = config.blockDim;
+  const std::uint64_t threads = std::uint64_t{block.x} * block.y * block.z;
+  const bool blocks = grid.x && grid.y && grid.z && grid.x <= 0x7fffffffu && grid.y <= kMostAcross && grid.z <= kMostAcross;
+  if (!blocks || !threads || threads > kMostThreads || block.z > 64) return cudaErrorInvalidConfiguration;
+  if (config.dynamicSmemBytes > m.allowed) return cudaErrorInvalidValue;
+  if (fails()) return cudaErrorInvalidConfiguration;
   m.grid_size = grid;
   m.block_size = block;
   m.body = std::move(body);
 #ifdef AGENTC_CHECK
   agentc_check::begin_launch();
 #endif
-  for (unsigned z = 0; z < grid.z; ++z)
-    for (unsigned y = 0; y < grid.y; ++y)
-      for (unsigned x = 0; x < grid.x; ++x) {
-        m.block_index = dim3(x, y, z);
-        run_block();
-      }
+  const std::uint64_t count = std::uint64_t{grid.x} * grid.y * grid.z;
+  ++m.launches;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const std::uint64_t at = m.launches % 2 ? i : count - 1 - i;
+    m.backward = (m.launches + i) % 2 == 0;
+    m.block_index = dim3(at % grid.x, at / grid.x % grid.y, at / grid.x / grid.y);
+    run_block();
+  }
+  return cudaSuccess;
 }
 
 // Lane `source` of the warp gives its value to the caller.
@@ -232,10 +283,12 @@ template <class T> AGENTC_UNSEEN T exchange(T value, unsigned source) {
   Machine& m = machine();
   const unsigned me = m.current->index, base = me / 32 * 32;
   std::memcpy(&m.mailbox[me], &value, sizeof value);
-  meet(my_warp());
-  T result = value;
-  if (base + source < m.mailbox.size()) std::memcpy(&result, &m.mailbox[base + source], sizeof result);
-  meet(my_warp());
+  meet(my_warp(), Call::shuffle);
+  const unsigned from = base + source;
+  if (from >= m.fibers.size() || m.fibers[from].done) stop("a shuffle from a lane that is not there");
+  T result;
+  std::memcpy(&result, &m.mailbox[from], sizeof result);
+  meet(my_warp(), Call::shuffle);
   return result;
 }
 
@@ -277,10 +330,7 @@ template <class T> AGENTC_UNSEEN void load_matrices(bool turned, std::uint32_t (
     for (unsigned e = 0; e < 2; ++e) {
       const T* start = exchange(line, 8 * matrix + (turned ? column + e : row));
       found[e] = start + (turned ? row : column + e);
-      if (reinterpret_cast<std::uintptr_t>(start) % 16) {
-        std::fprintf(stderr, "agentc_host: a line of ldmatrix is not aligned to 16 bytes\n");
-        std::abort();
-      }
+      if (reinterpret_cast<std::uintptr_t>(start) % 16) stop("a line of ldmatrix that is not aligned");
 #ifdef AGENTC_CHECK
       agentc_check::access(found[e], sizeof(T), false);
 #endif
@@ -298,21 +348,27 @@ template <class T> AGENTC_UNSEEN void load_matrices(bool turned, std::uint32_t (
 #define blockIdx (agentc_host::machine().block_index)
 #define blockDim (agentc_host::machine().block_size)
 #define gridDim (agentc_host::machine().grid_size)
-#define AGENTC_LAUNCH(kernel, grid, block, stream, ...) agentc_host::launch(grid, block, [&] { kernel(__VA_ARGS__); })
-#define AGENTC_LAUNCH_SHARED(kernel, grid, block, bytes, stream, ...)             \
-  do {                                                                            \
-    static_assert(bytes <= agentc_host::kDynamicBytes, "too much shared memory"); \
-    AGENTC_LAUNCH(kernel, grid, block, stream, __VA_ARGS__);                      \
-  } while (false)
+#define AGENTC_EXPECT_ALIGNED(pointer, bytes) \
+  (reinterpret_cast<std::uintptr_t>(pointer) % (bytes) ? agentc_host::stop("a pack that is not aligned") : void())
+
+template <class... Declared> cudaError_t cudaFuncSetAttribute(void (*)(Declared...), cudaFuncAttribute, int bytes) {
+  if (agentc_host::fails() || static_cast<std::size_t>(bytes) > agentc_host::kDynamicBytes) return cudaErrorInvalidValue;
+  agentc_host::machine().allowed = bytes;
+  return cudaSuccess;
+}
+template <class... Declared>
+cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(Declared...), Declared... given) {
+  return agentc_host::launch(*config, [=] { kernel(given...); });
+}
 
 AGENTC_UNSEEN inline void __syncthreads() {
-  agentc_host::meet(agentc_host::machine().block);
+  agentc_host::meet(agentc_host::machine().block, agentc_host::Call::sync_threads);
 #ifdef AGENTC_CHECK
   agentc_check::passed_barrier();
 #endif
 }
 AGENTC_UNSEEN inline void __syncwarp(unsigned = 0xffffffffu) {
-  agentc_host::meet(agentc_host::my_warp());
+  agentc_host::meet(agentc_host::my_warp(), agentc_host::Call::sync_warp);
 #ifdef AGENTC_CHECK
   agentc_check::passed_warp_barrier();
 #endif
@@ -326,6 +382,7 @@ template <class T> T __shfl_down_sync(unsigned, T value, unsigned delta) {
   return agentc_host::exchange(value, lane + delta < 32 ? lane + delta : lane);
 }
 
+using std::size_t;
 #ifdef AGENTC_CHECK
 #include "agentc_hooks.h"
 #endif

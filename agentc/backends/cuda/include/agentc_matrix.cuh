@@ -12,6 +12,8 @@ namespace agentc {
 
 // Copies of 16 bytes to shared memory that run while the thread goes on; sm_75 has none and copies at once.
 template <class T> __device__ __forceinline__ void copy_ahead(T* to, const T* from, bool real) {
+  AGENTC_EXPECT_ALIGNED(to, 16);
+  AGENTC_EXPECT_ALIGNED(from, 16);
 #if defined(AGENTC_ON_HOST)
   agentc_host::copy_ahead(to, from, real ? 16 : 0);
 #elif __CUDA_ARCH__ >= 800
