@@ -144,15 +144,18 @@ def prose(random: np.random.Generator, size: int) -> np.ndarray:
     return np.frombuffer(text[:size].ljust(size), np.uint8)
 
 
-def measure(row: Row, bandwidth: float | None) -> str:
-    """The line of one kernel."""
+def measure(row: Row, streaming: tuple[Contender, int] | None) -> str:
+    """The line of one kernel. ``streaming`` is STREAM's triad and the bytes that it moves; what memory gives differs by
+    half from minute to minute on a shared machine, so it takes its turn in every round.
+    """
     start = time.perf_counter()
     kernel: NativeKernel = compile_kernel(builtin(row.name), threads=THREADS)
     compiling = (time.perf_counter() - start) * 1e3
     single = compile_kernel(builtin(row.name), threads=1)
     out = kernel(*row.arguments)
     ours = {"one": lambda: single(*row.arguments, out=out), "ours": lambda: kernel(*row.arguments, out=out)}
-    times = rounds({**ours, **row.others})
+    triad = {"triad": streaming[0]} if streaming and row.megabytes else {}
+    times = rounds({**ours, **row.others, **triad})
     cells = [f"{row.name:24}", *(f"{min(times[n]):9.3f}" for n in ("one", "ours"))]
     for peer in PEERS:
         if peer == "re":
@@ -160,7 +163,7 @@ def measure(row: Row, bandwidth: float | None) -> str:
         name = "re" if peer == "numpy" and "re" in times else peer
         told = f"{min(times[name]):9.3f} {ratio(times['ours'], times[name]):5.1f}x" if name in times else ""
         cells.append(f"{told:>16}")
-    share = row.megabytes / min(times["ours"]) / bandwidth if bandwidth and row.megabytes else None
+    share = row.megabytes * 1e6 / streaming[1] * ratio(times["ours"], times["triad"]) if streaming and triad else None
     cells.append(f"{share:7.0%}" if share else f"{'':7}")
     return " ".join([*cells, f"{compiling:7.0f}"])
 
@@ -168,7 +171,6 @@ def measure(row: Row, bandwidth: float | None) -> str:
 def main(names: Sequence[str] = ()) -> None:
     """Print the table; with ``names`` only those rows."""
     streaming = peers.triad(THREADS)
-    bandwidth = None
     if streaming is not None:
         bandwidth = streaming[1] / 1e6 / min(rounds({"triad": streaming[0]})["triad"])
         print(f"STREAM triad, {THREADS} threads: {bandwidth:.1f} GB/s")
@@ -178,7 +180,7 @@ def main(names: Sequence[str] = ()) -> None:
     print("{:24} {:>9} {:>9} {:>16} {:>16} {:>16} {:>16} {:>7} {:>7}".format("kernel", *head))
     for row in rows():
         if not names or row.name in names:
-            print(measure(row, bandwidth), flush=True)
+            print(measure(row, streaming), flush=True)
 
 
 if __name__ == "__main__":
