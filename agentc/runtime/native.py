@@ -5,6 +5,7 @@
 
 import ctypes
 import os
+import reprlib
 import struct
 from collections.abc import Mapping, Sequence
 from math import prod
@@ -162,11 +163,11 @@ class NativeKernel:
             SCRATCH.give(arena)
 
     def _plan(self, sizes: Sizes) -> _Plan:
-        key = tuple(sizes[name] for name in self.abi.sizes)
-        if self._planned is None or self._planned.key != key:
+        key, plan = tuple(sizes[name] for name in self.abi.sizes), self._planned
+        if plan is None or plan.key != key:
             counts = [prod(_shape(t.dims or (), sizes)) * dtype_of(t.dtype).itemsize for t in self.abi.temporaries]
-            self._planned = _Plan(key, *self.abi.arena(sizes), counts)
-        return self._planned
+            self._planned = plan = _Plan(key, *self.abi.arena(sizes), counts)
+        return plan
 
     def _ordered(self, arguments: Sequence[Any], named: Mapping[str, Any]) -> list[Any]:
         names = [p.name for p in self.abi.arguments]
@@ -255,9 +256,7 @@ def _problem(unknown: Sequence[str], missing: Sequence[str], count: int) -> str:
 def _checked(parameter: Parameter, value: Any, sizes: dict[str, int]) -> Any:
     """``value`` as the machine code takes it; what its sizes are goes to ``sizes``."""
     if parameter.dims is None:
-        if isinstance(value, int | float | np.generic) or np.ndim(value) == 0:
-            return np.asarray(value).item()
-        raise KernelCallError(f"`{parameter.name}` is a number, not an array of shape {np.shape(value)}")
+        return _number(parameter, value)
     array: Array = np.asarray(value)
     wanted = dtype_of(parameter.dtype)
     if array.dtype != wanted:
@@ -274,6 +273,22 @@ def _checked(parameter: Parameter, value: Any, sizes: dict[str, int]) -> Any:
     if array.flags.c_contiguous and array.flags.aligned:
         return array
     return np.require(array, requirements=("C", "A")).reshape(array.shape)
+
+
+def _number(parameter: Parameter, value: Any) -> int | float | bool:
+    """``value`` in the kernel's type; fractions are rounded to it, whole numbers have to fit."""
+    given, wanted = np.asarray(value), dtype_of(parameter.dtype)
+    if given.ndim:
+        raise KernelCallError(f"`{parameter.name}` is a number, not an array of shape {given.shape}")
+    fractions = wanted.kind == "f"
+    fits = given.dtype.kind in ("fiub" if fractions else "iub")
+    if fits and not fractions:
+        low, high = (0, 1) if wanted.kind == "b" else (np.iinfo(wanted).min, np.iinfo(wanted).max)
+        fits = low <= given <= high
+    if not fits:
+        raise KernelCallError(f"`{parameter.name}` is {reprlib.repr(value)}, which is no {parameter.dtype}")
+    with np.errstate(over="ignore"):
+        return given.astype(wanted).item()
 
 
 def _shape(dims: Sequence[Dim], sizes: Mapping[str, int]) -> tuple[int, ...]:

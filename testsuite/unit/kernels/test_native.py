@@ -1,9 +1,13 @@
 """Calls of compiled kernels: what is checked at the boundary, and threads."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from agentc.frontends.kernels import builtin
+from agentc.frontends.kernels.python_ast import compile_source
+from agentc.frontends.kernels.source import parse
 from agentc.pipelines.kernels import compile_kernel
 from agentc.runtime import kernel_threads
 from agentc.runtime.native import KernelCallError, NativeKernel
@@ -58,6 +62,29 @@ def test_wrong_memory_is_refused(scores: NativeKernel) -> None:
     square = np.ones((4, 4), np.float32)
     with pytest.raises(KernelCallError, match="share memory"):
         scores(QUERY, square, out=square[0])
+
+
+@pytest.mark.parametrize(
+    ("dtype", "good", "bad"),
+    [
+        ("f32", {True: 1.0, 1.5: 1.5, 1e300: np.inf, np.float64(0.1): np.float32(0.1)}, ["a", 1j, 10**400, None]),
+        ("i32", {3: 3, np.int64(-3): -3, True: 1, -(2**31): -(2**31)}, [2**31, 1.5, np.nan, "a", [1]]),
+        ("i64", {2**62: 2**62}, [2**63, 10**400, 0.0]),
+        ("i8", {-128: -128}, [128, -129]),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("rows", [1, 70_000])
+def test_numbers_fit_their_type_or_are_refused(dtype: str, good: dict[Any, Any], bad: list[Any], rows: int) -> None:
+    """Alone, and in parts on threads."""
+    text = f'import numpy as np\ndef k(x: {dtype}["n"], s: {dtype}):\n    return x * 0 + s\n'
+    kernel = compile_kernel(compile_source(parse(text, "k.py"), "k"), threads=2)
+    x = np.zeros(rows, kernel.dtypes[0])
+    for value, expected in good.items():
+        found = kernel(x, value)
+        assert (found[0], found[-1]) == (expected, expected)
+    for value in bad:
+        with pytest.raises(KernelCallError, match="`s` is"):
+            kernel(x, value)
 
 
 def test_no_rows_are_no_work(scores: NativeKernel) -> None:
