@@ -72,7 +72,14 @@ FAMILIES: Final[dict[str, Json]] = {
 leaves unsaid: the defaults of its configuration class in transformers."""
 
 _NESTED: Final = ("text_config",)
-_MAX_EXTENT: Final = 1 << 24
+_WIDE, _NARROW, _MANY = 1 << 24, 1 << 14, 1 << 16
+_MOST: Final = {
+    **dict.fromkeys(("hidden_size", "vocab_size", "intermediate_size", "moe_intermediate_size"), _WIDE),
+    **dict.fromkeys(("shared_expert_intermediate_size", "kv_lora_rank", "q_lora_rank"), _WIDE),
+    **dict.fromkeys(("head_dim", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim"), _NARROW),
+    **dict.fromkeys(("num_experts", "num_local_experts", "n_routed_experts", "n_shared_experts"), _MANY),
+}
+"""What no model comes near; tables are made of such sizes before a tensor is looked at."""
 _PARTLY_ROTATED: Final = ("phi3",)
 """Families that ``partial_rotary_factor`` is for; transformers passes over it in others."""
 
@@ -101,10 +108,11 @@ def decoder_from_checkpoint(name: str, stated: Json) -> DecoderConfig:
     if config.get("use_bidirectional_attention"):
         raise ValueError("config.json: `use_bidirectional_attention` makes an encoder of it, which writes no text")
     layers, hidden, heads = extents(config)
+    _check_most(config)
     latent = kind == "deepseek_v3"
     head_dim = whole(config, "qk_nope_head_dim" if latent else "head_dim", hidden // heads)
     kv_heads = whole(config, "num_key_value_heads", heads)
-    _check_extents(config, heads, kv_heads, head_dim)
+    _check_extents(heads, kv_heads, head_dim)
     windows = layer_windows(config, kind, layers)
     experts = _experts(config, kind)
     intermediate = whole(config, "intermediate_size")
@@ -175,12 +183,15 @@ _MAY_BE_NULL: Final = ("sliding_window", "attn_logit_softcapping", "final_logit_
 """Where null says "none" rather than "the default"."""
 
 
-def _check_extents(config: Json, heads: int, kv_heads: int, head_dim: int) -> None:
-    if not kv_heads or heads % kv_heads or not head_dim or head_dim % 2:
+def _check_extents(heads: int, kv_heads: int, head_dim: int) -> None:
+    if not kv_heads or heads % kv_heads or not 0 < head_dim <= _NARROW or head_dim % 2:
         raise ValueError(f"config.json: {heads} heads of width {head_dim} over {kv_heads} kv heads are no attention")
-    for key in ("hidden_size", "vocab_size", "intermediate_size", "head_dim", "num_experts", "n_routed_experts"):
-        if whole(config, key, 0) > _MAX_EXTENT:
-            raise ValueError(f"config.json: `{key}` is {config[key]}, more than {_MAX_EXTENT}")
+
+
+def _check_most(config: Json) -> None:
+    for key, most in _MOST.items():
+        if whole(config, key, 0) > most:
+            raise ValueError(f"config.json: `{key}` is {config[key]}, more than {most}")
 
 
 def _activation(config: Json, kind: str) -> str:

@@ -4,7 +4,7 @@ import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from agentc.backends.onnx.config import DecoderConfig, SpeechConfig
 from agentc.backends.onnx.graph import Graph, WeightFile, check
@@ -40,14 +40,30 @@ def emit_model(
     """
     try:
         source = from_checkpoint(shape, role, weights, precision) if weights else seeded(shape, role, seed)
+    except (ValueError, OSError) as error:  # a file that cannot be opened is the checkpoint's
+        raise _refused(shape.name, weights, error) from error
+    try:
         return _write(shape.name, source, role, out, doc)
     except ValueError as error:
         raise _refused(shape.name, weights, error) from error
 
 
-def _refused(name: str, weights: Path | None, error: ValueError) -> Refused:
+_MAX_CAUSE: Final = 600
+"""Characters: names in a checkpoint may be of any length."""
+
+
+def _refused(name: str, weights: Path | None, error: ValueError | OSError) -> Refused:
     place = f" in `{weights.name}`" if weights else ""
-    return Refused(Diagnostic("weights-refused", f"the weights of model `{name}`{place} cannot be used: {error}"))
+    cause = _told(error)
+    cause = cause if len(cause) <= _MAX_CAUSE else f"{cause[: _MAX_CAUSE // 2]}…{cause[-_MAX_CAUSE // 2 :]}"
+    return Refused(Diagnostic("weights-refused", f"the weights of model `{name}`{place} cannot be used: {cause}"))
+
+
+def _told(error: ValueError | OSError) -> str:
+    """Without the folder, which is the machine's own."""
+    if isinstance(error, OSError):
+        return f"{Path(str(error.filename)).name}: {error.strerror}"
+    return str(error)
 
 
 def _write(name: str, source: Source, role: Role, out: Path, doc: str) -> list[Artifact]:
@@ -89,6 +105,9 @@ def emit_shards(
     """
     try:
         source = from_checkpoint(shape, "decoder", weights, precision) if weights else seeded(shape, "decoder", seed)
+    except (ValueError, OSError) as error:
+        raise _refused(shape.name, weights, error) from error
+    try:
         return _write_shards(shape.name, source, ranks, out, doc)
     except ValueError as error:
         raise _refused(shape.name, weights, error) from error

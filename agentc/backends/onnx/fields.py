@@ -1,10 +1,14 @@
 """Fields of a checkpoint's JSON files, each checked when it is read."""
 
-import math
 from collections.abc import Mapping
-from typing import Any, TypeAlias, cast
+from typing import Any, Final, TypeAlias, cast
 
 Json: TypeAlias = Mapping[str, Any]
+
+_MOST: Final = 1 << 53
+"""Whole numbers up to here are exact as floats. JSON has no limit."""
+_LARGEST: Final = 1e30
+"""Larger than any constant of a model; products of a few such numbers are finite."""
 
 
 def table(config: Json, key: str) -> Json:
@@ -27,7 +31,7 @@ def number(config: Json, key: str, default: float) -> float:
     """
     value = config.get(key)
     value = default if value is None else value
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -_LARGEST < value < _LARGEST:
         raise ValueError(f"config.json: `{key}` is {value!r}, not a number")
     return float(value)
 
@@ -40,6 +44,6 @@ def whole(config: Json, key: str, default: int | None = None) -> int:
     """
     value = config.get(key)
     value = default if value is None else value
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _MOST:
         raise ValueError(f"config.json: `{key}` is {value!r}, not a whole number")
     return value

@@ -24,14 +24,18 @@ class Rope:
     """The factor by which the base grows with a sequence beyond ``trained`` tokens (dynamic NTK); 0: it does not."""
 
 
+_MOST: Final = 1e9
+"""By which a pair may be slowed."""
+
+
 def plain_rope(rotary_dim: int, theta: float = 10000.0) -> Rope:
     """``theta ** (-2 i / rotary_dim)``."""
     return Rope(_plain(rotary_dim, theta))
 
 
 def _plain(rotary_dim: int, theta: float) -> tuple[float, ...]:
-    if theta <= 0:
-        raise ValueError(f"config.json: `rope_theta` is {theta:g}, not above zero")
+    if theta <= 1:
+        raise ValueError(f"config.json: `rope_theta` is {theta:g}, not above one")
     return tuple(theta ** (-2 * i / rotary_dim) for i in range(rotary_dim // 2))
 
 
@@ -139,6 +143,8 @@ def yarn_magnitude(factor: float, weight: float) -> float:
 def _longrope(of: _Stretch) -> Rope:
     """LongRoPE (arXiv 2402.13753): a factor of its own for each pair, one set up to the context of training."""
     short, long = _factors(of, "short_factor"), _factors(of, "long_factor")
+    if of.trained < 2:
+        raise ValueError(f"config.json: `original_max_position_embeddings` is {of.trained}, which is no context")
     usual = math.sqrt(1 + math.log(of.factor) / math.log(of.trained)) if of.factor > 1 else 1.0
     scale = number(of.scaling, "attention_factor", 0.0) or usual
     return Rope(short, scale=scale, long=long, trained=of.trained)
@@ -147,10 +153,10 @@ def _longrope(of: _Stretch) -> Rope:
 def _factors(of: _Stretch, key: str) -> tuple[float, ...]:
     value: object = of.scaling.get(key)
     items = cast(list[object], value) if isinstance(value, list) else []
-    factors = [float(f) for f in items if isinstance(f, int | float) and not isinstance(f, bool) and f > 0]
+    factors = [f for f in items if isinstance(f, int | float) and not isinstance(f, bool) and 0 < f < _MOST]
     if len(factors) != len(of.plain) or len(items) != len(factors):
         raise ValueError(f"config.json: rope_scaling `{key}` is no list of {len(of.plain)} numbers above zero")
-    return tuple(f / factor for f, factor in zip(of.plain, factors, strict=True))
+    return tuple(f / float(factor) for f, factor in zip(of.plain, factors, strict=True))
 
 
 KINDS: Final[dict[str, Callable[[_Stretch], Rope]]] = {

@@ -120,7 +120,7 @@ def _end_tokens(config: Mapping[str, Any], folder: Path) -> list[int]:
 
 def _ids(values: object) -> list[int]:
     items = cast(list[object], values) if isinstance(values, list) else []
-    return [token for token in items if isinstance(token, int) and not isinstance(token, bool)]
+    return [token for token in items if isinstance(token, int) and not isinstance(token, bool) and 0 <= token < 2**31]
 
 
 def _speech_facts(speech: SpeechConfig, config: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -153,7 +153,8 @@ def _chat(folder: Path) -> dict[str, str] | None:
     if not isinstance(template, str):
         return None
     special = {key: _content(settings.get(key)) for key in ("bos_token", "eos_token", "unk_token", "pad_token")}
-    return {"template": template, **{key: text for key, text in special.items() if text}}
+    facts = {"template": template, **{key: text for key, text in special.items() if text}}
+    return {key: text.encode("utf-8", "replace").decode("utf-8") for key, text in facts.items()}  # halves of pairs
 
 
 def _content(token: object) -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from agentc.backends.onnx.safetensors import SafeTensors
 
 Array: TypeAlias = npt.NDArray[np.float32]
-_MAX_JSON_BYTES = 64_000_000
+_MAX_JSON_BYTES = 1 << 24
 
 
 def locate(spec: Mapping[str, str], base_dir: Path) -> Path:
@@ -104,15 +104,15 @@ class Checkpoint(Mapping[str, npt.NDArray[Any]]):
 
     def __init__(self, folder: Path) -> None:
         index = folder / "model.safetensors.index.json"
-        if index.is_file():
+        if (folder / "adapter_config.json").exists():
+            raise ValueError("adapter_config.json says that an adapter is not merged yet; call `merge_and_unload()`")
+        if index.is_file() and not (folder / "model.safetensors").exists():
             self._owner = _shards(folder, read_json(index))
         else:
-            from agentc.backends.onnx.safetensors import SafeTensors
-
-            files = [SafeTensors(path) for path in sorted(folder.glob("*.safetensors"))]
-            self._owner = {name: file for file in files for name in file}
+            self._owner = _files(folder)
         if not self._owner:
             raise ValueError("no tensor in *.safetensors")
+        _check_floats(self._owner)
 
     def __getitem__(self, name: str) -> npt.NDArray[Any]:
         return self._owner[name][name]
@@ -133,6 +133,34 @@ class Checkpoint(Mapping[str, npt.NDArray[Any]]):
     def half(self, name: str) -> Half:
         """The type of 16 bits that a tensor is of; empty for others."""
         return self._owner[name].half(name)
+
+    def dtype(self, name: str) -> str:
+        """The type of a tensor as its header names it."""
+        return self._owner[name].dtype(name)
+
+
+def _check_floats(owner: "Mapping[str, SafeTensors]") -> None:
+    """Integers under the name of a weight wait for scales that nobody mentions."""
+    for name, file in owner.items():
+        if name.endswith((".weight", ".bias")) and file.dtype(name)[0] in "IUB" and file.dtype(name) != "BF16":
+            raise ValueError(f"weight `{name}` is of type {file.dtype(name)}, which holds no floats")
+
+
+def _files(folder: Path) -> "dict[str, SafeTensors]":
+    """Of ``model.safetensors``, or of all files where none is called so."""
+    from agentc.backends.onnx.safetensors import SafeTensors
+
+    whole = folder / "model.safetensors"
+    paths = [whole] if whole.is_file() or whole.is_symlink() else sorted(folder.glob("*.safetensors"))
+    owner: dict[str, SafeTensors] = {}
+    for path in paths:
+        file = SafeTensors(path)
+        if twice := next((name for name in file if name in owner), None):
+            raise ValueError(
+                f"tensor `{twice}` is in {path.name} and in another file; remove the one that is not meant"
+            )
+        owner |= dict.fromkeys(file, file)
+    return owner
 
 
 def _shards(folder: Path, index: Mapping[str, Any]) -> "dict[str, SafeTensors]":

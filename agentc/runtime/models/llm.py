@@ -208,7 +208,7 @@ class Decoding(Iterator[str]):
         self._allowed = model.speakable
         if ignore_end and model.bundle.end:
             allowed = np.ones(cache.logits.size, np.bool_) if self._allowed is None else self._allowed.copy()
-            allowed[sorted(model.bundle.end)] = False
+            allowed[[token for token in sorted(model.bundle.end) if token < allowed.size]] = False
             self._allowed = allowed
 
     def __next__(self) -> str:

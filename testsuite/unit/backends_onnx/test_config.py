@@ -102,7 +102,7 @@ def test_mixtures() -> None:
         ({"vocab_size": "many"}, "`vocab_size` is 'many'"),
         ({"rms_norm_eps": "small"}, "`rms_norm_eps` is 'small', not a number"),
         ({"rms_norm_eps": math.nan}, "not a number"),
-        ({"rope_theta": -1}, "not above zero"),
+        ({"rope_theta": -1}, "not above one"),
         ({"rope_scaling": "yarn"}, "`rope_scaling` is 'yarn', not an object"),
         ({"rope_scaling": {"rope_type": "spiral"}}, "rope_scaling `spiral` is not known; linear, dynamic"),
         ({"rope_scaling": {"rope_type": "longrope", "factor": 2}}, "`short_factor` is no list of 4 numbers"),

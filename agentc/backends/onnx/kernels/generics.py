@@ -110,9 +110,24 @@ class GenericGraph:
         if {d for _, walked in parts for d in walked} != {*range(self.rank)}:
             return None
         letters = string.ascii_lowercase
-        terms = ["".join(letters[d] for d in walked) for _, walked in parts]
+        names: list[str] = []
+        terms: list[str] = []
+        for (name, walked), (_, other), last_of in zip(parts, reversed(parts), (True, False), strict=True):
+            order = self._order(walked, other, last_of)
+            places = [walked.index(d) for d in order]
+            names.append(self.nodes.op("Transpose", name, perm=places) if places != sorted(places) else name)
+            terms.append("".join(letters[d] for d in order))
         kept = "".join(letters[i] for i in range(self.rank) if i not in self.reduced)
-        return self.nodes.op("Einsum", *(n for n, _ in parts), equation=f"{','.join(terms)}->{kept}")
+        return self.nodes.op("Einsum", *names, equation=f"{','.join(terms)}->{kept}")
+
+    def _order(self, walked: Sequence[int], other: Sequence[int], last: bool) -> list[int]:
+        """The loops of one factor as a product of matrices has them: those of both, then rows and what is summed, or
+        the other way around. ONNX Runtime divides by zero where it has to turn empty arrays itself.
+        """
+        both = [d for d in walked if d in other and d not in self.reduced]
+        summed = [d for d in sorted(walked) if d in self.reduced]
+        own = [d for d in walked if d not in other and d not in self.reduced]
+        return [*both, *own, *summed] if last else [*both, *summed, *own]
 
     def _reduce(self) -> str:
         """The value that the body combines with what it had, combined over the reduced loops."""
