@@ -275,6 +275,8 @@ def ask(
     from agentc.analyses.study.answer import Question
     from agentc.analyses.task_graph import task_graph
     from agentc.catalog import load_fleet
+    from agentc.passes.check_kernel_code import tell as tell_code
+    from agentc.pipelines.kernel_code import KernelCode
     from agentc.pipelines.overrides import objectives, override
 
     if isinstance(source, str | Path) and Path(source).is_dir():
@@ -288,8 +290,10 @@ def ask(
     plan = build.summary
     first, *then = (plan.objective, *plan.then) if plan else objectives(objective)
     own = fleet_of(build.module) if plan and fleet is None else load_fleet(DEFAULT_FLEET if fleet is None else fleet)
+    own = own or load_fleet(DEFAULT_FLEET)
+    tell_code(build.module, own, KernelCode().lacking)
     with _estimating_with(calibration):
-        return about(Question(task_graph(build.module), own or load_fleet(DEFAULT_FLEET), first, tuple(then)))
+        return about(Question(task_graph(build.module), own, first, tuple(then)))
 
 
 def devices(profile: str = "datasheet") -> "list[Device]":

@@ -1,10 +1,20 @@
 """The context of a compilation: xDSL's, with a place for answers that several passes ask for."""
 
-from typing import TypeVar
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from xdsl.context import Context
 
+from agentc.plan.fleet import Device
+from agentc.plan.graph import NoCode
+
+if TYPE_CHECKING:
+    from xdsl.dialects.func import FuncOp
+
 T = TypeVar("T")
+
+Coverage: TypeAlias = "Callable[[FuncOp, Iterable[Device]], tuple[NoCode, ...]]"
+"""Kernel and devices -> those of the devices that it has no code for. Backends know; passes are told by the context."""
 
 
 class AgentcContext(Context):
@@ -15,6 +25,8 @@ class AgentcContext(Context):
         self._memo: dict[str, tuple[object, object]] = {}
         self.solve_seconds: float | None = None
         """Time that the last placement took to solve; it is no part of the IR, which is the same every time."""
+        self.coverage: Coverage | None = None
+        """What kernels have code for; ``None``: nobody knows, and all devices count."""
 
     def remembered(self, name: str, question: object) -> object | None:
         """The answer to ``name``, if it was given to a question equal to ``question``."""

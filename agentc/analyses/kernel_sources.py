@@ -6,6 +6,7 @@ What is inside of such an op has one place of its own: that of the op that it wa
 
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import lru_cache
 
 from xdsl.dialects import arith, func, memref, scf
@@ -17,7 +18,7 @@ from xdsl.traits import IsTerminator
 from agentc.analyses.kernel_dims import as_list
 from agentc.analyses.kernel_ops import every
 from agentc.dialects.linalg_ext import ExtOp
-from agentc.support.diagnostics import Span
+from agentc.support.diagnostics import Diagnostic, Refused, Span
 
 SOURCE = "agent.source"
 WORK = (scf.ParallelOp, scf.ForOp, memref.StoreOp, GenericOp, FillOp, ExtOp)
@@ -71,6 +72,23 @@ def hand_on(made: Operation, origin: Operation | SSAValue) -> None:
 def _order(place: str) -> tuple[str, int, int]:
     span = Span.parse(place)
     return span.file, span.line, span.column
+
+
+def unsupported(op: Operation, message: str) -> Refused:
+    """The refusal of ``op``, at its place in the kernel or at that of the nearest op around it that has one."""
+    return Refused(Diagnostic("kernel-unsupported", message, _nearest(op)))
+
+
+def located(refused: Refused, op: Operation) -> Refused:
+    """``refused`` at the place of ``op``, where it does not name one of its own."""
+    return Refused(*(each if each.span else replace(each, span=_nearest(op)) for each in refused.diagnostics))
+
+
+def _nearest(op: Operation) -> Span | None:
+    around: Operation | None = op
+    while around is not None and not sources(around):
+        around = around.parent_op()
+    return Span.parse(sources(around)[-1]) if around is not None else None
 
 
 def sources_inside(ops: Iterable[Operation]) -> list[str]:

@@ -1,5 +1,6 @@
 """``kernels``: the tensor kernels of a module and where each runs."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, cast
 
 from xdsl.dialects.builtin import ModuleOp
@@ -28,12 +29,15 @@ class KernelUse:
 def kernels(module: ModuleOp) -> tuple[KernelUse, ...]:
     """The kernels that ops of the module's graphs call, in the order of the first call."""
     used: dict[str, set[str]] = {}
-    for graph in module.ops:
-        if isinstance(graph, GraphOp):
-            for op in graph.body.walk():
-                if isinstance(op, KernelOp):
-                    used.setdefault(op.kernel.root_reference.data, set()).update(_devices(op))
+    for op in calls(module):
+        used.setdefault(op.kernel.root_reference.data, set()).update(_devices(op))
     return tuple(KernelUse(name, tuple(sorted(devices))) for name, devices in used.items())
+
+
+def calls(module: ModuleOp) -> Iterator[KernelOp]:
+    """The calls of kernels in the module's graphs."""
+    graphs = (graph for graph in module.ops if isinstance(graph, GraphOp))
+    return (op for graph in graphs for op in graph.body.walk() if isinstance(op, KernelOp))
 
 
 def kernel_functions(module: ModuleOp) -> "dict[str, FuncOp]":

@@ -154,6 +154,8 @@ def _cure(posed: Posed, task: Task) -> str:
     """What a user could do for a task that fits no device."""
     if task.hosted is not None and not (task.rule.sites or task.rule.zones):
         return "lower the load, or call fewer tokens of the hosted model"
+    if task.no_code and all(stock.device.kind != "cpu" for stock in posed.fleet.stocks):
+        return "add a CPU class to the fleet: for processors there is code of every kernel"
     if task.rule != PlacementRule():
         return "change the `placement` of the node, or the fleet"
     if task.kinds == ("cpu",) and all(stock.device.kind != "cpu" for stock in posed.fleet.stocks):

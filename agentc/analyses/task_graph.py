@@ -13,7 +13,7 @@ from agentc.dialects.agent import GraphOp
 from agentc.dialects.agent_values import WorkAttr, placement_rule, quantities
 from agentc.dialects.interfaces import Placeable, shape_of, work_of
 from agentc.dialects.model import SpecOp, hosted_of, spec_of
-from agentc.dialects.place import TransferOp
+from agentc.dialects.place import TransferOp, no_code
 from agentc.dialects.provenance import node_path, source
 from agentc.plan import demand
 from agentc.plan.formula import ZERO, Formula
@@ -112,6 +112,7 @@ def _task(
         ("hosted",) if hosted is not None else trait.kinds if trait is not None else (),
         hosted,
         _drafted(op, spec),
+        no_code=no_code(op),
     )
 
 

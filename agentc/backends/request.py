@@ -24,9 +24,9 @@ class Request:
     kernels: Mapping[str, ModuleOp] = field(default_factory=dict[str, ModuleOp])
     """Kernel name -> module with its function, lowered for a CPU."""
     gpu_kernels: Mapping[str, ModuleOp] = field(default_factory=dict[str, ModuleOp])
-    """The kernels that some op runs on a GPU or accelerator, lowered for one."""
+    """The kernels that some op runs on a GPU that LLVM emits for, lowered for one."""
     cuda_kernels: Mapping[str, ModuleOp] = field(default_factory=dict[str, ModuleOp])
-    """The same, lowered for the CUDA backend, which keeps selections and sorts."""
+    """Those that some op runs on a GPU of the CUDA backend, which keeps selections and sorts, lowered for that."""
 
 
 def left_out(kernel: str, target: str, folder: Path, refused: Refused) -> Artifact:

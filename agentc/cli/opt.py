@@ -9,6 +9,8 @@ from xdsl.utils.exceptions import ArgSpecParseError, DiagnosticException, ParseE
 from xdsl.xdsl_opt_main import xDSLOptMain
 
 from agentc import __version__
+from agentc.analyses.context import AgentcContext
+from agentc.pipelines.kernel_code import KernelCode
 from agentc.support.diagnostics import Refused
 from agentc.universe import AGENTC_UNIVERSE
 
@@ -21,7 +23,9 @@ class AgentcOptMain(xDSLOptMain):
     version_format: ClassVar[str] = f"agentc-opt {__version__} built from xdsl version {{xdsl_version}}"
 
     def register_all_dialects(self) -> None:
-        """xDSL's dialects and ours."""
+        """xDSL's dialects and ours, in a context that knows what kernels have code for."""
+        self.ctx = AgentcContext()
+        self.ctx.coverage = KernelCode().lacking
         super().register_all_dialects()
         for name, factory in AGENTC_UNIVERSE.all_dialects.items():
             if name not in self.ctx.registered_dialect_names:

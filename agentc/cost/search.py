@@ -76,6 +76,8 @@ def _refused(unit: Unit, stock: Stock) -> str:
         return elsewhere
     if unit.role == "cpu" and device.kind != "cpu":
         return f"{unit.head.op} is general-purpose work and {device.name} is no CPU"
+    if lacking := next((each for task in unit.tasks for each in task.no_code if each.device == device.name), None):
+        return lacking.sentence
     wanted = (unit.head.precision, *unit.work.flops) if unit.role != "cpu" else ()
     missing = [precision for precision in wanted if compute_precision(device, precision) is None]
     return f"{device.name} has no rate for {missing[0]} or anything wider" if missing else ""

@@ -53,7 +53,7 @@ class Unit:
     def key(self) -> tuple[object, ...]:
         """Equal for units whose options are equal: same work, figures, model, precision, rule and visits."""
         tasks = tuple(
-            (_work_key(t.work), tuple(sorted(t.shape.items(), key=_name)), t.op, _draft_key(t.draft))
+            (_work_key(t.work), tuple(sorted(t.shape.items(), key=_name)), t.op, _draft_key(t.draft), t.no_code)
             for t in self.tasks
         )
         return tasks, self.model, self.head.precision, self.rule, self.head.visits, self.role, self.chained

@@ -33,6 +33,7 @@ from xdsl.traits import HasParent, NoTerminator, Pure, SymbolOpInterface
 from agentc.dialects.data import PlainData
 from agentc.dialects.definition import op_definition
 from agentc.plan.fleet import Calibration, Financing, Fleet, Link, Stock
+from agentc.plan.graph import NoCode
 from agentc.plan.placement import Alternative, Assignment, Hop, Option, PlanSummary
 
 
@@ -146,6 +147,20 @@ class AlternativeAttr(PlainData[Alternative]):
 
     name = "place.alternative"
     plain: ClassVar[Any] = Alternative
+
+
+@irdl_attr_definition
+class NoCodeAttr(PlainData[NoCode]):
+    """
+    A device that no code of a kernel is for, and why (attribute `place.no_code` of a `compute.kernel`).
+
+    ```mlir
+    #place.no_code<{device = "gaudi3", why = "target `gaudi3`"}>
+    ```
+    """
+
+    name = "place.no_code"
+    plain: ClassVar[Any] = NoCode
 
 
 @irdl_attr_definition
@@ -352,6 +367,13 @@ def alternatives(op: Operation) -> tuple[Alternative, ...]:
     return tuple(item.data for item in items if isinstance(item, AlternativeAttr))
 
 
+def no_code(op: Operation) -> tuple[NoCode, ...]:
+    """The devices that there is no code for of the kernel that ``op`` calls."""
+    attr = op.attributes.get("place.no_code")
+    items = cast(Iterable[Attribute], attr) if isinstance(attr, ArrayAttr) else ()
+    return tuple(item.data for item in items if isinstance(item, NoCodeAttr))
+
+
 def hop(op: Operation) -> Hop | None:
     """What the transfer ``op`` takes, or ``None`` where it stays in its pool or nothing is placed."""
     attr = op.attributes.get("place.hop")
@@ -361,5 +383,16 @@ def hop(op: Operation) -> Hop | None:
 Place = Dialect(
     "place",
     [FleetOp, StockOp, LinkOp, TransferOp, PlanOp],
-    [StockAttr, LinkAttr, FinancingAttr, CalibrationAttr, OptionAttr, OnAttr, HopAttr, AlternativeAttr, SummaryAttr],
+    [
+        StockAttr,
+        LinkAttr,
+        FinancingAttr,
+        CalibrationAttr,
+        OptionAttr,
+        OnAttr,
+        HopAttr,
+        AlternativeAttr,
+        NoCodeAttr,
+        SummaryAttr,
+    ],
 )

@@ -80,7 +80,15 @@ def both(one: PlacementRule, two: PlacementRule) -> PlacementRule:
         common = tuple(name for name in one.allow if name in two.allow)
         allow, forbid = common or one.allow, forbid if common else (*forbid, *one.allow)
     sites, zones = _common(one.sites, two.sites), _common(one.zones, two.zones)
-    return PlacementRule(allow, forbid, pin, sites, zones, tuple(dict.fromkeys((*one.neighbors, *two.neighbors))))
+    return PlacementRule(
+        allow,
+        forbid,
+        pin,
+        sites,
+        zones,
+        tuple(dict.fromkeys((*one.neighbors, *two.neighbors))),
+        one.source or two.source,
+    )
 
 
 def _common(one: tuple[str, ...], two: tuple[str, ...]) -> tuple[str, ...]:

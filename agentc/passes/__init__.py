@@ -17,6 +17,7 @@ PASSES: dict[str, str] = {
     "remove-dead-nodes": "agentc.passes.remove_dead_nodes:RemoveDeadNodesPass",
     "annotate-work": "agentc.passes.annotate_work:AnnotateWorkPass",
     "attach-fleet": "agentc.passes.attach_fleet:AttachFleetPass",
+    "check-kernel-code": "agentc.passes.check_kernel_code:CheckKernelCodePass",
     "search-parallelism": "agentc.passes.search_parallelism:SearchParallelismPass",
     "place": "agentc.passes.place:PlacePass",
     "insert-transfers": "agentc.passes.insert_transfers:InsertTransfersPass",

@@ -86,7 +86,7 @@ def _give(calls: Sequence[CallOp], models: Sequence[str]) -> None:
 def _placed(compilation: Compilation, models: tuple[str, ...], offered: Sequence[Mapping[str, float]]) -> _Plan:
     module = compilation.module.clone()
     _give(list(_calls(module)), models)
-    trial = Compilation(module, replace(compilation.settings, choose=False))
+    trial = Compilation(module, replace(compilation.settings, choose=False), code=compilation.code)
     try:
         for _ in run(trial, "placed", keep=lambda phase: False):
             pass

@@ -3,14 +3,13 @@
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from agentc.analyses.kernels import kernels
 from agentc.backends import BACKENDS, manifest
 from agentc.backends.request import Request
 from agentc.pipelines.build_cache import emitted
-from agentc.pipelines.runner import Compilation, on_host, text
-from agentc.plan.artifacts import REFUSAL, Artifact
+from agentc.pipelines.runner import Compilation, text
+from agentc.plan.artifacts import LOG, REFUSAL, Artifact
 from agentc.report.facts import facts
-from agentc.support.diagnostics import Diagnostic, Refused, did_you_mean
+from agentc.support.diagnostics import Diagnostic, Refused, Severity, did_you_mean
 from agentc.support.files import whole_directory
 
 ALWAYS = frozenset({"sources"})
@@ -40,7 +39,7 @@ def chosen(targets: Sequence[str] | None) -> list[str]:
 
 def write_build(compilation: Compilation, home: Path, out: Path, targets: Sequence[str] | None) -> Path:
     """Write the build directory ``out``: the IR of each phase, the report, what the backends emit, and the manifest.
-    Kernels without code for what they are put on are among ``compilation.warnings`` then.
+    Kernels that a compiler or ONNX refused are among ``compilation.warnings`` then.
 
     ``home`` is the definition's folder.
 
@@ -56,17 +55,23 @@ def write_build(compilation: Compilation, home: Path, out: Path, targets: Sequen
         placed = compilation.texts.get("placed") or text(compilation.module)
         for name in backends:
             artifacts += emitted(name, request, placed)
-        compilation.warnings += _refusals(compilation, artifacts)
+        compilation.warnings += _without_code(artifacts)
         manifest.write(compilation.module, fresh, artifacts)
         _readable(fresh)
     return out
 
 
-def _refusals(compilation: Compilation, artifacts: Iterable[Artifact]) -> Iterator[Diagnostic]:
-    devices = {use.name: use.devices for use in kernels(compilation.module)}
+def _without_code(artifacts: Iterable[Artifact]) -> Iterator[Diagnostic]:
+    """Warnings of kernels that lack code which nobody could know of before: a compiler, or ONNX, refused them."""
     for artifact in artifacts:
-        if artifact.kind == REFUSAL:
-            yield on_host(artifact.of, ["onnx"] if artifact.target == "onnx" else devices[artifact.of], artifact.note)
+        if artifact.kind == LOG:
+            message = f"kernel `{artifact.of}` has no code for `{artifact.target}`: {artifact.note}"
+            help = "the processor's code runs; the plan's figures of its steps are those of the GPU"
+            yield Diagnostic("kernel-on-host", message, severity=Severity.WARNING, help=help)
+        elif artifact.kind == REFUSAL:
+            message = f"kernel `{artifact.of}` has no ONNX graph: {artifact.note}"
+            help = "machine code runs; `agentc run --target onnx` cannot run it"
+            yield Diagnostic("kernel-without-graph", message, severity=Severity.WARNING, help=help)
 
 
 def _ir(compilation: Compilation, fresh: Path) -> list[Artifact]:

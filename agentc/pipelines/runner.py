@@ -1,7 +1,7 @@
 """Runs the standard pipeline on a module in memory: phase by phase, each held against its rules."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from io import StringIO
 
@@ -14,10 +14,11 @@ from agentc.analyses.context import AgentcContext
 from agentc.analyses.fleet import fleet
 from agentc.analyses.kernels import kernel_functions, kernels
 from agentc.dialects.provenance import span
+from agentc.pipelines.kernel_code import KernelCode
 from agentc.pipelines.legality import check_legality
 from agentc.pipelines.phases import PHASES
 from agentc.pipelines.standard import Settings, passes
-from agentc.support.diagnostics import Diagnostic, Refused, Severity
+from agentc.support.diagnostics import Diagnostic, Refused
 
 NAMES = tuple(phase.name for phase in PHASES)
 
@@ -34,12 +35,14 @@ class Compilation:
     kernels: dict[str, ModuleOp] = field(default_factory=dict[str, ModuleOp])
     """Kernel -> module lowered for a CPU, from phase `kernel` on."""
     gpu_kernels: dict[str, ModuleOp] = field(default_factory=dict[str, ModuleOp])
-    """The kernels that some op runs on a GPU or accelerator, lowered for one."""
+    """The kernels that some op runs on a GPU that LLVM emits for, lowered for one."""
     cuda_kernels: dict[str, ModuleOp] = field(default_factory=dict[str, ModuleOp])
-    """The same, lowered for the CUDA backend."""
+    """Those that some op runs on a GPU that the CUDA backend emits for, lowered for that."""
     solve_seconds: float | None = None
     """What the solver took."""
     warnings: list[Diagnostic] = field(default_factory=list[Diagnostic])
+    code: KernelCode = field(default_factory=KernelCode)
+    """What kernels have code for, which placement asks, and what they become."""
 
 
 def run(
@@ -55,7 +58,7 @@ def run(
     Raises:
         Refused: a pass refuses the module, or it breaks the rules of a phase (``illegal-op``).
     """
-    ctx = context()
+    ctx = context(compilation.code)
     for phase in NAMES[1 : NAMES.index(stop_after) + 1]:
         if phase == "task" and compilation.settings.choose:
             choose(compilation)
@@ -114,48 +117,35 @@ def _illegal(module: ModuleOp, error: VerifyException) -> Refused:
 
 
 def lower_kernels(compilation: Compilation) -> None:
-    """Lower each kernel that an op calls, in a module of its own; for a GPU too where it is put on one. Where that
-    is refused, there is a warning (``kernel-on-host``).
+    """Lower each kernel that an op calls, in a module of its own, for a processor and for the GPUs that it is put on.
 
     Raises:
         Refused: ``kernel-unsupported``: it cannot be lowered for a processor.
     """
     if not (uses := kernels(compilation.module)):
         return
-    from agentc.pipelines.kernels import lower_kernel
+    from agentc.backends.coverage import emitter
 
     functions, devices = kernel_functions(compilation.module), fleet(compilation.module)
-    hosts = {stock.device.name for stock in devices.stocks if stock.device.kind == "cpu"} if devices else set[str]()
+    known = {stock.device.name: emitter(stock.device) for stock in devices.stocks} if devices else {}
     for use in uses:
-        alone = ModuleOp([functions[use.name].clone()])
-        compilation.kernels[use.name] = lower_kernel(alone)
-        if not hosts.issuperset(use.devices):
-            try:
-                on_gpu, on_cuda = lower_kernel(alone, "gpu"), lower_kernel(alone, "cuda")
-            except Refused as refused:
-                compilation.warnings.append(on_host(use.name, use.devices, refused.diagnostics[0].message))
-            else:
-                compilation.gpu_kernels[use.name], compilation.cuda_kernels[use.name] = on_gpu, on_cuda
+        function, wanted = functions[use.name], {backend.form for name in use.devices if (backend := known.get(name))}
+        compilation.kernels[use.name] = compilation.code.lowered(function, "cpu")
+        if "gpu" in wanted:
+            compilation.gpu_kernels[use.name] = compilation.code.lowered(function, "gpu")
+        if "cuda" in wanted:
+            compilation.cuda_kernels[use.name] = compilation.code.lowered(function, "cuda")
 
 
-def on_host(kernel: str, devices: Sequence[str], why: str) -> Diagnostic:
-    """The warning ``kernel-on-host``: of a kernel there is no code for the ``devices`` that it was put on."""
-    return Diagnostic(
-        "kernel-on-host",
-        f"kernel `{kernel}` has no code for {', '.join(f'`{name}`' for name in devices)}: {why}",
-        severity=Severity.WARNING,
-        help="the processor's code runs; `placement: {forbid: [...]}` of its node plans with that",
-    )
-
-
-def context() -> AgentcContext:
-    """A context that knows xDSL's dialects and ours, each loaded when it is needed."""
+def context(code: KernelCode | None = None) -> AgentcContext:
+    """A context that knows xDSL's dialects and ours, each loaded when it is needed, and what kernels have code for."""
     from xdsl.dialects import get_all_dialects
 
     from agentc.dialects import DIALECTS
     from agentc.support.registry import loader
 
     ctx = AgentcContext()
+    ctx.coverage = (code or KernelCode()).lacking
     for name, factory in get_all_dialects().items():
         ctx.register_dialect(name, factory)
     for name, place in DIALECTS.items():

@@ -46,6 +46,9 @@ STANDARD: Mapping[str, tuple[Step, ...]] = {
             "the fleet becomes part of the module: what is decided can be read from it alone",
             ("fleet",),
         ),
+        Step(
+            "check-kernel-code", "asks about the fleet's devices; before options, of which there are none without code"
+        ),
         Step("search-parallelism", "all options that a best placement could need", ("objective", "then")),
         Step("place", "chooses among them, with proof and reasons", ("objective", "then", "time_limit")),
         Step("insert-transfers", "after the choice, which says what has to travel"),

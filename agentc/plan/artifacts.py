@@ -5,7 +5,10 @@ from typing import Final
 from agentc.support.record import record
 
 REFUSAL: Final = "refusal"
-"""The kind of a file that says why there is no code of a kernel for what the plan puts it on."""
+"""The kind of a file that says why a target has no form of a kernel."""
+
+LOG: Final = "compiler-log"
+"""The kind of a file that says why a compiler refused what a backend wrote."""
 
 
 @record(slots=True)

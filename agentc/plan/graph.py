@@ -62,6 +62,27 @@ class PlacementRule:
     """Only at sites of these zones: where the data may be; empty: anywhere."""
     neighbors: tuple[Neighbor, ...] = ()
     """Nodes to be apart from or together with."""
+    source: str = field(default="", compare=False)
+    """Where the definition says so: ``agent.yaml:24:94``."""
+
+
+@record(slots=True)
+class NoCode:
+    """A device class for which there is no code of a kernel, and why."""
+
+    device: str
+    why: str
+    backend: str = ""
+    """The one that emits for such devices; empty: none does."""
+    source: str = ""
+    """``kernels.py:12:5``: what in the kernel the backend has no form of; empty where it is not the kernel."""
+
+    @property
+    def sentence(self) -> str:
+        """The reason, for a table of devices."""
+        if not self.backend:
+            return f"no backend emits kernels for it: {self.why}"
+        return f"the {self.backend} backend has no code for it: {self.why}{f' ({self.source})' if self.source else ''}"
 
 
 @record(slots=True)
@@ -121,6 +142,8 @@ class Task:
     """The parts of ``work``, where a draft does one of them."""
     share: float = 1.0
     """Of the node's visits, where the task is one of several routes: ``visits`` are those of the share."""
+    no_code: tuple[NoCode, ...] = ()
+    """Of a kernel: the device classes that it has no code for."""
 
 
 @record

@@ -35,7 +35,7 @@ def _body(facts: Facts) -> Iterator[str]:
         yield "<ul class='conflict'>" + "".join(f"<li>{escape(s)}</li>" for s in summary.conflict) + "</ul>"
         return
     yield "<section class='cards'>" + "".join(_cards(facts)) + "</section>"
-    yield f"<figure>{svg.render(facts)}</figure>"
+    yield f"<figure tabindex='0'>{svg.render(facts)}</figure>"
     yield "<h2>Tasks</h2>"
     yield _tasks(facts)
     yield "<h2>Pools</h2>"
@@ -84,7 +84,7 @@ def _tasks(facts: Facts) -> str:
     heads = ("task", "device", "tp", "pp", "batch", "time", "$/1k requests", "bound by", "source")
     rows = "".join(_task_row(task, paint[task.on.device], len(heads)) for task in each_way(facts.tasks))
     head = _heads(heads, numbers=(2, 3, 4, 5, 6))
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    return f"<div class='wide' tabindex='0'><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
 
 
 def _heads(names: tuple[str, ...], numbers: tuple[int, ...]) -> str:
@@ -147,4 +147,4 @@ def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]], *, numbers: 
         + "</tr>"
         for row in rows
     )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f"<div class='wide' tabindex='0'><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"

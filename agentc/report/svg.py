@@ -8,39 +8,43 @@ from agentc.support.units import format_bytes, format_seconds
 
 BOX_WIDTH, BOX_HEIGHT = 196, 62
 GAP_Y = 40
-MARGIN, LEGEND = 24, 40
+MARGIN, LEGEND = 24, 20
+"""LEGEND: height of a row of it, and of the space below."""
+NARROWEST = 340
+Corner = tuple[float, float]
+"""Left and upper end of what is laid out, in pixels."""
 FONT = "font-family='system-ui, sans-serif'"
 
 
 def render(facts: Facts) -> str:
     """An SVG document that needs nothing else."""
     layout = arrange([task.name for task in facts.tasks], facts.links)
-    paint = colors(facts)
-    legend = _legend(paint)
-    width = max(round(2 * MARGIN + layout.width * BOX_WIDTH), 640)
-    height = 2 * MARGIN + LEGEND + layout.layers * (BOX_HEIGHT + GAP_Y) - GAP_Y
-    shift = (width - layout.width * BOX_WIDTH) / 2
+    paint, width = colors(facts), _width(layout)
+    legend, rows = _legend(paint, width)
+    top = MARGIN + (rows + 1) * LEGEND
+    height = top + MARGIN + layout.layers * (BOX_HEIGHT + GAP_Y) - GAP_Y
+    corner = ((width - layout.width * BOX_WIDTH) / 2, top)
     parts = [
         f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {width} {height}' width='{width}' height='{height}' "
-        f"role='img' aria-label='{escape(facts.agent)} placed on {escape(facts.fleet)}'>",
+        f"style='--w: {width}px' role='img' aria-label='{escape(facts.agent)} placed on {escape(facts.fleet)}'>",
         "<defs><marker id='arrow' viewBox='0 0 8 8' refX='7' refY='4' markerWidth='7' markerHeight='7' orient='auto'>"
         "<path d='M0 0 L8 4 L0 8 z' fill='#6b7780'/></marker></defs>",
         f"<rect width='{width}' height='{height}' fill='#fff'/>",
-        *_edges(facts, layout, shift),
-        *(_box(task, layout.boxes[task.name], shift, paint[task.on.device]) for task in facts.tasks),
+        *_edges(facts, layout, corner),
+        *(_box(task, layout.boxes[task.name], corner, paint[task.on.device]) for task in facts.tasks),
         *legend,
         "</svg>",
     ]
     return "\n".join(parts) + "\n"
 
 
-def _middle(spot: tuple[float, int], shift: float) -> tuple[float, float]:
+def _middle(spot: tuple[float, int], corner: Corner) -> tuple[float, float]:
     x, layer = spot
-    return round(shift + x * BOX_WIDTH, 1), MARGIN + LEGEND + layer * (BOX_HEIGHT + GAP_Y) + BOX_HEIGHT / 2
+    return round(corner[0] + x * BOX_WIDTH, 1), corner[1] + layer * (BOX_HEIGHT + GAP_Y) + BOX_HEIGHT / 2
 
 
-def _box(task: TaskFact, spot: tuple[float, int], shift: float, color: str) -> str:
-    x, y = _middle(spot, shift)
+def _box(task: TaskFact, spot: tuple[float, int], corner: Corner, color: str) -> str:
+    x, y = _middle(spot, corner)
     x, y = x - BOX_WIDTH / 2, y - BOX_HEIGHT / 2
     on = task.on
     size = f" x{on.devices}" if on.devices > 1 else ""
@@ -58,13 +62,13 @@ def _box(task: TaskFact, spot: tuple[float, int], shift: float, color: str) -> s
     )
 
 
-def _edges(facts: Facts, layout: Layout, shift: float) -> list[str]:
+def _edges(facts: Facts, layout: Layout, corner: Corner) -> list[str]:
     moved = {(row.src, row.dst): row for row in facts.transfers}
     lines: list[str] = []
     for (src, dst), lane in layout.routes.items():
-        x1, y1 = _middle(layout.boxes[src], shift)
-        x2, y2 = _middle(layout.boxes[dst], shift)
-        points = [(x1, y1 + BOX_HEIGHT / 2), *_passed(lane, shift), (x2, y2 - BOX_HEIGHT / 2 - 2)]
+        x1, y1 = _middle(layout.boxes[src], corner)
+        x2, y2 = _middle(layout.boxes[dst], corner)
+        points = [(x1, y1 + BOX_HEIGHT / 2), *_passed(lane, corner), (x2, y2 - BOX_HEIGHT / 2 - 2)]
         lines.append(
             f"<path d='{_curve(points)}' fill='none' stroke='#9aa5ac' stroke-width='1.4' marker-end='url(#arrow)'/>"
         )
@@ -78,9 +82,9 @@ def _edges(facts: Facts, layout: Layout, shift: float) -> list[str]:
     return lines
 
 
-def _passed(lane: tuple[tuple[float, int], ...], shift: float) -> list[tuple[float, float]]:
+def _passed(lane: tuple[tuple[float, int], ...], corner: Corner) -> list[tuple[float, float]]:
     """The upper and lower end of each layer that an edge passes."""
-    middles = [_middle(spot, shift) for spot in lane]
+    middles = [_middle(spot, corner) for spot in lane]
     return [(x, y + half) for x, y in middles for half in (-BOX_HEIGHT / 2, BOX_HEIGHT / 2)]
 
 
@@ -93,16 +97,25 @@ def _curve(points: list[tuple[float, float]]) -> str:
     return " ".join(path)
 
 
-def _legend(paint: dict[str, str]) -> list[str]:
+def _width(layout: Layout) -> int:
+    return max(round(2 * MARGIN + layout.width * BOX_WIDTH), NARROWEST)
+
+
+def _legend(paint: dict[str, str], width: int) -> tuple[list[str], int]:
+    """The devices' colors, as many in a row as fit; and the rows."""
     parts: list[str] = []
-    x = MARGIN
+    x, row = MARGIN, 0
     for device, color in paint.items():
+        wide = 19 + 8 * len(device)
+        if x > MARGIN and x + wide > width - MARGIN:
+            x, row = MARGIN, row + 1
+        y = MARGIN + row * LEGEND
         parts.append(
-            f"<rect x='{x}' y='{MARGIN - 8}' width='13' height='13' rx='3' fill='{color}'/>"
-            f"<text x='{x + 19}' y='{MARGIN + 3}' {FONT} font-size='12' fill='#1d2529'>{escape(device)}</text>"
+            f"<rect x='{x}' y='{y - 8}' width='13' height='13' rx='3' fill='{color}'/>"
+            f"<text x='{x + 19}' y='{y + 3}' {FONT} font-size='12' fill='#1d2529'>{escape(device)}</text>"
         )
-        x += 19 + 8 * len(device) + 22
-    return parts
+        x += wide + 22
+    return parts, row + 1
 
 
 def _short(text: str, limit: int) -> str:

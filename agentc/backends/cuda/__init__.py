@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agentc.backends.cuda.targets import DEFAULT_TARGETS, capability, retired
-from agentc.plan.artifacts import Artifact
+from agentc.plan.artifacts import LOG, Artifact
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
@@ -41,6 +41,17 @@ def emit(kernels: "Mapping[str, ModuleOp]", out: Path, *, targets: Sequence[str]
     return written
 
 
+def check(module: "ModuleOp") -> None:
+    """See whether the kernel ``module``, lowered for CUDA, has a CUDA form.
+
+    Raises:
+        Refused: ``kernel-unsupported``.
+    """
+    from agentc.backends.cuda.source import source
+
+    source(module)
+
+
 def _check(targets: Sequence[str]) -> None:
     from agentc.support.diagnostics import Diagnostic, Refused
 
@@ -56,7 +67,7 @@ def _compile(text: str, out: Path, name: str, target: str) -> list[Artifact]:
     made = compile_source(text, target)
     if made.problem:
         note = f"not compiled: {retired(target) or made.problem.splitlines()[0]}"
-        return [_write(out, f"{target}/{name}.log", made.problem.encode(), "compiler-log", target, name, note)]
+        return [_write(out, f"{target}/{name}.log", made.problem.encode(), LOG, target, name, note)]
     return [
         _write(out, f"{target}/{name}.ptx", made.ptx, "ptx", target, name),
         _write(out, f"{target}/{name}.cubin", made.cubin, "cubin", target, name),

@@ -5,25 +5,24 @@ from dataclasses import replace
 from agentc.analyses.fleet import fleet
 from agentc.analyses.kernels import kernels
 from agentc.backends.cuda import emit
-from agentc.backends.request import Request, left_out
+from agentc.backends.request import Request
 from agentc.plan.artifacts import Artifact
-from agentc.support.diagnostics import Refused
 
 FOLDER = "artifacts/cuda"
 
 
 def emit_build(request: Request) -> list[Artifact]:
-    """Write each kernel for the compute capabilities of the devices that run it; nothing without such kernels, and of
-    one that has no CUDA form why."""
+    """Write each kernel for the compute capabilities of the devices that run it; nothing without such kernels.
+
+    Raises:
+        Refused: ``kernel-unsupported`` for one that has no CUDA form, which no plan puts there.
+    """
     stocks = found.stocks if (found := fleet(request.module)) is not None else ()
     capability = {s.device.name: s.device.target for s in stocks if s.device.target.startswith("sm_")}
     written: dict[str, Artifact] = {}
     for use in kernels(request.module):
         targets = list(dict.fromkeys(capability[name] for name in use.devices if name in capability))
         if targets and use.name in request.cuda_kernels:
-            try:
-                one = emit({use.name: request.cuda_kernels[use.name]}, request.out / FOLDER, targets=targets)
-            except Refused as refused:
-                one = [left_out(use.name, "cuda", request.out / FOLDER, refused)]
+            one = emit({use.name: request.cuda_kernels[use.name]}, request.out / FOLDER, targets=targets)
             written |= {artifact.path: artifact for artifact in one}
     return [replace(artifact, path=f"{FOLDER}/{path}") for path, artifact in written.items()]

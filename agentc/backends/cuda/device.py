@@ -9,12 +9,13 @@ from xdsl.dialects.builtin import IndexType, IntegerAttr
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from agentc.analyses.kernel_dims import argument_names, element_of, value_dims
+from agentc.analyses.kernel_sources import located, unsupported
 from agentc.analyses.reductions import NEUTRAL, is_neutral, neutral
 from agentc.backends.cuda import scans
 from agentc.backends.cuda.scalars import BYTES, c_type, expression, literal, size_name
 from agentc.dialects.linalg_ext import ExtOp
 from agentc.plan.kernels import Dim, c_name
-from agentc.support.diagnostics import Diagnostic, Refused
+from agentc.support.diagnostics import Refused
 
 SYNC = "group.sync();"
 WIDEST = 16
@@ -123,7 +124,17 @@ class DeviceBody:
         return any(o.memref in written and o not in inside for o in accesses)
 
     def op(self, op: Operation) -> None:
-        """One op."""
+        """One op.
+
+        Raises:
+            Refused: ``kernel-unsupported``, at its place in the kernel.
+        """
+        try:
+            self._op(op)
+        except Refused as refused:
+            raise located(refused, op) from refused
+
+    def _op(self, op: Operation) -> None:
         match op:
             case memref.LoadOp():
                 self.define(op.res, f"{self.names[op.memref]}[{self.offset(op.memref, op.indices)}]")
@@ -145,7 +156,7 @@ class DeviceBody:
     def _scalar(self, op: Operation) -> None:
         text = expression(op, [self.names[o] for o in op.operands])
         if text is None:
-            raise Refused(Diagnostic("kernel-unsupported", f"`{op.name}` has no CUDA form in a kernel"))
+            raise unsupported(op, f"`{op.name}` has no CUDA form in a kernel")
         if isinstance(op, arith.ConstantOp):
             self.names[op.result] = text
         else:
@@ -417,7 +428,7 @@ def combiners(op: scf.ParallelOp) -> list[Operation]:
     for region in last.reductions:
         ops = [o for o in region.block.ops if not isinstance(o, scf.ReduceReturnOp)]
         if len(ops) != 1:
-            raise Refused(Diagnostic("kernel-unsupported", "a reduction of a kernel combines by one op"))
+            raise unsupported(op, "a reduction of a kernel combines by one op")
         found.append(ops[0])
     return found
 
@@ -434,7 +445,7 @@ def first_of(kind: Operation, type_: Attribute) -> str:
         return literal(neutral(type(kind), type_).value.data, type_)
     if isinstance(kind, arith.OrIOp | arith.XOrIOp | arith.AndIOp):
         return literal(-1 if isinstance(kind, arith.AndIOp) else 0, type_)
-    raise Refused(Diagnostic("kernel-unsupported", f"no reduction by `{kind.name}` in a kernel for a GPU"))
+    raise unsupported(kind, f"no reduction by `{kind.name}` in a kernel for a GPU")
 
 
 def packed_accesses(op: scf.ParallelOp) -> list[memref.LoadOp | memref.StoreOp]:

@@ -6,10 +6,10 @@ from xdsl.dialects.builtin import AnyFloat
 from xdsl.ir import Attribute, SSAValue
 
 from agentc.analyses.kernel_dims import bits, element_of, is_integer
+from agentc.analyses.kernel_sources import unsupported
 from agentc.backends.cuda.phase import PhaseCode, size
 from agentc.backends.cuda.scalars import c_type, literal
 from agentc.dialects.linalg_ext import ExtOp, SortOp, TopKOp
-from agentc.support.diagnostics import Diagnostic, Refused
 
 HEADER = "agentc_ordered.cuh"
 THREADS = 512
@@ -34,7 +34,7 @@ def write(code: PhaseCode, op: ExtOp) -> None:
         Refused: ``kernel-unsupported`` for an op that neither sorts nor selects.
     """
     if not isinstance(op, SortOp | TopKOp):
-        raise Refused(Diagnostic("kernel-unsupported", f"`{op.name}` has no CUDA form in a kernel"))
+        raise unsupported(op, f"`{op.name}` has no CUDA form in a kernel")
     body = code.body()
     source, dims = op.inputs[0], body.dims[op.inputs[0]]
     length, wanted = size(dims[-1]), size(body.dims[op.outputs[0]][-1])

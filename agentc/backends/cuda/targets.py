@@ -25,6 +25,13 @@ def capability(target: str) -> int | None:
     return int(found[1]) if found else None
 
 
+def lacks(target: str) -> str:
+    """Why no kernel has code for ``target``; empty where kernels have."""
+    if capability(target) is None:
+        return f"there is no target `{target}`, as `sm_90a` is one"
+    return retired(target)
+
+
 def retired(target: str) -> str:
     """Why no compiler of CUDA 13 takes ``target``; empty where it does."""
     number = capability(target)

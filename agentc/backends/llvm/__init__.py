@@ -40,6 +40,17 @@ def emit(modules: "Mapping[str, ModuleOp]", out: Path, *, targets: Sequence[str]
     return written
 
 
+def check(module: "ModuleOp") -> None:
+    """See whether the kernel ``module``, lowered for a processor, has an LLVM form.
+
+    Raises:
+        Refused: ``kernel-unsupported``.
+    """
+    from agentc.backends.llvm.translate import translate
+
+    translate(module, phases=True)
+
+
 def _emit_for(module: "ModuleOp", name: str, out: Path, target: str) -> list[Artifact]:
     from agentc.backends.llvm.linker import link_shared
     from agentc.backends.llvm.targets import find, object_code

@@ -5,9 +5,8 @@ from dataclasses import replace
 from agentc.analyses.fleet import fleet
 from agentc.analyses.kernels import kernels
 from agentc.backends.llvm import emit
-from agentc.backends.request import Request, left_out
+from agentc.backends.request import Request
 from agentc.plan.artifacts import Artifact
-from agentc.support.diagnostics import Refused
 
 FOLDER = "artifacts/llvm"
 
@@ -17,7 +16,10 @@ EVERYWHERE = ("x86-64", "x86-64-v3", "aarch64")
 
 def emit_build(request: Request) -> list[Artifact]:
     """Write every kernel for the processors of the fleet and for the common ones, and those that run on a GPU of AMD's
-    for it, or why there is no code for that; nothing without kernels.
+    for it; nothing without kernels.
+
+    Raises:
+        Refused: ``kernel-unsupported`` for one that has no form there, which no plan puts there.
     """
     if not request.kernels:
         return []
@@ -38,9 +40,6 @@ def _on_gpus(request: Request, architectures: dict[str, str]) -> list[Artifact]:
     for use in kernels(request.module):
         targets = list(dict.fromkeys(architectures[name] for name in use.devices if name in architectures))
         if targets and use.name in request.gpu_kernels:
-            try:
-                one = emit_gpu({use.name: request.gpu_kernels[use.name]}, request.out / FOLDER, targets=targets)
-            except Refused as refused:
-                one = [left_out(use.name, "gpu", request.out / FOLDER, refused)]
+            one = emit_gpu({use.name: request.gpu_kernels[use.name]}, request.out / FOLDER, targets=targets)
             written |= {artifact.path: artifact for artifact in one}
     return list(written.values())

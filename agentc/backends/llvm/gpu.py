@@ -53,6 +53,27 @@ def find_gpu(name: str) -> GpuTarget:
     raise Refused(Diagnostic("kernel-target", f"the LLVM backend has no GPU `{name}`", help=help))
 
 
+def lacks(target: str) -> str:
+    """Why no kernel has code for the GPU ``target``; empty where kernels have."""
+    try:
+        find_gpu(target)
+    except Refused as refused:
+        return refused.diagnostics[0].message
+    return ""
+
+
+def check(module: "ModuleOp") -> None:
+    """See whether the kernel ``module``, lowered for a GPU, has a form for GPUs: as none depends on the size of waves,
+    for one of AMD's.
+
+    Raises:
+        Refused: ``kernel-unsupported``.
+    """
+    from agentc.backends.llvm.gpu_phases import translate_gpu
+
+    translate_gpu(module, find_gpu("gfx942"))
+
+
 def emit_gpu(kernels: "Mapping[str, ModuleOp]", out: Path, *, targets: Sequence[str]) -> list[Artifact]:
     """Write, for each kernel lowered for a GPU, ``NAME.gpu.json`` (how each phase is launched) and per target
     ``TARGET/NAME.ll`` with ``.o`` and ``.hsaco`` for AMD's, ``.ptx`` for NVIDIA's.

@@ -182,6 +182,7 @@ class Emitter:
                 tuple(rule.sites),
                 tuple(rule.zones),
                 tuple(_neighbors(owner, rule)),
+                source_attr(owner.scope.agent.unit, (*owner.path, "placement", *(["pin"] if rule.pin else []))).data,
             )
             marks["agent.placement"] = PlacementRuleAttr(data)
         return marks

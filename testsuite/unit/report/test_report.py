@@ -94,6 +94,26 @@ def test_pictures_are_well_formed_and_complete(sample: Facts) -> None:
     assert "t0 -->|80 MB, 1.7 ms| t1" in mermaid
 
 
+def test_pictures_hold_all_they_show(sample: Facts) -> None:
+    """Legend and boxes end before the picture does, however many devices there are; in a page it shrinks or scrolls."""
+    names = [f"device-of-a-long-name-{i}" for i in range(len(sample.tasks))]
+    tasks = tuple(replace(t, on=replace(t.on, device=n)) for t, n in zip(sample.tasks, names, strict=True))
+    many = replace(sample, tasks=tasks, devices=tuple(names))
+    tree = ElementTree.fromstring(load(RENDERINGS["svg"])(many))
+    width = float(tree.attrib["width"])
+    tops: set[float] = set()
+    for item in tree.iter():
+        if item.tag.endswith("text") and item.text in names:
+            assert float(item.attrib["x"]) + 8 * len(item.text) <= width
+            tops.add(float(item.attrib["y"]))
+        elif item.tag.endswith("rect"):
+            assert float(item.attrib.get("x", 0)) + float(item.attrib["width"]) <= width
+    boxes = [float(item.attrib["y"]) for item in tree.iter() if item.attrib.get("rx") == "7"]
+    assert len([top for top in tops if top < min(boxes)]) > 1  # a legend of several rows, above all boxes
+    page = load(RENDERINGS["html"])(sample)
+    assert page.count("<table>") == page.count("<div class='wide' tabindex='0'><table>") > 1
+
+
 def test_each_used_device_has_a_color_of_its_own(sample: Facts) -> None:
     paint = colors(sample)
     assert set(paint) == {"b200", "gaudi3", "cpu-epyc-9655"}
