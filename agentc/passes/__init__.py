@@ -38,6 +38,7 @@ PASSES: dict[str, str] = {
     "unpack-kernel-codes": "agentc.passes.unpack_kernel_codes:UnpackKernelCodesPass",
     "vectorize-kernels": "agentc.passes.vectorize_kernels:VectorizeKernelsPass",
     "block-column-sums": "agentc.passes.block_column_sums:BlockColumnSumsPass",
+    "cut-kernel-reductions": "agentc.passes.cut_kernel_reductions:CutKernelReductionsPass",
     "share-kernel-buffers": "agentc.passes.share_kernel_buffers:ShareKernelBuffersPass",
     "privatize-kernel-rows": "agentc.passes.privatize_kernel_rows:PrivatizeKernelRowsPass",
     "outline-kernel-phases": "agentc.passes.outline_kernel_phases:OutlineKernelPhasesPass",

@@ -1,4 +1,4 @@
-"""Reads an array once for what is summed along its rows and what is summed down its columns."""
+"""Sums down columns by blocks of rows that may run at once, in one pass with what is summed along the same rows."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,76 +11,19 @@ from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
 
-from agentc.analyses.kernel_dims import DIMS, OUTPUTS, dims_attr, element_of, insert_size, shape_of, size_of
+from agentc.analyses.column_sums import Columns, Total, columns_of, count_of
+from agentc.analyses.kernel_dims import DIMS, OUTPUTS, dims_attr, element_of, insert_size
 from agentc.analyses.kernel_sources import replacing
-from agentc.analyses.reductions import NEUTRAL, neutral
+from agentc.analyses.reductions import neutral
+from agentc.passes.cut_column_sums import HEIGHT, CutColumns
 from agentc.passes.fuse_kernel_loops import Footprints, fuse_block, needed_before, range_of
 from agentc.passes.lower_kernels_to_loops import LoopLowering, share_sizes
 from agentc.plan import sizes
 from agentc.plan.kernels import Dim
-from agentc.support.record import record
 
 LEAST, MOST, BLOCKS = 64, 512, 16
 """Rows of a block: a sixteenth of all, so that every processor gets some, within these bounds: a block's own sums are as
 many as its columns, and should be few beside what it reads."""
-
-
-@record
-class Total:
-    """One sum down columns: ``memory[j] = combiner(memory[j], …)``."""
-
-    memory: SSAValue
-    load: memref.LoadOp
-    combiner: Operation
-    store: memref.StoreOp
-
-
-@record
-class Columns:
-    """An ordered loop over rows, around one over columns that adds to ``totals``."""
-
-    loop: scf.ForOp
-    inner: scf.ParallelOp
-    totals: tuple[Total, ...]
-
-
-def columns_of(op: Operation) -> Columns | None:
-    """``op``, if all that it does is to combine rows, in any order."""
-    if not isinstance(op, scf.ForOp) or op.iter_args:
-        return None
-    match list(op.body.block.ops):
-        case [scf.ParallelOp() as inner, scf.YieldOp()] if not inner.res and len(inner.lowerBound) == 1:
-            pass
-        case _:
-            return None
-    if any(inside.regions for inside in inner.body.block.ops):
-        return None
-    stores = [inside for inside in inner.body.block.ops if isinstance(inside, memref.StoreOp)]
-    found = [_total(store, inner) for store in stores]
-    totals = tuple(total for total in found if total is not None)
-    if not totals or len(totals) < len(found) or len({total.memory for total in totals}) < len(totals):
-        return None
-    return Columns(op, inner, totals)
-
-
-def _total(store: memref.StoreOp, inner: scf.ParallelOp) -> Total | None:
-    column = (inner.body.block.args[0],)
-    combiner = store.value.owner
-    if tuple(store.indices) != column or not isinstance(combiner, Operation) or not _reorders(combiner):
-        return None
-    loads = [op for op in inner.walk() if isinstance(op, memref.LoadOp) and op.memref is store.memref]
-    if len(loads) != 1 or tuple(loads[0].indices) != column or len(list(loads[0].res.uses)) != 1:
-        return None
-    if loads[0].res not in combiner.operands or len(list(store.value.uses)) != 1:
-        return None
-    return Total(store.memref, loads[0], combiner, store)
-
-
-def _reorders(combiner: Operation) -> bool:
-    """Whether values may be combined in any order: of sums of floats the kernel has to say so."""
-    if isinstance(combiner, arith.AddfOp | arith.MulfOp):
-        return "reassoc" in {flag.value for flag in combiner.fastmath.data}
-    return type(combiner) in NEUTRAL
 
 
 def companion(columns: Columns, block: Block, footprints: Footprints) -> scf.ParallelOp | None:
@@ -93,7 +36,7 @@ def companion(columns: Columns, block: Block, footprints: Footprints) -> scf.Par
             theirs = footprints.of(op)
             if mine.reads.keys() & theirs.reads.keys() and not mine.conflicts(theirs) and not _nested(op):
                 first, second = (op, columns.loop) if op.is_before_in_block(columns.loop) else (columns.loop, op)
-                if _meet(first, second, footprints):
+                if meet(first, second, footprints):
                     return op
     return None
 
@@ -104,7 +47,7 @@ def _nested(loop: scf.ParallelOp) -> bool:
     return any(inside.regions for op in inner for inside in op.body.block.ops if not isinstance(inside, scf.ReduceOp))
 
 
-def _meet(first: Operation, second: Operation, footprints: Footprints) -> bool:
+def meet(first: Operation, second: Operation, footprints: Footprints) -> bool:
     """Move what ``second`` needs before ``first``, if that is possible."""
     between: list[Operation] = []
     op = first.next_op
@@ -232,20 +175,6 @@ def _clone(source: Block, build: Builder, index: SSAValue) -> None:
             build.insert(op.clone(value_mapper=mapper))
 
 
-def rows_of(loop: scf.ForOp, lowering: LoopLowering) -> Dim | None:
-    """What the number of rows is called, where they are counted from 0 one by one."""
-
-    def read(value: SSAValue) -> Dim | None:
-        owner = value.owner
-        if not isinstance(owner, memref.DimOp) or shape_of(owner.source.type) is None:
-            return None
-        axis = size_of(owner.index, read)
-        return lowering.dims(owner.source)[axis] if isinstance(axis, int) else None
-
-    low, high, step = (size_of(value, read) for value in (loop.lb, loop.ub, loop.step))
-    return high if (low, step) == (0, 1) else None
-
-
 def block_columns(function: func.FuncOp) -> None:
     """Join sums down columns, at the top of ``function``, with what reads the same rows."""
     block = function.body.block
@@ -253,20 +182,24 @@ def block_columns(function: func.FuncOp) -> None:
         if (columns := columns_of(op)) is None:
             continue
         lowering = LoopLowering(function, "auto")
-        count = rows_of(columns.loop, lowering)
+        count = count_of(columns.loop, lowering.dims)
         if count is None or (isinstance(count, int) and count <= LEAST):
             continue
-        if (rows := companion(columns, block, Footprints())) is not None:
-            with replacing(rows, columns.loop):
+        rows = companion(columns, block, Footprints())
+        with replacing(columns.loop, *([rows] if rows is not None else [])):
+            if rows is not None:
                 Blocking(lowering, columns, rows).run(count)
-            share_sizes(function)
+            elif not isinstance(count, int) or count >= 2 * HEIGHT:
+                CutColumns(lowering, columns).run(count)
+        share_sizes(function)
 
 
 @dataclass(frozen=True)
 class BlockColumnSumsPass(ModulePass):
-    """Join sums (products, extremes) down the columns of an array with a loop that reads the same rows one by one, such as
-    for sums along them: the array is read once. That goes by blocks of rows, which may run at once: each has column sums
-    of its own, in memory, which are combined in the end. For sums that may be reordered, at the top of a kernel.
+    """Cut sums (products, extremes) down the columns of an array into blocks of rows that may run at once: each has column
+    sums of its own, in memory, which are combined in their order. Blocks follow from sizes alone. Where a loop reads the
+    same rows one by one, such as for sums along them, it joins: the array is read once. For sums that may be reordered, at
+    the top of a kernel.
 
     Before:
 

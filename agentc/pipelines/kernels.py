@@ -23,6 +23,7 @@ def kernel_passes(device: Device = "cpu") -> "list[ModulePass]":
     from agentc.passes.block_column_sums import BlockColumnSumsPass
     from agentc.passes.bufferize_kernels import BufferizeKernelsPass
     from agentc.passes.cut_automata import CutAutomataPass
+    from agentc.passes.cut_kernel_reductions import CutKernelReductionsPass
     from agentc.passes.find_fourier import FindFourierPass
     from agentc.passes.fold_tables import FoldTablesPass
     from agentc.passes.fuse_kernel_gathers import FuseKernelGathersPass
@@ -63,6 +64,7 @@ def kernel_passes(device: Device = "cpu") -> "list[ModulePass]":
         LowerKernelsToLoopsPass("auto" if device == "cpu" else "register"),
         FuseKernelLoopsPass(),  # on loops, as a reduction and its consumer share only the outer ones
         *([BlockColumnSumsPass()] if device == "cpu" else []),  # on sums of a kind that have all joined
+        *([CutKernelReductionsPass()] if device == "cpu" else []),  # after those by rows, which are cut otherwise
         *([UnpackKernelCodesPass()] if device == "cpu" else []),  # before vectors of rows, which get what is left
         *([VectorizeKernelsPass()] if device == "cpu" else []),  # on loops that are as fused as they get
         ShareKernelBuffersPass(),  # before phases: inside a loop each row has a life of its own

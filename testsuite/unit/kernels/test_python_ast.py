@@ -180,7 +180,7 @@ def test_names_may_be_those_of_c_and_of_generated_code() -> None:
     text = f'{HEAD}def k(tmp0: f32["n"], low: f32["n"], default: f32):\n    return tmp0 / np.sum(low) * default\n'
     module = lower_kernel(compile_source(parse(text, "k.py"), "k"))
     abi = kernel_abi(module)
-    assert [p.name for p in abi.temporaries] == ["tmp_0"]
+    assert [p.name for p in abi.temporaries] == ["tmp_0", "tmp_1"]
     assert "float default_, float *out" in header(abi)
     assert "const float* __restrict__ low_" in source(module)
 
