@@ -7,7 +7,7 @@ a shared prefix is computed once, and the two can run in different places.
 ``step`` is ``decode`` for ONNX Runtime alone: its cache is a buffer with room for more tokens, of which the first
 ``length`` are filled, and which it fills in place where past and present are bound to the same memory.
 
-    input_ids [batch, tokens] int64, keep [kept] int64 (prefill only)
+    input_ids [batch, tokens] int64, keep [kept] int64 (prefill only), reach [1] int64 (see ``positions``)
     past.L.key, past.L.value [batch, kv_heads, past, head_dim]
     -> logits [batch, kept, vocab], present.L.key, present.L.value [batch, kv_heads, total, head_dim]
 """

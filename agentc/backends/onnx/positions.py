@@ -1,6 +1,6 @@
 """What all layers of a decoder share: rotary tables, and who may see whom."""
 
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from agentc.backends.onnx.config import DecoderConfig
 from agentc.backends.onnx.graph import Graph
@@ -8,6 +8,10 @@ from agentc.backends.onnx.layers import dimension, real, scalar
 from agentc.backends.onnx.messages import Element
 from agentc.backends.onnx.rope import Rope
 from agentc.support.record import record
+
+REACH: Final = "reach"
+"""An input of ``prefill`` where angles depend on the length of a sequence: that of the whole prompt, of which these
+tokens may be a part. All keys of a prompt are turned alike, in one piece or in many."""
 
 Phase: TypeAlias = Literal["prefill", "decode", "step"]
 
@@ -35,7 +39,10 @@ def positions(graph: Graph, config: DecoderConfig, phase: Phase, cached: str, on
     places = graph.op("Cast", queries, to=Element.FLOAT)
     per_batch = graph.op("Concat", dimension(graph, "input_ids", 0), graph.constant([1, 1]), axis=0)
     ropes = dict.fromkeys(config.rope_of(layer) for layer in layers)
-    tables = {rope: _table(graph, rope, places, total, per_batch) for rope in ropes}
+    length = total
+    if phase == "prefill" and any(rope.depends_on_length for rope in ropes):
+        length = graph.op("Max", total, graph.optional(REACH, [0]))
+    tables = {rope: _table(graph, rope, places, length, per_batch) for rope in ropes}
     if phase == "step":
         lengths = (graph.op("Cast", value, to=Element.INT32) for value in (_per_sequence(graph, cached), total))
         return Positions(tables, {}, (next(lengths), next(lengths)))
@@ -50,8 +57,8 @@ def _per_sequence(graph: Graph, cached: str) -> str:
     return graph.op("Expand", cached, dimension(graph, "input_ids", 0))
 
 
-def _table(graph: Graph, rope: Rope, places: str, total: str, per_batch: str) -> tuple[str, str]:
-    angles = graph.op("Mul", places, _frequencies(graph, rope, total))
+def _table(graph: Graph, rope: Rope, places: str, length: str, per_batch: str) -> tuple[str, str]:
+    angles = graph.op("Mul", places, _frequencies(graph, rope, length))
     cosines, sines = (_scaled(graph, graph.op(kind, angles), rope.scale) for kind in ("Cos", "Sin"))
     return graph.op("Expand", cosines, per_batch), graph.op("Expand", sines, per_batch)
 
@@ -60,15 +67,15 @@ def _scaled(graph: Graph, x: str, scale: float) -> str:
     return x if scale == 1 else graph.op("Mul", x, real(graph, scale))
 
 
-def _frequencies(graph: Graph, rope: Rope, total: str) -> str:
+def _frequencies(graph: Graph, rope: Rope, reached: str) -> str:
     """Radians per position, which two kinds of stretching make depend on the length of the sequence."""
     plain = real(graph, rope.frequencies)
     if rope.long:
-        beyond = graph.op("Greater", total, graph.constant([rope.trained]))
+        beyond = graph.op("Greater", reached, graph.constant([rope.trained]))
         return graph.op("Where", beyond, real(graph, rope.long), plain)
     if not rope.growth:
         return plain
-    length = graph.op("Cast", graph.op("Max", total, graph.constant([rope.trained])), to=Element.FLOAT)
+    length = graph.op("Cast", graph.op("Max", reached, graph.constant([rope.trained])), to=Element.FLOAT)
     base = graph.op("Mul", length, real(graph, [rope.growth / rope.trained]))
     base = graph.op("Sub", base, real(graph, [rope.growth - 1]))
     pairs = len(rope.frequencies)

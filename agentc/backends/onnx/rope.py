@@ -23,6 +23,11 @@ class Rope:
     growth: float = 0.0
     """The factor by which the base grows with a sequence beyond ``trained`` tokens (dynamic NTK); 0: it does not."""
 
+    @property
+    def depends_on_length(self) -> bool:
+        """Whether angles change with the length of a sequence."""
+        return bool(self.long or self.growth)
+
 
 _MOST: Final = 1e9
 """By which a pair may be slowed."""

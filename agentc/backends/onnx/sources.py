@@ -98,6 +98,8 @@ def _decoder(
     family = str(text["model_type"])
     view = with_mxfp4(decoder, canonical(decoder, family, with_fp8(config, checkpoint)))
     check_inventory(decoder, family, view, whole(text, "num_nextn_predict_layers", 0))
+    if decoder.rope.depends_on_length:  # the cache of a shorter sequence is of no use to a longer one
+        facts["turns_at" if decoder.rope.long else "grows_from"] = decoder.rope.trained
     if how is not None:
         facts["weights"] = f"int{how.bits} in blocks of {how.block}"
     return Source(decoder, view, facts, folder, how, _chat(folder))

@@ -24,6 +24,10 @@ class Bundle:
     """``bytes``, or the name of a file for the ``tokenizers`` library."""
     end: frozenset[int]
     """Tokens that end an answer."""
+    turns_at: int = 0
+    """Tokens up to which positions have one set of angles, and another beyond (LongRoPE); 0: there is one."""
+    grows_from: int = 0
+    """Tokens from which on angles shrink as a sequence grows (dynamic NTK); 0: they do not."""
 
 
 def open_bundle(folder: Path, role: str) -> Bundle:
@@ -62,4 +66,6 @@ def _parse(folder: Path, data: dict[str, Any]) -> Bundle:
         max_tokens=int(data["max_tokens"]),
         tokenizer=tokenizer,
         end=frozenset(int(token) for token in data["end"]),
+        turns_at=int(data.get("turns_at", 0)),
+        grows_from=int(data.get("grows_from", 0)),
     )

@@ -1,6 +1,7 @@
 """A language model on ONNX Runtime: prefill, decode and generation over an immutable KV cache."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -30,6 +31,8 @@ class KvCache:
     """Of the token to come, ``[vocab]``."""
     reused: int = 0
     """Tokens that came from another cache instead of being computed."""
+    reach: int = 0
+    """The length of the sequence that all keys were turned for; negative where they were for several."""
 
 
 @record(slots=True)
@@ -86,8 +89,10 @@ class Decoder:
         pieces = enumerate(self.tokenizer.pieces)
         return np.array([token in self.bundle.end or _is_printable(piece) for token, piece in pieces])
 
-    def prefill(self, prompt: str | Sequence[int], reuse: KvCache | None = None) -> KvCache:
+    def prefill(self, prompt: str | Sequence[int], reuse: KvCache | None = None, *, reach: int = 0) -> KvCache:
         """Compute the cache of a prompt; the part that it shares with ``reuse`` is taken from there.
+
+        ``reach``: the tokens that the sequence will come to, where it is known that more will follow.
 
         Raises:
             Refused: ``prompt-too-long``, if the prompt has more tokens than the model's context.
@@ -95,13 +100,14 @@ class Decoder:
         tokens = self.tokenizer.encode(prompt) if isinstance(prompt, str) else list(prompt)
         if not tokens:
             raise ValueError("a prompt needs at least one token")
+        reach = max(reach, len(tokens))
+        reuse = reuse if reuse and self._alike(reuse, reach) else None
         shared = _shared_prefix(tokens, reuse.tokens) if reuse else 0
         if reuse and shared == len(tokens) == len(reuse.tokens):
-            return KvCache(reuse.tokens, reuse.tensors, reuse.logits, shared)
+            return KvCache(reuse.tokens, reuse.tensors, reuse.logits, shared, reuse.reach)
         shared = min(shared, len(tokens) - 1)
         past = self._cut(reuse, shared) if reuse and shared else self._nothing()
-        cache = KvCache(tuple(tokens[:shared]), past, np.zeros(0), shared)
-        return self.extend(cache, tokens[shared:])
+        return self._extended(KvCache(tuple(tokens[:shared]), past, np.zeros(0), shared), tokens[shared:], reach)
 
     def extend(self, cache: KvCache, tokens: Sequence[int]) -> KvCache:
         """``cache`` with ``tokens`` after it.
@@ -110,28 +116,65 @@ class Decoder:
             Refused: ``prompt-too-long``.
         """
         total = len(cache.tokens) + len(tokens)
+        if self._turns(cache, total):
+            return self.prefill([*cache.tokens, *tokens])
+        longer = self._extended(cache, tokens, total)
+        return replace(longer, reach=self.reach(longer.reach))
+
+    def _extended(self, cache: KvCache, tokens: Sequence[int], reach: int) -> KvCache:
+        """The same, with the angles of a sequence of ``reach`` tokens."""
+        total = len(cache.tokens) + len(tokens)
         if total > self.bundle.max_tokens:
             message = f"{total} tokens are more than `{self.bundle.name}` takes: {self.bundle.max_tokens}"
             raise Refused(Diagnostic("prompt-too-long", message, help="shorten the input or take another model"))
         for start in range(0, len(tokens), CHUNK):
             chunk = tokens[start : start + CHUNK]
-            logits, past = self._step(cache, chunk, keep=[len(chunk) - 1])
-            cache = KvCache((*cache.tokens, *chunk), past, logits[-1], cache.reused)
+            logits, past = self._step(cache, chunk, [len(chunk) - 1], reach)
+            cache = KvCache((*cache.tokens, *chunk), past, logits[-1], cache.reused, reach)
         return cache
+
+    def _alike(self, cache: KvCache, total: int) -> bool:
+        """Whether a sequence of ``total`` tokens turns its keys as those of ``cache`` are turned."""
+        if at := self.bundle.turns_at:
+            return (cache.reach > at) == (total > at)
+        start = self.bundle.grows_from
+        return not start or (cache.reach >= 0 and max(cache.reach, start) == max(total, start))
+
+    def _turns(self, cache: KvCache, total: int) -> bool:
+        """Whether every key of ``cache`` has to be turned anew when the sequence comes to ``total`` tokens."""
+        return self.bundle.turns_at > 0 and not self._alike(cache, total)
+
+    def turns_with(self, total: int) -> bool:
+        """Whether token number ``total`` is the first for which angles are others."""
+        return self.bundle.turns_at > 0 and total == self.bundle.turns_at + 1
+
+    def reach(self, total: int) -> int:
+        """What to say of a cache that grew to ``total`` tokens step by step."""
+        return -1 if 0 < self.bundle.grows_from < total else total
 
     def score(self, cache: KvCache, tokens: Sequence[int]) -> float:
         """Log-probability (natural) that exactly ``tokens`` follow."""
         rows: Array = cache.logits[None]
         if len(tokens) > 1:
-            later, _ = self._step(cache, tokens[:-1], keep=range(len(tokens) - 1))
+            total = len(cache.tokens) + len(tokens) - 1
+            if self._turns(cache, total):  # then the first row is of other angles, too
+                cache = self.prefill(cache.tokens, reach=total)
+                rows = cache.logits[None]
+            later, _ = self._step(cache, tokens[:-1], range(len(tokens) - 1), total)
             rows = np.concatenate([rows, later])
         return float(log_softmax(rows)[np.arange(len(tokens)), list(tokens)].sum())
 
     def step(self, cache: KvCache, token: int) -> KvCache:
         """One decode step: ``cache`` with ``token`` after it."""
+        if self._turns(cache, len(cache.tokens) + 1):
+            return self.extend(cache, [token])
+        return self._stepped(cache, token)
+
+    def _stepped(self, cache: KvCache, token: int) -> KvCache:
         feed = dict(zip(self._past, cache.tensors, strict=True))
         logits, *past = self._decode.run({"input_ids": tensor([[token]]), **feed})
-        return KvCache((*cache.tokens, token), tuple(past), logits.numpy()[0, 0], cache.reused)
+        reach = self.reach(len(cache.tokens) + 1)
+        return KvCache((*cache.tokens, token), tuple(past), logits.numpy()[0, 0], cache.reused, reach)
 
     def decode(
         self,
@@ -166,9 +209,13 @@ class Decoder:
                 on_token(piece)
         return Answer("".join(pieces), tuple(decoding.tokens), len(cache.tokens), cache.reused, decoding.finish)
 
-    def _step(self, cache: KvCache, tokens: Sequence[int], keep: Sequence[int]) -> tuple[Array, tuple[Tensor, ...]]:
-        """Logits of the kept positions, ``[kept, vocab]``, and the cache after ``tokens``."""
+    def _step(
+        self, cache: KvCache, tokens: Sequence[int], keep: Sequence[int], reach: int
+    ) -> tuple[Array, tuple[Any, ...]]:
+        """Logits of the kept positions, ``[kept, vocab]``, and the cache after ``tokens``, which are part of a
+        sequence of ``reach`` tokens."""
         feed = dict(zip(self._past, cache.tensors, strict=True))
+        feed |= {name: tensor([reach]) for name in self._prefill.optional}
         logits, *past = self._prefill.run({"input_ids": tensor([list(tokens)]), "keep": tensor(list(keep)), **feed})
         return logits.numpy()[0], tuple(past)
 
@@ -197,6 +244,7 @@ class Decoding(Iterator[str]):
     def __init__(self, model: Decoder, cache: KvCache, max_tokens: int, sampler: Sampler, ignore_end: bool) -> None:
         self.tokens: list[int] = []
         self._from = cache
+        self._prompt = cache.tokens
         self._logits = cache.logits
         self._stepper: Stepper | None = None
         self.finish: Literal["end", "length"] = "length"
@@ -224,6 +272,10 @@ class Decoding(Iterator[str]):
         return self._stream.push(token)
 
     def _step(self, token: int) -> None:
+        if self._model.turns_with(len(self._prompt) + len(self.tokens)):
+            self._from, self._stepper = self._model.prefill([*self._prompt, *self.tokens]), None
+            self._logits = self._from.logits
+            return
         self._stepper = self._stepper or self._model.stepper(self._from)
         if self._stepper is not None:
             self._logits = self._stepper.step(token)
@@ -237,8 +289,9 @@ class Decoding(Iterator[str]):
         if self._stepper is None:
             return self._from
         said = self.tokens if self._ended else self.tokens[:-1]
-        tokens = (*self._from.tokens, *said)
-        return KvCache(tokens, self._stepper.tensors(), self._logits.copy(), self._from.reused)
+        tokens = (*self._prompt, *said)
+        reach = self._model.reach(len(tokens))
+        return KvCache(tokens, self._stepper.tensors(), self._logits.copy(), self._from.reused, reach)
 
 
 def _is_printable(piece: str | None) -> bool:

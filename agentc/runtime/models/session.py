@@ -63,6 +63,8 @@ class Session:
             raise unreadable(path.parent, f"{path.name}: {lines[0]}") from error
         self.inputs: dict[str, list[int | str]] = {i.name: i.shape for i in self._session.get_inputs()}
         """Name to shape; a dimension that may vary is a string."""
+        self.optional = frozenset(i.name for i in self._session.get_overridable_initializers())
+        """Inputs that need not be fed."""
         self.outputs: list[str] = [output.name for output in self._session.get_outputs()]
         self.shapes: dict[str, list[int | str]] = {o.name: o.shape for o in self._session.get_outputs()}
         """Of the outputs."""

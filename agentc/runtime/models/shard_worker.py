@@ -42,6 +42,8 @@ class Step:
     """The name of the cache that comes of it."""
     gone: tuple[int, ...]
     """Caches that nobody has any more."""
+    reach: int = 0
+    """The tokens of the whole sequence, which angles may depend on."""
 
 
 def shared_bytes(ranks: int, hidden: int, vocab: int, tokens: int) -> int:
@@ -94,12 +96,12 @@ class Shard:
         for key in step.gone:
             self._caches.pop(key, None)
         past = iter([_first(part, step.length) for part in self._caches[step.base]])
-        ids = tensor([list(step.tokens)])
+        ids, reach = tensor([list(step.tokens)]), tensor([step.reach])
         present: list[Tensor] = []
         feed: dict[str, Tensor] = {}
         for half in range(2 * self._setup.layers):
             if half % 2 == 0:
-                feed |= {"input_ids": ids}
+                feed |= {"input_ids": ids, **dict.fromkeys(self._segments[half].optional, reach)}
                 feed |= {name: next(past) for name in _parts(self._segments[half])}
             residual, partial, *cached = self._segments[half].run(feed)
             present += cached

@@ -74,9 +74,11 @@ class ShardGroup:
         self._finalizer = weakref.finalize(self, _stop, self._connections, self.processes, self._memory)
         self._answers(self._connections)
 
-    def step(self, base: int, length: int, tokens: Sequence[int], keep: Sequence[int]) -> tuple[Array, Held]:
+    def step(
+        self, base: int, length: int, tokens: Sequence[int], keep: Sequence[int], reach: int = 0
+    ) -> tuple[Array, Held]:
         """Logits of the kept positions after the first ``length`` tokens of cache ``base`` and ``tokens``, and the
-        cache of all of them. Cache 0 is empty.
+        cache of all of them. Cache 0 is empty. ``reach``: as that of ``Decoder.prefill``.
 
         Raises:
             Refused: ``model-unreadable``, if a process failed or ended.
@@ -84,7 +86,7 @@ class ShardGroup:
         with self._lock:
             key, self._next = self._next, self._next + 1
             gone, self._gone = self._gone, []
-            step = Step(base, length, tuple(tokens), tuple(keep), key, tuple(gone))
+            step = Step(base, length, tuple(tokens), tuple(keep), key, tuple(gone), reach)
             for connection in self._connections:
                 with suppress(BrokenPipeError):  # the answer will tell
                     connection.send(step)
@@ -168,16 +170,18 @@ class ShardedDecoder(Decoder):
     def _cut(self, cache: KvCache, length: int) -> tuple[Any, ...]:
         return cache.tensors  # a step says how much of a cache it goes on from
 
-    def _step(self, cache: KvCache, tokens: Sequence[int], keep: Sequence[int]) -> tuple[Array, tuple[Any, ...]]:
+    def _step(
+        self, cache: KvCache, tokens: Sequence[int], keep: Sequence[int], reach: int
+    ) -> tuple[Array, tuple[Any, ...]]:
         base = cache.tensors[0].key if cache.tensors else 0
-        logits, held = self._group.step(base, len(cache.tokens), tokens, keep)
+        logits, held = self._group.step(base, len(cache.tokens), tokens, keep, reach)
         return logits, (held,)
 
     def nbytes(self, cache: KvCache) -> int:
         """None of it is in this process."""
         return 0
 
-    def step(self, cache: KvCache, token: int) -> KvCache:
-        """One decode step."""
-        logits, past = self._step(cache, [token], [0])
-        return KvCache((*cache.tokens, token), past, logits[0], cache.reused)
+    def _stepped(self, cache: KvCache, token: int) -> KvCache:
+        total = len(cache.tokens) + 1
+        logits, past = self._step(cache, [token], [0], total)
+        return KvCache((*cache.tokens, token), past, logits[0], cache.reused, self.reach(total))

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from onnx import TensorProto
 from xdsl.dialects import arith, math
-from xdsl.dialects.builtin import FloatAttr, IntegerAttr
-from xdsl.ir import Operation
+from xdsl.dialects.builtin import FloatAttr, IndexType, IntegerAttr
+from xdsl.ir import Attribute, Operation
 
 from agentc.backends.onnx.kernels.nodes import Nodes, inside, width
 
@@ -95,14 +95,36 @@ def _remainder(nodes: Nodes, op: Operation, values: Sequence[str]) -> str:
     return nodes.op("Sub", values[0], nodes.op("Mul", nodes.op("Div", *values), values[1]))
 
 
-def _unsigned(make: Make) -> Make:
-    """Division without sign. What has all 64 bits is taken as small: sizes and places are."""
+def _unsigned(remainder: bool) -> Make:
+    """Division without sign. Places are small, and of an empty array no place is computed, whatever its size is."""
 
     def changed(nodes: Nodes, op: Operation, values: Sequence[str]) -> str:
         type_ = op.results[0].type
-        return nodes.wrapped(make(nodes, op, [nodes.unsigned(v, type_) for v in values]), type_)
+        if str(type_) == "i64":
+            return _wide(nodes, type_, values, remainder)
+        a, b = (nodes.unsigned(v, type_) for v in values)
+        divisor = nodes.op("Max", b, nodes.whole(1)) if isinstance(type_, IndexType) else b
+        return nodes.wrapped((_remainder if remainder else _divide)(nodes, op, [a, divisor]), type_)
 
     return changed
+
+
+def _wide(nodes: Nodes, type_: Attribute, values: Sequence[str], remainder: bool) -> str:
+    """Of all 64 bits, by division with sign: of half of the dividend, doubled, and one more where the rest is no less
+    than the divisor (Warren, Hacker's Delight, 9-3). A divisor of 2^63 or more goes once or not at all.
+    """
+    a, b = values
+
+    def at_least(left: str, right: str) -> str:
+        less = nodes.op("Less", nodes.ordered(left, type_, "unsigned"), nodes.ordered(right, type_, "unsigned"))
+        return nodes.cast(nodes.op("Not", less), TensorProto.INT64)
+
+    half = _shift("RIGHT", a, nodes.whole(1), nodes)
+    double = _shift("LEFT", nodes.op("Div", half, b), nodes.whole(1), nodes)
+    rest = nodes.op("Sub", a, nodes.op("Mul", double, b))
+    usual = nodes.op("Add", double, at_least(rest, b))
+    quotient = nodes.op("Where", nodes.op("Less", b, nodes.whole(0)), at_least(a, b), usual)
+    return nodes.op("Sub", a, nodes.op("Mul", quotient, b)) if remainder else quotient
 
 
 def _shift(direction: str, value: str, amount: str, nodes: Nodes) -> str:
@@ -186,9 +208,9 @@ OTHERS: Mapping[type[Operation], Make] = {
     arith.MinUIOp: _extreme("Min"),
     arith.DivSIOp: _divide,
     arith.FloorDivSIOp: _divide,
-    arith.DivUIOp: _unsigned(_divide),
+    arith.DivUIOp: _unsigned(remainder=False),
     arith.RemSIOp: _remainder,
-    arith.RemUIOp: _unsigned(_remainder),
+    arith.RemUIOp: _unsigned(remainder=True),
     arith.ShLIOp: _shift_left,
     arith.ShRUIOp: _shift_right,
     arith.ShRSIOp: _shift_signed,
