@@ -1,11 +1,15 @@
 """How fast emitted CUDA kernels are on a GPU: ``python benchmarks/cuda_kernels.py [FOLDER] [--rows N] [--width D]``.
 
-FOLDER holds ``NAME.cu``, ``NAME.abi.json`` and the headers as the CUDA backend writes them (``--emit FOLDER`` does
-that where agentc is installed); without it they are written first. What runs on the GPU needs only nvcc, NumPy and
-torch, not agentc. Each kernel is built, run through its launcher, checked against NumPy in double precision, and timed
-in turn with the device's own copy of as many bytes and with torch.compile: medians of rounds. The product of 16-bit
-matrices is compared with torch's, which is cuBLAS. ``--check`` runs the same text on the CPU on small arrays, with the
-check for races. Without nvcc or a GPU nothing is measured.
+``--emit FOLDER`` writes, where agentc is installed, all that another machine needs: ``NAME.cu``, ``NAME.abi.json``,
+the headers, this file and, where nvcc is here, the library built for ``--arch``. ``python FOLDER/cuda_kernels.py`` is
+then the one command there: it needs a driver, NumPy and, to compare with, torch; nvcc, if there, builds for the GPU at
+hand.
+
+Each kernel has a process of its own, so that one that fails takes no other along. It is run through its launcher and
+checked against NumPy in double precision: as it is, with arrays that begin an element late, on two streams at once, and
+replayed from a CUDA graph. Then it is timed in turn with the device's own copy of as many bytes and with torch.compile:
+medians of rounds. The product of 16-bit matrices is compared with torch's, which is cuBLAS. Exit status: 1 if a result
+is wrong, else 0. ``--check`` runs the same text on the CPU on small arrays, with the check for races.
 """
 
 import argparse
@@ -42,34 +46,13 @@ NAMES = (
 )
 CHECKED_ROWS = 64
 """Rows of a large product that NumPy computes, too."""
-HELPER = r"""
-#include <cuda_runtime.h>
-extern "C" int bench_devices() { int n = 0; return cudaGetDeviceCount(&n) == cudaSuccess ? n : 0; }
-extern "C" void* bench_alloc(size_t n) { void* p = nullptr; return cudaMalloc(&p, n) ? nullptr : p; }
-extern "C" void bench_free(void* p) { cudaFree(p); }
-extern "C" int bench_put(void* to, const void* from, size_t n) {
-  return cudaMemcpy(to, from, n, cudaMemcpyHostToDevice);
-}
-extern "C" int bench_get(void* to, const void* from, size_t n) {
-  return cudaMemcpy(to, from, n, cudaMemcpyDeviceToHost);
-}
-extern "C" int bench_copy(void* to, const void* from, size_t n) {
-  return cudaMemcpyAsync(to, from, n, cudaMemcpyDeviceToDevice, nullptr);
-}
-extern "C" int bench_wait() { return cudaDeviceSynchronize(); }
-static cudaEvent_t begin, end;
-extern "C" void bench_start() {
-  if (!begin) { cudaEventCreate(&begin); cudaEventCreate(&end); }
-  cudaEventRecord(begin, nullptr);
-}
-extern "C" float bench_stop() {
-  float ms = 0;
-  cudaEventRecord(end, nullptr);
-  cudaEventSynchronize(end);
-  cudaEventElapsedTime(&ms, begin, end);
-  return ms;
-}
-"""
+TOLERANCE: dict[str, float] = {"product_bf16": 1e-2, "quantize_int8": 2 / 127}
+"""Largest error, as a part of the largest value; 2e-5 elsewhere. A code of 8 bits may differ by the one step that
+rounding a tie decides."""
+GOAL, PRODUCT_GOAL = 0.85, 0.7
+"""Of the speed of a copy, and of cuBLAS, that a kernel should reach."""
+HELPER = "cuda_helper.cu"
+"""What this needs of the CUDA runtime."""
 DTYPES = {
     "bf16": np.uint16,
     "f32": np.float32,
@@ -81,6 +64,8 @@ DTYPES = {
 """NumPy's types; it has no bfloat16, whose bits are the upper half of a float."""
 SCALARS = {"f32": ctypes.c_float, "f64": ctypes.c_double, "i32": ctypes.c_int32, "i64": ctypes.c_int64}
 REPEATS, ROUNDS = 10, 7
+SMALL = (1237, 516, 264)
+"""Sizes of arrays that are only checked: rows, width, side."""
 
 
 def softmax(x: np.ndarray) -> np.ndarray:
@@ -158,11 +143,13 @@ def modules() -> dict[str, Any]:
 
 
 def emit(folder: Path) -> None:
-    """Write the kernels of ``NAMES``."""
+    """Write the kernels of ``NAMES``, this file and its helper."""
     lowered = modules()
     from agentc.backends import cuda
 
     cuda.emit(lowered, folder, targets=[])
+    for name in (Path(__file__).name, HELPER):
+        shutil.copyfile(Path(__file__).parent / name, folder / name)
 
 
 def rounded(values: np.ndarray) -> np.ndarray:
@@ -213,34 +200,31 @@ def check(sizes: Mapping[str, int]) -> int:
         with tempfile.TemporaryDirectory() as folder:
             HostKernel(source(module), abi, Path(folder), check=True)(inputs, outputs, [sizes[s] for s in abi.sizes])
         error = error_of(name, inputs, outputs)
-        # A code of 8 bits may differ by the one step that rounding a tie decides.
-        worst = max(worst, error / {"product_bf16": 1e-2, "quantize_int8": 2 / 127}.get(name, 2e-5))
+        worst = max(worst, error / TOLERANCE.get(name, 2e-5))
         print(f"{name:16} error {error:9.1e}")
     return int(worst > 1)
 
 
-def build(folder: Path, names: list[str], architecture: str) -> ctypes.CDLL:
-    """One library of all kernels and the helper."""
-    (folder / "bench_helper.cu").write_text(HELPER, encoding="utf-8")
-    library = folder / "bench.so"
-    files = [str(folder / f"{name}.cu") for name in names] + [str(folder / "bench_helper.cu")]
-    command = [
-        "nvcc",
-        "-std=c++17",
-        "-O3",
-        f"-arch={architecture}",
-        "-shared",
-        "-Xcompiler",
-        "-fPIC",
-        "-o",
-        str(library),
-    ]
-    subprocess.run([*command, *files], check=True)
-    loaded = ctypes.CDLL(str(library))
-    loaded.bench_alloc.restype = ctypes.c_void_p
+LIBRARY = "bench.so"
+
+
+def build(folder: Path, names: Sequence[str], architecture: str) -> None:
+    """One library of all kernels and the helper, in ``folder``."""
+    files = [f"{name}.cu" for name in names] + [HELPER]
+    command = ["nvcc", "-std=c++17", "-O3", f"-arch={architecture}", "-shared", "-Xcompiler", "-fPIC", "-o", LIBRARY]
+    subprocess.run([*command, *files], check=True, cwd=folder)
+
+
+def load(folder: Path) -> ctypes.CDLL:
+    """The library in ``folder``."""
+    loaded = ctypes.CDLL(str(folder.resolve() / LIBRARY))
+    loaded.bench_alloc.restype = loaded.bench_stream.restype = ctypes.c_void_p
     loaded.bench_alloc.argtypes = [ctypes.c_size_t]
-    loaded.bench_free.argtypes = [ctypes.c_void_p]
+    loaded.bench_free.argtypes = loaded.bench_capture.argtypes = loaded.bench_replay.argtypes = [ctypes.c_void_p]
     loaded.bench_stop.restype = ctypes.c_float
+    loaded.bench_words.restype = ctypes.c_char_p
+    loaded.bench_clear.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+    loaded.bench_describe.argtypes = [ctypes.c_char_p, ctypes.c_size_t]
     for name in ("bench_put", "bench_get", "bench_copy"):
         getattr(loaded, name).argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t]
     return loaded
@@ -259,18 +243,22 @@ class Device:
         if not place:
             raise MemoryError(f"the GPU has no {size} bytes left")
         self.held.append(place)
-        return place
+        return int(place)
 
-    def put(self, array: np.ndarray) -> int:
-        """A copy of ``array``."""
-        place = self.alloc(array.nbytes)
-        self.library.bench_put(place, array.ctypes.data, array.nbytes)
+    def put(self, array: np.ndarray, shift: int = 0) -> int:
+        """A copy of ``array``, ``shift`` bytes off alignment."""
+        place = self.alloc(array.nbytes + shift) + shift
+        self.good(self.library.bench_put(place, array.ctypes.data, array.nbytes))
         return place
 
     def get(self, place: int, array: np.ndarray) -> None:
         """Fill ``array`` from the GPU."""
-        if status := self.library.bench_get(array.ctypes.data, place, array.nbytes):
-            raise RuntimeError(f"CUDA error {status}")
+        self.good(self.library.bench_get(array.ctypes.data, place, array.nbytes))
+
+    def good(self, status: int) -> None:
+        """Raise ``RuntimeError`` for what is no success."""
+        if status:
+            raise RuntimeError(f"CUDA error {status}: {self.library.bench_words(status).decode()}")
 
     def ms(self, run: Callable[[], Any]) -> float:
         """Mean time of ``run``, of many runs behind each other."""
@@ -287,39 +275,109 @@ class Device:
         self.held.clear()
 
 
-def measure(name: str, abi: Mapping[str, Any], device: Device, sizes: Mapping[str, int]) -> None:
-    """Check one kernel and print its row."""
-    inputs, outputs = arrays(abi, sizes)
-    places = [device.alloc(o.nbytes) for o in outputs]
-    passed: list[Any] = [
-        ctypes.c_void_p(device.put(v)) if p["dims"] is not None else SCALARS[p["dtype"]](v)
-        for p, v in zip(abi["arguments"], inputs, strict=True)
-    ]
-    passed += [ctypes.c_void_p(p) for p in places] + [ctypes.c_int64(sizes[s]) for s in abi["sizes"]] + [None]
-    launch = getattr(device.library, f"agentc_launch_{name}")
-    if status := launch(*passed):
-        raise RuntimeError(f"{name}: CUDA error {status}")
-    for place, output in zip(places, outputs, strict=True):
-        device.get(place, output)
-    error = error_of(name, inputs, outputs)
-    moved = sum(v.nbytes for v in inputs if isinstance(v, np.ndarray)) + sum(o.nbytes for o in outputs)
-    half = moved // 2
+class Run:
+    """A kernel with its arrays on the GPU."""
+
+    def __init__(
+        self, name: str, abi: Mapping[str, Any], device: Device, sizes: Mapping[str, int], late: int = 0
+    ) -> None:
+        """Arrays begin ``late`` elements after where they are aligned."""
+        self.name, self.device = name, device
+        self.inputs, self.outputs = arrays(abi, sizes)
+        self.launch = getattr(device.library, f"agentc_launch_{name}")
+        self.passed: list[Any] = [
+            SCALARS[p["dtype"]](v) if p["dims"] is None else ctypes.c_void_p(device.put(v, late * v.itemsize))
+            for p, v in zip(abi["arguments"], self.inputs, strict=True)
+        ]
+        self.sizes = [ctypes.c_int64(sizes[s]) for s in abi["sizes"]]
+        self.places = self.room(late)
+
+    def room(self, late: int = 0) -> list[int]:
+        """New room for results, of bytes that are no number."""
+        places = [self.device.alloc(o.nbytes + late * o.itemsize) + late * o.itemsize for o in self.outputs]
+        for place, output in zip(places, self.outputs, strict=True):
+            self.device.good(self.device.library.bench_clear(place, output.nbytes))
+        return places
+
+    def start(self, stream: int | None = None, places: Sequence[int] | None = None) -> None:
+        """Launch."""
+        results = [ctypes.c_void_p(p) for p in places or self.places]
+        self.device.good(self.launch(*self.passed, *results, *self.sizes, ctypes.c_void_p(stream)))
+
+    def error(self, places: Sequence[int] | None = None) -> float:
+        """Wait, and compare with NumPy."""
+        self.device.good(self.device.library.bench_wait())
+        for place, output in zip(places or self.places, self.outputs, strict=True):
+            self.device.get(place, output)
+        return error_of(self.name, self.inputs, self.outputs)
+
+    @property
+    def moved(self) -> int:
+        """Bytes that are read once or written once."""
+        return sum(v.nbytes for v in (*self.inputs, *self.outputs) if isinstance(v, np.ndarray))
+
+
+def errors(name: str, abi: Mapping[str, Any], device: Device, sizes: Mapping[str, int]) -> dict[str, float]:
+    """Errors on small arrays, of sizes that nothing divides: plain, off alignment, on two streams, from a graph."""
+    small = dict(zip(sizes, SMALL, strict=True))
+    found = dict[str, float]()
+    for odd in (0, 1):
+        one = Run(name, abi, device, {size: value + odd for size, value in small.items()}, late=odd)
+        one.start()
+        found["late" if odd else "small"] = one.error()
+    run = Run(name, abi, device, small)
+    streams = [device.library.bench_stream() for _ in range(2)]
+    places = [run.room() for _ in streams]
+    for _ in range(20):
+        for stream, place in zip(streams, places, strict=True):
+            run.start(stream, place)
+    found["streams"] = max(run.error(place) for place in places)
+    device.good(device.library.bench_capture(streams[0]))
+    places[0] = run.places
+    run.start(streams[0])
+    device.good(device.library.bench_replay(streams[0]))
+    found["graph"] = run.error()
+    device.free()
+    return found
+
+
+def measure(name: str, abi: Mapping[str, Any], device: Device, sizes: Mapping[str, int]) -> int:
+    """Check one kernel and print its row; 1 if a result is wrong."""
+    found = errors(name, abi, device, sizes)
+    run = Run(name, abi, device, sizes)
+    run.start()
+    found["large"] = run.error()
+    half = run.moved // 2
     from_, to = device.alloc(half), device.alloc(half)
-    other = torch_run(name, inputs)
+    other, label = torch_run(name, run.inputs)
     # In turn, so that all see the same clocks; the first round warms up.
-    runs = [lambda: launch(*passed), lambda: device.library.bench_copy(to, from_, half), *([other] if other else [])]
-    rounds = [[device.ms(run) for run in runs] for _ in range(ROUNDS + 1)][1:]
+    runs = [run.start, lambda: device.library.bench_copy(to, from_, half), *([other] if other else [])]
+    rounds = [[device.ms(one) for one in runs] for _ in range(ROUNDS + 1)][1:]
     ms, copy, *rest = (statistics.median(column) for column in zip(*rounds, strict=True))
     device.free()
-    torch_text = f"{rest[0]:9.3f} {rest[0] / ms:6.2f}x" if rest else f"{'-':>9} {'-':>7}"
-    print(f"{name:16} {ms:9.3f} {moved / ms / 1e6:9.0f} {copy:9.3f} {copy / ms:6.2f}x {torch_text} {error:9.1e}")
+    print(row(name, run.moved, ms, copy, rest, label), flush=True)
+    wrong = {what: error for what, error in found.items() if not error <= TOLERANCE.get(name, 2e-5)}
+    for what, error in wrong.items():
+        print(f"{name}: WRONG ({what}): error {error:.1e}", flush=True)
+    if not wrong:
+        print(f"{'':16} right: largest error {max(found.values()):.1e} of {', '.join(found)}", flush=True)
+    return int(bool(wrong))
 
 
-def torch_run(name: str, inputs: Sequence[Any]) -> Callable[[], Any] | None:
-    """A call of torch's compiled code for the same, or ``None``."""
+def row(name: str, moved: int, ms: float, copy: float, rest: Sequence[float], label: str) -> str:
+    """A kernel's figures beside those of the copy and of torch, and whether it is as fast as it should be."""
+    share, faster = copy / ms, rest[0] / ms if rest else 0.0
+    slow = faster < PRODUCT_GOAL if name == "product_bf16" else share < GOAL or (label == "compiled" and faster < 1)
+    torch_text = f"{rest[0]:9.3f} {faster:6.2f}x" if rest else f"{'-':>9} {'-':>7}"
+    verdict = "slow" if slow and (rest or name != "product_bf16") else "good"
+    return f"{name:16} {ms:9.3f} {moved / ms / 1e6:9.0f} {copy:9.3f} {share:6.2f}x {torch_text} {label:9} {verdict}"
+
+
+def torch_run(name: str, inputs: Sequence[Any]) -> tuple[Callable[[], Any] | None, str]:
+    """A call of torch's code for the same, or ``None``; and which it is: compiled, eager, or cuBLAS."""
     references = torch_references()
     if name not in references:
-        return None
+        return None, "no torch"
     import torch  # pyright: ignore[reportMissingImports]
 
     def tensor(value: Any) -> Any:
@@ -330,18 +388,26 @@ def torch_run(name: str, inputs: Sequence[Any]) -> Callable[[], Any] | None:
         return torch.from_numpy(value).cuda()
 
     tensors = [tensor(v) for v in inputs]
-    compiled = references[name] if name == "product_bf16" else torch.compile(references[name])
-    compiled(*tensors)
-    return lambda: compiled(*tensors)
+    eager = references[name]
+    if name == "product_bf16":
+        return lambda: eager(*tensors), "cuBLAS"
+    try:
+        compiled = torch.compile(eager)
+        compiled(*tensors)
+    except Exception as error:  # a machine without a compiler for it: anything can be raised
+        print(f"{name}: torch does not compile here, eager instead: {str(error).splitlines()[0]}")
+        return lambda: eager(*tensors), "eager"
+    return lambda: compiled(*tensors), "compiled"
 
 
 def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The options of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", nargs="?", type=Path)
-    parser.add_argument("--emit", type=Path, metavar="FOLDER", help="only write the kernels there")
+    parser.add_argument("folder", nargs="?", type=Path, help="what `--emit` wrote (default: where this file is)")
+    parser.add_argument("--emit", type=Path, metavar="FOLDER", help="only write what another machine needs")
     parser.add_argument("--check", action="store_true", help="only run them on the CPU, on small arrays")
-    parser.add_argument("--arch", default="native", help="architecture for nvcc (default: that of the GPU here)")
+    parser.add_argument("--arch", default="", help="architecture for nvcc (default: that of the GPU here, or sm_90a)")
+    parser.add_argument("--only", choices=NAMES, help="one kernel, in this process")
     parser.add_argument("--rows", type=int, default=262_144)
     parser.add_argument("--width", type=int, default=1024)
     parser.add_argument("--side", type=int, default=8192, help="of the square matrices of the product")
@@ -352,37 +418,73 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Build, check, measure."""
     options = parsed(arguments)
     if options.emit:
-        emit(options.emit)
-        return 0
+        return emit_all(options.emit, options.arch or "sm_90a")
     if options.check:
         return check({"n": 150, "d": 68, "s": 72})
-    if not shutil.which("nvcc") or not shutil.which("nvidia-smi"):
-        print("skipped: this needs nvcc and a GPU")
+    if options.only:
+        return one(options)
+    here = Path(__file__).resolve().parent
+    found = options.folder or (here if (here / f"{NAMES[0]}.abi.json").is_file() else None)
+    compiles = bool(shutil.which("nvcc"))
+    device = shutil.which("nvidia-smi") or Path("/dev/nvidia0").exists()
+    if not device or not (compiles or (found and (found / LIBRARY).is_file())):
+        print("skipped: this needs a GPU, and nvcc or a folder that `--emit` wrote where nvcc was")
         return 0
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        if options.folder:
-            shutil.copytree(options.folder, folder, dirs_exist_ok=True)
+        if found:
+            shutil.copytree(found, folder, dirs_exist_ok=True)
         else:
             emit(folder)
+        if compiles:
+            build(folder, there(folder), options.arch or "native")
         return on_gpu(folder, options)
 
 
+def there(folder: Path) -> list[str]:
+    """The kernels that are in ``folder``."""
+    return [name for name in NAMES if (folder / f"{name}.abi.json").is_file()]
+
+
+def emit_all(folder: Path, architecture: str) -> int:
+    """Write what another machine needs, with the library where nvcc is here."""
+    emit(folder)
+    if shutil.which("nvcc"):
+        build(folder, there(folder), architecture)
+        print(f"built for {architecture}; other GPUs need nvcc there")
+    print(f"on a machine with a GPU: python {Path(folder.name, Path(__file__).name)}")
+    return 0
+
+
 def on_gpu(folder: Path, options: argparse.Namespace) -> int:
-    """Build what is in ``folder`` and print a row for each kernel."""
-    abis = {n: json.loads(p.read_text()) for n in NAMES if (p := folder / f"{n}.abi.json").is_file()}
-    device = Device(build(folder, list(abis), options.arch))
-    if not device.library.bench_devices():
+    """Measure what is in ``folder`` and print a row for each kernel; 1 if one is wrong."""
+    library = load(folder)
+    if not library.bench_devices():
         print("skipped: this needs a GPU")
         return 0
-    sizes = {"n": options.rows, "d": options.width, "s": options.side}
+    text = ctypes.create_string_buffer(400)
+    Device(library).good(library.bench_describe(text, len(text)))
+    print(text.value.decode())
     print(f"[{options.rows}, {options.width}] f32 and [{options.side}, {options.side}] bf16; ms: medians of {ROUNDS}")
     print("copy: the device's copy of as many bytes; torch: compiled, for the product cuBLAS")
-    head = ("kernel", "ms", "GB/s", "copy", "copy/", "torch", "torch/", "error")
-    print("{:16} {:>9} {:>9} {:>9} {:>7} {:>9} {:>7} {:>9}".format(*head))
-    for name, abi in abis.items():
-        measure(name, abi, device, sizes)
-    return 0
+    head = ("kernel", "ms", "GB/s", "copy", "copy/", "torch", "torch/")
+    print("{:16} {:>9} {:>9} {:>9} {:>7} {:>9} {:>7}".format(*head), flush=True)
+    sizes = [f"--{what}={getattr(options, what)}" for what in ("rows", "width", "side")]
+    command = [sys.executable, str(Path(__file__).resolve()), str(folder), *sizes]
+    statuses = {name: subprocess.run([*command, "--only", name], check=False).returncode for name in there(folder)}
+    for name in (name for name, status in statuses.items() if status):
+        print(f"{name}: FAILED")
+    print(f"{sum(not s for s in statuses.values())} of {len(statuses)} kernels right")
+    return int(any(statuses.values()))
+
+
+def one(options: argparse.Namespace) -> int:
+    """Measure one kernel of a folder with its library."""
+    library = load(options.folder)
+    library.bench_devices()
+    abi = json.loads((options.folder / f"{options.only}.abi.json").read_text())
+    sizes = {"n": options.rows, "d": options.width, "s": options.side}
+    return measure(options.only, abi, Device(library), sizes)
 
 
 if __name__ == "__main__":

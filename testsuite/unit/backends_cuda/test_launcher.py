@@ -75,7 +75,7 @@ def test_launches_are_as_their_kernels_say(name: str) -> None:
     module = lower_kernel(builtin(name), "cuda")
     text = source(module)
     assert all(len(set(phase.arguments)) == len(phase.arguments) for phase in kernel_abi(module).phases)
-    bounds = dict(reversed(m) for m in re.findall(r"__launch_bounds__\((\d+)(?:, \d+)?\) (\w+)\(", text))
+    bounds = {kernel: threads for threads, kernel in re.findall(r"__launch_bounds__\((\d+)(?:, \d+)?\) (\w+)\(", text)}
     launches = re.findall(
         r"AGENTC_LAUNCH(?:_SHARED)?\((\w+), (?:dim3\()?.*?\)*, (\d+|dim3\(32, 16\)), (?:\(.*?\), )?stream", text
     )
