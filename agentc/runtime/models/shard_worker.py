@@ -1,9 +1,11 @@
 """One process of a sharded language model: its segments, its caches, and the all-reduce between the halves."""
 
+from contextlib import suppress
 from itertools import pairwise
 from multiprocessing.connection import Connection
 from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
+from threading import BrokenBarrierError
 from typing import Any
 
 import numpy as np
@@ -60,11 +62,12 @@ def serve(setup: Setup, connection: "Connection[Any, Any]", barrier: Any) -> Non
             answer = shard.step(connection.recv())
             if setup.rank == 0:
                 connection.send(answer)
-    except (EOFError, KeyboardInterrupt):
+    except (EOFError, KeyboardInterrupt, BrokenBarrierError):
         return
-    except Exception as error:  # the other side tells it
+    except Exception as error:  # the other side tells it, before others end because of it
+        with suppress(OSError):
+            connection.send(f"shard {setup.rank}: {error or type(error).__name__}")
         barrier.abort()
-        connection.send(f"shard {setup.rank}: {error or type(error).__name__}")
 
 
 class Shard:

@@ -10,6 +10,7 @@ import json
 import multiprocessing
 import os
 import threading
+import time
 import weakref
 from collections.abc import Sequence
 from contextlib import suppress
@@ -27,7 +28,9 @@ from agentc.support.diagnostics import Refused
 Pipe: TypeAlias = "Connection[Any, Any]"
 
 START_SECONDS: Final = 120.0
-"""How long the processes may take to load their weights."""
+"""How long the processes may take to load their weights, or for a step."""
+_END_SECONDS: Final = 1.0
+"""How long they may take to end by themselves."""
 
 
 class Held:
@@ -84,11 +87,13 @@ class ShardGroup:
             Refused: ``model-unreadable``, if a process failed or ended.
         """
         with self._lock:
+            if not self._finalizer.alive:
+                raise unreadable(self._folder, "its processes have ended")
             key, self._next = self._next, self._next + 1
             gone, self._gone = self._gone, []
             step = Step(base, length, tuple(tokens), tuple(keep), key, tuple(gone), reach)
             for connection in self._connections:
-                with suppress(BrokenPipeError):  # the answer will tell
+                with suppress(ConnectionError):  # the answer will tell
                     connection.send(step)
             return self._answers(self._connections[:1])[0], Held(self, key)
 
@@ -111,11 +116,10 @@ class ShardGroup:
                 if isinstance(message, str):
                     raise self._failed(message)
             if not heard:
-                raise self._failed("a shard ended" if ready else "no answer")
+                raise self._failed("a shard ended" if ready else f"no answer within {START_SECONDS:g} s")
         return [found[rank] for rank in sorted(found)]
 
     def _failed(self, why: str) -> Refused:
-        self._barrier.abort()
         self.close()
         return unreadable(self._folder, why)
 
@@ -130,10 +134,13 @@ def _received(connection: Pipe) -> Any:
 def _stop(connections: Sequence[Pipe], processes: Sequence[Any], memory: SharedMemory) -> None:
     for connection in connections:
         connection.close()
+    deadline = time.monotonic() + _END_SECONDS
     for process in processes:
-        process.join(1.0)
-        if process.is_alive():
-            process.terminate()
+        process.join(max(deadline - time.monotonic(), 0.0))
+    for process in processes:
+        if process.is_alive():  # at the barrier, or stopped: nothing else ends it
+            process.kill()
+            process.join()
     memory.close()
     memory.unlink()
 

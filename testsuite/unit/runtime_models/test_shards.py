@@ -159,6 +159,24 @@ def test_a_process_that_ends_is_told(parts: Path) -> None:
     assert not any(process.is_alive() for process in sharded.processes)
 
 
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_process_that_stands_still_is_ended(
+    rank: int, parts: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It hears no signal but one. Who asks again is told again, and no process leaves a trace."""
+    sharded = ShardedDecoder(parts, parts / "tp2", 1)
+    cache = sharded.prefill("Hello")
+    monkeypatch.setattr("agentc.runtime.models.shards.START_SECONDS", 0.5)
+    monkeypatch.setattr("agentc.runtime.models.shards._END_SECONDS", 0.2)
+    os.kill(sharded.processes[rank].pid or 0, signal.SIGSTOP)
+    with pytest.raises(Refused, match="`tp2` cannot be opened: no answer within 0.5 s"):
+        sharded.prefill("Hello again", cache)
+    assert not any(process.is_alive() for process in sharded.processes)
+    with pytest.raises(Refused, match="`tp2` cannot be opened: its processes have ended"):
+        sharded.prefill("Hello")
+    assert capfd.readouterr().err == ""
+
+
 def test_a_shard_that_does_not_load_is_told(parts: Path, tmp_path: Path) -> None:
     emit_shards(LLAMA, tmp_path / "tp2", ranks=2, weights=None)
     (tmp_path / "tp2" / "rank1" / "003.onnx").write_bytes(b"no graph")
