@@ -17,6 +17,7 @@ from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from agentc.analyses.kernel_abi import sizes
 from agentc.analyses.kernel_dims import PHASE, ROWS, argument_names, name_of, value_dims
+from agentc.analyses.kernel_sources import located
 from agentc.backends.llvm.fields import field
 from agentc.backends.llvm.functions import Functions
 from agentc.backends.llvm.lines import Lines
@@ -175,14 +176,14 @@ class FunctionTranslation:
         self._block(self.function.body.block)
 
     def _block(self, block: Block) -> None:
-        if self.lines is None:
+        outer, op = self.build.debug_metadata, None
+        try:
             for op in block.ops:
+                if self.lines is not None:
+                    self.build.debug_metadata = self.lines.of(op, outer)
                 self._op(op)
-            return
-        outer = self.build.debug_metadata
-        for op in block.ops:
-            self.build.debug_metadata = self.lines.of(op, outer)
-            self._op(op)
+        except Refused as refused:
+            raise refused if op is None else located(refused, op) from refused
         self.build.debug_metadata = outer
 
     def _op(self, op: Operation) -> None:

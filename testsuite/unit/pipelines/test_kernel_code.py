@@ -111,7 +111,7 @@ def test_a_kernel_that_processors_refuse_is_refused_before_placement() -> None:
     with pytest.raises(Refused) as refused:
         api.compile(parse(ERF), stop_after="placed")
     [found] = refused.value.diagnostics
-    assert (found.slug, found.span) == ("kernel-unsupported", Span("wrap.py", 3, 1))
+    assert (found.slug, found.span) == ("kernel-unsupported", Span("wrap.py", 5, 12))
     assert found.message == "kernel `wrap`: `math.erf` has no LLVM form in a kernel"
 
 
