@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agentc.runtime.models.bundle import unreadable
+from agentc.support.diagnostics import Refused
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -40,6 +41,11 @@ def array(value: Tensor) -> Array:
     return value.numpy()
 
 
+def _failed(path: Path, error: Exception) -> Refused:
+    lines = str(error).splitlines() or [type(error).__name__]
+    return unreadable(path.parent, f"{path.name}: {lines[0]}")
+
+
 class Session:
     """One graph, loaded. Runs on this machine's CPU.
 
@@ -59,8 +65,8 @@ class Session:
         try:
             self._session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # the engine's exceptions share no base but this
-            lines = str(error).splitlines() or [type(error).__name__]
-            raise unreadable(path.parent, f"{path.name}: {lines[0]}") from error
+            raise _failed(path, error) from error
+        self._path = path
         self.inputs: dict[str, list[int | str]] = {i.name: i.shape for i in self._session.get_inputs()}
         """Name to shape; a dimension that may vary is a string."""
         self.optional = frozenset(i.name for i in self._session.get_overridable_initializers())
@@ -72,19 +78,27 @@ class Session:
     def bound(self, arrays: Mapping[str, Array]) -> "Bound":
         """The graph over fixed memory; names of inputs and outputs to their arrays, which it keeps using.
         One array under the name of an input and of an output is written where it is read."""
-        return Bound(self._session, arrays)
+        return Bound(self._session, arrays, self._path)
 
     def run(self, feed: Mapping[str, Tensor]) -> list[Tensor]:
-        """The outputs, in the order of ``outputs``."""
-        return list(self._session.run_with_ort_values(self.outputs, dict(feed)))
+        """The outputs, in the order of ``outputs``.
+
+        Raises:
+            Refused: ``model-unreadable``, if the engine fails: a token that the embeddings lack, no memory.
+        """
+        try:
+            return list(self._session.run_with_ort_values(self.outputs, dict(feed)))
+        except Exception as error:
+            raise _failed(self._path, error) from error
 
 
 class Bound:
     """A graph with all of its inputs and outputs at fixed places in memory."""
 
-    def __init__(self, session: Any, arrays: Mapping[str, Array]) -> None:
+    def __init__(self, session: Any, arrays: Mapping[str, Array], path: Path) -> None:
         outputs = {output.name for output in session.get_outputs()}
         self._session = session
+        self._path = path
         self._binding = session.io_binding()
         self._arrays = dict(arrays)  # the engine does not own them
         shared = {id(a): _engine().OrtValue.ortvalue_from_numpy(a) for a in self._arrays.values()}
@@ -94,5 +108,12 @@ class Bound:
             bind(name, shared[id(array)])
 
     def run(self) -> None:
-        """One step: read the inputs where they lie, write the outputs where they belong."""
-        self._session.run_with_iobinding(self._binding)
+        """One step: read the inputs where they lie, write the outputs where they belong.
+
+        Raises:
+            Refused: ``model-unreadable``, as ``Session.run``.
+        """
+        try:
+            self._session.run_with_iobinding(self._binding)
+        except Exception as error:
+            raise _failed(self._path, error) from error

@@ -1,6 +1,6 @@
 """Text to tokens and back: a byte-level tokenizer, or the one that came with a checkpoint."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -74,33 +74,42 @@ class FileTokenizer:
     def __init__(self, path: Path) -> None:
         from tokenizers import Tokenizer as Fast
 
-        try:
-            self._fast: Any = Fast.from_file(str(path))  # its stubs leave arguments untyped
-        except Exception as error:  # the library raises bare Exception
-            raise unreadable(path.parent, f"{path.name}: {error}") from error
+        self._path = path
+        self._fast: Any = self._asked(Fast.from_file, str(path))  # its stubs leave arguments untyped
         self._fast.no_padding()
         self._fast.no_truncation()
         self._pieces: tuple[str | None, ...] | None = None
 
     def encode(self, text: str, *, special: bool = True) -> list[int]:
         """Tokens by the checkpoint's own rules."""
-        return list(self._fast.encode(text, add_special_tokens=special).ids)
+        return list(self._asked(self._fast.encode, _whole(text), add_special_tokens=special).ids)
 
     def encode_pair(self, first: str, second: str, limit: int) -> tuple[list[int], list[int]]:
         """Tokens by the checkpoint's own rules for pairs."""
+        texts = _whole(first), _whole(second)
         self._fast.enable_truncation(limit, strategy="only_second")
         try:
-            pair = self._fast.encode(first, second)
+            pair = self._fast.encode(*texts)
         except Exception:  # the first alone is longer than the limit
             self._fast.enable_truncation(limit, strategy="longest_first")
-            pair = self._fast.encode(first, second)
+            pair = self._asked(self._fast.encode, *texts)
         finally:
             self._fast.no_truncation()
         return list(pair.ids), list(pair.type_ids)
 
     def decode(self, tokens: Sequence[int]) -> str:
         """Text without special tokens."""
-        return self._fast.decode(list(tokens), skip_special_tokens=True)
+        return self._asked(self._fast.decode, list(tokens), skip_special_tokens=True)
+
+    def _asked(self, call: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        """The library raises bare exceptions for files that it takes and then cannot follow; some are panics, which
+        derive from BaseException alone."""
+        try:
+            return call(*args, **options)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:
+            raise unreadable(self._path.parent, f"{self._path.name}: {error}") from error
 
     @property
     def pieces(self) -> tuple[str | None, ...]:
@@ -111,6 +120,11 @@ class FileTokenizer:
             texts = (self.decode([*anchor, token])[skip:] for token in range(self._fast.get_vocab_size()))
             self._pieces = tuple(text if text and _UNFINISHED not in text else None for text in texts)
         return self._pieces
+
+
+def _whole(text: str) -> str:
+    """Without halves of characters (lone surrogates), which have no bytes."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def open_tokenizer(bundle: Bundle) -> Tokenizer:

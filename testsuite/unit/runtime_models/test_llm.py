@@ -188,3 +188,11 @@ def test_a_damaged_folder_is_refused(damage: object, message: str, decoder_folde
         Decoder(folder)
     (found,) = refused.value.diagnostics
     assert found.slug == "model-unreadable" and message in found.message
+
+
+def test_a_token_that_the_embeddings_lack_is_told(decoder: Decoder) -> None:
+    """As where a tokenizer is of another checkpoint."""
+    with pytest.raises(Refused, match="cannot be opened: prefill.onnx: "):
+        decoder.prefill([3, 100_000])
+    with pytest.raises(Refused, match="cannot be opened: decode.onnx: "):
+        decoder.step(decoder.prefill([3]), 100_000)

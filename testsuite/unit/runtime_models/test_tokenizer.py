@@ -1,6 +1,8 @@
 """Text to tokens and back."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -97,3 +99,40 @@ def test_a_corrupt_file_is_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "tokenizer.json").write_text(text)
     with pytest.raises(Refused, match="model-unreadable"):
         FileTokenizer(tmp_path / "tokenizer.json")
+
+
+def _file(tmp_path: Path, change: dict[str, Any]) -> Path:
+    from tokenizers import Tokenizer as Fast
+    from tokenizers import models
+
+    facts = json.loads(Fast(models.BPE(vocab={"a": 0, "b": 1, "ab": 2}, merges=[("a", "b")])).to_str())
+    path = tmp_path / "tokenizer.json"
+    path.write_text(json.dumps({**facts, **change}))
+    return path
+
+
+HOSTILE: dict[str, dict[str, Any]] = {
+    "a table that panics": {"normalizer": {"type": "Precompiled", "precompiled_charsmap": "AAAA"}},
+    "a special token that is not there": {
+        "post_processor": {
+            "type": "TemplateProcessing",
+            "single": [{"SpecialToken": {"id": "[X]", "type_id": 0}}],
+            "pair": [],
+            "special_tokens": {},
+        }
+    },
+    "no token for what is unknown": {"model": {"type": "WordLevel", "unk_token": "[UNK]", "vocab": {"a": 0}}},
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_a_file_that_the_library_cannot_follow_is_told(case: str, tmp_path: Path) -> None:
+    """Whether it says so when it opens the file or when it reads a text, and even where it panics."""
+    with pytest.raises(Refused, match=r"cannot be opened: tokenizer.json: "):
+        FileTokenizer(_file(tmp_path, HOSTILE[case])).encode("b")
+
+
+def test_halves_of_characters_are_no_reason_to_fail(tmp_path: Path) -> None:
+    tokenizer = FileTokenizer(_file(tmp_path, {}))
+    assert tokenizer.encode("ab\ud800") == tokenizer.encode("ab?")
+    assert tokenizer.encode_pair("a\udfff", "b", 8)[0]
