@@ -185,7 +185,23 @@ def _at_most(left: Size, right: Size) -> bool:
         if whole is not None:
             difference = _sum(difference, _sum({factors: -count}, {k: c * count for k, c in whole.items()}))
     rest = _text(difference)
-    return rest >= 0 if isinstance(rest, int) else _never_negative(_parsed(rest))
+    if rest >= 0 if isinstance(rest, int) else _never_negative(_parsed(rest)):
+        return True
+    return _by_parts(left, right)
+
+
+def _by_parts(left: Size, right: Size) -> bool:
+    """A maximum is at most what both of its sides are, and so on."""
+    match _parsed(str(left)):
+        case ast.Call(func=ast.Name(id=name), args=args):
+            return (all if name == "max" else any)(_at_most(ast.unparse(a), right) for a in args)
+        case _:
+            pass
+    match _parsed(str(right)):
+        case ast.Call(func=ast.Name(id=name), args=args):
+            return (any if name == "max" else all)(_at_most(left, ast.unparse(a)) for a in args)
+        case _:
+            return False
 
 
 def _divided(factor: str) -> Polynomial | None:
@@ -210,6 +226,31 @@ def _never_negative(node: ast.expr) -> bool:
             return (any if name == "max" else all)(_never_negative(a) for a in args)
         case _:
             return False
+
+
+def is_never_negative(size: Size) -> bool:
+    """Whether ``size`` is 0 or more whatever the names are, as far as its text tells."""
+    return _at_most(0, size)
+
+
+@cache
+def same_unless_empty(left: Size, right: Size) -> bool:
+    """Whether both are the same number wherever every name is at least 1, such as ``max(n, 1)`` and ``n``."""
+    return left == right or _shifted(left) == _shifted(right)
+
+
+def _shifted(size: Size) -> Size:
+    """``size`` by names that count from 1, of which no more is known than that they are sizes."""
+    combine: Mapping[str, Callable[[Size, Size], Size]] = {
+        "+": add,
+        "-": subtract,
+        "*": multiply,
+        "//": floordiv,
+        "%": modulo,
+        "min": minimum,
+        "max": maximum,
+    }
+    return fold(size, lambda name: f"{name} + 1", lambda number: number, lambda symbol, a, b: combine[symbol](a, b))
 
 
 SYMBOLS: Mapping[type[ast.operator], str] = {

@@ -141,9 +141,9 @@ class KernelBuilder:
             condition = operands[0]
             if not isinstance(condition, Tensor) or condition.element != ELEMENTS["i1"]:
                 raise ShapeError("`where` chooses by an array of truth values, such as `x > 0`")
-            element = self._common(op, operands[1:])
+            element = self.common(op, operands[1:])
         else:
-            element = self._common(op, operands)
+            element = self.common(op, operands)
         operands = tuple(self._adapted(o, element) for o in operands)
         if element in HALVES:
             single = ELEMENTS["f32"]
@@ -200,7 +200,7 @@ class KernelBuilder:
                 sign = is_unsigned(narrow) and narrow != ELEMENTS["i1"]
                 operand = self.cast(operand, ELEMENTS["u64" if sign else "i64"])
         if kind == "mean":
-            count = self._count([operand.dims[a] for a in axes], operand.element)
+            count = self.count([operand.dims[a] for a in axes], operand.element)
             return self.map("div", self.reduce("sum", operand, axes, keep), count)
         combine = table_for(operand.element).get(COMBINE[kind])
         if combine is None:
@@ -230,14 +230,16 @@ class KernelBuilder:
         Raises:
             ShapeError: the inner sizes differ, a rank is not 1 or 2, or the types differ.
         """
-        element = self._common("@", [left, right])
+        element = self.common("@", [left, right])
         if element in HALVES:
             wide = [self.cast(t, ELEMENTS["f32"]) for t in (left, right)]
             return self.cast(self.matmul(*wide), element)
+        if element == ELEMENTS["i1"]:
+            raise ShapeError("products of truth values: convert them with `astype`")
         if not 1 <= len(left.dims) <= 2 or not 1 <= len(right.dims) <= 2:
             raise ShapeError(f"`@` takes vectors and matrices, not {show(left.dims)} and {show(right.dims)}")
         inner = right.dims[0]
-        if left.dims[-1] != inner:
+        if self.agreed(left.dims[-1], inner) is None:
             raise ShapeError(f"`@` of {show(left.dims)} and {show(right.dims)}: `{left.dims[-1]}` is not `{inner}`")
         rows, columns = left.dims[:-1], right.dims[1:]
         k = len(rows) + len(columns)
@@ -260,7 +262,7 @@ class KernelBuilder:
 
     def size(self, dim: Dim, element: Element) -> Tensor:
         """The size that ``dim`` names, as a scalar of ``element``."""
-        return replace(self._count([dim], element), size=dim)
+        return replace(self.count([dim], element), size=dim)
 
     def finish(self, results: Sequence[Tensor], names: Sequence[str] = ()) -> ModuleOp:
         """The module with the kernel, which returns ``results``."""
@@ -295,7 +297,12 @@ class KernelBuilder:
         body: Body = lambda _, values: values[0]  # noqa: E731
         return self.generic([(result, list(loops))], result.dims, loops, result.element, body).value
 
-    def _common(self, op: str, operands: Sequence[Operand]) -> Element:
+    def common(self, op: str, operands: Sequence[Operand]) -> Element:
+        """The one element type of ``operands``; sizes and numbers take that of what they meet.
+
+        Raises:
+            ShapeError: there are two.
+        """
         found = {o.element for o in operands if isinstance(o, Tensor) and o.size is None}
         found = found or {o.element for o in operands if isinstance(o, Tensor)}
         if not found:
@@ -307,6 +314,7 @@ class KernelBuilder:
         return found.pop()
 
     def elementwise(self, operands: Sequence[Tensor], element: Element, body: Body) -> Tensor:
+        operands = self.aligned(operands)
         dims = broadcast(operands)
         rank = len(dims)
         present = [self._is_present(operands, rank, i) for i in range(rank)]
@@ -330,6 +338,9 @@ class KernelBuilder:
 
     def empty(self, dims: Sequence[Dim], element: Element) -> SSAValue:
         """A tensor of ``dims`` whose elements nobody has set."""
+        for dim in dims:
+            if not sizes.is_never_negative(dim):
+                self.require(sizes.add(dim, 1))
         supply = [self.size_value(d) for d in dims if isinstance(d, str)]
         op = empty(supply, tensor_type(storage(element), tuple(dims)))
         self._block.add_op(op)
@@ -346,6 +357,31 @@ class KernelBuilder:
                 raise ShapeError("an element is read that the array does not have")
         elif sizes.maximum(size, 1) != size:
             self._required[size] = None
+
+    def agreed(self, left: Dim, right: Dim) -> Dim | None:
+        """The size that both are, or ``None``. Of ``n`` and ``max(n, 1)`` it is ``n``, and callers see to it that
+        arrays are not empty."""
+        if left == right:
+            return left
+        if not sizes.same_unless_empty(left, right):
+            return None
+        for name in dict.fromkeys((*sizes.names(left), *sizes.names(right))):
+            self.require(name)
+        return min(left, right, key=lambda size: (len(str(size)), str(size)))
+
+    def aligned(self, operands: Sequence[Tensor]) -> list[Tensor]:
+        """``operands`` with one spelling of what is one size: ``max(n, 1)`` beside ``n``."""
+        rank = max((len(t.dims) for t in operands), default=0)
+        known: list[Dim] = [1] * rank
+        for operand in operands:
+            for i, dim in enumerate(operand.dims, rank - len(operand.dims)):
+                known[i] = dim if known[i] == 1 else known[i] if dim == 1 else (self.agreed(known[i], dim) or known[i])
+        found: list[Tensor] = []
+        for operand in operands:
+            pairs = zip(operand.dims, known[rank - len(operand.dims) :], strict=True)
+            dims = tuple(d if d in (1, k) or self.agreed(d, k) is None else k for d, k in pairs)
+            found.append(operand if dims == operand.dims else replace(operand, dims=dims))
+        return found
 
     @property
     def top(self) -> Builder:
@@ -414,7 +450,7 @@ class KernelBuilder:
     def _index(self, value: int) -> SSAValue:
         return self._builder.insert(arith.ConstantOp.from_int_and_width(value, IndexType())).result
 
-    def _count(self, dims: Sequence[Dim], element: Element) -> Tensor:
+    def count(self, dims: Sequence[Dim], element: Element) -> Tensor:
         """How many elements ``dims`` span, as a scalar of ``element``."""
         total = self._index(1)
         for dim in dims:

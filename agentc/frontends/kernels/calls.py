@@ -18,7 +18,7 @@ from agentc.frontends.kernels.expressions import (
 )
 from agentc.frontends.kernels.fourier import Complex, rfft
 from agentc.frontends.kernels.fourier import power as squared
-from agentc.frontends.kernels.scalars import ELEMENTS, is_unsigned
+from agentc.frontends.kernels.scalars import ELEMENTS, HALVES, all_ones, is_unsigned
 from agentc.frontends.kernels.source import number_of
 from agentc.support.diagnostics import did_you_mean
 
@@ -69,12 +69,31 @@ CASTS: Mapping[str, str] = {
     "uint32": "u32",
     "uint64": "u64",
     "float16": "f16",
+    "single": "f32",
+    "double": "f64",
+    "half": "f16",
+    "float": "f64",
+    "int": "i64",
     "bool_": "i1",
     "bool": "i1",
     "i1": "i1",
 }
 MASKS = ("nonzero", "flatnonzero", "argwhere", "unique", "extract", "compress", "delete")
 """Of these the size of the result depends on data."""
+INSTEAD: Mapping[str, str] = {
+    **dict.fromkeys(MASKS, "its size depends on data; use `np.where`"),
+    "bincount": "its size depends on data; use `scatter_add(np.zeros(16), x, weights)`",
+    "histogram": "compute each value's place, then `scatter_add(np.zeros(16), places, weights)`",
+    **dict.fromkeys(("partition", "argpartition"), "use `top_k`, or `np.sort`"),
+    **dict.fromkeys(("searchsorted", "digitize"), "count what is less: `np.sum(edges < x[:, None], axis=1)`"),
+    **dict.fromkeys(("isin", "in1d"), "compare: `np.any(x[:, None] == y, axis=1)`"),
+    **dict.fromkeys(("copy", "asarray", "ascontiguousarray"), "values of a kernel are never written over"),
+    **dict.fromkeys(("allclose", "array_equal"), "compare, then `np.all`"),
+    "hypot": "write `np.sqrt(x * x + y * y)`",
+    "fmod": "`%` takes the sign of the divisor; write `np.sign(x) * (np.abs(x) % np.abs(y))`",
+    **dict.fromkeys(("split", "array_split"), "take slices: `x[:, :4], x[:, 4:]`"),
+}
+"""What to write for functions that kernels have not."""
 
 
 def call(scope: Scope, node: ast.Call) -> Values:
@@ -83,7 +102,9 @@ def call(scope: Scope, node: ast.Call) -> Values:
     Raises:
         KernelError: the function is unknown, or its arguments are not what it takes.
     """
-    from agentc.frontends.kernels.arrays import METHODS, OWN, apply
+    from agentc.frontends.kernels.arrays import OWN
+    from agentc.frontends.kernels.numpy_table import METHODS
+    from agentc.frontends.kernels.table import apply
 
     match node.func:
         case ast.Attribute(value=ast.Attribute(value=ast.Name(id=module), attr=name), attr="accumulate") if (
@@ -115,6 +136,8 @@ def call(scope: Scope, node: ast.Call) -> Values:
             return _cast(scope, node, name)
         case ast.Name(id="abs"):
             return _numpy(scope, node, "abs", node.args)
+        case ast.Name(id="ord") if len(node.args) == 1 and isinstance(node.args[0], ast.Constant):
+            return _ordinal(scope, node, node.args[0])
         case ast.Name(id="len"):
             _count(scope, node, node.args, 1)
             array = tensor(scope, node.args[0])
@@ -127,13 +150,21 @@ def call(scope: Scope, node: ast.Call) -> Values:
             raise unsupported(scope, node, ast.unparse(node.func), suggestion(node.func, known))
 
 
+def _ordinal(scope: Scope, node: ast.Call, text: ast.Constant) -> Value:
+    """``ord("{")``: the number of a character."""
+    if isinstance(text.value, str | bytes) and len(text.value) == 1:
+        return ord(text.value)
+    raise unsupported(scope, node, ast.unparse(node), "of one character there is a number")
+
+
 def suggestion(node: ast.expr, known: Sequence[str]) -> str | None:
     """What a misspelled plain name was meant to be."""
     return did_you_mean(node.id, known) if isinstance(node, ast.Name) and known else None
 
 
 def _numpy(scope: Scope, node: ast.Call, name: str, args: Sequence[ast.expr]) -> Values:
-    from agentc.frontends.kernels.arrays import NUMPY, apply
+    from agentc.frontends.kernels.numpy_table import NUMPY
+    from agentc.frontends.kernels.table import apply
 
     if name in NUMPY:
         return apply(scope, node, NUMPY, name, args)
@@ -156,7 +187,7 @@ def _numpy(scope: Scope, node: ast.Call, name: str, args: Sequence[ast.expr]) ->
         _count(scope, node, args, count)
         return make(scope, [evaluate(scope, a) for a in args], node)
     known = [*ELEMENTWISE, *REDUCTIONS, *OTHERS, *NUMPY]
-    help = "its size depends on data; use `np.where`" if name in MASKS else did_you_mean(name, known)
+    help = INSTEAD.get(name) or did_you_mean(name, known)
     raise unsupported(scope, node, f"np.{name}", help)
 
 
@@ -211,13 +242,9 @@ def _as_tensor(scope: Scope, value: Value, node: ast.AST) -> Tensor:
     return value
 
 
-def _clip(scope: Scope, values: Sequence[Value], node: ast.AST) -> Value:
-    raised = scope.builder.map("max", values[0], values[1])
-    return scope.builder.map("min", raised, values[2])
-
-
-def _matmul(scope: Scope, values: Sequence[Value], node: ast.AST) -> Value:
-    return scope.builder.matmul(_as_tensor(scope, values[0], node), _as_tensor(scope, values[1], node))
+def _inverted(scope: Scope, value: Tensor) -> Value:
+    flag = value.element == ELEMENTS["i1"]
+    return scope.builder.map("xor", value, 1 if flag else all_ones(value.element))
 
 
 def _log(scope: Scope, value: Value) -> Value:
@@ -236,9 +263,10 @@ def _sign(scope: Scope, value: Tensor) -> Tensor:
 
 
 OTHERS: Mapping[str, tuple[int, Callable[[Scope, Sequence[Value], ast.AST], Value]]] = {
-    "clip": (3, _clip),
-    "matmul": (2, _matmul),
-    "dot": (2, _matmul),
+    **{
+        n: (1, lambda scope, v, node: _inverted(scope, _as_tensor(scope, v[0], node)))
+        for n in ("invert", "bitwise_not")
+    },
     "square": (1, lambda scope, v, _: scope.builder.map("mul", v[0], v[0])),
     "reciprocal": (1, lambda scope, v, _: scope.builder.map("div", 1.0, v[0])),
     "power": (2, lambda scope, v, _: power(scope, v[0], v[1])),
@@ -273,26 +301,41 @@ def _transpose(scope: Scope, node: ast.Call, args: Sequence[ast.expr]) -> Tensor
 
 
 def _reduce(scope: Scope, node: ast.Call, kind: str, args: Sequence[ast.expr]) -> Tensor:
-    keywords(scope, node, ("axis", "keepdims"))
+    keywords(scope, node, ("axis", "keepdims", "dtype"))
     if not 1 <= len(args) <= 2:
         raise unsupported(scope, node, ast.unparse(node), "give the array, then `axis=` and `keepdims=`")
     array = tensor(scope, args[0])
     given = {k.arg: k.value for k in node.keywords}
     axis = args[1] if len(args) == 2 else given.get("axis")
     keep = truth(scope, given["keepdims"]) if "keepdims" in given else False
-    return scope.builder.reduce(kind, array, axes_of(scope, axis, len(array.dims)), keep)
+    if "dtype" in given and kind in ("max", "min"):
+        raise unsupported(scope, node, "dtype=", "convert the array with `astype`")
+    element = ELEMENTS[cast_name(scope, given["dtype"])] if "dtype" in given else array.element
+    found = scope.builder.reduce(kind, scope.builder.cast(array, element), axes_of(scope, axis, len(array.dims)), keep)
+    return scope.builder.cast(found, element) if "dtype" in given else found
 
 
 def _norm(scope: Scope, node: ast.Call) -> Tensor:
-    """``np.linalg.norm``: the root of the sum of squares."""
-    keywords(scope, node, ("axis", "keepdims"))
-    _count(scope, node, node.args, 1)
-    array = tensor(scope, node.args[0])
-    given = {k.arg: k.value for k in node.keywords}
+    """``np.linalg.norm`` of vectors: the root of the sum of squares, the sum of sizes (1) or the greatest (inf)."""
+    keywords(scope, node, ("axis", "keepdims", "ord"))
+    if not 1 <= len(node.args) <= 3:
+        raise unsupported(scope, node, ast.unparse(node), "give the array, then `axis=` and `keepdims=`")
+    build, array = scope.builder, tensor(scope, node.args[0])
+    given = {k.arg: k.value for k in node.keywords} | dict(zip(("ord", "axis"), node.args[1:], strict=False))
     keep = truth(scope, given["keepdims"]) if "keepdims" in given else False
-    squares = scope.builder.map("mul", array, array)
-    total = scope.builder.reduce("sum", squares, axes_of(scope, given.get("axis"), len(array.dims)), keep)
-    return scope.builder.map("sqrt", total)
+    axes = axes_of(scope, given.get("axis"), len(array.dims))
+    order = evaluate(scope, given["ord"]) if not _is_none(given.get("ord")) else 2
+    if order not in (1, 2, float("inf")) or (not _is_none(given.get("ord")) and len(axes) != 1):
+        raise unsupported(scope, node, ast.unparse(node), "norms of vectors along one axis: 1, 2 or `np.inf`")
+    wide = array if array.element in HALVES else real(scope, array)
+    assert isinstance(wide, Tensor)
+    if order != 2:
+        return build.reduce("sum" if order == 1 else "max", build.map("abs", wide), axes, keep)
+    return build.map("sqrt", build.reduce("sum", build.map("mul", wide, wide), axes, keep))
+
+
+def _is_none(node: ast.expr | None) -> bool:
+    return node is None or (isinstance(node, ast.Constant) and node.value is None)
 
 
 def axes_of(scope: Scope, node: ast.expr | None, rank: int) -> tuple[int, ...]:
@@ -343,6 +386,8 @@ def _count(scope: Scope, node: ast.Call, args: Sequence[ast.expr], count: int) -
 def cast_name(scope: Scope, node: ast.expr) -> str:
     """The element type that ``node`` names."""
     label = node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", ast.unparse(node))
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        label = node.value
     if label not in CASTS:
         raise unsupported(scope, node, ast.unparse(node), did_you_mean(label, CASTS))
     return CASTS[label]
@@ -352,10 +397,15 @@ def _cast(scope: Scope, node: ast.Call, name: str) -> Value:
     keywords(scope, node, ())
     _count(scope, node, node.args, 1)
     value = evaluate(scope, node.args[0])
-    return scope.builder.cast(value, ELEMENTS[CASTS[name]]) if isinstance(value, Tensor) else value
+    kind = CASTS[name]
+    if isinstance(value, Tensor):
+        return scope.builder.cast(value, ELEMENTS[kind])
+    if value != value or abs(value) == float("inf"):
+        return value
+    return bool(value) if kind == "i1" else int(value) if kind[0] in "iu" else value
 
 
-def _inline(scope: Scope, node: ast.Call, function: ast.FunctionDef) -> Value:
+def _inline(scope: Scope, node: ast.Call, function: ast.FunctionDef) -> Values:
     parameters = [a.arg for a in (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs)]
     if len(node.args) > len(parameters):
         text = f"`{function.name}` takes {len(parameters)} arguments, not {len(node.args)}"

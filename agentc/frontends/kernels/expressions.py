@@ -1,9 +1,10 @@
 """The value of a NumPy expression, as kernel code."""
 
 import ast
-from collections.abc import Callable, Mapping
+import operator
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from agentc.frontends.kernels.builder import KernelBuilder, ShapeError, Tensor
 from agentc.frontends.kernels.scalars import ELEMENTS, HALVES, all_ones
@@ -12,8 +13,8 @@ from agentc.plan import sizes
 from agentc.support.diagnostics import Diagnostics, did_you_mean
 
 Value: TypeAlias = Tensor | float
-Values: TypeAlias = Tensor | float | tuple[Tensor, ...]
-Inline: TypeAlias = "Callable[[Scope, ast.Call, ast.FunctionDef, Mapping[str, Value]], Value | None]"
+Values: TypeAlias = Tensor | float | tuple[Tensor | float, ...]
+Inline: TypeAlias = "Callable[[Scope, ast.Call, ast.FunctionDef, Mapping[str, Value]], Values | None]"
 
 
 @dataclass
@@ -66,6 +67,9 @@ NUMPY_CONSTANTS: Mapping[str, float] = {
     "pi": 3.141592653589793,
     "e": 2.718281828459045,
     "inf": float("inf"),
+    "nan": float("nan"),
+    "True_": True,
+    "False_": False,
 }
 
 
@@ -109,7 +113,7 @@ def _evaluate(scope: Scope, node: ast.expr) -> Values:
         case ast.UnaryOp(op=op, operand=operand):
             return _unary(scope, node, op, evaluate(scope, operand))
         case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in COMPARE:
-            return scope.builder.map(COMPARE[type(op)], evaluate(scope, left), evaluate(scope, right))
+            return _compared(scope, op, evaluate(scope, left), evaluate(scope, right))
         case ast.Call():
             return call(scope, node)
         case ast.Attribute(value=ast.Name(id=module), attr=name) if module in scope.source.numpy:
@@ -124,10 +128,22 @@ def _evaluate(scope: Scope, node: ast.expr) -> Values:
             return len(tensor(scope, value).dims)
         case ast.Subscript(value=ast.Attribute(value=value, attr="shape"), slice=index):
             return _size(scope, tensor(scope, value), index)
+        case ast.Subscript(value=ast.Call() as value, slice=ast.Constant(value=int() as at)):
+            found = evaluate_all(scope, value)
+            if isinstance(found, tuple):
+                return _item_of(scope, node, found, at)
+            return indexed(scope, node, _as_array(scope, value, found), node.slice)
+        case ast.Subscript(value=ast.Constant(value=bytes() as text), slice=ast.Constant(value=int() as at)):
+            return _item_of(scope, node, [*text], at)
+        case ast.IfExp(test=test, body=body, orelse=other):
+            return evaluate(scope, body if known(scope, test) else other)
+        case ast.BoolOp() | ast.UnaryOp(op=ast.Not()):
+            return known(scope, node)
         case ast.Subscript(value=value, slice=index):
             return indexed(scope, node, tensor(scope, value), index)
         case _:
-            raise unsupported(scope, node, ast.unparse(node))
+            chained = isinstance(node, ast.Compare) and len(node.ops) > 1
+            raise unsupported(scope, node, ast.unparse(node), TRUTH_HELP if chained else None)
 
 
 def unsupported(scope: Scope, node: ast.AST, what: str, help: str | None = None) -> KernelError:
@@ -136,13 +152,55 @@ def unsupported(scope: Scope, node: ast.AST, what: str, help: str | None = None)
     return scope.source.error("kernel-unsupported", f"`{text}` is not supported in a kernel", node, help)
 
 
+T = TypeVar("T")
+
+
+def _item_of(scope: Scope, node: ast.expr, items: Sequence[T], at: int) -> T:
+    if not -len(items) <= at < len(items):
+        raise scope.source.error("kernel-shape", f"place {at} of {len(items)}", node)
+    return items[at]
+
+
+def _compared(scope: Scope, op: ast.cmpop, left: Value, right: Value) -> Value:
+    """Of two numbers it is known now."""
+    name = COMPARE[type(op)]
+    if isinstance(left, Tensor) or isinstance(right, Tensor):
+        return scope.builder.map(name, left, right)
+    return bool(getattr(operator, name)(left, right))
+
+
+TRUTH_HELP = "of arrays write `&`, `|` and `~`, each comparison in parentheses, and `np.where` to choose"
+
+
+def known(scope: Scope, node: ast.expr) -> bool:
+    """Whether a condition on numbers that are known when compiling holds.
+
+    Raises:
+        KernelError: it depends on an array or a size.
+    """
+    match node:
+        case ast.BoolOp(op=op, values=values):
+            return (all if isinstance(op, ast.And) else any)(known(scope, v) for v in values)
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            return not known(scope, operand)
+        case _:
+            value = evaluate(scope, node)
+    if isinstance(value, Tensor):
+        text = f"whether `{ast.unparse(node)}` holds is not known before the data"
+        raise scope.source.error("kernel-unsupported", text, node, TRUTH_HELP)
+    return bool(value)
+
+
 def tensor(scope: Scope, node: ast.expr) -> Tensor:
     """The array that ``node`` is.
 
     Raises:
         KernelError: it is a number.
     """
-    value = evaluate(scope, node)
+    return _as_array(scope, node, evaluate(scope, node))
+
+
+def _as_array(scope: Scope, node: ast.expr, value: Value) -> Tensor:
     if not isinstance(value, Tensor):
         raise scope.source.error("kernel-shape", f"`{ast.unparse(node)}` is a number, not an array", node)
     return value
@@ -163,8 +221,10 @@ def _name(scope: Scope, node: ast.Name, name: str) -> Value:
 
 def _binary(scope: Scope, node: ast.BinOp, op: ast.operator, left: Value, right: Value) -> Value:
     if isinstance(op, ast.MatMult):
+        from agentc.frontends.kernels.products import matmul
+
         if isinstance(left, Tensor) and isinstance(right, Tensor):
-            return scope.builder.matmul(left, right)
+            return matmul(scope.builder, left, right)
         raise scope.source.error("kernel-shape", "`@` takes arrays, not numbers", node)
     if type(op) not in BINARY:
         raise unsupported(scope, node, ast.unparse(node))

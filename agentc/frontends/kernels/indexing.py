@@ -7,6 +7,7 @@ from agentc.frontends.kernels.builder import Tensor, show
 from agentc.frontends.kernels.expressions import Scope, evaluate
 from agentc.frontends.kernels.gathers import Item, Slice, sliced, taken
 from agentc.frontends.kernels.scalars import ELEMENTS
+from agentc.frontends.kernels.source import number_of
 from agentc.plan import sizes
 from agentc.plan.kernels import Dim
 
@@ -130,17 +131,28 @@ def _slice(scope: Scope, item: ast.Slice, dim: Dim) -> Slice:
             raise scope.source.error("kernel-unsupported", text, item)
         count = sizes.floordiv(sizes.add(dim, -step - 1), -step)
         return Slice(sizes.subtract(dim, 1), count, step)
-    low = _bound(scope, item.lower, dim, 0)
-    high = _bound(scope, item.upper, dim, dim)
+    low = sizes.maximum(_bound(scope, item.lower, dim, 0), 0)
+    high = sizes.minimum(_bound(scope, item.upper, dim, dim), dim)
     count = sizes.maximum(sizes.subtract(high, low), 0)
+    if high == dim and (last := _last(item.lower)) is not None:
+        count = sizes.minimum(last, dim)
     return Slice(low, count if step == 1 else sizes.floordiv(sizes.add(count, step - 1), step), step)
 
 
+def _last(node: ast.expr | None) -> int | None:
+    """How many ``x[-3:]`` asks for, at most."""
+    number = number_of(node) if node is not None else None
+    return -number if isinstance(number, int) and number < 0 else None
+
+
 def _bound(scope: Scope, node: ast.expr | None, dim: Dim, default: Dim) -> Dim:
-    """One end of a slice, within the axis, as in Python."""
+    """One end of a slice, as in Python; it may be beyond either end of the axis. From what may be below 0 nobody knows
+    which end it counts from: callers see to it that it is not."""
     if node is None:
         return default
     stated = size_of(scope, node)
     if isinstance(stated, int) and stated < 0:
-        return sizes.maximum(sizes.add(dim, stated), 0)
-    return sizes.minimum(stated, dim)
+        return sizes.add(dim, stated)
+    if not sizes.is_never_negative(stated):
+        scope.builder.require(sizes.add(stated, 1))
+    return stated

@@ -2,15 +2,17 @@
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from xdsl.dialects.builtin import ModuleOp
 
 from agentc.frontends.kernels.builder import KernelBuilder, ShapeError, Tensor, show
-from agentc.frontends.kernels.expressions import Scope, Value, evaluate, evaluate_all, tensor
+from agentc.frontends.kernels.expressions import Scope, Value, Values, evaluate, evaluate_all, known, tensor
 from agentc.frontends.kernels.scalars import ELEMENTS, element_name
 from agentc.frontends.kernels.signature import Signature, read_signature
 from agentc.frontends.kernels.source import KernelError, KernelSource, read
+from agentc.plan.kernels import Dim
 from agentc.support.diagnostics import Diagnostics
 
 
@@ -56,10 +58,7 @@ def _run(scope: Scope, function: ast.FunctionDef) -> list[Value | None]:
                 return _returned(scope, statement)
             _statement(scope, statement)
         except KernelError as error:
-            scope.found.add(error.diagnostic)
-            for node in ast.walk(statement):
-                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-                    scope.names[node.id] = None
+            _lose(scope, statement, error)
             if isinstance(statement, ast.Return):
                 return []
     scope.found.error("kernel-unsupported", f"`{function.name}` returns nothing", scope.source.span(function))
@@ -88,8 +87,26 @@ def _unrolled(scope: Scope, body: Sequence[ast.stmt]) -> Iterator[tuple[ast.stmt
                 for trip in range(*bounds) if bounds is not None else ():
                     yield statement, {name: trip}
                     yield from _unrolled(scope, statement.body)
+            case ast.If(test=test, body=then, orelse=other):
+                holds = _known(scope, statement, test)
+                if holds is not None:
+                    yield from _unrolled(scope, then if holds else other)
             case _:
                 yield statement, None
+
+
+def _known(scope: Scope, statement: ast.stmt, test: ast.expr) -> bool | None:
+    """Whether a branch is taken; ``None`` where that is a problem, which was told, and its names are lost."""
+    try:
+        return known(scope, test)
+    except KernelError as error:
+        _lose(scope, statement, error)
+        return None
+
+
+def _lose(scope: Scope, statement: ast.stmt, error: KernelError) -> None:
+    scope.found.add(error.diagnostic)
+    scope.names.update({n.id: None for n in ast.walk(statement) if isinstance(n, ast.Name) and _stores(n)})
 
 
 def _bounds(scope: Scope, statement: ast.For, args: Sequence[ast.expr]) -> tuple[int, ...] | None:
@@ -101,8 +118,7 @@ def _bounds(scope: Scope, statement: ast.For, args: Sequence[ast.expr]) -> tuple
         help = f"a kernel's loop makes a known number of trips, at most {MOST_TRIPS}; arrays are worked on whole"
         raise scope.source.error("kernel-unsupported", "this `for` is not supported in a kernel", statement, help)
     except KernelError as error:
-        scope.found.add(error.diagnostic)
-        scope.names.update({n.id: None for n in ast.walk(statement) if isinstance(n, ast.Name) and _stores(n)})
+        _lose(scope, statement, error)
         return None
 
 
@@ -114,9 +130,10 @@ def _statement(scope: Scope, statement: ast.stmt) -> None:
     match statement:
         case ast.Expr(value=ast.Constant()) | ast.Pass():
             return
-        case ast.Assign(targets=[ast.Name(id=name)], value=value):
-            scope.names[name] = evaluate(scope, value)
-        case ast.Assign(targets=[ast.Tuple(elts=targets)], value=value):
+        case ast.Assign(targets=targets, value=value) if all(isinstance(t, ast.Name) for t in targets):
+            made = evaluate(scope, value)
+            scope.names.update({t.id: made for t in targets if isinstance(t, ast.Name)})
+        case ast.Assign(targets=[ast.Tuple(elts=targets) | ast.List(elts=targets)], value=value):
             _unpack(scope, statement, targets, value)
         case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
             scope.names[name] = evaluate(scope, value)
@@ -148,7 +165,7 @@ def _unpack(scope: Scope, statement: ast.stmt, targets: Sequence[ast.expr], valu
     scope.names.update(zip(names, found, strict=True))
 
 
-def _inline(scope: Scope, node: ast.Call, function: ast.FunctionDef, values: Mapping[str, Value]) -> Value | None:
+def _inline(scope: Scope, node: ast.Call, function: ast.FunctionDef, values: Mapping[str, Value]) -> Values | None:
     """The value of a call of another function of the same file: its body, on these arguments."""
     if function.name in scope.stack:
         raise scope.source.error("kernel-unsupported", f"`{function.name}` calls itself", node)
@@ -160,11 +177,12 @@ def _inline(scope: Scope, node: ast.Call, function: ast.FunctionDef, values: Map
     names: dict[str, Value | None] = {**signature.constants, **values}
     inner = Scope(scope.source, scope.builder, scope.found, names, scope.call, (*scope.stack, function.name))
     results = _run(inner, function)
-    if len(results) != 1:
-        if len(scope.found) == problems:
-            raise scope.source.error("kernel-unsupported", f"`{function.name}` gives {len(results)} values", node)
+    if any(r is None for r in results) or (not results and len(scope.found) > problems):
         return None
-    return results[0]
+    made = [r for r in results if r is not None]
+    if len(made) == 0:
+        raise scope.source.error("kernel-unsupported", f"`{function.name}` gives nothing", node)
+    return tuple(made) if len(made) > 1 else made[0]
 
 
 def _check_results(scope: Scope, function: ast.FunctionDef, signature: Signature, results: list[Value | None]) -> None:
@@ -178,13 +196,23 @@ def _check_results(scope: Scope, function: ast.FunctionDef, signature: Signature
         message = f"`{function.name}` returns {len(results)} values, its annotation says {len(signature.results)}"
         scope.found.error("kernel-shape", message, place)
         return
-    for stated, result in zip(signature.results, results, strict=True):
+    for i, (stated, result) in enumerate(zip(signature.results, results, strict=True)):
+        if isinstance(result, Tensor):
+            results[i] = result = _as_stated(scope, result, stated.dims or ())
         if isinstance(result, Tensor) and (stated.dims or ()) != result.dims:
             message = f"the result has shape {show(result.dims)}, the annotation says {show(stated.dims or ())}"
             scope.found.error("kernel-shape", message, place)
         elif isinstance(result, Tensor) and ELEMENTS[stated.dtype] != result.element:
             message = f"the result is {element_name(result.element)}, the annotation says {stated.dtype}"
             scope.found.error("kernel-shape", message, place)
+
+
+def _as_stated(scope: Scope, result: Tensor, dims: Sequence[Dim]) -> Tensor:
+    """``result`` with the sizes of its annotation, where they are the same."""
+    if len(dims) != len(result.dims):
+        return result
+    pairs = zip(result.dims, dims, strict=True)
+    return replace(result, dims=tuple(d if scope.builder.agreed(d, s) is None else s for d, s in pairs))
 
 
 def _result_names(function: ast.FunctionDef, count: int, taken: set[str]) -> list[str]:

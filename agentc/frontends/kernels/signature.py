@@ -19,7 +19,7 @@ class Signature:
 
     parameters: tuple[Parameter, ...]
     constants: dict[str, float]
-    """Parameters annotated ``float`` or ``int``: their default, known when compiling."""
+    """Parameters annotated ``float``, ``int`` or ``bool``: their default, known when compiling."""
     results: tuple[Parameter, ...] | None
     """``None`` where the return type is not stated."""
 
@@ -33,7 +33,7 @@ def read_signature(
     parameters: list[Parameter] = []
     constants: dict[str, float] = {}
     for argument, default in _arguments(source, function, found):
-        if isinstance(argument.annotation, ast.Name) and argument.annotation.id in ("float", "int"):
+        if isinstance(argument.annotation, ast.Name) and argument.annotation.id in ("float", "int", "bool"):
             constants[argument.arg] = _constant(source, argument, default, found)
         elif called:
             parameters.append(Parameter(argument.arg, "f32", None))

@@ -4,16 +4,18 @@ import string
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from onnx import TensorProto
 from xdsl.dialects import arith, scf, tensor
 from xdsl.dialects.builtin import AnyFloat
 from xdsl.dialects.linalg.attrs import IteratorType
 from xdsl.dialects.linalg.ops import GenericOp, IndexOp, YieldOp
-from xdsl.ir import Block, Operation, SSAValue
+from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineMap
 
 from agentc.analyses.kernel_dims import shape_of
 from agentc.analyses.reductions import NEUTRAL, is_neutral
-from agentc.backends.onnx.kernels.nodes import Nodes, inside, width
+from agentc.backends.onnx.kernels.nodes import Nodes, inside
+from agentc.backends.onnx.kernels.reductions import float_extreme, whole_extreme, whole_product, whole_sum
 from agentc.backends.onnx.kernels.scalars import emit
 from agentc.support.diagnostics import Diagnostic, Refused
 
@@ -141,15 +143,21 @@ class GenericGraph:
         other = next(o for o in combiner.operands if o is not accumulator)
         self._body(block, skip=combiner)
         whole = self._whole(self.values[other])
-        unsigned = isinstance(combiner, arith.MaxUIOp | arith.MinUIOp)
-        type_ = accumulator.type
-        whole = self.nodes.ordered(whole, type_, "unsigned") if unsigned else whole
+        return self._started(self._reduced(combiner, whole, accumulator.type), combiner)
+
+    def _reduced(self, combiner: Operation, whole: str, type_: Attribute) -> str:
         kind = REDUCE[type(combiner)]  # pyright: ignore[reportArgumentType]
-        found = self.nodes.op(kind, whole, self.nodes.row(*self.reduced), keepdims=0)
-        if not isinstance(type_, AnyFloat):
-            back = unsigned and width(type_) == 64
-            found = self.nodes.ordered(found, type_, "unsigned") if back else self.nodes.wrapped(found, type_)
-        return self._started(found, combiner)
+        if isinstance(type_, AnyFloat) and kind in ("ReduceMax", "ReduceMin"):
+            return float_extreme(self.nodes, kind, whole, self.reduced, type_)
+        if isinstance(type_, AnyFloat) or inside(type_) != TensorProto.INT64:
+            return self.nodes.op(kind, whole, self.nodes.row(*self.reduced), keepdims=0)
+        if kind == "ReduceSum":
+            return self.nodes.wrapped(whole_sum(self.nodes, whole, self.extents, self.reduced), type_)
+        if kind == "ReduceProd":
+            product = whole_product(self.nodes, whole, self.extents, self.reduced, type_)
+            return self.nodes.wrapped(product, type_)
+        unsigned = isinstance(combiner, arith.MaxUIOp | arith.MinUIOp)
+        return whole_extreme(self.nodes, kind, whole, self.reduced, type_, unsigned)
 
     def _started(self, found: str, combiner: Operation | None = None) -> str:
         if self.first is None:

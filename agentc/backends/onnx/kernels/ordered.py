@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from onnx import TensorProto, helper
 from xdsl.dialects.builtin import AnyFloat
+from xdsl.ir import Attribute
 
 from agentc.analyses.kernel_dims import bits, element_of, is_integer, shape_of
 from agentc.backends.onnx.kernels.nodes import LEAST, Nodes, inside
@@ -31,10 +32,24 @@ def emit(
             raise TypeError(f"{op.name} is no op of linalg_ext")
 
 
+INFINITY = float("inf")
+F64_MOST = 1.7976931348623157e308
+
+
 def _best(nodes: Nodes, op: SortOp | TopKOp, value: str, count: str, largest: int) -> list[str]:
     type_ = element_of(op.inputs[0].type)
-    keys = nodes.ordered(value, type_, op.order.data)
+    keys = _comparable(nodes, value, type_, largest) if isinstance(type_, AnyFloat) else None
+    keys = keys or nodes.ordered(value, type_, op.order.data)
     return nodes.ops("TopK", [keys, nodes.op("Reshape", count, nodes.row(1))], 2, axis=-1, largest=largest, sorted=1)
+
+
+def _comparable(nodes: Nodes, value: str, type_: Attribute, largest: int) -> str:
+    """The numbers in f64, infinities as the largest ones there are, and NaN, which is not compared, beyond them."""
+    wide = value if str(type_) == "f64" else nodes.cast(value, TensorProto.DOUBLE)
+    most = nodes.array(F64_MOST, "float64")
+    kept = nodes.op("Clip", wide, nodes.op("Neg", most), most)
+    last = nodes.array(-INFINITY if largest else INFINITY, "float64")
+    return nodes.op("Where", nodes.op("IsNaN", value), last, kept)
 
 
 def sort(nodes: Nodes, op: SortOp, inputs: Sequence[str]) -> list[str]:
@@ -89,16 +104,20 @@ def scan(nodes: Nodes, op: ScanOp, value: str) -> str:
     )
 
 
-def carried(
-    nodes: Nodes,
-    value: str,
-    axis: int,
-    first: str,
-    kind: int,
-    step: Callable[[Nodes, str, str], str],
-    backward: bool = False,
-) -> str:
+Step = Callable[[Nodes, str, str], str]
+
+
+def carried(nodes: Nodes, value: str, axis: int, first: str, kind: int, step: Step, backward: bool = False) -> str:
     """A ``Scan`` along ``axis`` that gives each state; they start as ``first``."""
+    return _scanned(nodes, value, axis, first, kind, step, backward)[1]
+
+
+def final_state(nodes: Nodes, value: str, axis: int, first: str, kind: int, step: Step) -> str:
+    """As ``carried``, of which the last state."""
+    return _scanned(nodes, value, axis, first, kind, step, backward=False)[0]
+
+
+def _scanned(nodes: Nodes, value: str, axis: int, first: str, kind: int, step: Step, backward: bool) -> list[str]:
     sizes = nodes.shape([nodes.extent(value, a) for a in range(axis)])
     state = nodes.op("Expand", first, sizes) if axis else nodes.op("Reshape", first, nodes.array([], "int64"))
     body = Nodes(nodes)
@@ -114,7 +133,7 @@ def carried(
     )
     ways = {"scan_input_directions": [1], "scan_output_directions": [1]} if backward else {}
     axes = {"scan_input_axes": [axis], "scan_output_axes": [axis], **ways}
-    return nodes.ops("Scan", [state, value], 2, body=graph, num_scan_inputs=1, **axes)[1]
+    return list(nodes.ops("Scan", [state, value], 2, body=graph, num_scan_inputs=1, **axes))
 
 
 def automaton(nodes: Nodes, inputs: Sequence[str], backward: bool = False) -> str:

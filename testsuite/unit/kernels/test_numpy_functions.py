@@ -1,0 +1,303 @@
+"""NumPy's functions in kernels: on every target, and on empty arrays, what NumPy gives for the same text; or refused."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+
+from agentc.analyses.kernel_abi import kernel_abi
+from agentc.backends.onnx.kernels import kernel_model
+from agentc.frontends.kernels import annotations
+from agentc.frontends.kernels.python_ast import compile_source
+from agentc.frontends.kernels.source import parse
+from agentc.pipelines.kernels import compile_kernel, lower_kernel
+from agentc.runtime.interpreters import run_kernel
+from agentc.runtime.native import KernelCallError
+from agentc.runtime.onnx_kernels import run_model
+from agentc.support.diagnostics import Refused
+
+SIGNATURE = (
+    'x: f32["n", "d"], y: f32["n", "d"], v: f32["d"], i: i32["n"], b: u8["n", "d"], m: i1["n", "d"], p: i64["q"],'
+    ' h: f16["n", "d"], a: f32["r", "n", "d"], s: f32'
+)
+HEAD = "import numpy as np\nfrom agentc import *\n"
+NAMES: dict[str, Any] = {n: getattr(annotations, n) for n in dir(annotations) if not n.startswith("_")}
+SIZES = ({"n": 5, "d": 7, "q": 4, "r": 2}, {"n": 1, "d": 1, "q": 1, "r": 1}, {"n": 0, "d": 3, "q": 2, "r": 2})
+BODIES = """
+np.std(x, axis=0)
+np.var(x, axis=1, ddof=1, keepdims=True)
+np.var(b, axis=1)
+np.std(h, axis=1)
+np.median(x, axis=1)
+np.median(x, axis=0, keepdims=True)
+np.quantile(x, 0.9, axis=1)
+np.percentile(np.where(m, x, np.nan), 25)
+np.median(b)
+np.nansum(np.log(x), axis=1)
+np.nanmax(np.log(x), axis=0)
+np.nanmean(np.log(np.abs(x)), axis=0)
+np.ptp(x, axis=1)
+np.count_nonzero(b > 100, axis=1)
+np.log1p(np.abs(x)) + np.log1p(x * 1e-6)
+np.expm1(x * 1e-5) + np.expm1(x)
+np.logaddexp(x * 50, y * 50)
+np.logaddexp(x / 0, y / 0)
+np.trunc(x * 3)
+np.tan(x)
+np.exp2(x)
+np.tril(x) + np.triu(y, k=1)
+np.tril(m, -1)
+np.eye(4, dtype=f32) + s
+np.eye(x.shape[1], k=1)
+np.identity(3)
+np.diff(x)
+np.diff(x, axis=0)
+np.diff(m, axis=0)
+np.pad(x, 1)
+np.pad(x, ((0, 2), (1, 0)), mode="constant")
+np.pad(x, ((0, 0), (2, 1)), mode="edge")
+np.pad(b, (1, 2), constant_values=7)
+np.pad(v, 3, mode="wrap")
+np.pad(v, 3, mode="symmetric")
+np.pad(v, 3, mode="reflect")
+np.roll(x, 1)
+np.roll(x, -2, axis=0)
+np.roll(x, 300, axis=1)
+np.repeat(x, 2, axis=0)
+np.repeat(x, 3)
+np.tile(v, 3)
+np.tile(x, (2, 1))
+np.swapaxes(a, 0, 2)
+np.moveaxis(a, 0, -1)
+np.expand_dims(v, axis=0) * x
+np.squeeze(x[None], axis=0)
+np.hstack([x, y[:, :2]])
+np.vstack((x, v))
+np.hstack((v, v))
+np.einsum("ij,kj->ik", x, y)
+np.einsum("ij,ij->i", x, y)
+np.einsum("ij->ji", x)
+np.einsum("ij,j", x, v)
+np.einsum("...j,j->...", a, v)
+np.einsum("ij,ij,j->i", x, y, v)
+np.einsum("rnd,nd->r", a, x)
+np.einsum("...ij,...kj->...ik", a, x)
+np.einsum("ii", x @ y.T)
+np.einsum("rnn->rn", a @ x.T)
+np.einsum("i->", h[:, 0])
+np.inner(x, y)
+np.dot(a, v)
+np.outer(v, x)
+a @ x.T
+a @ np.swapaxes(a, -1, -2)
+v @ np.swapaxes(a, 1, 2)
+x @ y.T @ x
+h @ h.T
+np.linalg.norm(x, ord=1, axis=1)
+np.linalg.norm(x, np.inf, 1)
+np.linalg.norm(i)
+np.clip(x, None, 0.5)
+np.clip(x, a_min=-s, a_max=s)
+b.clip(10, 200)
+np.select([x > 1, x > 0], [x, -x], -1.0)
+np.sum(x, axis=1, dtype=np.float64)
+np.sum(b, dtype=np.int32)
+np.where(m, x, np.nan)
+np.arange(0, x.shape[0], 2)
+np.arange(8, 0, -3)
+np.arange(x.shape[1], dtype=np.float32) * v
+np.full(2, -1)
+np.full(2, True)
+np.invert(b) + np.bitwise_not(b)
+x.flatten()[::2]
+x.astype("float64").std()
+x[1:] - x[:-1]
+x[:, 2:] - x[:, :-2]
+x[:, 1:-1] * 2
+x[-3:, :2]
+x[-2:] - x[:2]
+np.concatenate([v[:1], (v[1:] != v[:-1]).astype(f32)])
+np.concatenate([np.zeros(1, dtype=f32), v[:-1]]) - v
+top_k(x, 3)[1]
+(b == ord("a")) | (b == b"xyz"[1])
+int(3.7) * b
+x if 1 < 2 and not False else y
+np.float32(-0.0) * x
+""".strip().splitlines()
+
+
+def text_of(body: str, signature: str = SIGNATURE) -> str:
+    return f"{HEAD}def k({signature}):\n    return {body}\n"
+
+
+def arguments(n: int, d: int, q: int, r: int) -> list[Any]:
+    random = np.random.default_rng(n * 100 + d)
+
+    def real(*shape: int) -> Any:
+        return random.normal(size=shape).astype(np.float32)
+
+    whole = random.integers(-100, 100, n).astype(np.int32)
+    bytes_, truths = random.integers(0, 256, (n, d)).astype(np.uint8), random.integers(0, 2, (n, d)) > 0
+    places = random.integers(0, max(min(n, d), 1), q)
+    shaped = [real(n, d), real(n, d), real(d), whole, bytes_, truths, places]
+    return [*shaped, real(n, d).astype(np.float16), real(r, n, d), 0.75]
+
+
+def wanted_of(text: str, values: list[Any]) -> Any:
+    names: dict[str, Any] = {**NAMES, "np": np}
+    exec(text.replace(HEAD, ""), names)
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return names["k"](*values[:-1], np.float32(values[-1]))
+
+
+@pytest.mark.parametrize("body", BODIES)
+def test_every_target_means_what_numpy_means(body: str) -> None:
+    text = text_of(body)
+    module = compile_source(parse(text, "k.py"), "k")
+    native = compile_kernel(compile_source(parse(text, "k.py"), "k"), threads=1)
+    graph = kernel_model(module)
+    computed = 0
+    for sizes in SIZES:
+        values = arguments(**sizes)
+        try:
+            found = native(*values)
+        except KernelCallError as refused:
+            assert "to be at least 1, it is" in str(refused)
+            continue
+        try:
+            wanted = np.asarray(wanted_of(text, values))
+        except ValueError:  # the greatest of nothing
+            continue
+        assert found.dtype == wanted.dtype
+        with np.errstate(all="ignore"):
+            others = [run_kernel(module, *values)[0], run_model(graph, values)[0]]
+        close = 4e-3 if "h" in body.replace("np.hstack", "") and wanted.dtype == np.float16 else 2e-5
+        for one in (found, *others):
+            assert np.shape(one) == wanted.shape
+            np.testing.assert_allclose(
+                np.asarray(one).astype("f8"), wanted.astype("f8"), rtol=close, atol=close, equal_nan=True
+            )
+        computed += 1
+    assert computed
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ('np.einsum("ij,jk->ik", x)', "has 2 terms for 1 arrays"),
+        ('np.einsum("ij,jk->ik", x, y)', "is not"),
+        ('np.einsum("ij->kk", x)', "each letter of the result"),
+        ('np.einsum("i", x)', "the array has 2"),
+        ('np.einsum("i j!", x)', "no subscripts"),
+        ("a @ x", "is not"),
+        ("a @ s", "not numbers"),
+        ("np.dot(a, a)", "np.einsum"),
+        ("np.squeeze(x)", "say which axis"),
+        ("np.squeeze(x, axis=0)", "not known to be 1"),
+        ("np.pad(x, ((1, 1), (2, 2), (3, 3)))", "widths"),
+        ('np.pad(x, 1, mode="linear_ramp")', "modes"),
+        ("np.pad(x, -1)", "does not have"),
+        ("np.repeat(x, i)", "by a number"),
+        ("np.quantile(x, s)", "from 0 to 1"),
+        ("np.linalg.norm(x, ord=2)", "along one axis"),
+        ("np.select([x > 0], [x, y])", "as many choices"),
+        ("x if np.sum(x) > 0 else y", "before the data"),
+        ("x > 0 and y > 0", "parentheses"),
+        ("0 < x < 1", "parentheses"),
+        ("top_k(x, 3)[2]", "place 2 of 2"),
+        ("np.bincount(p)", "scatter_add"),
+        ("np.nansum(i)", "none is NaN"),
+        ("m @ m.T", "astype"),
+    ],
+)
+def test_what_is_refused_says_where_and_why(body: str, told: str) -> None:
+    with pytest.raises(Refused) as refused:
+        compile_source(parse(text_of(body), "k.py"), "k")
+    [problem] = refused.value.diagnostics
+    assert str(problem.span).startswith("k.py:4:")
+    assert told in f"{problem.message} {problem.help}"
+
+
+def test_arrays_that_a_negative_size_would_read_beyond_are_refused_at_the_call() -> None:
+    """Before its first row lies memory of somebody else."""
+    kernel = compile_kernel(
+        compile_source(parse(text_of("x[x.shape[0] - 5 :]", 'x: f32["n", "d"]'), "k.py"), "k"), threads=1
+    )
+    np.testing.assert_array_equal(kernel(np.ones((7, 2), np.float32)), np.ones((5, 2)))
+    with pytest.raises(KernelCallError, match="`n - 4` to be at least 1, it is -1"):
+        kernel(np.ones((3, 2), np.float32))
+
+
+def test_a_row_beside_its_elder_by_one_place_needs_a_row() -> None:
+    """``max(n, 1)`` is ``n`` where there is a row, which callers see to; the annotation's spelling is kept."""
+    text = text_of("np.concatenate([v[:1], v[:-1]])", 'v: f32["n"]').replace("):\n", ') -> f32["n"]:\n')
+    abi = kernel_abi(lower_kernel(compile_source(parse(text, "k.py"), "k")))
+    assert abi.results[0].dims == ("n",)
+    assert list(abi.requires) == ["n"]
+
+
+def test_helpers_give_several_values_and_branches_are_known() -> None:
+    text = (
+        f"{HEAD}def split(x, at: int = 2):\n    return x[:at], x[at:]\n"
+        'def k(x: f32["n"], twice: bool = True, times: int = 3):\n    a, b = split(x)\n    c = d = split(x, at=1)[0]\n'
+        "    if twice and times != 2:\n        b = b * times\n    else:\n        return x\n    return a, b, c + d\n"
+    )
+    kernel = compile_kernel(compile_source(parse(text, "k.py"), "k"), threads=1)
+    x = np.arange(5, dtype=np.float32)
+    for found, wanted in zip(kernel(x), (x[:2], x[2:] * 3, x[:1] * 2), strict=True):
+        np.testing.assert_array_equal(found, wanted)
+
+
+WHOLE = {
+    "u64": "x % 1000, x // 7, x // y, x % y, np.max(x), np.sum(x), np.prod(x), np.sort(x), np.min(y), np.argmin(x)",
+    "u32": "x % 1000, x // y, np.min(y[:, None] * x + y[:, None], axis=1), np.sum(x), np.prod(x), np.max(x - y)",
+    "i64": "np.sum(x), np.prod(x), np.max(x), np.min(x), x // y, x % y, np.abs(x), np.argmax(y), x.astype(i32)",
+    "i8": "x // y, x % y, np.abs(x), -x, x * y, np.sum(x), np.prod(x), np.min(x), x << 3, x >> 1, x / y",
+}
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_integers_are_exact_in_all_their_bits(name: str) -> None:
+    """Of ONNX Runtime's own reductions, sums go by way of floats, and the least of [1, 2^31 + 1] is the latter."""
+    text = f'{HEAD}def k(x: {name}["n"], y: {name}["n"]):\n    return {WHOLE[name]}\n'
+    ends, random = np.iinfo(NAMES[name].dtype), np.random.default_rng(5)
+    x, y = (random.integers(ends.min, ends.max, 40, NAMES[name].dtype, endpoint=True) for _ in range(2))
+    x[0], y[0], y[y == 0] = ends.min, ends.max, 1
+    with np.errstate(all="ignore"):
+        wanted = eval(WHOLE[name], {**NAMES, "np": np, "x": x, "y": y})
+    module = compile_source(parse(text, "k.py"), "k")
+    with np.errstate(all="ignore"):
+        found = [run_kernel(module, x, y), run_model(kernel_model(module), [x, y]), list(compile_kernel(module)(x, y))]
+    for results in found:
+        for one, other in zip(results, wanted, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "np.max(x, axis=1), np.min(x), np.argmax(x, axis=0), np.sort(x), np.argsort(x, kind='stable')",
+        "top_k(x, 3)",
+        "np.cumsum(x, axis=1), np.maximum.accumulate(x, axis=1), np.minimum.accumulate(x, axis=0)",
+    ],
+)
+def test_onnx_runtime_loses_no_nan(body: str) -> None:
+    text = text_of(body, 'x: f32["n", "d"]')
+    x = np.random.default_rng(3).choice([np.nan, np.inf, -np.inf, 1.0, 1.0, -2.5, 3e38], (7, 9)).astype(np.float32)
+    names: dict[str, Any] = {**NAMES, "np": np}
+    exec(text.replace(HEAD, ""), names)
+    found = run_model(kernel_model(compile_source(parse(text, "k.py"), "k")), [x])
+    for one, wanted in zip(found, names["k"](x), strict=True):
+        np.testing.assert_allclose(one, wanted)
+
+
+def test_onnx_runtime_survives_products_of_empty_arrays() -> None:
+    """It divided by zero where it had to turn a factor without elements itself."""
+    text = text_of('x @ y.T, np.einsum("ij,kj->ki", x, y)', 'x: f32["n", "d"], y: f32["m", "d"]')
+    graph = kernel_model(compile_source(parse(text, "k.py"), "k"))
+    for n, m, d in ((3, 2, 0), (0, 2, 3), (0, 0, 0)):
+        one, two = run_model(graph, [np.ones((n, d), np.float32), np.ones((m, d), np.float32)])
+        np.testing.assert_array_equal(one, np.full((n, m), d))
+        np.testing.assert_array_equal(two, np.full((m, n), d))
