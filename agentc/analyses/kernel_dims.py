@@ -25,7 +25,7 @@ from xdsl.dialects.builtin import (
 )
 from xdsl.ir import Attribute, Operation, SSAValue
 
-from agentc.analyses.kernel_ops import every
+from agentc.analyses.kernel_ops import every, index_constant
 from agentc.plan import sizes
 from agentc.plan.kernels import Dim
 
@@ -100,7 +100,12 @@ def _is_array(attribute: Attribute | None) -> "TypeGuard[ArrayAttr[Attribute]]":
 
 def dims_attr(dims: Iterable[Sequence[Dim]]) -> ArrayAttr[Attribute]:
     """``dims`` as an attribute."""
-    return ArrayAttr([ArrayAttr([_dim_attr(d) for d in row]) for row in dims])
+    return ArrayAttr([_row_attr(tuple(row)) for row in dims])
+
+
+@lru_cache(maxsize=1024)
+def _row_attr(row: tuple[Dim, ...]) -> ArrayAttr[Attribute]:
+    return ArrayAttr([_dim_attr(d) for d in row])
 
 
 def _dim_attr(dim: Dim) -> Attribute:
@@ -207,7 +212,7 @@ def insert_size(builder: Builder, dim: Dim, leaf: Callable[[str], SSAValue]) -> 
     """The value of ``dim``, computed from what ``leaf`` gives for its names."""
 
     def number(value: int) -> SSAValue:
-        return builder.insert(arith.ConstantOp.from_int_and_width(value, IndexType())).result
+        return builder.insert(index_constant(value)).result
 
     def apply(symbol: str, left: SSAValue, right: SSAValue) -> SSAValue:
         return builder.insert(SIZE_OPS[symbol].create(operands=[left, right], result_types=[IndexType()])).results[0]

@@ -15,6 +15,7 @@ from xdsl.dialects.builtin import (
     ArrayAttr,
     DenseArrayBase,
     FloatAttr,
+    IndexType,
     IntegerAttr,
     MemRefType,
     ModuleOp,
@@ -22,9 +23,9 @@ from xdsl.dialects.builtin import (
     i32,
 )
 from xdsl.dialects.linalg.attrs import IteratorTypeAttr
-from xdsl.dialects.linalg.ops import GenericOp
-from xdsl.dialects.scf import ParallelOp
-from xdsl.ir import Attribute, Operation, Region, SSAValue
+from xdsl.dialects.linalg.ops import FillOp, GenericOp, YieldOp
+from xdsl.dialects.scf import ParallelOp, ReduceOp, ReduceReturnOp
+from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineMap
 
 from agentc.plan.kernels import Dim
@@ -44,6 +45,23 @@ def every(op: Operation) -> list[Operation]:
                     found.append(inner)
                     inner = inner.next_op
                 block = block.next_block
+    return found
+
+
+def walked(op: Operation) -> list[Operation]:
+    """``op`` and all inside of it, in the order of ``op.walk()``: that of the text."""
+    found = [op]
+    for region in op.regions:
+        block = region.first_block
+        while block is not None:
+            inner = block.first_op
+            while inner is not None:
+                if inner.regions:
+                    found += walked(inner)
+                else:
+                    found.append(inner)
+                inner = inner.next_op
+            block = block.next_block
     return found
 
 
@@ -112,6 +130,68 @@ def parallel(low: SSAValue, high: SSAValue, step: SSAValue, body: Region, start:
         properties={"operandSegmentSizes": segments(1, 1, 1, len(start))},
         regions=[body],
     )
+
+
+INDEX = IndexType()
+ALIGNMENT = IntegerAttr(64, 64)
+
+
+@lru_cache(maxsize=1024)
+def index_attribute(value: int) -> IntegerAttr:
+    """The index ``value`` as an attribute."""
+    return IntegerAttr.from_index_int_value(value)
+
+
+def index_constant(value: int) -> arith.ConstantOp:
+    """The index ``value``."""
+    return arith.ConstantOp.create(result_types=[INDEX], properties={"value": index_attribute(value)})
+
+
+def fill(value: SSAValue, target: SSAValue, results: Sequence[Attribute] = ()) -> FillOp:
+    """Set every element of ``target`` to ``value``."""
+    block = Block(arg_types=[value.type, value.type])
+    block.add_op(YieldOp.create(operands=[block.args[0]]))
+    return FillOp.create(
+        operands=[value, target],
+        result_types=results,
+        properties={"operandSegmentSizes": segments(1, 1)},
+        regions=[Region(block)],
+    )
+
+
+@lru_cache(maxsize=1024)
+def memory_type(element: Attribute, shape: tuple[int, ...]) -> MemRefType[Attribute]:
+    """Contiguous memory of ``shape``."""
+    return MemRefType(element, shape)
+
+
+def alloc(type_: Attribute, sizes: Sequence[SSAValue]) -> memref.AllocOp:
+    """New memory of ``type_``, whose unknown dimensions are ``sizes``, at a multiple of 64 bytes."""
+    return memref.AllocOp.create(
+        operands=sizes,
+        result_types=[type_],
+        properties={"alignment": ALIGNMENT, "operandSegmentSizes": segments(len(sizes), 0)},
+    )
+
+
+def dealloc(memory: SSAValue) -> memref.DeallocOp:
+    """The end of ``memory``."""
+    return memref.DeallocOp.create(operands=[memory])
+
+
+def size_along(memory: SSAValue, axis: SSAValue) -> memref.DimOp:
+    """The size of ``memory`` along ``axis``."""
+    return memref.DimOp.create(operands=[memory, axis], result_types=[INDEX])
+
+
+def reductions(values: Sequence[SSAValue], regions: Sequence[Region]) -> ReduceOp:
+    """The end of the body of a parallel loop, which reduces ``values``."""
+    return ReduceOp.create(operands=values, regions=regions)
+
+
+def reduced(value: SSAValue) -> ReduceReturnOp:
+    """The end of a reduction of two values to ``value``."""
+    return ReduceReturnOp.create(operands=[value])
 
 
 def load(memory: SSAValue, place: Sequence[SSAValue]) -> memref.LoadOp:

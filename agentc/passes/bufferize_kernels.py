@@ -36,7 +36,7 @@ from agentc.analyses.kernel_dims import (
     shape_of,
     size_of,
 )
-from agentc.analyses.kernel_ops import functions, generic
+from agentc.analyses.kernel_ops import alloc, dealloc, fill, functions, generic, index_constant, memory_type, size_along
 from agentc.analyses.kernel_sources import hand_on, replacing_here
 from agentc.dialects.linalg_ext import ExtOp
 from agentc.passes.fuse_kernels import is_elementwise
@@ -46,7 +46,7 @@ from agentc.support.diagnostics import Diagnostic, Refused
 
 def to_memref(type_: Attribute) -> MemRefType[Attribute]:
     """The contiguous memory of a tensor."""
-    return MemRefType(element_of(type_), shape_of(type_) or ())
+    return memory_type(element_of(type_), tuple(shape_of(type_) or ()))
 
 
 def _refuse(op: Operation) -> Refused:
@@ -127,7 +127,7 @@ class Bufferizer:
             case FillOp():
                 if any(not _is_start(u.operation, op.results[0]) for u in op.results[0].uses):
                     target = self._allocate(op.results[0], build)
-                    build.insert(FillOp([op.inputs[0]], [target], []))
+                    build.insert(fill(op.inputs[0], target))
             case func.ReturnOp():
                 self._return(op, build)
             case ExtOp():
@@ -152,7 +152,7 @@ class Bufferizer:
         self.buffers[result] = target
         start = op.outputs[0]
         if isinstance(start.owner, FillOp):
-            build.insert(FillOp([start.owner.inputs[0]], [target], []))
+            build.insert(fill(start.owner.inputs[0], target))
         elif not isinstance(start.owner, tensor.EmptyOp):
             self._copy(self._memory(start), target, build)
         inputs = [self._memory(v) if isinstance(v.type, TensorType) else v for v in op.inputs]
@@ -178,7 +178,7 @@ class Bufferizer:
             target = home if isinstance(home, BlockArgument) else self._allocate(result, build)
             self.buffers[result] = target
             if isinstance(start.owner, FillOp):
-                build.insert(FillOp([start.owner.inputs[0]], [target], []))
+                build.insert(fill(start.owner.inputs[0], target))
             elif not isinstance(start.owner, tensor.EmptyOp):
                 self._copy(self._memory(start), target, build)
             targets.append(target)
@@ -205,7 +205,7 @@ class Bufferizer:
                 self._copy(self._memory(value), target, build)
         for made in self.function.body.block.ops:
             if isinstance(made, memref.AllocOp):
-                build.insert(memref.DeallocOp.get(made.memref))
+                build.insert(dealloc(made.memref))
         build.insert(func.ReturnOp())
         op.detach()
         op.erase()
@@ -227,7 +227,7 @@ class Bufferizer:
     def _allocate(self, value: SSAValue, build: Builder) -> SSAValue:
         empty = _empty_of(value)
         type_ = empty.tensor.type
-        op = memref.AllocOp.get(type_.element_type, 64, type_.get_shape(), list(empty.dynamic_sizes))
+        op = alloc(memory_type(type_.element_type, type_.get_shape()), list(empty.dynamic_sizes))
         supply = iter(empty.dynamic_sizes)
         row = [self._name(next(supply)) if n < 0 else n for n in type_.get_shape()]
         op.attributes[DIMS] = dims_attr([row])
@@ -243,9 +243,9 @@ class Bufferizer:
             empty = _empty_of(source)
             shape = empty.tensor.type.get_shape()
             if shape[axis] >= 0:
-                return build.insert(arith.ConstantOp(IntegerAttr.from_index_int_value(shape[axis]))).result
+                return build.insert(index_constant(shape[axis])).result
             return empty.dynamic_sizes[sum(n < 0 for n in shape[:axis])]
-        return build.insert(memref.DimOp(self._memory(source), op.index)).result
+        return build.insert(size_along(self._memory(source), op.index)).result
 
     def _name(self, size: SSAValue) -> Dim:
         found = size_of(size, self._read_size)

@@ -1,9 +1,9 @@
 """Fuses neighboring loops of kernels and keeps in registers what only they exchange."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from xdsl.context import Context
 from xdsl.dialects import func, memref, scf
@@ -13,12 +13,13 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from agentc.analyses.dead_code import erase_dead
-from agentc.analyses.kernel_ops import every, functions
+from agentc.analyses.kernel_ops import every, functions, reductions
 from agentc.analyses.kernel_sources import inherit, sources
 
 Place: TypeAlias = tuple[SSAValue, ...]
 Loop: TypeAlias = scf.ParallelOp | scf.ForOp
 Known: TypeAlias = dict[tuple[SSAValue, Place], SSAValue]
+Fusion: TypeAlias = Literal["fused", "not yet", "never"]
 
 
 @dataclass
@@ -69,20 +70,20 @@ class Footprints:
 
     accesses: dict[Operation, Accesses] = field(default_factory=dict[Operation, Accesses])
     operands: dict[Operation, set[SSAValue]] = field(default_factory=dict[Operation, set[SSAValue]])
-    apart: set[tuple[Operation, Operation]] = field(default_factory=set[tuple[Operation, Operation]])
-    """Loops that do not fuse, and never will: what makes one wait for the other stays when others fuse."""
 
     def of(self, op: Operation) -> Accesses:
         """Accesses of ``op``."""
-        if op not in self.accesses:
-            self.accesses[op] = Accesses.of(op)
-        return self.accesses[op]
+        found = self.accesses.get(op)
+        if found is None:
+            found = self.accesses[op] = Accesses.of(op)
+        return found
 
     def used(self, op: Operation) -> set[SSAValue]:
         """The values that ``op`` and all inside it take."""
-        if op not in self.operands:
-            self.operands[op] = {o for inner in every(op) for o in inner.operands}
-        return self.operands[op]
+        found = self.operands.get(op)
+        if found is None:
+            found = self.operands[op] = {o for inner in every(op) for o in inner.operands}
+        return found
 
     def depends(self, later: Operation, earlier: Operation) -> bool:
         """Whether ``later`` has to stay behind ``earlier``: by a value, or by memory."""
@@ -92,12 +93,18 @@ class Footprints:
 
     def forget(self, *ops: Operation) -> None:
         """``ops`` are gone; whoever took their results takes others now."""
-        if any(op.results for op in ops):
-            self.accesses.clear()
-            self.operands.clear()
         for op in ops:
-            self.accesses.pop(op, None)
-            self.operands.pop(op, None)
+            self._drop(op)
+            for result in op.results:
+                for use in result.uses:
+                    user: Operation | None = use.operation
+                    while user is not None:
+                        self._drop(user)
+                        user = user.parent_op()
+
+    def _drop(self, op: Operation) -> None:
+        self.accesses.pop(op, None)
+        self.operands.pop(op, None)
 
 
 def range_of(loop: Loop) -> Place:
@@ -106,10 +113,14 @@ def range_of(loop: Loop) -> Place:
     return tuple(loop.operands[: 3 * axes])
 
 
-def same_range(first: Loop, second: Loop) -> bool:
-    """Whether both are one loop of a kind over the same range."""
-    mine, theirs = range_of(first), range_of(second)
-    return type(first) is type(second) and len(mine) == 3 and mine == theirs
+def kind_of(loop: Loop, outermost: bool) -> Hashable:
+    """The same for loops that may become one: of a kind over the same range, where those at the top reduce or not;
+    ``None`` for one that stays alone.
+    """
+    if type(loop) is scf.ForOp and loop.iter_args:
+        return None
+    place = range_of(loop)
+    return (type(loop), outermost and bool(loop.results), place) if len(place) == 3 else None
 
 
 def iterations_match(first: Loop, second: Loop, footprints: Footprints) -> bool:
@@ -150,17 +161,14 @@ def needed_before(
     return needed[::-1]
 
 
-def try_fuse(first: Loop, second: Loop, outermost: bool, footprints: Footprints) -> bool:
-    """Fuse ``second`` into ``first`` if nothing observable changes."""
-    if not same_range(first, second) or (outermost and bool(first.results) != bool(second.results)):
-        return False
+def try_fuse(first: Loop, second: Loop, outermost: bool, footprints: Footprints) -> Fusion:
+    """Fuse ``second`` into ``first``, a loop of the same kind, if nothing observable changes."""
     between = list(_between(first, second))
     needed = _to_move(first, second, between, footprints)
     if needed is None:
-        footprints.apart.add((first, second))
-        return False
+        return "never"
     if outermost and not _is_rows(second) and any(_is_rows(op) for op in between if op not in needed):
-        return False  # what is done with the results stays behind, in another phase than they
+        return "not yet"  # what is done with the results stays behind, in another phase than they
     for op in needed:
         op.detach()
         Rewriter.insert_op(op, InsertPoint.before(first))
@@ -170,7 +178,7 @@ def try_fuse(first: Loop, second: Loop, outermost: bool, footprints: Footprints)
     else:
         inherit(first, sources(second))
         append(first.body.block, second)
-    return True
+    return "fused"
 
 
 def _to_move(first: Loop, second: Loop, between: Sequence[Operation], footprints: Footprints) -> list[Operation] | None:
@@ -214,7 +222,7 @@ def merge(first: scf.ParallelOp, second: scf.ParallelOp) -> None:
         op.detach()
         block.add_op(op)
     regions = [_take(r) for r in (*last.reductions, *other.reductions)]
-    both = scf.ReduceOp([*last.args, *other.args], regions)
+    both = reductions([*last.args, *other.args], regions)
     for old in (last, other):
         old.detach()
         old.erase()
@@ -237,34 +245,73 @@ def _take(region: Region) -> Region:
     return taken
 
 
+@dataclass
+class Fusing:
+    """State of the fusion of one block."""
+
+    block: Block
+    outermost: bool
+    footprints: Footprints = field(default_factory=Footprints)
+    kinds: dict[Hashable, int] = field(default_factory=dict[Hashable, int])
+    numbers: dict[Operation, tuple[int, int]] = field(default_factory=dict[Operation, tuple[int, int]])
+    """Loop -> its number, and that of its kind; what has no kind has 0."""
+    apart: set[tuple[int, int]] = field(default_factory=set[tuple[int, int]])
+    """Loops that do not fuse, and never will: what makes one wait for the other stays when others fuse."""
+
+    def run(self) -> None:
+        """Fuse as far as it goes."""
+        while self._fuse_one():
+            pass
+
+    def _fuse_one(self) -> bool:
+        """Fuse the first two loops that can be; whether there were any."""
+        alike: dict[int, list[tuple[int, Loop]]] = {}
+        found: list[tuple[int, Loop, list[tuple[int, Loop]], int]] = []
+        for op in self.block.ops:
+            if type(op) is scf.ParallelOp or type(op) is scf.ForOp:
+                number, kind = self._number(op)
+                others = alike.setdefault(kind, [])
+                others.append((number, op))
+                if kind:
+                    found.append((number, op, others, len(others)))
+        for number, loop, others, behind in found:
+            for other, later in others[behind:]:
+                if (number, other) not in self.apart:
+                    result = try_fuse(loop, later, self.outermost, self.footprints)
+                    if result == "fused":
+                        self._forget(loop, later)
+                        return True
+                    if result == "never":
+                        self.apart.add((number, other))
+        return False
+
+    def _number(self, loop: Loop) -> tuple[int, int]:
+        known = self.numbers.get(loop)
+        if known is None:
+            kind = kind_of(loop, self.outermost)
+            place = 0 if kind is None else self.kinds.setdefault(kind, len(self.kinds) + 1)
+            self._made += 1
+            known = self.numbers[loop] = (self._made, place)
+        return known
+
+    def __post_init__(self) -> None:
+        self._made = 0
+
+    def _forget(self, *loops: Loop) -> None:
+        for loop in loops:
+            self.numbers.pop(loop, None)
+
+
 def fuse_block(block: Block, outermost: bool) -> None:
     """Fuse the loops of ``block`` as far as it goes, then those inside them."""
-    footprints = Footprints()
-    while _fuse_one(block, outermost, footprints):
-        pass
+    Fusing(block, outermost).run()
     if not outermost:
         forward(block, {})
     for op in list(block.ops):
         for region in op.regions:
-            if not isinstance(op, scf.ReduceOp):
+            if type(op) is not scf.ReduceOp:
                 for inner in region.blocks:
                     fuse_block(inner, outermost=False)
-
-
-def _fuse_one(block: Block, outermost: bool, footprints: Footprints) -> bool:
-    loops = [op for op in block.ops if isinstance(op, scf.ParallelOp | scf.ForOp) and not _carries(op)]
-    ranges = [range_of(loop) for loop in loops]
-    pairs = (
-        (a, b)
-        for i, a in enumerate(loops)
-        for b, other in zip(loops[i + 1 :], ranges[i + 1 :], strict=True)
-        if other == ranges[i] and (a, b) not in footprints.apart
-    )
-    return any(try_fuse(a, b, outermost, footprints) for a, b in pairs)
-
-
-def _carries(op: Loop) -> bool:
-    return isinstance(op, scf.ForOp) and bool(op.iter_args)
 
 
 def forward(block: Block, known: Known) -> None:

@@ -7,7 +7,7 @@ from typing import TypeGuard
 
 from xdsl.context import Context
 from xdsl.dialects import arith, math
-from xdsl.dialects.builtin import AffineMapAttr, ArrayAttr, DenseArrayBase, IndexType, ModuleOp, i32
+from xdsl.dialects.builtin import AffineMapAttr, ArrayAttr, DenseArrayBase, ModuleOp, i32
 from xdsl.dialects.linalg.attrs import IteratorType
 from xdsl.dialects.linalg.ops import FillOp, GenericOp, IndexOp, YieldOp
 from xdsl.ir import Block, Operation, SSAValue
@@ -16,7 +16,7 @@ from xdsl.passes import ModulePass
 
 from agentc.analyses.dead_code import erase_dead
 from agentc.analyses.kernel_dims import element_of
-from agentc.analyses.kernel_ops import every
+from agentc.analyses.kernel_ops import every, index_constant
 from agentc.analyses.kernel_sources import inherit, settle, sources
 from agentc.dialects.linalg_ext import ExtOp
 
@@ -25,6 +25,8 @@ EXPENSIVE = (arith.DivfOp, math.ExpOp, math.LogOp, math.SqrtOp, math.TanhOp, mat
 FREE = (arith.ConstantOp, IndexOp, YieldOp)
 CHEAP_OPS = 4
 """An elementwise body of at most as many cheap ops is recomputed rather than stored."""
+CHEAP_READS = 2
+"""It is stored if it is read more often: the trips of a loop of the source then find all arrays stored, and can be one."""
 
 
 def is_elementwise(op: Operation | Block) -> TypeGuard[GenericOp]:
@@ -49,8 +51,19 @@ def _is_identity(map_: AffineMap) -> bool:
 
 def is_cheap(op: GenericOp) -> bool:
     """Whether computing an element of ``op`` again costs less than keeping it."""
-    body = [kind for o in op.body.block.ops if (kind := type(o)) not in FREE]
+    known: set[SSAValue] = set()
+    body: list[type[Operation]] = []
+    for inner in op.body.block.ops:
+        if (kind := type(inner)) is arith.ConstantOp or (inner.operands and known.issuperset(inner.operands)):
+            known.update(inner.results)  # folded: of two numbers there is one
+        elif kind not in FREE:
+            body.append(kind)
     return len(body) <= CHEAP_OPS and not any(kind in EXPENSIVE for kind in body)
+
+
+def _is_kept(op: GenericOp) -> bool:
+    """Whether ``op`` makes an array of others that is read more often than it is worth to compute it again."""
+    return bool(op.iterator_types.data and op.inputs) and sum(1 for _ in op.results[0].uses) > CHEAP_READS
 
 
 def covers(map_: AffineMap) -> bool:
@@ -63,7 +76,7 @@ def should_fuse(producer: Operation, consumer: GenericOp, index: int) -> bool:
     if producer.parent is not consumer.parent or not is_elementwise(producer):
         return False
     once = producer.results[0].has_one_use() and covers(consumer.indexing_maps.data[index].data)
-    return (once or is_cheap(producer)) and _leaves_sizes(producer, consumer, index)
+    return (once or (is_cheap(producer) and not _is_kept(producer))) and _leaves_sizes(producer, consumer, index)
 
 
 def _leaves_sizes(producer: GenericOp, consumer: GenericOp, index: int) -> bool:
@@ -139,7 +152,7 @@ def _index_op(loops: AffineMap, op: IndexOp) -> Operation:
         case AffineDimExpr(position):
             return IndexOp(position)
         case AffineConstantExpr(value):
-            return arith.ConstantOp.from_int_and_width(value, IndexType())
+            return index_constant(value)
         case other:
             raise ValueError(f"index `{other}` is neither a loop nor a number")
 
@@ -180,7 +193,7 @@ class FuseKernelsPass(ModulePass):
     """Fuse elementwise ``linalg.generic`` ops into their consumers, elementwise or reducing.
 
     A producer with one reader always goes in, unless a broadcast would compute it again and again; one with several
-    readers only where computing it again is cheaper than keeping it. Exponentials are never computed twice.
+    readers only where computing it again is cheaper than keeping it, and for two at most. Exponentials are never computed twice.
 
     Before:
 

@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 
 from xdsl.builder import Builder
 from xdsl.context import Context
-from xdsl.dialects import arith, func, memref, scf
+from xdsl.dialects import func, memref, scf
 from xdsl.dialects.builtin import DYNAMIC_INDEX, FloatAttr, IndexType, IntegerAttr, ModuleOp
 from xdsl.dialects.linalg.attrs import IteratorType
 from xdsl.dialects.linalg.ops import FillOp, GenericOp, IndexOp, YieldOp
@@ -16,7 +16,17 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint
 
 from agentc.analyses.kernel_dims import insert_size, shape_of, size_of, value_dims
-from agentc.analyses.kernel_ops import functions, load, parallel, store
+from agentc.analyses.kernel_ops import (
+    functions,
+    index_constant,
+    load,
+    parallel,
+    reduced,
+    reductions,
+    scalar,
+    size_along,
+    store,
+)
 from agentc.analyses.kernel_sources import hand_on, replacing_here
 from agentc.analyses.reductions import NEUTRAL, neutral
 from agentc.plan import sizes
@@ -60,13 +70,13 @@ class LoopLowering:
     def integer(self, value: int) -> SSAValue:
         """The index ``value``, from the top of the function."""
         if value not in self._integers:
-            op = self._top.insert(arith.ConstantOp.from_int_and_width(value, IndexType()))
+            op = self._top.insert(index_constant(value))
             self._integers[value] = op.result
         return self._integers[value]
 
     def constant(self, attribute: IntegerAttr | FloatAttr) -> SSAValue:
         """A constant, from the top of the function."""
-        return self._top.insert(arith.ConstantOp(attribute)).result
+        return self._top.insert(scalar(attribute)).result
 
     def named(self, name: Dim) -> SSAValue:
         """The size ``name``, from the top of the function."""
@@ -89,7 +99,7 @@ class LoopLowering:
                 self._sizes[name] = insert_size(self._top, name, self._size)
             else:
                 owner, place = self._owner(name)
-                self._sizes[name] = self._top.insert(memref.DimOp(owner, self.integer(place))).result
+                self._sizes[name] = self._top.insert(size_along(owner, self.integer(place))).result
                 self._sizes[name].name_hint = str(name)
         return self._sizes[name]
 
@@ -120,7 +130,7 @@ class LoopLowering:
             return
         block = Block(arg_types=[IndexType()])
         self.nest(Builder(InsertPoint.at_end(block)), extents[1:], emit, (*outer, block.args[0]))
-        block.add_op(scf.ReduceOp())
+        block.add_op(reductions((), ()))
         zero, one = self.integer(0), self.integer(1)
         build.insert(parallel(zero, extents[0], one, Region(block)))
 
@@ -234,8 +244,8 @@ class Nest:
             o: pair.args[0] if o is accumulator else pair.args[1] for o in combiner.operands
         }
         combined = combiner.clone(value_mapper=mapper)
-        pair.add_ops([combined, scf.ReduceReturnOp(combined.results[0])])
-        block.add_op(scf.ReduceOp([value], [Region(pair)]))
+        pair.add_ops([combined, reduced(combined.results[0])])
+        block.add_op(reductions([value], [Region(pair)]))
         zero, one = self.lowering.integer(0), self.lowering.integer(1)
         loop = parallel(zero, self.extents[loops[0]], one, Region(block), [start])
         return build.insert(loop).results[0]

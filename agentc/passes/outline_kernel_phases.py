@@ -25,23 +25,29 @@ from agentc.analyses.kernel_dims import (
     temporary_names,
     value_dims,
 )
+from agentc.analyses.kernel_ops import every, index_constant, size_along, walked
 from agentc.analyses.kernel_sources import inherit, sources, sources_inside
 from agentc.dialects.linalg_ext import ExtOp
 from agentc.plan.kernels import Dim
 from agentc.support.diagnostics import Diagnostic, Refused
 
-SETUP = (
-    *(arith.ConstantOp, memref.DimOp, memref.AllocOp, memref.DeallocOp, memref.GetGlobalOp),
-    *(func.ReturnOp, func.CallOp),
+SETUP = frozenset(
+    (
+        *(arith.ConstantOp, memref.DimOp, memref.AllocOp, memref.DeallocOp, memref.GetGlobalOp),
+        *(func.ReturnOp, func.CallOp),
+    )
 )
-ARITHMETIC = (*SIZE_OPS.values(), arith.IndexCastOp, arith.SIToFPOp)
+ARITHMETIC = frozenset((*SIZE_OPS.values(), arith.IndexCastOp, arith.SIToFPOp))
 
 
 def is_setup(op: Operation | Block) -> TypeGuard[Operation]:
     """Whether ``op`` stays in the kernel's own function, and is computed again in a phase that needs it."""
-    if isinstance(op, Operation) and isinstance(op, ARITHMETIC):
-        return all(isinstance(o, BlockArgument) or is_setup(o.owner) for o in op.operands)
-    return isinstance(op, SETUP)
+    kind = type(op)
+    if kind in SETUP:
+        return True
+    if kind not in ARITHMETIC or not isinstance(op, Operation):
+        return False
+    return all(isinstance(o, BlockArgument) or is_setup(o.owner) for o in op.operands)
 
 
 @dataclass
@@ -176,8 +182,8 @@ class Outline:
 
     def _dim(self, name: Dim, mapper: dict[SSAValue, SSAValue], body: Builder) -> SSAValue:
         owner = next(v for v in mapper if v in self._dims and name in self._dims[v])
-        axis = body.insert(arith.ConstantOp.from_int_and_width(self._dims[owner].index(name), IndexType()))
-        size = body.insert(memref.DimOp(mapper[owner], axis.result))
+        axis = body.insert(index_constant(self._dims[owner].index(name)))
+        size = body.insert(size_along(mapper[owner], axis.result))
         size.result.name_hint = str(name)
         return size.result
 
@@ -201,7 +207,7 @@ def groups(ops: Sequence[Operation]) -> list[list[Operation]]:
 
 def _with(op: Operation, values: Mapping[SSAValue, SSAValue]) -> Operation:
     """``op``, which takes ``values`` now."""
-    for inner in op.walk():
+    for inner in every(op):
         operands = tuple(inner.operands)
         if any(o in values for o in operands):
             inner.operands = [values.get(o, o) for o in operands]
@@ -218,7 +224,7 @@ def _captured(group: Sequence[Operation]) -> list[SSAValue]:
     inside: set[SSAValue] = set()
     taken: dict[SSAValue, None] = {}
     for op in group:
-        for inner in op.walk():
+        for inner in walked(op):
             taken.update(dict.fromkeys(inner.operands))
             inside.update(inner.results)
             for region in inner.regions:

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from xdsl.builder import Builder
 from xdsl.context import Context
 from xdsl.dialects import arith, func, memref
-from xdsl.dialects.builtin import DYNAMIC_INDEX, IndexType, MemRefType, ModuleOp, i8
+from xdsl.dialects.builtin import DYNAMIC_INDEX, MemRefType, ModuleOp, i8
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from agentc.analyses.kernel_dims import DIMS, OUTPUTS, dims_attr, element_of, shape_of, value_dims
+from agentc.analyses.kernel_ops import dealloc, index_constant
 from agentc.plan import arena
 from agentc.plan.kernels import Dim, bytes_of
 from agentc.plan.sizes import Sizes
@@ -83,7 +84,7 @@ class Arena:
             self._view(temporary, whole.memref, shift)
         last = self.block.last_op
         assert last is not None
-        Rewriter.insert_op(memref.DeallocOp.get(whole.memref), InsertPoint.before(last))
+        Rewriter.insert_op(dealloc(whole.memref), InsertPoint.before(last))
 
     def _hoist(self, value: SSAValue) -> None:
         """Let a size be known before the first phase. Sizes are made of arguments alone."""
@@ -97,7 +98,7 @@ class Arena:
 
     def _number(self, value: int) -> SSAValue:
         if value not in self.numbers:
-            self.numbers[value] = self.build.insert(arith.ConstantOp.from_int_and_width(value, IndexType())).result
+            self.numbers[value] = self.build.insert(index_constant(value)).result
         return self.numbers[value]
 
     def _bytes(self, temporary: Temporary) -> SSAValue:

@@ -2,13 +2,26 @@
 
 from collections.abc import Sequence
 
-from xdsl.dialects.linalg.ops import FillOp
+from xdsl.builder import Builder
+from xdsl.dialects import arith
+from xdsl.dialects.linalg.ops import IndexOp
 from xdsl.ir import SSAValue
 
+from agentc.analyses.kernel_ops import fill
 from agentc.dialects.linalg_ext import AutomatonOp, ScanOp, ScatterOp, SortOp, TopKOp
 from agentc.frontends.kernels.builder import KernelBuilder, ShapeError, Tensor, broadcast, show
 from agentc.frontends.kernels.gathers import Slice, broadcast_to, sliced, taken_along
-from agentc.frontends.kernels.scalars import ELEMENTS, HALVES, constant, element_name, is_unsigned, limits, order_of
+from agentc.frontends.kernels.scalars import (
+    ELEMENTS,
+    HALVES,
+    constant,
+    element_name,
+    from_index,
+    is_unsigned,
+    limits,
+    order_of,
+    table_for,
+)
 from agentc.plan import sizes
 from agentc.plan.kernels import Dim
 
@@ -147,7 +160,7 @@ def filled(kernel: KernelBuilder, dims: Sequence[Dim], value: float, name: str) 
     if element in HALVES:
         return kernel.cast(filled(kernel, dims, value, "f32"), element)
     first = constant_of(kernel, value, name)
-    made = kernel.insert(FillOp([first], [holder], [holder.type]))
+    made = kernel.insert(fill(first, holder, [holder.type]))
     return Tensor(made.results[0], tuple(dims), tuple(range(len(dims))), element)
 
 
@@ -161,14 +174,20 @@ def place_of(kernel: KernelBuilder, array: Tensor, axis: int, largest: bool, kee
     kernel.require(array.dims[axis])
     array = _plain(kernel, array)
     extreme = kernel.reduce("max" if largest else "min", array, [axis], keep=True)
-    found = kernel.map("eq", array, extreme)
-    if array.element in (ELEMENTS["f32"], ELEMENTS["f64"]):
-        found = kernel.map("or", found, kernel.map("ne", array, array))
-    place = kernel.iota(array.dims[axis], ELEMENTS["i64"])
-    for _ in array.dims[axis + 1 :]:
-        place = place.expanded(len(place.dims))
-    none = float(1 << 62)
-    return kernel.reduce("min", kernel.map("where", found, place, none), [axis], keep)
+    table, whole = table_for(array.element), array.element not in (ELEMENTS["f32"], ELEMENTS["f64"])
+    i64 = ELEMENTS["i64"]
+
+    def body(builder: Builder, values: Sequence[SSAValue]) -> SSAValue:
+        """The place of an element that is the best, and a later one than any of others: one op, as each costs."""
+        found = builder.insert(table["eq"](values[0], values[1])).results[0]
+        if not whole:
+            nan = builder.insert(table["ne"](values[0], values[0])).results[0]
+            found = builder.insert(arith.OrIOp(found, nan)).result
+        here = array.axes[axis] is not None
+        place = from_index(builder, builder.insert(IndexOp(axis)).result, i64) if here else constant(builder, 0, i64)
+        return builder.insert(arith.SelectOp(found, place, constant(builder, 1 << 62, i64))).result
+
+    return kernel.reduce("min", kernel.elementwise([array, extreme], i64, body), [axis], keep)
 
 
 def reversed_axis(kernel: KernelBuilder, array: Tensor, axis: int) -> Tensor:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import cache
+from math import frexp
 
 from xdsl.builder import Builder
 from xdsl.dialects import arith, math
@@ -64,18 +65,22 @@ def order_of(element: Attribute) -> str:
     return "unsigned" if is_unsigned(element) else "signed"
 
 
-def _binary(op: Callable[..., Operation]) -> Scalar:
+def _binary(op: type[Operation]) -> Scalar:
     def make(a: SSAValue, b: SSAValue) -> Operation:
-        return op(a, b, FLAGS)
+        return op.create(operands=[a, b], result_types=[a.type], properties={"fastmath": FLAGS})
 
     return make
 
 
-def _unary(op: Callable[..., Operation]) -> Scalar:
+def _unary(op: type[Operation]) -> Scalar:
     def make(a: SSAValue) -> Operation:
-        return op(a, FLAGS)
+        return op.create(operands=[a], result_types=[a.type], properties={"fastmath": FLAGS})
 
     return make
+
+
+def _negated(a: SSAValue) -> Operation:
+    return arith.NegfOp(a, FLAGS)
 
 
 def _compare_floats(predicate: str) -> Scalar:
@@ -100,7 +105,7 @@ FLOATS: Mapping[str, Scalar] = {
     "pow": _binary(math.PowFOp),
     "max": _binary(arith.MaximumfOp),
     "min": _binary(arith.MinimumfOp),
-    "neg": _unary(arith.NegfOp),
+    "neg": _negated,
     "abs": _unary(math.AbsFOp),
     "exp": _unary(math.ExpOp),
     "log": _unary(math.LogOp),
@@ -278,16 +283,57 @@ Compound = Callable[[Builder, SSAValue, SSAValue, Element], SSAValue]
 
 def _floor_divide(builder: Builder, a: SSAValue, b: SSAValue, element: Element) -> SSAValue:
     if not is_integer(element):
-        return builder.insert(math.FloorOp(builder.insert(arith.DivfOp(a, b, FLAGS)).result, FLAGS)).result
+        return _float_divide(builder, a, b, element)[0]
     return _divide(builder, a, b, element, remainder=False)
 
 
 def _modulo(builder: Builder, a: SSAValue, b: SSAValue, element: Element) -> SSAValue:
     """Of the sign of ``b``, as Python's."""
     if not is_integer(element):
-        product = builder.insert(arith.MulfOp(_floor_divide(builder, a, b, element), b, FLAGS)).result
-        return builder.insert(arith.SubfOp(a, product, FLAGS)).result
+        return _float_divide(builder, a, b, element)[1]
     return _divide(builder, a, b, element, remainder=True)
+
+
+EXACT = arith.FastMathFlagsAttr(())
+"""Each operation rounds for itself."""
+
+
+def _float_divide(builder: Builder, a: SSAValue, b: SSAValue, element: Element) -> tuple[SSAValue, SSAValue]:
+    """Quotient toward minus infinity and rest, as Python's: the quotient of f32 is rounded in f64, and where it was
+    rounded up to a whole number, which the sign of the rest shows, it is one less. By a power of two all is exact.
+    """
+    wide = ELEMENTS["f64"]
+    narrow = element != wide and not _is_power_of_two(b)
+    x, y = (convert(builder, v, element, wide) if narrow else v for v in (a, b))
+    inner = wide if narrow else element
+
+    def choose(condition: SSAValue, one: SSAValue, other: SSAValue) -> SSAValue:
+        return builder.insert(arith.SelectOp(condition, one, other)).result
+
+    def compare(kind: str, one: SSAValue, other: SSAValue) -> SSAValue:
+        return builder.insert(arith.CmpfOp(one, other, kind)).result
+
+    zero, infinity = constant(builder, 0.0, inner), constant(builder, INFINITY, inner)
+    quotient = builder.insert(math.FloorOp(builder.insert(arith.DivfOp(x, y, EXACT)).result, EXACT)).result
+    rest = builder.insert(arith.SubfOp(x, builder.insert(arith.MulfOp(quotient, y, EXACT)).result, EXACT)).result
+    endless = compare("oeq", builder.insert(math.AbsFOp(x, EXACT)).result, infinity)
+    if not isinstance(b.owner, arith.ConstantOp):
+        far = compare("oeq", builder.insert(math.AbsFOp(y, EXACT)).result, infinity)
+        rest = choose(far, choose(endless, constant(builder, float("nan"), inner), x), rest)
+    apart = builder.insert(arith.XOrIOp(compare("olt", rest, zero), compare("olt", y, zero))).result
+    over = builder.insert(arith.AndIOp(apart, compare("one", rest, zero))).result
+    less = builder.insert(arith.SubfOp(quotient, constant(builder, 1.0, inner), EXACT)).result
+    quotient = choose(endless, constant(builder, float("nan"), inner), choose(over, less, quotient))
+    rest = choose(over, builder.insert(arith.AddfOp(rest, y, EXACT)).result, rest)
+    found = [convert(builder, v, inner, element) for v in (quotient, rest)]
+    return found[0], found[1]
+
+
+def _is_power_of_two(value: SSAValue) -> bool:
+    """Whether ``value`` is a constant whose quotients and products are exact."""
+    stated = value.owner.value if isinstance(value.owner, arith.ConstantOp) else None
+    number = abs(float(stated.value.data)) if isinstance(stated, FloatAttr) else 0.0
+    return 2.0**-60 <= number <= 2.0**60 and frexp(number)[0] == 0.5
 
 
 def _divide(builder: Builder, a: SSAValue, b: SSAValue, element: Element, remainder: bool) -> SSAValue:

@@ -46,22 +46,20 @@ def cosine_softmax_top_k(
 @kernel
 def maximal_marginal_relevance(query: f32["d"], docs: f32["n", "d"], balance: f32, k: int = 5) -> i64[5]:
     """Five documents near the query and unlike each other (Carbonell and Goldstein, 1998), in order of choice: each has
-    the greatest `balance * relevance - (1 - balance) * similarity to the nearest chosen`. -1 where none is left.
+    the greatest `balance * relevance - (1 - balance) * similarity to the nearest chosen`, with a `balance` from 0 to 1.
+    -1 where none is left.
     """
     unit = docs / np.maximum(np.sqrt(np.sum(docs * docs, axis=1)), FLOOR)[:, None]
-    relevance = unit @ query / np.maximum(np.sqrt(np.sum(query * query)), FLOOR)
-    rows, trips = np.arange(docs.shape[0]), np.arange(k)
-    gain, price = balance * relevance, 1.0 - balance
-    nearest = relevance * 0.0 - 1.0
-    taken = rows < 0
-    chosen = trips * 0 - 1
-    for trip in range(k):
-        scores = np.where(taken, -np.inf, gain - price * nearest)
+    gain = unit @ query * (balance / np.maximum(np.sqrt(np.sum(query * query)), FLOOR))
+    rows, trips, price = np.arange(docs.shape[0]), np.arange(k), 1.0 - balance
+    scores = gain + price  # as if the nearest chosen were opposite
+    place = np.argmax(scores)
+    chosen = trips * 0 + place
+    for trip in range(1, k):
+        scores = np.where(rows == place, -np.inf, np.minimum(scores, gain - price * (unit @ unit[place])))
         place = np.argmax(scores)
-        nearest = np.maximum(nearest, unit @ unit[place])
-        chosen = np.where((trips == trip) & (np.max(scores) > -np.inf), place, chosen)
-        taken = taken | (rows == place)
-    return chosen
+        chosen = np.where(trips == trip, place, chosen)
+    return np.where(trips < docs.shape[0], chosen, -1)
 
 
 @kernel
