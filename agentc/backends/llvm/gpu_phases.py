@@ -2,7 +2,7 @@
 
 Three forms of a phase. ``wave``: a wave takes a row after the other; inner loops go over its lanes, partial values are
 combined by exchanging registers. ``lane``: each lane takes elements or rows of its own. ``one``: a single lane does
-all, for what is ordered. All loops stride by the size of the grid, so that any launch is right.
+all, for what is ordered. All loops stride by the size of the grid, so that any number of workgroups is right.
 """
 
 # llvmlite has no type stubs.
@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from llvmlite import ir
-from xdsl.dialects import func, memref, scf
-from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import Block, Operation
+from xdsl.dialects import arith, func, memref, scf
+from xdsl.dialects.builtin import IntegerAttr, ModuleOp
+from xdsl.ir import Block, Operation, SSAValue
 
 from agentc.analyses.kernel_abi import kernel_abi
 from agentc.analyses.reductions import neutral
@@ -73,15 +73,31 @@ def _private(body: Block) -> bool:
 
 
 def _lanes_apart(block: Block) -> bool:
-    """Whether loops of ``block`` read what an earlier one stored only where the same lane did: at their own index."""
-    loops = [op for op in block.ops if isinstance(op, scf.ParallelOp)]
-    written = {op.memref for loop in loops for op in loop.walk() if isinstance(op, memref.StoreOp)}
-    for op in block.walk():
-        if isinstance(op, memref.LoadOp) and op.memref in written:
-            loop = _loop_in(op, block)
-            if loop is None or not any(i is loop.body.block.args[0] for i in op.indices):
-                return False
-    return True
+    """Whether loops of ``block`` read what an earlier one stored only where the same lane did: at their own index, on
+    the axis that it was stored along, in loops that begin alike.
+    """
+    axes: dict[SSAValue, set[tuple[int, ...]]] = {}
+    starts: dict[SSAValue, set[SSAValue | int]] = {}
+    accesses = [op for op in block.walk() if isinstance(op, memref.LoadOp | memref.StoreOp)]
+    written = {op.memref for op in accesses if isinstance(op, memref.StoreOp) and _loop_in(op, block) is not None}
+    for op in (op for op in accesses if op.memref in written):
+        loop = _loop_in(op, block)
+        if loop is None:
+            return False
+        axes.setdefault(op.memref, set()).add(
+            tuple(axis for axis, i in enumerate(op.indices) if i is loop.body.block.args[0])
+        )
+        starts.setdefault(op.memref, set()).add(_constant(loop.lowerBound[0]))
+    alone = all(len(found) == 1 and () not in found for found in axes.values())
+    return alone and all(len(found) == 1 for found in starts.values())
+
+
+def _constant(value: SSAValue) -> SSAValue | int:
+    """The number that ``value`` is, or itself."""
+    owner = value.owner
+    if isinstance(owner, arith.ConstantOp) and isinstance(owner.value, IntegerAttr):
+        return owner.value.value.data
+    return value
 
 
 def _loop_in(op: Operation, block: Block) -> scf.ParallelOp | None:
@@ -98,7 +114,7 @@ def launches(module: ModuleOp) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for phase in kernel_abi(module).phases:
         form = form_of(functions[phase.symbol])
-        group = "one wave" if form == "one" or (form == "wave" and phase.rows is None) else GROUP
+        group = "one wave" if _one_wave(form, phase.rows is not None) else GROUP
         rows.append(
             {
                 "symbol": phase.symbol,
@@ -110,6 +126,11 @@ def launches(module: ModuleOp) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def _one_wave(form: Form, rows: bool) -> bool:
+    """Whether a workgroup is a wave: all others would leave at once."""
+    return form == "one" or (form == "wave" and not rows)
 
 
 def translate_gpu(module: ModuleOp, target: "GpuTarget") -> str:
@@ -126,12 +147,26 @@ def translate_gpu(module: ModuleOp, target: "GpuTarget") -> str:
     for function in functions:
         kernel = declared[function.sym_name.data].made
         kernel.calling_convention = "amdgpu_kernel" if target.amd else "ptx_kernel"
-        PhaseTranslation(function, declared, math, target).run()
+        translation = PhaseTranslation(function, declared, math, target)
+        translation.run()
+        _of_size(kernel, target.lanes if _one_wave(translation.form, translation.rows) else GROUP, target)
     text = str(made)
     for name in ("malloc", "free"):
         if f"@{name}(" in text or f'@"{name}"(' in text:
             raise Refused(Diagnostic("kernel-unsupported", "a phase that allocates memory has no form on a GPU"))
     return _bounded(text, target)
+
+
+def _of_size(kernel: Any, group: int, target: "GpuTarget") -> None:
+    """Say that workgroups have ``group`` lanes: the runtime refuses a launch with others, whose waves need not be
+    whole, as rows are counted out to them.
+    """
+    sizes = [ir.Constant(I32, size) for size in (group, 1, 1)]
+    if target.amd:
+        kernel.set_metadata("reqd_work_group_size", kernel.module.add_metadata(sizes))
+        return
+    for axis, size in zip("xyz", sizes, strict=True):
+        kernel.module.add_named_metadata("nvvm.annotations", [kernel, f"reqntid{axis}", size])
 
 
 def _bounded(text: str, target: "GpuTarget") -> str:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from kernel_sample import parsed
 from numpy.typing import NDArray
+from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
 
 from agentc.backends.llvm import gpu
@@ -216,6 +217,77 @@ def test_code_objects_of_amd(target: str, tmp_path: Path) -> None:
         assert f"agentc_{symbol}.kd".encode() in data
     assert b"amdhsa.kernels" in data and target.encode() in data
     assert "ds.bpermute" in (tmp_path / target / "cosine_scores.ll").read_text()
+
+
+def told(data: bytes) -> Any:
+    """What the note of an AMD code object says, in MessagePack (LLVM's user guide for AMDGPU, code object V5)."""
+    at = data.index(b"AMDGPU\0\0") + 8
+
+    def take(count: int) -> bytes:
+        nonlocal at
+        at += count
+        return data[at - count : at]
+
+    def value() -> Any:
+        kind = take(1)[0]
+        if kind < 0x80:
+            return kind
+        if kind < 0x90 or kind in (0xDE, 0xDF):
+            count = kind & 15 if kind < 0x90 else int.from_bytes(take(2 if kind == 0xDE else 4))
+            return {value(): value() for _ in range(count)}
+        if kind < 0xA0 or kind in (0xDC, 0xDD):
+            count = kind & 15 if kind < 0xA0 else int.from_bytes(take(2 if kind == 0xDC else 4))
+            return [value() for _ in range(count)]
+        if kind < 0xC0 or kind in (0xD9, 0xDA):
+            return take(kind & 31 if kind < 0xC0 else int.from_bytes(take(1 if kind == 0xD9 else 2))).decode()
+        if kind in (0xC2, 0xC3):
+            return kind == 0xC3
+        return int.from_bytes(take({0xCC: 1, 0xCD: 2, 0xCE: 4, 0xCF: 8}[kind]))
+
+    return value()
+
+
+@pytest.mark.skipif(lld() is None, reason="needs lld or the package ziglang")
+@pytest.mark.parametrize("target", ["gfx90a", "gfx942", "gfx950", "gfx1100"])
+def test_code_objects_say_how_they_are_called(target: str, tmp_path: Path) -> None:
+    """Arguments as the launch file has them, whole waves, no memory beyond the arrays, no spilled register."""
+    lanes = gpu.find_gpu(target).lanes
+    gpu.emit_gpu({"layer_norm": lower_kernel(builtin("layer_norm"), "gpu")}, tmp_path, targets=[target])
+    phases = json.loads((tmp_path / "layer_norm.gpu.json").read_text())["phases"]
+    kernels = told((tmp_path / target / "layer_norm.hsaco").read_bytes())["amdhsa.kernels"]
+    assert [k[".name"] for k in kernels] == [f"agentc_{p['symbol']}" for p in phases]
+    for kernel, phase in zip(kernels, phases, strict=True):
+        assert kernel[".wavefront_size"] == lanes
+        assert kernel[".reqd_workgroup_size"] == [phase["group"] if isinstance(phase["group"], int) else lanes, 1, 1]
+        kinds = [a[".value_kind"] for a in kernel[".args"] if not a[".value_kind"].startswith("hidden")]
+        range_ = 2 if phase["rows"] is not None else 0
+        assert kinds == ["global_buffer"] * len(phase["arguments"]) + ["by_value"] * (range_ + len(phase["sizes"]))
+        assert [a[".offset"] for a in kernel[".args"][: len(kinds)]] == [8 * place for place in range(len(kinds))]
+        spilled = [kernel[f".{kind}"] for kind in ("sgpr_spill_count", "vgpr_spill_count", "group_segment_fixed_size")]
+        assert spilled == [0, 0, 0] and not kernel[".uses_dynamic_stack"]
+
+
+@pytest.mark.parametrize("target", ["gfx942", "gfx1100"])
+def test_lanes_of_a_wave_exchange_all_the_way(target: str) -> None:
+    """A sum over 64 lanes takes six exchanges, over 32 five; memory is global, not found out at run time."""
+    chosen = gpu.find_gpu(target)
+    text = gpu.assembly(gpu.gpu_ir(lower_kernel(builtin("rms_norm"), "gpu"), chosen), chosen)
+    assert text.count("\tds_bpermute_b32") == chosen.lanes.bit_length() - 1
+    assert "\tglobal_load" in text and "\tflat_" not in text
+
+
+@pytest.mark.parametrize(
+    ("body", "form"),
+    [
+        ("t = np.exp(x)\n    return t / np.sum(t)", "wave"),
+        ("t = np.exp(x)\n    return t[1:] - t[:-1] * np.sum(t)", "lane"),  # what a neighbor has stored
+    ],
+)
+def test_lanes_read_only_what_they_stored(body: str, form: str) -> None:
+    text = f'from agentc import f32, kernel\nimport numpy as np\n\n@kernel\ndef k(x: f32["n"]):\n    {body}\n'
+    module = lower_kernel(compile_source(parse(text, "k.py"), "k"), "gpu")
+    functions = [f for f in module.body.block.ops if isinstance(f, func.FuncOp) and "_p" in f.sym_name.data]
+    assert form in [form_of(f) for f in functions]
 
 
 def test_the_same_again_is_the_same_bytes(tmp_path: Path) -> None:
