@@ -140,7 +140,7 @@ def _stack(graph: Graph, config: DecoderConfig, weights: Weights, name: str, kin
 
     def integers() -> Iterator[npt.NDArray[Any]]:
         for part in parts:
-            done.append(Quantized(part.read(), how))
+            done.append(Quantized(part.read, how))
             yield from done[-1].integers()
 
     values = graph.weight(f"{stem}.T.int8", (config.experts, i, o), integers, Element.INT8)

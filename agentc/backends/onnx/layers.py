@@ -1,7 +1,7 @@
 """Layers that decoders and encoders share."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -98,15 +98,10 @@ def _stored(graph: Graph, lazy: Lazy, name: str) -> str:
 def _dequantized(graph: Graph, lazy: Lazy, name: str, how: Quantization) -> str:
     """Integers and scales, which engines fuse with the product that follows."""
     outputs, inputs = lazy.shape
-    quantized: list[Quantized] = []
-
-    def integers() -> Any:
-        quantized[:] = [Quantized(lazy.read(), how)]
-        return quantized[0].integers()
-
+    quantized = Quantized(lazy.read, how)
     kind = Element.INT4 if how.bits == 4 else Element.INT8
-    stored = graph.weight(f"{name}.int{how.bits}", (inputs, outputs), integers, kind)
-    scales = graph.weight(f"{name}.scales", (inputs // how.block, outputs), lambda: quantized[0].scales())
+    stored = graph.weight(f"{name}.int{how.bits}", (inputs, outputs), quantized.integers, kind)
+    scales = graph.weight(f"{name}.scales", (inputs // how.block, outputs), quantized.scales)
     return graph.op("DequantizeLinear", stored, scales, axis=0, block_size=how.block)
 
 

@@ -5,7 +5,7 @@ The largest value of a block (with its sign) becomes the most negative integer, 
 largest and rounds the others more finely, is taken wherever its squared error is less.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -81,11 +81,12 @@ def _rounded(
 class Quantized:
     """A matrix ``[outputs, inputs]`` of a checkpoint, quantized while it is written.
 
-    The scales are found with the integers, which therefore have to be read first, as files of weights do.
+    The scales are found with the integers, which therefore have to be read first, as files of weights do. Nothing is
+    held but the scales, and those until they are read.
     """
 
-    def __init__(self, matrix: Matrix, how: Quantization) -> None:
-        self._matrix = matrix
+    def __init__(self, read: Callable[[], Matrix], how: Quantization) -> None:
+        self._read = read
         self._how = how
         self._scales: list[npt.NDArray[np.float32]] = []
 
@@ -95,11 +96,12 @@ class Quantized:
         Raises:
             ValueError: a weight is infinite or no number.
         """
-        outputs, inputs = self._matrix.shape
+        matrix = self._read()
+        outputs, inputs = matrix.shape
         step = max(_CHUNK_VALUES // max(outputs, 1) // self._how.block, 1) * self._how.block
         self._scales.clear()
         for start in range(0, inputs, step):
-            rows = np.ascontiguousarray(self._matrix[:, start : start + step].T, dtype=np.float32)
+            rows = np.ascontiguousarray(matrix[:, start : start + step].T, dtype=np.float32)
             if not np.isfinite(rows).all():
                 raise ValueError("a weight is infinite or no number, so that its block has no scale")
             integers, scales = quantize(rows, self._how)
@@ -108,4 +110,5 @@ class Quantized:
 
     def scales(self) -> Iterator[npt.NDArray[np.float32]]:
         """Pieces of ``[inputs / block, outputs]``."""
-        yield from self._scales
+        scales, self._scales = self._scales, []
+        yield from scales

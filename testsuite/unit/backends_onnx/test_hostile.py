@@ -279,6 +279,26 @@ def test_large_weights_are_copied_in_pieces(tmp_path: Path) -> None:
     assert peak < 40e6
 
 
+def test_matrices_are_let_go_when_they_are_quantized(tmp_path: Path) -> None:
+    """Of 63 MB, of which queries with keys and gates with their other half are joined, one at a time is in memory."""
+    folder = tmp_path / "checkpoint"
+    folder.mkdir()
+    config = CONFIG | {"num_hidden_layers": 40, "hidden_size": 128, "intermediate_size": 2048}
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "tokenizer.json").write_text("{}")
+    shapes = decoder_shapes(decoder_from_checkpoint("m", config))
+    write_safetensors(
+        folder / "model.safetensors", {name: np.ones(shape, np.float16) for name, shape in shapes.items()}
+    )
+    tracemalloc.start()
+    try:
+        emit_model(SHAPE, tmp_path / "out", role="decoder", weights=folder, precision="int8")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 30e6
+
+
 @pytest.mark.parametrize("name", ["pytorch_model.bin", "model.pt", "consolidated.00.pth", "model.ckpt"])
 def test_pickles_are_refused_with_the_remedy(name: str, tmp_path: Path) -> None:
     folder = tmp_path / "checkpoint"

@@ -67,7 +67,7 @@ def test_a_weight_that_is_no_number_is_refused(value: float) -> None:
     matrix = np.ones((4, 32), np.float32)
     matrix[1, 2] = value
     with pytest.raises(ValueError, match="infinite or no number"):
-        list(Quantized(matrix, Quantization(8)).integers())
+        list(Quantized(lambda: matrix, Quantization(8)).integers())
 
 
 def test_precisions() -> None:
