@@ -9,14 +9,14 @@ from dataclasses import replace
 
 from xdsl.builder import Builder
 from xdsl.dialects import arith, func, tensor
-from xdsl.dialects.builtin import AnyFloat, ArrayAttr, IndexType, ModuleOp, StringAttr
-from xdsl.dialects.linalg.ops import FillOp, IndexOp, YieldOp
+from xdsl.dialects.builtin import AnyFloat, ArrayAttr, ModuleOp, StringAttr
+from xdsl.dialects.linalg.ops import IndexOp, YieldOp
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineExpr, AffineMap
 from xdsl.rewriter import InsertPoint
 
 from agentc.analyses.kernel_dims import DIMS, NAMES, REQUIRES, UNSIGNED, dims_attr, insert_size
-from agentc.analyses.kernel_ops import PARALLEL, REDUCTION, empty, generic, tensor_type
+from agentc.analyses.kernel_ops import PARALLEL, REDUCTION, empty, fill, generic, index_constant, tensor_type
 from agentc.analyses.kernel_sources import SOURCE
 from agentc.frontends.kernels.scalars import (
     COMBINE,
@@ -422,7 +422,7 @@ class KernelBuilder:
         type_ = target.type
         if start is not None:
             first = constant(self._builder, start, element)
-            target = self.insert(FillOp([first], [target], [type_])).results[0]
+            target = self.insert(fill(first, target, [type_])).results[0]
         maps = [t.map_to(place, rank) for t, place in inputs]
         maps.append(AffineMap(rank, 0, tuple(AffineExpr.dimension(i) for i in kept)))
         iterators = [PARALLEL if i in kept else REDUCTION for i in range(rank)]
@@ -448,7 +448,7 @@ class KernelBuilder:
         return self._sizes[dim]
 
     def _index(self, value: int) -> SSAValue:
-        return self._builder.insert(arith.ConstantOp.from_int_and_width(value, IndexType())).result
+        return self._builder.insert(index_constant(value)).result
 
     def count(self, dims: Sequence[Dim], element: Element) -> Tensor:
         """How many elements ``dims`` span, as a scalar of ``element``."""

@@ -315,11 +315,12 @@ def _float_divide(builder: Builder, a: SSAValue, b: SSAValue, element: Element) 
 
     zero, infinity = constant(builder, 0.0, inner), constant(builder, INFINITY, inner)
     quotient = builder.insert(math.FloorOp(builder.insert(arith.DivfOp(x, y, EXACT)).result, EXACT)).result
-    rest = builder.insert(arith.SubfOp(x, builder.insert(arith.MulfOp(quotient, y, EXACT)).result, EXACT)).result
+    rest = (_rest if element == wide else _short_rest)(builder, x, y, quotient)
     endless = compare("oeq", builder.insert(math.AbsFOp(x, EXACT)).result, infinity)
     if not isinstance(b.owner, arith.ConstantOp):
         far = compare("oeq", builder.insert(math.AbsFOp(y, EXACT)).result, infinity)
         rest = choose(far, choose(endless, constant(builder, float("nan"), inner), x), rest)
+        endless = builder.insert(arith.AndIOp(endless, compare("une", y, zero))).result
     apart = builder.insert(arith.XOrIOp(compare("olt", rest, zero), compare("olt", y, zero))).result
     over = builder.insert(arith.AndIOp(apart, compare("one", rest, zero))).result
     less = builder.insert(arith.SubfOp(quotient, constant(builder, 1.0, inner), EXACT)).result
@@ -327,6 +328,33 @@ def _float_divide(builder: Builder, a: SSAValue, b: SSAValue, element: Element) 
     rest = choose(over, builder.insert(arith.AddfOp(rest, y, EXACT)).result, rest)
     found = [convert(builder, v, inner, element) for v in (quotient, rest)]
     return found[0], found[1]
+
+
+def _exact(builder: Builder, kind: Callable[..., Operation], a: SSAValue, b: SSAValue) -> SSAValue:
+    return builder.insert(kind(a, b, EXACT)).results[0]
+
+
+def _short_rest(builder: Builder, a: SSAValue, b: SSAValue, quotient: SSAValue) -> SSAValue:
+    return _exact(builder, arith.SubfOp, a, _exact(builder, arith.MulfOp, quotient, b))
+
+
+def _rest(builder: Builder, a: SSAValue, b: SSAValue, quotient: SSAValue) -> SSAValue:
+    """``a - quotient * b`` in f64 with all bits of the product (T. J. Dekker, 1971: products of halves are exact)."""
+
+    def apply(kind: Callable[..., Operation], one: SSAValue, other: SSAValue) -> SSAValue:
+        return _exact(builder, kind, one, other)
+
+    def halves(value: SSAValue) -> tuple[SSAValue, SSAValue]:
+        scaled = apply(arith.MulfOp, value, constant(builder, 134217729.0, ELEMENTS["f64"]))
+        high = apply(arith.SubfOp, scaled, apply(arith.SubfOp, scaled, value))
+        return high, apply(arith.SubfOp, value, high)
+
+    product = apply(arith.MulfOp, quotient, b)
+    (q, q_low), (d, d_low) = halves(quotient), halves(b)
+    error = apply(arith.SubfOp, apply(arith.MulfOp, q, d), product)
+    for one, other in ((q, d_low), (q_low, d), (q_low, d_low)):
+        error = apply(arith.AddfOp, error, apply(arith.MulfOp, one, other))
+    return apply(arith.SubfOp, apply(arith.SubfOp, a, product), error)
 
 
 def _is_power_of_two(value: SSAValue) -> bool:

@@ -301,3 +301,23 @@ def test_onnx_runtime_survives_products_of_empty_arrays() -> None:
         one, two = run_model(graph, [np.ones((n, d), np.float32), np.ones((m, d), np.float32)])
         np.testing.assert_array_equal(one, np.full((n, m), d))
         np.testing.assert_array_equal(two, np.full((m, n), d))
+
+
+@pytest.mark.parametrize(
+    ("name", "divisor"), [*((n, d) for n in ("f32", "f64") for d in ("0.3", "-0.3", "2", "0.5", "y")), ("f16", "y")]
+)
+def test_floor_division_of_floats_is_that_of_numpy(name: str, divisor: str) -> None:
+    """12.3 // 0.3 is 40: the quotient in single precision is 41, and the rest would be less than nothing."""
+    text = f'{HEAD}def k(x: {name}["n"], y: {name}["n"]):\n    return x // {divisor}, x % {divisor}\n'
+    pool = [np.nan, np.inf, -np.inf, 0.0, 1.0, -2.5, 12.3, 0.9, -0.9, 3.0, 0.3, 0.6, -7.3, 1e-3, 1000.0]
+    random = np.random.default_rng(1)
+    x, y = (random.choice(pool, 200).astype(NAMES[name].dtype) for _ in range(2))
+    names: dict[str, Any] = {**NAMES, "np": np}
+    exec(text.replace(HEAD, ""), names)
+    module = compile_source(parse(text, "k.py"), "k")
+    with np.errstate(all="ignore"):
+        wanted = names["k"](x, y)
+        found = [run_kernel(module, x, y), run_model(kernel_model(module), [x, y]), compile_kernel(module)(x, y)]
+    for results in found:
+        for one, other in zip(results, wanted, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-6 if name != "f16" else 2e-3, atol=1e-7)
