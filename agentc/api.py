@@ -72,13 +72,23 @@ class Build:
 
     @property
     def headline(self) -> str:
-        """One line for the terminal."""
+        """A few lines for the terminal: where the build is, what the plan costs, and on what it runs."""
+        import textwrap
+
+        from agentc.support.units import format_usd
+
         plan, where = self.summary, f"{self.path}: " if self.path is not None else ""
         if plan is None:
             return f"{where}{self.phase}"
         proof = "optimal" if plan.status == "optimal" else f"within {plan.gap:.1%} of optimal"
-        pools = ", ".join(f"{pool.devices} x {pool.device}" for pool in plan.pools)
-        return f"{where}${plan.usd_per_hour:.2f}/h, ${plan.usd_per_request:.6f}/request ({proof}) on {pools}"
+        held: dict[str, int] = {}
+        for pool in plan.pools:
+            held[pool.device] = held.get(pool.device, 0) + pool.devices
+        cost = f"{format_usd(plan.usd_per_hour)}/h, {format_usd(plan.usd_per_request)} a request ({proof})"
+        # Lines break between devices only.
+        fleet = ", ".join(f"{count}\u00a0x\u00a0{device}" for device, count in held.items())
+        lines = textwrap.wrap(fleet, 80, initial_indent="  on ", subsequent_indent="     ")
+        return "\n".join([f"{where}{cost}", *(line.replace("\u00a0", " ") for line in lines)])
 
 
 def compile(

@@ -9,6 +9,8 @@ from agentc.support.units import format_bytes, format_figure, format_seconds, fo
 
 LABELS = {"ttft": "TTFT", "tbt": "TBT", "end_to_end": "end to end"}
 WIDTH = 80
+HEADS = ("task", "device", "tp", "pp", "batch", "time", "$/1k req", "bound by")
+PIPELINE = HEADS.index("pp")
 
 
 def render(facts: Facts, *, task: str | None = None, why_not: str | None = None) -> str:
@@ -32,11 +34,7 @@ def _overview(facts: Facts) -> Iterator[str]:
     yield ""
     yield from _figures(facts)
     yield ""
-    yield from table(
-        ("task", "device", "tp", "pp", "batch", "time", "$/1k req", "bound by"),
-        (_row(task) for task in each_way(facts.tasks)),
-        right=(2, 3, 4, 5, 6),
-    )
+    yield from _tasks(facts)
     yield from _pools(facts)
     yield from _transfers(facts)
     yield from _savings(facts)
@@ -99,6 +97,24 @@ def ways(on: Assignment) -> str:
     return f"{on.tp}x{on.dp}" if on.dp > 1 else str(on.tp)
 
 
+def _tasks(facts: Facts) -> Iterator[str]:
+    """The tasks, without a column of what none of them does; and what the marks mean."""
+    rows, heads = [_row(task) for task in each_way(facts.tasks)], HEADS
+    piped = any(row[PIPELINE] != "1" for row in rows)
+    if not piped:
+        heads, *rows = (row[:PIPELINE] + row[PIPELINE + 1 :] for row in (heads, *rows))
+    yield from table(heads, rows, right=tuple(range(2, len(heads) - 1)))
+    marks = {
+        "tp: devices that share each layer": any(row[2] != "1" for row in rows),
+        "pp: devices that have some layers each": piped,
+        "(agg): prefill and decode in one pool": any(row[1].endswith("(agg)") for row in rows),
+        "(api): somebody else's devices": any(row[1].endswith("(api)") for row in rows),
+        "*: nothing waits for it": any(row[0].endswith(" *") for row in rows),
+    }
+    if told := "; ".join(mark for mark, is_there in marks.items() if is_there):
+        yield from wrap("  ", told, indent="  ")
+
+
 def _row(task: TaskFact) -> tuple[str, ...]:
     on = task.on
     mode = {"aggregated": " (agg)", "disaggregated": "", "single": "", "hosted": " (api)"}[on.mode]
@@ -154,13 +170,18 @@ def _savings(facts: Facts) -> Iterator[str]:
         return
     yield ""
     yield "Against simpler fleets"
+    known: set[tuple[object, ...]] = set()
     for row in rows:
+        if (row.devices, row.usd_per_hour) in known:
+            continue  # the same fleet under another name: there was one class to choose from, or nothing to gain apart
+        known.add((row.devices, row.usd_per_hour))
         if row.usd_per_hour is None:
             yield f"  {row.name}: cannot keep the demands"
         else:
             saved = 1 - facts.summary.usd_per_hour / row.usd_per_hour if row.usd_per_hour else 0.0
             devices = f" ({', '.join(row.devices)})" if row.devices else ""
-            yield f"  {row.name}{devices}: {format_usd(row.usd_per_hour)}/h; this plan saves {saved:.1%}"
+            gain = f"this plan saves {saved:.1%}" if saved >= 0.0005 else "this plan costs as much"
+            yield f"  {row.name}{devices}: {format_usd(row.usd_per_hour)}/h; {gain}"
 
 
 def _choices(facts: Facts) -> Iterator[str]:

@@ -32,7 +32,7 @@ class _Row:
     def cells(self) -> list[str]:
         carried = f"{self.tokens} tok" if self.tokens else amount(self.bytes_)
         times = f" x{self.times}" if self.times > 1 else ""
-        mark = " !" if self.failed else (" ~" if self.asynchronous else "")
+        mark = " !" if self.failed else (" *" if self.asynchronous else "")
         planned = duration(self.estimated) if self.estimated is not None else "-"
         return [self.node + times + mark, self.op, self.device or "-", duration(self.seconds), planned, carried]
 
@@ -51,8 +51,10 @@ def render(trace: Trace, width: int = 80) -> str:
     lines = [_line(row, widths) for row in cells]
     lines.insert(1, "-" * min(width, max(map(len, lines))))
     lines.append(f"answered in {duration(trace.seconds)}, all over in {duration(trace.settled_seconds)}")
-    legend = [text for mark, text in ((" ~", "~ asynchronous"), (" !", "! failed")) if any(mark in c[0] for c in cells)]
-    lines += [", ".join(legend)] if legend else []
+    marks = {" *": "*: nothing waits for it", " !": "!: failed"}
+    legend = [told for mark, told in marks.items() if any(cell[0].endswith(mark) for cell in cells)]
+    legend += ["here: on this machine; planned: on the devices of the plan"] if any(row.device for row in rows) else []
+    lines += textwrap.wrap("; ".join(legend), width)
     return "\n".join([*lines, *_notes(trace, width)]) + "\n"
 
 

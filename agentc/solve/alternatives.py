@@ -20,6 +20,7 @@ from agentc.solve.milp import Model, Shape, build, share, typical_cost
 from agentc.solve.presolve import Reduced
 from agentc.solve.state import Moves, Score, State
 from agentc.solve.tables import Tables, tabulate
+from agentc.support.units import format_usd
 
 EXACT_TASKS = 30
 """Up to so many tasks the rest of the plan is optimized around the forced task; beyond, it stays as it is, but for what
@@ -255,7 +256,7 @@ def _tell(tables: Tables, left: Reduced, plan: State, planned: float, forced: _F
 
 def _why(plan: State, more: float, delta: float, verdict: Verdict, unit: str, *, exact: bool) -> str:
     about = "" if exact else "at most "
-    money = f"${abs(delta):.4g}/h {'more' if delta >= 0 else 'less'}"
+    money = f"{format_usd(abs(delta))}/h {'more' if delta >= 0 else 'less'}"
     if verdict == "equal":
         return "the plan would be as good" if abs(delta) < 1e-9 else f"as good, and {money}"
     if plan.objective == "latency":
@@ -263,7 +264,7 @@ def _why(plan: State, more: float, delta: float, verdict: Verdict, unit: str, *,
     if plan.objective == "energy":
         return f"the plan would take {about}{more:.4g} {unit} per request more, and cost {money}"
     penalty = more - delta
-    late = f", and ${penalty:.4g}/h more for missed deadlines" if penalty > 1e-9 * abs(more) else ""
+    late = f", and {format_usd(penalty)}/h more for missed deadlines" if penalty > 1e-9 * abs(more) else ""
     return f"the plan would cost {about}{money}{late}"
 
 

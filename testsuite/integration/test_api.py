@@ -12,6 +12,7 @@ import yaml
 from agentc import api
 from agentc.plan.manifest import Manifest
 from agentc.support.diagnostics import Refused
+from agentc.support.units import format_usd
 
 ROOT = Path(__file__).parents[2]
 VOICE = ROOT / "examples" / "voice-agent" / "agent.yaml"
@@ -41,7 +42,7 @@ def test_a_placed_agent_says_what_it_costs(small: Path) -> None:
     assert build.phase == "placed"
     assert build.summary is not None
     assert build.summary.status == "optimal"
-    assert f"${build.summary.usd_per_hour:.2f}/h" in build.headline
+    assert f"{format_usd(build.summary.usd_per_hour)}/h" in build.headline
     assert "place.plan" in build.text
     assert build.facts().task("answer.decode") is not None
     assert api.render(build.facts(), "json").startswith("{")

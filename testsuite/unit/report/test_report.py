@@ -66,6 +66,19 @@ def test_text_fits_80_columns_and_tells_what_is_missed(sample: Facts) -> None:
     assert "output_tokens = 160: reply" in shown and "6 x gaudi3" in shown
 
 
+def test_columns_and_lines_that_say_nothing_are_left_out(sample: Facts) -> None:
+    def heads(facts: Facts) -> list[str]:
+        return next(line for line in text.render(facts).splitlines() if line.startswith("  task")).split()
+
+    flat = replace(sample, tasks=tuple(replace(task, on=replace(task.on, pp=1)) for task in sample.tasks))
+    deep = replace(flat, tasks=(replace(flat.tasks[0], on=replace(flat.tasks[0].on, pp=2)), *flat.tasks[1:]))
+    assert "pp" not in heads(flat) and "pp" in heads(deep)
+    assert "pp: devices that have some layers each" in text.render(deep)
+    twice = replace(sample.summary.baselines[0], name="the same")
+    both = replace(sample, summary=replace(sample.summary, baselines=(sample.summary.baselines[0], twice)))
+    assert "the same" not in text.render(both)
+
+
 def test_task_page_and_why_not(sample: Facts) -> None:
     page = text.render(sample, task="reply.prefill", why_not="l40s")
     assert "infeasible: 71 GB of weights in 48 GB of memory" in page and "h200" not in page

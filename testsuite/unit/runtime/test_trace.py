@@ -26,7 +26,11 @@ def test_table_fits_and_adds_up() -> None:
     assert max(map(len, text.splitlines())) <= 80
     decide = next(line for line in text.splitlines() if line.startswith("think.decide"))
     assert decide.split() == ["think.decide", "x2", "llm.decode", "h100-sxm", "500", "ms", "60", "ms", "30", "tok"]
-    assert "log ~" in text and " ends.in.a.node !".strip() in text
+    assert (
+        "log *" in text
+        and "*: nothing waits for it; !: failed; here: on this machine" in " ".join(text.split())
+        and " ends.in.a.node !".strip() in text
+    )
     assert text.count("mean nothing") == 1 and "answered in 1 s, all over in 1.1 s" in text
 
 

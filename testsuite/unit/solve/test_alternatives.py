@@ -40,7 +40,7 @@ def by_device(task: str, given: PlacementProblem) -> dict[str, Alternative]:
 def test_dearer_by_what_the_whole_plan_would_cost():
     other = by_device("b", problem())["h100"]
     assert (other.verdict, other.option, other.usd_per_hour_delta) == ("dearer", "dear", pytest.approx(3.0))
-    assert other.why == "the plan would cost $3/h more"
+    assert other.why == "the plan would cost $3.00/h more"
 
 
 def test_the_rest_of_the_plan_follows():
