@@ -94,8 +94,8 @@ def _lanewise(loop: scf.ParallelOp) -> bool:
     index = loop.body.block.args[0]
     moving: set[SSAValue] = {index}
     for op in loop.body.block.ops:
-        if isinstance(op, arith.AddiOp) and op.lhs is index and integer_of(op.rhs) is not None:
-            moving.add(op.result)
+        if isinstance(op, arith.AddiOp) and (op.lhs in moving) != (op.rhs in moving):
+            moving.add(op.result)  # a place further on, by what does not depend on the index: see below
     for op in loop.body.block.ops:
         used = [o for o in op.operands if o in moving]
         if isinstance(op, memref.LoadOp):

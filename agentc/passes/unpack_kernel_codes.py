@@ -1,8 +1,9 @@
 """Reads codes of four bits and fewer eight or more a word, where a sum of products needs them as numbers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from typing import TypeAlias
 
 from xdsl.builder import Builder
 from xdsl.context import Context
@@ -12,20 +13,22 @@ from xdsl.dialects.builtin import (
     DenseArrayBase,
     FloatAttr,
     IndexType,
+    IntegerAttr,
     IntegerType,
     ModuleOp,
     VectorType,
     f32,
+    i32,
     i64,
 )
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint
 
-from agentc.analyses.kernel_dims import DIMS, OUTPUTS, dims_attr, is_vector, value_dims
+from agentc.analyses.kernel_dims import DIMS, OUTPUTS, dims_attr, is_vector, size_of, value_dims
 from agentc.analyses.kernel_ops import functions
 from agentc.analyses.kernel_sources import hand_on, replacing
-from agentc.analyses.narrow_codes import LANES, Codes, codes_of
+from agentc.analyses.narrow_codes import LANES, Codes, Field, codes_of, named_size, nest_of
 from agentc.analyses.short_sums import Short, nested_of
 from agentc.dialects.vector_ext import WORD, FieldOp, WordsOp
 from agentc.passes.lower_kernels_to_loops import LoopLowering
@@ -35,6 +38,11 @@ from agentc.plan.kernels import Dim
 
 CHAINS = 2
 """Sums that are kept apart within a step, so that none waits for the other."""
+AT_ONCE, ROWS = 4, 2
+"""Rows of a batch that are summed with one reading of the codes, and rows of codes with one reading of those: as many sums
+as there are registers for."""
+Values: TypeAlias = dict[SSAValue, SSAValue]
+Emit: TypeAlias = Callable[[Builder, SSAValue], None]
 
 
 @dataclass
@@ -45,26 +53,104 @@ class Unpacking:
     lowering: LoopLowering
 
     def run(self) -> None:
-        """Put a loop over vectors of words in the place of the sum, and the sum of what is left behind it."""
-        reading, outer = self.codes.reading, self.codes.reading.short.outer
-        build = Builder(InsertPoint.before(outer))
-        steps = sizes.floordiv(self.codes.count, reading.groups)
-        self.packed = self._lay_out(steps) if reading.laid_out else None
+        """Put loops over vectors of words in the place of the sum, and the sum of what is left behind them."""
+        reading = self.codes.reading
+        self.steps = sizes.floordiv(self.codes.count, reading.groups)
         self.flags = _in_order(reading.short.combiner.fastmath)
-        zero = build.insert(arith.ConstantOp(FloatAttr(0.0, f32))).result
-        block = Block(arg_types=[IndexType(), VectorType(f32, [LANES])])
-        Step(self, Builder(InsertPoint.at_end(block)), block.args[0]).run(block.args[1])
-        count, start = self._size(steps), wide(build, zero, LANES)
-        loop = scf.ForOp(self._number(0), count, self._number(1), [start], Region(block))
-        kind = vector.CombiningKindAttr(vector.CombiningKindFlag.ADD)
-        properties: dict[str, Attribute] = {"kind": kind, "fastmath": reading.short.combiner.fastmath}
-        lanes = build.insert(loop).results[0]
-        joined = vector.ReductionOp.create(operands=[lanes], result_types=[f32], properties=properties)
-        whole = build.insert(joined).dest
-        total = build.insert(arith.AddfOp(outer.initVals[0], whole, reading.short.combiner.fastmath)).result
-        outer.res[0].replace_all_uses_with(self._rest(build, total, count))
+        nest = nest_of(reading.short, reading.top) if reading.batch is not None else None
+        if nest is not None:
+            self._run_batch(*nest)
+            return
+        outer = reading.short.outer
+        self.packed = self._lay_out(None) if reading.laid_out else None
+        total = self._sums(Builder(InsertPoint.before(outer)), [{}])[0]
+        outer.res[0].replace_all_uses_with(total)
         outer.detach()
         outer.erase()
+
+    def _run_batch(self, top: scf.ParallelOp, inner: scf.ParallelOp) -> None:
+        """Rows outside, which threads share, and for each of them the batch, some of it at once."""
+        reading, number = self.codes.reading, self._number
+        batch, rows = (top, inner) if top.body.block.args[0] is reading.batch else (inner, top)
+        for op in list(inner.body.block.ops):
+            if isinstance(op, arith.ConstantOp):
+                op.detach()
+                Builder(InsertPoint.before(top)).insert(op)
+        size = size_of(batch.upperBound[0], lambda value: named_size(value, value_dims(self.lowering.function)))
+        assert size is not None
+        self.packed = self._lay_out(size) if reading.laid_out else None
+        count = size_of(rows.upperBound[0], lambda value: named_size(value, value_dims(self.lowering.function)))
+        assert count is not None
+        pairs = self._size(sizes.floordiv(sizes.add(count, ROWS - 1), ROWS))
+        self.full = self._size(sizes.multiply(sizes.floordiv(size, AT_ONCE), AT_ONCE))
+        block = Block(arg_types=[IndexType()])
+        self._pair(Builder(InsertPoint.at_end(block)), block.args[0], rows.upperBound[0], batch.upperBound[0])
+        block.add_op(scf.ReduceOp())
+        made = scf.ParallelOp([number(0)], [pairs], [number(1)], Region(block))
+        made.attributes.update(top.attributes)
+        Builder(InsertPoint.before(top)).insert(made)
+        top.detach()
+        top.erase()
+
+    def _pair(self, build: Builder, pair: SSAValue, rows: SSAValue, batch: SSAValue) -> None:
+        """Neighboring rows of codes: ``AT_ONCE`` of the batch at once, if there are as many and groups fill vectors, and
+        what is left one by one.
+        """
+        number = self._number
+        low = build.insert(arith.MuliOp(pair, number(ROWS))).result
+        end = build.insert(arith.AddiOp(low, number(ROWS))).result
+        left = build.insert(arith.MuliOp(self._size(self.steps), number(self.codes.reading.groups))).result
+        fits = [(end, rows), (self.codes.reading.short.outer.upperBound[0], left)]
+        whole = reduce(
+            lambda a, b: build.insert(arith.AndIOp(a, b)).result,
+            [build.insert(arith.CmpiOp(a, b, "sle")).result for a, b in fits],
+        )
+        full = build.insert(arith.SelectOp(whole, self.full, number(0))).result
+        high = build.insert(arith.MinSIOp(end, rows)).result
+
+        def some(inner: Builder, first: SSAValue) -> None:
+            near = [low, *(inner.insert(arith.AddiOp(low, number(i))).result for i in range(1, ROWS))]
+            places = [first, *(inner.insert(arith.AddiOp(first, number(i))).result for i in range(1, AT_ONCE))]
+            self._some(inner, [(row, place) for row in near for place in places])
+
+        def one(inner: Builder, row: SSAValue) -> None:
+            self._ordered(inner, full, batch, 1, lambda b, place: self._some(b, [(row, place)]))
+
+        if self.full is not number(0):
+            self._ordered(build, number(0), full, AT_ONCE, some)
+        self._ordered(build, low, high, 1, one)
+
+    def _some(self, build: Builder, places: Sequence[tuple[SSAValue, SSAValue]]) -> None:
+        """The sums for some rows of codes and rows of the batch."""
+        reading = self.codes.reading
+        outer, batch, row = reading.short.outer, reading.batch, reading.row
+        assert batch is not None and row is not None
+        given: list[Values] = [{row: place, batch: other} for place, other in places]
+        for values, total in zip(given, self._sums(build, given), strict=True):
+            mapper = {**values, outer.res[0]: total}
+            op = outer.next_op
+            while op is not None and not isinstance(op, scf.ReduceOp):
+                build.insert(op.clone(value_mapper=mapper))
+                op = op.next_op
+
+    def _sums(self, build: Builder, given: Sequence[Values]) -> list[SSAValue]:
+        """The sums for each of ``given``, values of what is outside of the loops."""
+        short = self.codes.reading.short
+        vector_ = VectorType(f32, [LANES])
+        zero = build.insert(arith.ConstantOp(FloatAttr(0.0, f32))).result
+        block = Block(arg_types=[IndexType(), *[vector_] * len(given)])
+        Step(self, Builder(InsertPoint.at_end(block)), block.args[0], given).run(block.args[1:])
+        count, start = self._size(self.steps), wide(build, zero, LANES)
+        loop = scf.ForOp(self._number(0), count, self._number(1), [start] * len(given), Region(block))
+        kind = vector.CombiningKindAttr(vector.CombiningKindFlag.ADD)
+        properties: dict[str, Attribute] = {"kind": kind, "fastmath": short.combiner.fastmath}
+        totals: list[SSAValue] = []
+        for lanes, values in zip(build.insert(loop).results, given, strict=True):
+            joined = vector.ReductionOp.create(operands=[lanes], result_types=[f32], properties=dict(properties))
+            whole, first = build.insert(joined).dest, short.outer.initVals[0]
+            total = arith.AddfOp(values.get(first, first), whole, short.combiner.fastmath)
+            totals.append(build.insert(total).result)
+        return totals if len(given) > 1 else [self._rest(build, totals[0], count, given[0])]
 
     def _number(self, value: int) -> SSAValue:
         return self.lowering.integer(value)
@@ -72,7 +158,7 @@ class Unpacking:
     def _size(self, size: Dim) -> SSAValue:
         return self._number(size) if isinstance(size, int) else self.lowering.named(size)
 
-    def _rest(self, build: Builder, total: SSAValue, count: SSAValue) -> SSAValue:
+    def _rest(self, build: Builder, total: SSAValue, count: SSAValue, values: Values) -> SSAValue:
         """``total`` and what the groups add that are too few for a vector."""
         reading = self.codes.reading
         if isinstance(self.codes.count, int) and self.codes.count % reading.groups == 0 or reading.groups == 1:
@@ -81,19 +167,17 @@ class Unpacking:
         first = build.insert(arith.MuliOp(count, self._number(reading.groups))).result
         some = build.insert(arith.CmpiOp(first, outer.upperBound[0], "slt")).result
         sides = [Block(), Block()]
-        region = Region()
-        outer.body.clone_into(region)
-        left = scf.ParallelOp([first], [outer.upperBound[0]], [outer.step[0]], region, [total])
-        left.attributes.update(outer.attributes)
+        left = outer.clone(value_mapper=dict(values))
+        left.operands = [first, outer.upperBound[0], outer.step[0], total]
         sides[0].add_ops([left, scf.YieldOp(left.res[0])])
         sides[1].add_op(scf.YieldOp(total))
         return build.insert(scf.IfOp(some, [f32], [sides[0]], [sides[1]])).results[0]
 
-    def _lay_out(self, steps: Dim) -> SSAValue:
+    def _lay_out(self, batch: Dim | None) -> SSAValue:
         """Copy what all rows read into memory in the order of the bytes of words, before the first row."""
-        reading = self.codes.reading
+        reading, steps = self.codes.reading, self.steps
         build = Builder(InsertPoint.before(reading.top))
-        dims = (steps, WORD * len(reading.laid_out), LANES)
+        dims = (*([batch] if batch is not None else []), steps, WORD * len(reading.laid_out), LANES)
         shape = [d if isinstance(d, int) else DYNAMIC_INDEX for d in dims]
         made = memref.AllocOp.get(f32, 64, shape, [self._size(d) for d in dims if isinstance(d, str)])
         made.attributes[DIMS] = dims_attr([dims])
@@ -102,19 +186,25 @@ class Unpacking:
         assert end is not None
         Builder(InsertPoint.before(end)).insert(memref.DeallocOp.get(memory))
         block = Block(arg_types=[IndexType()])
-        self._copy_groups(Builder(InsertPoint.at_end(block)), block.args[0], memory)
+        inner = Builder(InsertPoint.at_end(block))
+        if batch is None:
+            self._copy_groups(inner, block.args[0], memory, None)
+        else:
+            count = self._size(batch)
+            self._loop(inner, count, lambda b, row: self._copy_groups(b, block.args[0], memory, row))
         block.add_op(scf.ReduceOp())
         build.insert(scf.ParallelOp([self._number(0)], [self._size(steps)], [self._number(1)], Region(block)))
         return memory
 
-    def _copy_groups(self, build: Builder, step: SSAValue, memory: SSAValue) -> None:
+    def _copy_groups(self, build: Builder, step: SSAValue, memory: SSAValue, row: SSAValue | None) -> None:
         reading = self.codes.reading
         words = reading.short.length // WORD
         first = build.insert(arith.MuliOp(step, self._number(reading.groups))).result
+        known: Values = {reading.batch: row} if reading.batch is not None and row is not None else {}
 
         def group(inner: Builder, number: SSAValue) -> None:
             start = inner.insert(arith.MuliOp(number, self._number(words))).result
-            self._loop(inner, words, lambda b, word: copy(b, number, start, word))
+            self._loop(inner, self._number(words), lambda b, word: copy(b, number, start, word))
 
         def copy(inner: Builder, number: SSAValue, start: SSAValue, word: SSAValue) -> None:
             place = inner.insert(arith.AddiOp(first, number)).result
@@ -122,14 +212,15 @@ class Unpacking:
             byte = inner.insert(arith.MuliOp(word, self._number(WORD))).result
             for i in range(WORD):
                 own = inner.insert(arith.AddiOp(byte, self._number(i))).result
-                made: dict[SSAValue, SSAValue] = {reading.group: place, reading.place: own}
-                for row, value in enumerate(reading.laid_out):
+                made: Values = {**known, reading.group: place, reading.place: own}
+                for n, value in enumerate(reading.laid_out):
                     one = self._again(inner, value, made)
-                    inner.insert(memref.StoreOp.get(one, memory, [step, self._number(WORD * row + i), lane]))
+                    places = [*known.values(), step, self._number(WORD * n + i), lane]
+                    inner.insert(memref.StoreOp.get(one, memory, places))
 
-        self._loop(build, reading.groups, group)
+        self._loop(build, self._number(reading.groups), group)
 
-    def _again(self, build: Builder, value: SSAValue, made: dict[SSAValue, SSAValue]) -> SSAValue:
+    def _again(self, build: Builder, value: SSAValue, made: Values) -> SSAValue:
         """``value`` computed once more, from what is ``made``."""
         owner = value.owner
         if value not in made and isinstance(owner, Operation) and self.codes.reading.short.outer.is_ancestor(owner):
@@ -138,11 +229,14 @@ class Unpacking:
             made[value] = build.insert(owner.clone(value_mapper=made)).results[0]
         return made.get(value, value)
 
-    def _loop(self, build: Builder, count: int, body: Callable[[Builder, SSAValue], None]) -> None:
+    def _loop(self, build: Builder, count: SSAValue, body: Emit) -> None:
+        self._ordered(build, self._number(0), count, 1, body)
+
+    def _ordered(self, build: Builder, low: SSAValue, high: SSAValue, step: int, body: Emit) -> None:
         block = Block(arg_types=[IndexType()])
         body(Builder(InsertPoint.at_end(block)), block.args[0])
         block.add_op(scf.YieldOp())
-        build.insert(scf.ForOp(self._number(0), self._number(count), self._number(1), [], Region(block)))
+        build.insert(scf.ForOp(low, high, self._number(step), [], Region(block)))
 
 
 def _in_order(flags: arith.FastMathFlagsAttr) -> arith.FastMathFlagsAttr:
@@ -152,27 +246,42 @@ def _in_order(flags: arith.FastMathFlagsAttr) -> arith.FastMathFlagsAttr:
 
 @dataclass
 class Step:
-    """Emits what is added for one vector of words."""
+    """Emits what is added for one vector of words, for each row of a batch."""
 
     state: Unpacking
     build: Builder
     index: SSAValue
     """Of the vector."""
+    given: Sequence[Values]
 
     def __post_init__(self) -> None:
         self.reading = self.state.codes.reading
         self.first = self._add(arith.MuliOp(self.index, self.state.lowering.integer(self.reading.groups)))
-        self.made: dict[tuple[SSAValue, int], SSAValue] = {}
-        self.words: dict[memref.LoadOp, SSAValue] = {}
+        self.made: dict[tuple[SSAValue, SSAValue | None, SSAValue | None, int], SSAValue] = {}
+        self.words: dict[tuple[memref.LoadOp, int, SSAValue | None], SSAValue] = {}
 
-    def run(self, old: SSAValue) -> None:
-        """Yield ``old`` and the sum over all bytes of the words, times what rows have in common."""
-        terms = [self._of(v, byte) for byte in range(WORD) for v in self.state.codes.terms]
-        sums = [reduce(self._plus, terms[i::CHAINS]) for i in range(CHAINS)]
-        value = reduce(self._plus, sums)
+    def run(self, old: Sequence[SSAValue]) -> None:
+        """Yield each of ``old`` and the sum over all bytes of the words, times what rows have in common."""
+        chains = CHAINS if len(old) == 1 else 1
+        sums: list[list[SSAValue]] = [[] for _ in old]
+        number = 0
+        for byte in range(WORD):
+            for term in self.state.codes.terms:  # all rows with one field, while that is in a register
+                for row, parts in enumerate(sums):
+                    made = self._of(term, byte, row)
+                    if number < chains:
+                        parts.append(made)
+                    else:
+                        parts[number % chains] = self._plus(parts[number % chains], made)
+                number += 1
+        wholes = [self._whole(parts, row) for row, parts in enumerate(sums)]
+        self.build.insert(scf.YieldOp(*(self._plus(o, w) for o, w in zip(old, wholes, strict=True))))
+
+    def _whole(self, parts: Sequence[SSAValue], row: int) -> SSAValue:
+        value = reduce(self._plus, parts)
         for factor in self.state.codes.factors:
-            value = self._add(arith.MulfOp(value, self._wide(self._of(factor, 0)), self.state.flags))
-        self.build.insert(scf.YieldOp(self._plus(old, value)))
+            value = self._add(arith.MulfOp(value, self._wide(self._of(factor, 0, row)), self.state.flags))
+        return value
 
     def _plus(self, left: SSAValue, right: SSAValue) -> SSAValue:
         return self._add(arith.AddfOp(self._wide(left), self._wide(right), self.state.flags))
@@ -183,26 +292,29 @@ class Step:
     def _add(self, op: Operation) -> SSAValue:
         return self.build.insert(op).results[0]
 
-    def _of(self, value: SSAValue, byte: int) -> SSAValue:
+    def _of(self, value: SSAValue, byte: int, row: int) -> SSAValue:
         """``value`` at byte ``byte`` of each word; a number where it is the same in all of them."""
-        key = (value, byte if value in self.reading.along else 0)
+        reading, given = self.reading, self.given[row]
+        batch = given.get(reading.batch) if reading.batch is not None and value in reading.batchwise else None
+        codes = given.get(reading.row) if reading.row is not None and value in reading.rowwise else None
+        key = (value, batch, codes, byte if value in reading.along else 0)
         if key not in self.made:
-            self.made[key] = self._make(value, byte)
+            self.made[key] = self._make(value, byte, row)
         return self.made[key]
 
-    def _make(self, value: SSAValue, byte: int) -> SSAValue:
+    def _make(self, value: SSAValue, byte: int, row: int) -> SSAValue:
         if (field := self.reading.fields.get(value)) is not None:
-            made = FieldOp(self._words(field.load), 8 * byte + field.at, field.bits, field.plus)
+            made = FieldOp(self._words(field, row), 8 * byte + field.at, field.bits, field.plus)
             hand_on(made, value)
             return self._add(made)
         owner = value.owner
         if value in self.reading.laid_out:
-            return self._laid_out(value, byte)
+            return self._laid_out(value, byte, row)
         if isinstance(owner, Block) or not self.reading.short.outer.is_ancestor(owner):
-            return value
+            return self.given[row].get(value, value)
         if isinstance(owner, memref.LoadOp):
-            return self._loaded(owner, byte)
-        operands = [self._of(o, byte) for o in owner.operands]
+            return self._loaded(owner, byte, row)
+        operands = [self._of(o, byte, row) for o in owner.operands]
         if any(is_vector(o.type) for o in operands):
             made = lanewise(self.build, owner, operands, LANES)
         else:
@@ -211,20 +323,22 @@ class Step:
             op.properties["fastmath"] = self.state.flags
         return made
 
-    def _laid_out(self, value: SSAValue, byte: int) -> SSAValue:
-        number = self.state.lowering.integer
+    def _laid_out(self, value: SSAValue, byte: int, row: int) -> SSAValue:
+        number, batch = self.state.lowering.integer, self.reading.batch
         assert self.state.packed is not None
         places = [self.index, number(WORD * self.reading.laid_out.index(value) + byte), number(0)]
+        if batch is not None and batch in self.given[row]:
+            places = [self.given[row][batch], *places]
         made = vector.LoadOp(self.state.packed, places, VectorType(f32, [LANES]))
         hand_on(made, value)
         return self._add(made)
 
-    def _loaded(self, op: memref.LoadOp, byte: int) -> SSAValue:
+    def _loaded(self, op: memref.LoadOp, byte: int, row: int) -> SSAValue:
         reading = self.reading
         if op.res not in reading.moving or reading.groups == 1:
-            mapper = {o: self.index if o is reading.group else self._of(o, byte) for o in op.operands}
+            mapper = {o: self.index if o is reading.group else self._of(o, byte, row) for o in op.operands}
             return self._add(op.clone(value_mapper=mapper))
-        places = [*(self._of(o, byte) for o in op.indices[:-1]), self.first]
+        places = [*(self._of(o, byte, row) for o in op.indices[:-1]), self.first]
         few = self._add(vector.LoadOp(op.memref, places, VectorType(op.res.type, [reading.groups])))
         many = [lane * reading.groups // LANES for lane in range(LANES)]
         type_ = VectorType(op.res.type, [LANES])
@@ -232,14 +346,35 @@ class Step:
         hand_on(made, op)
         return self._add(made)
 
-    def _words(self, load: memref.LoadOp) -> SSAValue:
-        if load not in self.words:
-            places = [*(self._of(o, 0) for o in load.indices[:-2]), self.first, self.state.lowering.integer(0)]
-            type_ = VectorType(IntegerType(8), [self.reading.groups, self.reading.short.length])
-            loaded = vector.LoadOp(load.memref, places, type_)
-            hand_on(loaded, load)
-            self.words[load] = self._add(WordsOp(self._add(loaded)))
-        return self.words[load]
+    def _words(self, field: Field, row: int) -> SSAValue:
+        """The words that ``field`` is a part of, with what is to be turned over, for fields beside it, too."""
+        load, flip = field.load, field.flip
+        for other in self.reading.fields.values():
+            if flip and other.load is load and not other.mask & field.mask:
+                flip |= other.flip
+        codes = self.given[row].get(self.reading.row) if self.reading.row is not None else None
+        if (load, flip, codes) not in self.words:
+            self.words[load, flip, codes] = self._turned(load, flip, row) if flip else self._read(load, row)
+        return self.words[load, flip, codes]
+
+    def _turned(self, load: memref.LoadOp, flip: int, row: int) -> SSAValue:
+        plain = self._read(load, row)
+        every = int.from_bytes(bytes([flip] * WORD), "little", signed=True)
+        mask = self._add(arith.ConstantOp(IntegerAttr(every, i32)))
+        return self._add(arith.XOrIOp(plain, self._wide(mask)))
+
+    def _read(self, load: memref.LoadOp, row: int) -> SSAValue:
+        reading, number = self.reading, self.state.lowering.integer
+        groups, length = reading.groups, reading.short.length
+        if reading.is_flat(load):
+            start = self._add(arith.MuliOp(self.first, number(length)))
+            places, type_ = [start], VectorType(IntegerType(8), [groups * length])
+        else:
+            places, type_ = [self.first, number(0)], VectorType(IntegerType(8), [groups, length])
+        others = [self._of(o, 0, row) for o in load.indices[: -len(places)]]
+        loaded = vector.LoadOp(load.memref, [*others, *places], type_)
+        hand_on(loaded, load)
+        return self._add(WordsOp(self._add(loaded)))
 
 
 @dataclass(frozen=True)
@@ -249,7 +384,8 @@ class UnpackKernelCodesPass(ModulePass):
 
     Which field of the byte a number is, is found by computing it for every byte. What all rows multiply the codes with is
     laid out in the order of the words' bytes, once and before the first row; factors that a group has in common
-    are multiplied with its sum. Only sums that may be reordered (`reassoc`).
+    are multiplied with its sum. Of a batch, all of which is multiplied with the same codes, four rows are summed with two
+    rows of codes at once: so each is read and unpacked for several. Only sums that may be reordered (`reassoc`).
 
     Before:
 

@@ -25,6 +25,8 @@ BUILTINS: Mapping[str, str] = {
             "quantize_int4",
             "dequantize_int4",
             "int4_matvec",
+            "int4_matmul",
+            "int8_matvec",
         ),
         "attention": ("rotary_embedding", "gqa_decode"),
         "audio": ("log_mel_spectrogram", "log_mel_spectrogram_128"),

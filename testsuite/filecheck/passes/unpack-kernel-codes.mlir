@@ -146,3 +146,70 @@ func.func @bytes(%codes: memref<3x8x16xi8>, %out: memref<3xf32>) attributes {age
   }) : (index, index, index) -> ()
   func.return
 }
+
+// A batch inside out: rows of codes outside, two of them and four rows of x at once, then what is left one by one. Codes
+// with a sign lie one group after the other; their highest bit is turned over in all bytes at once.
+// CHECK-LABEL: func.func @batch
+// CHECK: %[[LAID:.*]] = memref.alloc(%b, %{{.*}}) {alignment = 64 : i64, agentc.dims = {{\[\[}}"b", "g//4", 4 : i64, 16 : i64]]}
+// CHECK: "scf.parallel"(%{{.*}}, %[[PAIRS:.*]], %{{.*}})
+// CHECK-NEXT: ^bb0(%[[PAIR:.*]]: index):
+// CHECK: %[[FULL:.*]] = arith.select
+// CHECK: scf.for %[[B:.*]] = %{{.*}} to %[[FULL]] step %{{.*}} {
+// CHECK: %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} = scf.for
+// CHECK: %[[BYTES:.*]] = vector.load %codes[%{{.*}}, %{{.*}}] : memref<?x?xi8>, vector<64xi8>
+// CHECK-NEXT: %[[WORDS:.*]] = vector_ext.words %[[BYTES]]
+// CHECK-NEXT: %[[MASK:.*]] = arith.constant 134744072 : i32
+// CHECK-NEXT: %[[MASKS:.*]] = vector.broadcast %[[MASK]]
+// CHECK-NEXT: %[[TURNED:.*]] = arith.xori %[[WORDS]], %[[MASKS]]
+// CHECK-NEXT: vector_ext.field %[[TURNED]] at 0 bits 4 plus -8
+// CHECK-COUNT-4: vector.load %[[LAID]]
+// CHECK: vector_ext.words
+// CHECK-COUNT-8: memref.store %{{.*}}, %out
+// CHECK: scf.for %[[ROW:.*]] = %{{.*}} to
+// CHECK-NEXT: scf.for %[[ONE:.*]] = %[[FULL]] to %b
+// CHECK: vector_ext.words
+// CHECK: memref.store %{{.*}}, %out[%[[ONE]], %[[ROW]]]
+func.func @batch(%codes: memref<?x?xi8>, %x: memref<?x?xf32>, %groups: memref<?xf32>, %out: memref<?x?xf32>) attributes {agentc.dims = [["m", "16*g"], ["b", "16*g"], ["g"], ["b", "m"]], agentc.outputs = 1 : i64} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c16 = arith.constant 16 : index
+  %zero = arith.constant 0.0 : f32
+  %b = memref.dim %x, %c0 : memref<?x?xf32>
+  %m = memref.dim %codes, %c0 : memref<?x?xi8>
+  %g = memref.dim %groups, %c0 : memref<?xf32>
+  "scf.parallel"(%c0, %b, %c1) <{operandSegmentSizes = array<i32: 1, 1, 1, 0>}> ({
+  ^bb0(%one: index):
+    "scf.parallel"(%c0, %m, %c1) <{operandSegmentSizes = array<i32: 1, 1, 1, 0>}> ({
+    ^bb1(%row: index):
+      %s = "scf.parallel"(%c0, %g, %c1, %zero) <{operandSegmentSizes = array<i32: 1, 1, 1, 1>}> ({
+      ^bb2(%group: index):
+        %r = "scf.parallel"(%c0, %c16, %c1, %zero) <{operandSegmentSizes = array<i32: 1, 1, 1, 1>}> ({
+        ^bb3(%i: index):
+          %start = arith.muli %group, %c16 : index
+          %place = arith.addi %start, %i : index
+          %byte = memref.load %codes[%row, %place] : memref<?x?xi8>
+          %four = arith.constant 4 : i8
+          %up = arith.shli %byte, %four : i8
+          %low = arith.shrsi %up, %four : i8
+          %code = arith.sitofp %low : i8 to f32
+          %y = memref.load %x[%one, %place] : memref<?x?xf32>
+          %p = arith.mulf %code, %y fastmath<reassoc> : f32
+          scf.reduce(%p : f32) {
+          ^bb4(%a: f32, %c: f32):
+            %t = arith.addf %a, %c fastmath<reassoc> : f32
+            scf.reduce.return %t : f32
+          }
+        }) : (index, index, index, f32) -> f32
+        scf.reduce(%r : f32) {
+        ^bb5(%a: f32, %c: f32):
+          %t = arith.addf %a, %c fastmath<reassoc> : f32
+          scf.reduce.return %t : f32
+        }
+      }) : (index, index, index, f32) -> f32
+      memref.store %s, %out[%one, %row] : memref<?x?xf32>
+      scf.reduce
+    }) : (index, index, index) -> ()
+    scf.reduce
+  }) : (index, index, index) -> ()
+  func.return
+}

@@ -10,7 +10,7 @@ from xdsl.dialects.builtin import ModuleOp
 
 from agentc.analyses.narrow_codes import BYTE_VALUES, field_of
 from agentc.backends.llvm import optimized_ir
-from agentc.dialects.vector_ext import FieldOp
+from agentc.dialects.vector_ext import FieldOp, WordsOp
 from agentc.frontends.kernels.python_ast import compile_source
 from agentc.frontends.kernels.source import parse
 from agentc.pipelines.kernels import compile_kernel, lower_kernel
@@ -52,6 +52,45 @@ def f(codes: u8["m", "g", 16], scale: f32["m"], x: f32["g", 32]) -> f32["m"]:
 HALF_SCALES = (
     HALVES.format(width=16, twice=32).replace("scale: f32", "scale: f16").replace("scale[", "scale.astype(f32)[")
 )
+FLAT = """
+def f(codes: u8["m", "16*g"], scale: f32["m", "g"], x: f32["32*g"]) -> f32["m"]:
+    bytes, rows = codes.reshape(codes.shape[0], scale.shape[1], 16), x.reshape(scale.shape[1], 32)
+    low = ((bytes & 15).astype(f32) - 8.0) * rows[:, :16]
+    high = ((bytes >> 4).astype(f32) - 8.0) * rows[:, 16:]
+    return np.sum((low + high) * scale[:, :, None], axis=(1, 2))
+"""
+SIGNED = """
+def f(codes: i8["m", "g", 16], scale: f32["m", "g"], x: f32["g", 32]) -> f32["m"]:
+    low = ((codes << 4) >> 4).astype(f32) * x[:, :16]
+    high = (codes >> 4).astype(f32) * x[:, 16:]
+    return np.sum((low + high) * scale[:, :, None], axis=(1, 2))
+"""
+OVERLAPPING = """
+def f(codes: i8["m", "g", 16], scale: f32["m", "g"], x: f32["g", 32]) -> f32["m"]:
+    low = ((codes << 4) >> 4).astype(f32) * x[:, :16]
+    part = ((codes << 5) >> 5).astype(f32) * x[:, 16:]
+    return np.sum((low + part + (codes >> 4).astype(f32)) * scale[:, :, None], axis=(1, 2))
+"""
+BATCH = """
+def f(codes: u8["m", "g", 16], scale: f32["m", "g"], x: f32["b", "g", 32]) -> f32["b", "m"]:
+    low = ((codes & 15).astype(i8) - 8).astype(f32) * x[:, None, :, :16]
+    high = ((codes >> 4).astype(i8) - 8).astype(f32) * x[:, None, :, 16:]
+    return np.sum((low + high) * scale[:, :, None], axis=(2, 3))
+"""
+BATCHES = {
+    "rows of x outside": BATCH,
+    "rows of codes outside": """
+def f(codes: u8["m", "g", 16], scale: f32["m", "g"], x: f32["b", "g", 32]) -> f32["m", "b"]:
+    low = ((codes & 15).astype(i8) - 8).astype(f32)[:, None] * x[:, :, :16]
+    high = ((codes >> 4).astype(i8) - 8).astype(f32)[:, None] * x[:, :, 16:]
+    return np.sum((low + high) * scale[:, None, :, None], axis=(2, 3))
+""",
+    "with a bias, doubled": BATCH.replace("return np.sum", "return scale[:, 0] + 2.0 * np.sum"),
+    "as many as there always are": BATCH.replace('"b"', "6").replace('"m"', "5").replace('"g"', "8"),
+    "signed": BATCH.replace("u8", "i8")
+    .replace("((codes & 15).astype(i8) - 8)", "((codes << 4) >> 4)")
+    .replace("((codes >> 4).astype(i8) - 8)", "(codes >> 4)"),
+}
 SQUARES = """
 def f(codes: u8["m", "g", 16], scale: f32["m", "g"], x: f32["g", 32]) -> f32["m"]:
     low = (codes & 15).astype(f32)
@@ -87,6 +126,20 @@ def squares(codes: Array, scale: Array, x: Array) -> Array:
     return np.einsum("mgi,gi,mg->m", (codes & 15).astype("f8") ** 2, x[:, :16], scale)
 
 
+def signed(codes: Array, scale: Array, x: Array) -> Array:
+    both = np.concatenate([codes & 15, codes >> 4], axis=2)
+    return np.einsum("mgi,gi,mg->m", ((both + 8) & 15).astype("f8") - 8, x, scale)
+
+
+def overlapping(codes: Array, scale: Array, x: Array) -> Array:
+    low, part, high = (codes << 4).view("i1") >> 4, (codes << 5).view("i1") >> 5, codes.view("i1") >> 4
+    return np.einsum("mgi,mg->m", low * x[:, :16].astype("f8") + part * x[:, 16:].astype("f8") + high, scale)
+
+
+def flat(codes: Array, scale: Array, x: Array) -> Array:
+    return halves(codes.reshape(*scale.shape, 16), scale, x.reshape(-1, 32))
+
+
 Case = tuple[str, tuple[int, ...], int, Callable[..., Array]]
 CASES: dict[str, Case] = {
     "halves": (HALVES.format(width=16, twice=32), (32,), 16, halves),
@@ -96,6 +149,9 @@ CASES: dict[str, Case] = {
     "neighbors": (NEIGHBORS, (16, 2), 16, neighbors),
     "quarters": (QUARTERS, (4, 16), 16, quarters),
     "half scales": (HALF_SCALES, (32,), 16, halves),
+    "flat": (FLAT, (32,), 16, flat),
+    "overlapping": (OVERLAPPING, (32,), 16, overlapping),
+    "signed": (SIGNED, (32,), 16, signed),
     "scaled once": (SCALED_ONCE, (32,), 16, scaled_once),
 }
 
@@ -114,7 +170,10 @@ def given(name: str, rows: int, groups: int) -> tuple[list[Array], Array]:
     if "zero" in text:
         arrays.append(random.integers(0, 16, (rows, groups)).astype(np.uint8))
     arrays.append(random.standard_normal((groups, *row)).astype(np.float32))
-    return arrays, oracle(*arrays)
+    wanted = oracle(*arrays)
+    if name == "flat":
+        arrays[0], arrays[-1] = arrays[0].reshape(rows, 16 * groups), arrays[-1].reshape(-1)
+    return [arrays[0].view(np.int8) if "codes: i8" in text else arrays[0], *arrays[1:]], wanted
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -134,6 +193,47 @@ def test_the_interpreter_agrees_before_and_after(name: str) -> None:
         arrays, wanted = given(name, 2, groups)
         for stage in (source, lowered):
             np.testing.assert_allclose(run_kernel(stage, *arrays)[0], wanted, rtol=1e-4, atol=1e-4)
+
+
+def batch(name: str, rows: int, groups: int, count: int) -> tuple[list[Array], Array]:
+    random = np.random.default_rng(rows * 100 + groups)
+    codes = random.integers(0, 256, (rows, groups, 16)).astype(np.uint8)
+    scale = random.uniform(0.5, 2, (rows, groups)).astype(np.float32)
+    x = random.standard_normal((count, groups, 32)).astype(np.float32)
+    oracle = signed if name == "signed" else halves
+    wanted = np.stack([oracle(codes, scale, one) for one in x]) if count else np.zeros((0, rows))
+    if name == "rows of codes outside":
+        wanted = wanted.T
+    if name == "with a bias, doubled":
+        wanted = scale[:, 0] + 2.0 * wanted
+    return [codes.view(np.int8) if name == "signed" else codes, scale, x], wanted
+
+
+@pytest.mark.parametrize("name", BATCHES)
+def test_a_batch_reads_codes_once_for_some_of_its_rows(name: str) -> None:
+    source = module(BATCHES[name])
+    lowered = lower_kernel(source)
+    assert sum(isinstance(op, WordsOp) for op in lowered.walk()) == 3  # two rows of codes at once, and one by one
+    kernel = compile_kernel(source, threads=2)
+    fixed = name == "as many as there always are"
+    sizes = (
+        [(5, 8, 6)]
+        if fixed
+        else [(0, 4, 2), (1, 1, 1), (2, 4, 4), (3, 8, 5), (4, 3, 9), (7, 11, 3), (65, 32, 16), (5, 4, 0)]
+    )
+    for rows, groups, count in sizes:
+        arrays, wanted = batch(name, rows, groups, count)
+        np.testing.assert_allclose(kernel(*arrays), wanted, rtol=1e-4, atol=2e-3, err_msg=str((rows, groups, count)))
+        if rows * groups * count < 300:
+            for stage in (source, lowered):
+                np.testing.assert_allclose(run_kernel(stage, *arrays)[0], wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_threads_give_a_batch_the_same_bits() -> None:
+    arrays, _ = batch("rows of x outside", 301, 64, 7)
+    first = compile_kernel(module(BATCH), threads=1)(*arrays)
+    for threads in (2, 3):
+        np.testing.assert_array_equal(compile_kernel(module(BATCH), threads=threads)(*arrays), first)
 
 
 @pytest.mark.parametrize("name", ["scale", "x"])
@@ -168,7 +268,10 @@ def test_what_is_no_field_stays() -> None:
 @pytest.mark.parametrize("plus", [-8, 0, 3])
 def test_fields_are_recognized(at: int, bits: int, plus: int) -> None:
     table = ((BYTE_VALUES >> at) & ((1 << bits) - 1)).astype(np.float32) + plus
-    assert field_of(table) == (at, bits, plus)
+    assert field_of(table) == (at, bits, plus, False)
+    if bits > 1:
+        sign = 1 << (bits - 1)
+        assert field_of(((table.astype(np.int64) - plus) ^ sign).astype(np.float32) + plus) == (at, bits, plus, True)
 
 
 @pytest.mark.parametrize(

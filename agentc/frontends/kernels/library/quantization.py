@@ -60,3 +60,17 @@ def int4_matvec(codes: u8["m", "g", 16], scale: f32["m", "g"], x: f32["g", 32]) 
     low = ((codes & 15).astype(i8) - 8).astype(f32) * x[:, :16]
     high = ((codes >> 4).astype(i8) - 8).astype(f32) * x[:, 16:]
     return np.sum((low + high) * scale[:, :, None], axis=(1, 2))
+
+
+@kernel
+def int4_matmul(codes: u8["m", "g", 16], scale: f32["m", "g"], x: f32["b", "g", 32]) -> f32["b", "m"]:
+    """As `int4_matvec`, for each of b vectors: codes are read and unpacked once for several of them."""
+    low = ((codes & 15).astype(i8) - 8).astype(f32) * x[:, None, :, :16]
+    high = ((codes >> 4).astype(i8) - 8).astype(f32) * x[:, None, :, 16:]
+    return np.sum((low + high) * scale[:, :, None], axis=(2, 3))
+
+
+@kernel
+def int8_matvec(codes: i8["m", "g", 32], scale: f32["m", "g"], x: f32["g", 32]) -> f32["m"]:
+    """A matrix of eight-bit codes, as `quantize_int8_groups` makes it, times a vector of 32 g elements."""
+    return np.sum(codes.astype(f32) * x * scale[:, :, None], axis=(1, 2))
