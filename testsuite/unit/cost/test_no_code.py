@@ -13,10 +13,11 @@ from agentc.plan.work import Work
 
 NAMES = ("h100-sxm", "mi300x", "gaudi3", "cpu-epyc-9655")
 WORK = Work(flops={"fp32": parse("100 * n")}, bytes_read=parse("8 * n"))
+FREE = PlacementRule()
 LACKING = [lacking for size in range(4) for lacking in combinations(NAMES[:3], size)]
 
 
-def kernel(name: str, *lacking: str, rule: PlacementRule = PlacementRule()) -> Task:
+def kernel(name: str, *lacking: str, rule: PlacementRule = FREE) -> Task:
     without = tuple(NoCode(device, "no form", "CUDA", "k.py:3:1") for device in lacking)
     return Task(name, "compute.kernel", "a.yaml:1:1", WORK, {"n": Quantity(1e6)}, rule=rule, no_code=without)
 
