@@ -144,7 +144,8 @@ class KernelBuilder:
             element = self.common(op, operands[1:])
         else:
             element = self.common(op, operands)
-        operands = tuple(self._adapted(o, element) for o in operands)
+        chosen = 1 if op == "where" else 0
+        operands = (*operands[:chosen], *(self._adapted(o, element) for o in operands[chosen:]))
         if element in HALVES:
             single = ELEMENTS["f32"]
             wide = [self.cast(o, single) if isinstance(o, Tensor) and o.element == element else o for o in operands]
@@ -168,7 +169,9 @@ class KernelBuilder:
         return self.elementwise([o for o in operands if isinstance(o, Tensor)], result, body)
 
     def _adapted(self, operand: Operand, element: Element) -> Operand:
-        """A size takes the type of what it meets, as a number does."""
+        """A size takes the type of what it meets, as a number does, and so do truth values."""
+        if isinstance(operand, Tensor) and operand.element == ELEMENTS["i1"]:
+            return self.cast(operand, element)
         if isinstance(operand, Tensor) and operand.size is not None and operand.element != element:
             return self.size(operand.size, element)
         return operand
@@ -236,6 +239,7 @@ class KernelBuilder:
             return self.cast(self.matmul(*wide), element)
         if element == ELEMENTS["i1"]:
             raise ShapeError("products of truth values: convert them with `astype`")
+        left, right = self.cast(left, element), self.cast(right, element)
         if not 1 <= len(left.dims) <= 2 or not 1 <= len(right.dims) <= 2:
             raise ShapeError(f"`@` takes vectors and matrices, not {show(left.dims)} and {show(right.dims)}")
         inner = right.dims[0]
@@ -308,6 +312,8 @@ class KernelBuilder:
         if not found:
             whole = op == "where" and all(isinstance(o, int) for o in operands)
             return ELEMENTS["i64" if whole else "f32"]
+        if len(found) == 2:
+            found -= {ELEMENTS["i1"]}  # truth values are 0 and 1, as in NumPy
         if len(found) > 1:
             names = " and ".join(sorted(element_name(e) for e in found))
             raise ShapeError(f"`{op}` of {names}: convert one with `astype`")

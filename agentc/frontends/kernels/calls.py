@@ -87,7 +87,7 @@ INSTEAD: Mapping[str, str] = {
     **dict.fromkeys(("partition", "argpartition"), "use `top_k`, or `np.sort`"),
     **dict.fromkeys(("searchsorted", "digitize"), "count what is less: `np.sum(edges < x[:, None], axis=1)`"),
     **dict.fromkeys(("isin", "in1d"), "compare: `np.any(x[:, None] == y, axis=1)`"),
-    **dict.fromkeys(("copy", "asarray", "ascontiguousarray"), "values of a kernel are never written over"),
+    **dict.fromkeys(("copy", "ascontiguousarray"), "values of a kernel are never written over"),
     **dict.fromkeys(("allclose", "array_equal"), "compare, then `np.all`"),
     "hypot": "write `np.sqrt(x * x + y * y)`",
     "fmod": "`%` takes the sign of the divisor; write `np.sign(x) * (np.abs(x) % np.abs(y))`",

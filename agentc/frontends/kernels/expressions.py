@@ -30,6 +30,10 @@ class Scope:
     stack: tuple[str, ...]
 
 
+MOST_TRIPS = 64
+"""Of a loop, which is unrolled."""
+
+
 class Lost(KernelError):
     """The value depends on one whose problem was told; telling another would mislead."""
 
@@ -135,6 +139,11 @@ def _evaluate(scope: Scope, node: ast.expr) -> Values:
             return indexed(scope, node, _as_array(scope, value, found), node.slice)
         case ast.Subscript(value=ast.Constant(value=bytes() as text), slice=ast.Constant(value=int() as at)):
             return _item_of(scope, node, [*text], at)
+        case ast.Subscript(value=ast.Name(id=name), slice=index) if _listed(scope, name) is not None:
+            at = evaluate(scope, index)
+            if isinstance(at, int):
+                return evaluate(scope, _item_of(scope, node, _listed(scope, name) or [], at))
+            raise unsupported(scope, node, ast.unparse(node), f"write `np.array({name})[…]` for places that data name")
         case ast.IfExp(test=test, body=body, orelse=other):
             return evaluate(scope, body if known(scope, test) else other)
         case ast.BoolOp() | ast.UnaryOp(op=ast.Not()):
@@ -215,8 +224,23 @@ def _name(scope: Scope, node: ast.Name, name: str) -> Value:
         return value
     if name in scope.source.constants:
         return scope.source.constants[name]
-    help = did_you_mean(name, [*scope.names, *scope.source.constants])
+    if name in scope.source.tables:
+        return _table(scope, scope.source.tables[name])
+    help = did_you_mean(name, [*scope.names, *scope.source.constants, *scope.source.tables])
     raise scope.source.error("kernel-unknown-name", f"`{name}` is not defined", node, help)
+
+
+def _listed(scope: Scope, name: str) -> list[ast.expr] | None:
+    """The items of a list outside of functions."""
+    stated = scope.source.tables.get(name) if name not in scope.names else None
+    return stated.elts if isinstance(stated, ast.List | ast.Tuple) else None
+
+
+def _table(scope: Scope, node: ast.expr) -> Value:
+    """A list or array that the file writes out, outside of its functions."""
+    from agentc.frontends.kernels.literals import literal
+
+    return literal(scope, node) if isinstance(node, ast.List | ast.Tuple) else evaluate(scope, node)
 
 
 def _binary(scope: Scope, node: ast.BinOp, op: ast.operator, left: Value, right: Value) -> Value:

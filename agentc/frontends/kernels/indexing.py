@@ -102,9 +102,11 @@ def _complete(scope: Scope, items: list[ast.expr], array: Tensor, node: ast.expr
 
 def _places(scope: Scope, item: ast.expr) -> Tensor | None:
     """The array of places that ``item`` is, if it is one."""
+    from agentc.frontends.kernels.literals import literal
+
     if isinstance(item, ast.Slice) or _is_new(scope, item):
         return None
-    value = evaluate(scope, item)
+    value = literal(scope, item) if isinstance(item, ast.List) else evaluate(scope, item)
     if not isinstance(value, Tensor) or value.size is not None:
         return None
     if value.element == ELEMENTS["i1"]:

@@ -1,12 +1,13 @@
 """All NumPy functions that work on whole arrays."""
 
 from agentc.frontends.kernels.arrays import NUMPY as ARRAYS
+from agentc.frontends.kernels.literals import LITERALS
 from agentc.frontends.kernels.products import PRODUCTS
 from agentc.frontends.kernels.shapes import SHAPES
 from agentc.frontends.kernels.statistics import STATISTICS
 from agentc.frontends.kernels.table import Table
 
-NUMPY: Table = {**ARRAYS, **SHAPES, **PRODUCTS, **STATISTICS}
+NUMPY: Table = {**ARRAYS, **SHAPES, **PRODUCTS, **STATISTICS, **LITERALS}
 """NumPy's name -> fewest and most positional arguments, and what makes it."""
 METHODS = (
     *("sort", "argsort", "cumsum", "cumprod", "argmax", "argmin", "any", "all", "take", "reshape", "ravel"),

@@ -33,6 +33,7 @@ def contract(kernel: KernelBuilder, inputs: Sequence[tuple[Tensor, str]], result
         return kernel.cast(contract(kernel, wide, result), element)
     if element == ELEMENTS["i1"]:
         raise ShapeError("products of truth values: convert them with `astype`")
+    inputs = [(kernel.cast(t, element), letters) for t, letters in inputs]
     sizes = _letters(kernel, inputs)
     loops = [*result, *(c for c in sizes if c not in result)]
     ops = table_for(element)

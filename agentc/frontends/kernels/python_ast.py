@@ -8,7 +8,7 @@ from pathlib import Path
 from xdsl.dialects.builtin import ModuleOp
 
 from agentc.frontends.kernels.builder import KernelBuilder, ShapeError, Tensor, show
-from agentc.frontends.kernels.expressions import Scope, Value, Values, evaluate, evaluate_all, known, tensor
+from agentc.frontends.kernels.expressions import MOST_TRIPS, Scope, Value, Values, evaluate, evaluate_all, known, tensor
 from agentc.frontends.kernels.scalars import ELEMENTS, element_name
 from agentc.frontends.kernels.signature import Signature, read_signature
 from agentc.frontends.kernels.source import KernelError, KernelSource, read
@@ -75,9 +75,6 @@ def _returned(scope: Scope, statement: ast.Return) -> list[Value | None]:
     return [evaluate(scope, item) for item in items]
 
 
-MOST_TRIPS = 64
-
-
 def _unrolled(scope: Scope, body: Sequence[ast.stmt]) -> Iterator[tuple[ast.stmt, dict[str, Value | None] | None]]:
     """The statements of ``body``, those of a loop over a known range as often as it says; with each trip's number."""
     for statement in body:
@@ -87,12 +84,20 @@ def _unrolled(scope: Scope, body: Sequence[ast.stmt]) -> Iterator[tuple[ast.stmt
                 for trip in range(*bounds) if bounds is not None else ():
                     yield statement, {name: trip}
                     yield from _unrolled(scope, statement.body)
+            case ast.For(target=ast.Name(id=name), iter=ast.Tuple(elts=items) | ast.List(elts=items), orelse=[]):
+                for item in items[:MOST_TRIPS]:
+                    yield ast.copy_location(ast.Assign([ast.copy_location(_store(name), item)], item), item), None
+                    yield from _unrolled(scope, statement.body)
             case ast.If(test=test, body=then, orelse=other):
                 holds = _known(scope, statement, test)
                 if holds is not None:
                     yield from _unrolled(scope, then if holds else other)
             case _:
                 yield statement, None
+
+
+def _store(name: str) -> ast.Name:
+    return ast.Name(name, ast.Store())
 
 
 def _known(scope: Scope, statement: ast.stmt, test: ast.expr) -> bool | None:

@@ -1,6 +1,7 @@
 """A Python file with kernels in it: its functions, its constants, what it calls NumPy, and where things stand."""
 
 import ast
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +24,8 @@ class KernelSource:
     path: str
     functions: dict[str, ast.FunctionDef] = field(default_factory=dict[str, ast.FunctionDef])
     constants: dict[str, float] = field(default_factory=dict[str, float])
+    tables: dict[str, ast.expr] = field(default_factory=dict[str, ast.expr])
+    """Names of lists and arrays that are written out."""
     numpy: set[str] = field(default_factory=set[str])
     """Names that NumPy was imported as."""
     agentc: set[str] = field(default_factory=set[str])
@@ -103,10 +106,41 @@ def _enter(source: KernelSource, statement: ast.stmt) -> None:
         case (
             ast.Assign(targets=[ast.Name(id=name)], value=value) | ast.AnnAssign(target=ast.Name(id=name), value=value)
         ):
-            if value is not None and (number := number_of(value)) is not None:
+            if value is not None and (number := _number_of(source, value)) is not None:
                 source.constants[name] = number
+            elif isinstance(value, ast.List | ast.Tuple | ast.Call):
+                source.tables[name] = value
         case _:
             pass
+
+
+ARITHMETIC: Mapping[type[ast.operator], Callable[[float, float], float]] = {
+    ast.Add: lambda a, b: a + b,
+    ast.Sub: lambda a, b: a - b,
+    ast.Mult: lambda a, b: a * b,
+    ast.Div: lambda a, b: a / b,
+    ast.FloorDiv: lambda a, b: a // b,
+    ast.Mod: lambda a, b: a % b,
+    ast.LShift: lambda a, b: int(a) << min(int(b), 63),
+    ast.Pow: lambda a, b: a ** min(b, 63),
+}
+
+
+def _number_of(source: KernelSource, node: ast.expr) -> float | None:
+    """As ``number_of``, of arithmetic on numbers and on names of numbers before it, too."""
+    match node:
+        case ast.Name(id=name):
+            return source.constants.get(name)
+        case ast.BinOp(left=left, op=op, right=right) if type(op) in ARITHMETIC:
+            sides = [_number_of(source, side) for side in (left, right)]
+            if sides[0] is None or sides[1] is None:
+                return None
+            try:
+                return ARITHMETIC[type(op)](sides[0], sides[1])
+            except (ArithmeticError, ValueError):
+                return None
+        case _:
+            return number_of(node)
 
 
 def number_of(node: ast.expr) -> float | None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from agentc.frontends.kernels.builder import Tensor
 from agentc.frontends.kernels.calls import axis_of
-from agentc.frontends.kernels.expressions import Scope, tensor, unsupported
+from agentc.frontends.kernels.expressions import MOST_TRIPS, Scope, evaluate, tensor, unsupported
 from agentc.frontends.kernels.gathers import reshaped
 
 Args = Sequence[ast.expr]
@@ -49,9 +49,33 @@ def arrays_of(scope: Scope, node: ast.expr) -> list[Tensor]:
     Raises:
         KernelError: it is neither, or empty.
     """
+    if isinstance(node, ast.ListComp | ast.GeneratorExp):
+        return _comprehended(scope, node)
     if not isinstance(node, ast.Tuple | ast.List) or not node.elts:
         raise unsupported(scope, node, ast.unparse(node), "give the arrays as a list: `[a, b]`")
     return [tensor(scope, item) for item in node.elts]
+
+
+def _comprehended(scope: Scope, node: ast.ListComp | ast.GeneratorExp) -> list[Tensor]:
+    """``[x[:, i] for i in range(4)]``: over a known range."""
+    match node.generators:
+        case [ast.comprehension(target=ast.Name(id=name), ifs=[], iter=ast.Call(func=ast.Name(id="range")) as range_)]:
+            known = [evaluate(scope, a) for a in range_.args]
+        case _:
+            known = []
+    bounds = [int(v) for v in known if not isinstance(v, Tensor)]
+    if not 1 <= len(bounds) == len(known) <= 3 or not 1 <= len(range(*bounds)) <= MOST_TRIPS:
+        help = f"go over a known range, of 1 to {MOST_TRIPS} trips"
+        raise unsupported(scope, node, ast.unparse(node), help)
+    assert isinstance(node.generators[0].target, ast.Name)
+    name, before = node.generators[0].target.id, dict(scope.names)
+    found: list[Tensor] = []
+    for trip in range(*bounds):
+        scope.names[name] = trip
+        found.append(tensor(scope, node.elt))
+    scope.names.clear()
+    scope.names.update(before)
+    return found
 
 
 def apply(scope: Scope, node: ast.Call, table: Table, name: str, args: Args) -> Values:

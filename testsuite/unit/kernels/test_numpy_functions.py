@@ -124,6 +124,18 @@ top_k(x, 3)[1]
 int(3.7) * b
 x if 1 < 2 and not False else y
 np.float32(-0.0) * x
+np.array([[1, 2], [3, 4]], dtype=np.int32)
+np.array([True, False, True])
+np.array([x.mean(), s, 0.5], dtype=f32)
+np.array([0.25, 0.5, 0.25], dtype=f16)
+x[:, [0, -1]]
+m * x + m
+i * (i > 0)
+np.where(m, m, x)
+m @ v
+(m == b) & (np.maximum(m, x) > 0)
+np.stack([x[:, j] * j for j in range(1)], axis=1)
+np.hstack([v[j : j + 1] for j in range(0, 6, 2)])
 """.strip().splitlines()
 
 
@@ -210,6 +222,10 @@ def test_every_target_means_what_numpy_means(body: str) -> None:
         ("np.bincount(p)", "scatter_add"),
         ("np.nansum(i)", "none is NaN"),
         ("m @ m.T", "astype"),
+        ("np.array([[1, 2], [3]])", "differ in length"),
+        ("np.array(np.arange(65) + [0] * 65)", "not supported"),
+        ("np.array([1.5], dtype=i32)", "fractions"),
+        ("np.stack([x for j in range(x.shape[0])])", "a known range"),
     ],
 )
 def test_what_is_refused_says_where_and_why(body: str, told: str) -> None:
@@ -321,3 +337,21 @@ def test_floor_division_of_floats_is_that_of_numpy(name: str, divisor: str) -> N
     for results in found:
         for one, other in zip(results, wanted, strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-6 if name != "f16" else 2e-3, atol=1e-7)
+
+
+def test_what_a_file_writes_out_beside_its_functions_is_known() -> None:
+    text = (
+        f"{HEAD}N = 1 << 2\nHALF = N / 8\nTAPS = [0.25, HALF, 0.25]\n"
+        "TABLE = np.array([[1, 2, 3], [4, 5, 6]], dtype=np.float32)\n"
+        'def k(x: f32["n", 3]):\n    y = x @ TABLE.T\n    total = x[:, 0] * TAPS[0]\n'
+        "    for i in range(1, 3):\n        total += x[:, i] * TAPS[i]\n"
+        "    for w in (2.0, 3.0):\n        total = total * w + N\n    return y, total\n"
+    )
+    names: dict[str, Any] = {**NAMES, "np": np}
+    exec(text.replace(HEAD, ""), names)
+    x = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
+    found = compile_kernel(compile_source(parse(text, "k.py"), "k"), threads=1)(x)
+    for one, wanted in zip(found, names["k"](x), strict=True):
+        np.testing.assert_allclose(one, wanted, rtol=1e-6)
+    with pytest.raises(Refused, match="place 3 of 3"):
+        compile_source(parse(f'{HEAD}TAPS = (1, 2, 3)\ndef k(x: f32["n"]):\n    return x * TAPS[3]\n', "k.py"), "k")
