@@ -10,7 +10,8 @@ BOX_WIDTH, BOX_HEIGHT = 196, 62
 GAP_Y = 40
 MARGIN, LEGEND = 24, 20
 """LEGEND: height of a row of it, and of the space below."""
-NARROWEST = 340
+NARROWEST, LONGEST = 340, 26
+"""Pixels of a picture; letters of a name."""
 Corner = tuple[float, float]
 """Left and upper end of what is laid out, in pixels."""
 FONT = "font-family='system-ui, sans-serif'"
@@ -54,8 +55,8 @@ def _box(task: TaskFact, spot: tuple[float, int], corner: Corner, color: str) ->
     return (
         f"<g><title>{escape(title)}</title><rect {frame} fill='#fff'/>"
         f"<rect {frame} fill='{color}' fill-opacity='0.12' stroke='{color}' stroke-width='1.6'{dash}/>"
-        f"<text x='{x + 11:g}' y='{y + 20:g}' {FONT} font-size='12.5' font-weight='600' fill='#1d2529'>"
-        f"{escape(_short(task.name, 26))}</text>"
+        f"<text x='{x + 11:g}' y='{y + 20:g}' {FONT} font-size='12.5' font-weight='600' "
+        f"fill='#1d2529'{_fit(task.name)}>{escape(_short(task.name, LONGEST))}</text>"
         f"<text x='{x + 11:g}' y='{y + 37:g}' {FONT} font-size='11.5' fill='{color}'>{escape(on.device)}{size}</text>"
         f"<text x='{x + 11:g}' y='{y + 53:g}' {FONT} font-size='11' fill='#55626a'>"
         f"{format_seconds(on.seconds)}, batch {on.batch}, {escape(on.bottleneck or 'free')}</text></g>"
@@ -116,6 +117,11 @@ def _legend(paint: dict[str, str], width: int) -> tuple[list[str], int]:
         )
         x += wide + 22
     return parts, row + 1
+
+
+def _fit(name: str) -> str:
+    """A name that fills the box is made as wide as it, whatever the font."""
+    return f" textLength='{BOX_WIDTH - 22}' lengthAdjust='spacingAndGlyphs'" if len(name) > LONGEST - 3 else ""
 
 
 def _short(text: str, limit: int) -> str:
