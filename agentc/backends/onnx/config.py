@@ -101,6 +101,7 @@ class EncoderConfig:
     vocab: int
     positions: int = 512
     types: int = 2
+    """Kinds of segments; 0: they are not told apart."""
     epsilon: float = 1e-12
     activation: str = "gelu"
     pooling: str = "mean"
@@ -108,6 +109,12 @@ class EncoderConfig:
     max_tokens: int = 512
     first: int = 0
     """The place of a text's first token in the table of positions (RoBERTa: after that of padding)."""
+    embedding: int = 0
+    """Width of the embeddings where it is not that of the layers (ELECTRA); 0: it is."""
+    buckets: int = 0
+    """Distances that have a bias of their own, which all layers share (MPNet); 0: none has."""
+    head: tuple[str, str, str] = ("pooler.dense", "classifier", "tanh")
+    """Of a classifier: its two layers, and the activation between them."""
 
 
 @record(slots=True)

@@ -1,18 +1,21 @@
 """An encoder of BERT's kind as an ONNX graph that ends in a sentence's embedding or in a pair's score.
 
-BERT (arXiv 1810.04805), RoBERTa and XLM-R differ in where positions start and in the names of the head.
+BERT (arXiv 1810.04805), RoBERTa and its kin, ELECTRA and DistilBERT differ in where positions start, in segments and
+in the head; MPNet (arXiv 2004.09297) adds to the scores a bias by distance, as T5 does (arXiv 1910.10683, section 2.1).
 
 input_ids, attention_mask [batch, tokens] int64, token_type_ids [batch, tokens] int64 (rerank only)
 -> embedding [batch, hidden] of length one, or score [batch]
 """
 
+import math
 from typing import Literal, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from agentc.backends.onnx.config import EncoderConfig
 from agentc.backends.onnx.graph import Graph, WeightFile
-from agentc.backends.onnx.layers import activate, dimension, linear, parameter, scalar
+from agentc.backends.onnx.layers import activate, dimension, linear, parameter, real, scalar
 from agentc.backends.onnx.messages import Element
 from agentc.backends.onnx.views import Weights
 
@@ -33,6 +36,7 @@ def build(config: EncoderConfig, weights: Weights, head: Head, file: WeightFile)
     prefix = next((found for found in ("bert.", "roberta.") if f"{found}{word}" in weights), "")
     x = _embeddings(graph, config, weights, f"{prefix}embeddings", head)
     mask = _mask(graph)
+    mask = _biased(graph, config, weights, mask, prefix) if config.buckets else mask
     for layer in range(config.layers):
         x = _layer(graph, config, weights, x, f"{prefix}encoder.layer.{layer}", mask)
     if head == "embedding":
@@ -44,13 +48,16 @@ def build(config: EncoderConfig, weights: Weights, head: Head, file: WeightFile)
 
 def _embeddings(graph: Graph, config: EncoderConfig, weights: Weights, name: str, head: Head) -> str:
     def table(kind: str, rows: int) -> str:
-        return parameter(graph, weights, f"{name}.{kind}_embeddings.weight", (rows, config.hidden))
+        return parameter(graph, weights, f"{name}.{kind}_embeddings.weight", (rows, width))
 
+    width = config.embedding or config.hidden
     types = "token_type_ids" if head == "rerank" and config.types > 1 else graph.constant([0])
     x = graph.op("Gather", table("word", config.vocab), "input_ids")
     x = graph.op("Add", x, graph.op("Gather", table("position", config.positions), _places(graph, config)))
-    x = graph.op("Add", x, graph.op("Gather", table("token_type", config.types), types))
-    return _norm(graph, config, weights, x, f"{name}.LayerNorm")
+    if config.types:
+        x = graph.op("Add", x, graph.op("Gather", table("token_type", config.types), types))
+    x = _norm(graph, config, weights, x, f"{name}.LayerNorm", width)
+    return linear(graph, weights, x, f"{name}_project", width, config.hidden) if config.embedding else x
 
 
 def _places(graph: Graph, config: EncoderConfig) -> str:
@@ -70,6 +77,35 @@ def _mask(graph: Graph) -> str:
     return graph.op("Expand", seen, graph.op("Concat", batch, graph.constant([1]), tokens, tokens, axis=0))
 
 
+def _biased(graph: Graph, config: EncoderConfig, weights: Weights, mask: str, prefix: str) -> str:
+    """What is added to the scores: the bias of a distance, or minus infinity where there is nothing to see."""
+    name = f"{prefix}encoder.relative_attention_bias.weight"
+    table = parameter(graph, weights, name, (config.buckets, config.heads))
+    length = scalar(graph, dimension(graph, "input_ids", 1))
+    places = graph.op("Range", graph.constant(0), length, graph.constant(1))
+    rows, columns = (graph.op("Unsqueeze", places, graph.constant([axis])) for axis in (1, 0))
+    distances = graph.op("Add", graph.op("Sub", columns, rows), graph.constant(config.positions - 1))
+    bucket = graph.op("Gather", graph.constant(buckets(config.buckets, config.positions)), distances)
+    bias = graph.op("Transpose", graph.op("Gather", table, bucket), perm=[2, 0, 1])
+    return graph.op("Where", mask, graph.op("Unsqueeze", bias, graph.constant([0])), real(graph, -np.inf))
+
+
+_FARTHEST = 128
+"""The distance from which on all are one (T5)."""
+
+
+def buckets(count: int, positions: int) -> npt.NDArray[np.int64]:
+    """The bucket of each distance of a key from its query, from ``1 - positions`` on: half of them for keys that
+    follow; half of those for one distance each, and the others wider and wider. In float32, as the reference."""
+    distances = np.arange(1 - positions, positions)
+    half, exact = count // 2, count // 4
+    far = np.maximum(np.abs(distances), 1).astype(np.float32) / np.float32(exact)
+    wide = np.log(far) / np.float32(math.log(_FARTHEST / exact)) * np.float32(half - exact)
+    wide = np.minimum(exact + wide.astype(np.int64), half - 1)
+    near = np.abs(distances)
+    return np.where(distances > 0, half, 0) + np.where(near < exact, near, wide)
+
+
 def _layer(graph: Graph, config: EncoderConfig, weights: Weights, x: str, name: str, mask: str) -> str:
     width = config.hidden
     parts = (linear(graph, weights, x, f"{name}.attention.self.{p}", width, width) for p in ("query", "key", "value"))
@@ -83,8 +119,9 @@ def _layer(graph: Graph, config: EncoderConfig, weights: Weights, x: str, name: 
     return _norm(graph, config, weights, graph.op("Add", x, y), f"{name}.output.LayerNorm")
 
 
-def _norm(graph: Graph, config: EncoderConfig, weights: Weights, x: str, name: str) -> str:
-    scale, bias = (parameter(graph, weights, f"{name}.{part}", (config.hidden,)) for part in ("weight", "bias"))
+def _norm(graph: Graph, config: EncoderConfig, weights: Weights, x: str, name: str, width: int = 0) -> str:
+    wide = (width or config.hidden,)
+    scale, bias = (parameter(graph, weights, f"{name}.{part}", wide) for part in ("weight", "bias"))
     return graph.op("LayerNormalization", x, scale, bias, axis=-1, epsilon=config.epsilon)
 
 
@@ -110,10 +147,11 @@ def _mean(graph: Graph, x: str) -> str:
 
 
 def _score(graph: Graph, config: EncoderConfig, weights: Weights, x: str, prefix: str) -> None:
-    """A pooler and a classifier of one class: the raw logit, larger for a better match. RoBERTa names them together."""
-    roberta = "classifier.dense.weight" in weights
-    dense, last = ("classifier.dense", "classifier.out_proj") if roberta else (f"{prefix}pooler.dense", "classifier")
+    """A pooler and a classifier of one class: the raw logit, larger for a better match."""
+    dense, last, kind = config.head
+    dense = f"{prefix}{dense}" if f"{prefix}{dense}.weight" in weights else dense
     pooled = linear(graph, weights, _first(graph, x), dense, config.hidden, config.hidden)
-    score = linear(graph, weights, graph.op("Tanh", pooled), last, config.hidden, 1)
+    pooled = graph.op("Tanh", pooled) if kind == "tanh" else activate(graph, kind, pooled)
+    score = linear(graph, weights, pooled, last, config.hidden, 1)
     graph.op("Squeeze", score, graph.constant([1]), out="score")
     graph.output("score", ["batch"])

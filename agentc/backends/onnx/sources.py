@@ -73,10 +73,15 @@ def from_checkpoint(shape: ModelShape, role: Role, folder: Path, precision: str)
         speech = speech_from_checkpoint(shape.name, config)
         facts |= {"speech": _speech_facts(speech, config, _optional(folder / "generation_config.json"))}
         return Source(speech, checkpoint, facts, folder)
-    pooling, limits = (_optional(folder / file) for file in ("1_Pooling/config.json", "sentence_bert_config.json"))
-    encoder = encoder_from_checkpoint(shape.name, config, pooling, limits)
+    from agentc.backends.onnx.encoder_layouts import canonical_encoder, check_encoder
+    from agentc.backends.onnx.pooling import pooling_of
+
+    pooling = pooling_of(folder) if role == "embedding" else {}
+    encoder = encoder_from_checkpoint(shape.name, config, pooling, _optional(folder / "sentence_bert_config.json"))
     check_agrees(shape, encoder)
-    return Source(encoder, checkpoint, facts, folder)
+    view = canonical_encoder(str(config["model_type"]), checkpoint)
+    check_encoder(encoder, view, classifier=role == "rerank")
+    return Source(encoder, view, facts, folder)
 
 
 def _decoder(

@@ -82,17 +82,33 @@ def read_json(path: Path) -> dict[str, Any]:
     Raises:
         ValueError: the file is not there, too large, or holds no JSON object.
     """
+    data = _json(path)
+    if not isinstance(data, dict):
+        raise ValueError(f"{path.name} holds no JSON object")
+    return cast(dict[str, Any], data)
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """A JSON list of objects from a checkpoint folder.
+
+    Raises:
+        ValueError: as ``read_json``.
+    """
+    rows: object = _json(path)
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in cast(list[object], rows)):
+        raise ValueError(f"{path.name} holds no JSON list of objects")
+    return cast(list[dict[str, Any]], rows)
+
+
+def _json(path: Path) -> object:
     if not path.is_file():
         raise ValueError(f"{path.name} is missing")
     if path.stat().st_size > _MAX_JSON_BYTES:
         raise ValueError(f"{path.name} has {path.stat().st_size} bytes; {_MAX_JSON_BYTES} is the limit")
     try:
-        data: object = json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"))
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise ValueError(f"{path.name} is not JSON: {error}") from None
-    if not isinstance(data, dict):
-        raise ValueError(f"{path.name} holds no JSON object")
-    return cast(dict[str, Any], data)
 
 
 class Checkpoint(Mapping[str, npt.NDArray[Any]]):

@@ -29,7 +29,13 @@ RERANKERS: dict[str, dict[str, Any]] = {
     "Bert": {"type_vocab_size": 2, "pad_token_id": 0},
     "XLMRoberta": {"type_vocab_size": 1, "pad_token_id": 1},
     "Roberta": {"type_vocab_size": 1, "pad_token_id": 1},
+    "Camembert": {"type_vocab_size": 1, "pad_token_id": 1},
+    "Electra": {"embedding_size": 16, "pad_token_id": 0},
+    "DistilBert": {"dim": 32, "n_heads": 4, "n_layers": 2, "hidden_dim": 48, "pad_token_id": 0},
+    "MPNet": {"pad_token_id": 1},
 }
+NO_SEGMENTS = ("DistilBert", "MPNet")
+AFTER_PADDING = ("XLMRoberta", "Roberta", "Camembert", "MPNet")
 WHISPER: dict[str, Any] = {
     "vocab_size": 64,
     "d_model": 32,
@@ -80,16 +86,19 @@ def test_a_cross_encoder_scores_as_transformers_does(family: str, tmp_path: Path
     mask = np.ones_like(ids)
     ids[1, 9:], mask[1, 9:] = pad, 0
     types = np.zeros_like(ids)
-    if config.type_vocab_size > 1:
+    if getattr(config, "type_vocab_size", 1) > 1 and family not in NO_SEGMENTS:
         types[:, 5:] = 1
     feed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
+    known = {key: torch.tensor(array) for key, array in feed.items()}
+    if family in NO_SEGMENTS:
+        del known["token_type_ids"]
     with torch.no_grad():
-        expected = model(**{key: torch.tensor(array) for key, array in feed.items()}).logits[:, 0].numpy()
+        expected = model(**known).logits[:, 0].numpy()
     (scores,) = _session(tmp_path / "out" / "rerank.onnx").run(None, feed)
     np.testing.assert_allclose(scores, expected, atol=2e-5)
     assert expected.std() > 0.01
     limit = json.loads((tmp_path / "out" / "model.json").read_text())["max_tokens"]
-    assert limit == (40 if family == "Bert" else 38)
+    assert limit == (38 if family in AFTER_PADDING else 40)
 
 
 @pytest.mark.parametrize("family", RERANKERS)
@@ -171,3 +180,78 @@ def test_whispers_prompt_is_written_down(whisper: tuple[Any, Path]) -> None:
         "never": [10, 11],
         "never_first": [12, 2],
     }
+
+
+def test_distances_fall_into_the_buckets_of_transformers() -> None:
+    from transformers.models.mpnet.modeling_mpnet import MPNetEncoder
+
+    from agentc.backends.onnx.encoder import buckets
+
+    distances = torch.arange(-513, 514)
+    expected = MPNetEncoder.relative_position_bucket(distances, num_buckets=32)
+    np.testing.assert_array_equal(buckets(32, 514), expected.numpy())
+
+
+def _bert(tmp_path: Path, **change: Any) -> Path:
+    config = transformers.BertConfig(**{**BASE, **change})
+    return _saved(_scattered(transformers.BertModel(config)), tmp_path / "0_Transformer")
+
+
+def _modules(root: Path, *kinds: str) -> None:
+    rows = [{"idx": n, "name": f"{n}", "path": f"{n}_{kind}", "type": f"x.{kind}"} for n, kind in enumerate(kinds)]
+    (root / "modules.json").write_text(json.dumps(rows))
+
+
+def test_a_module_that_would_change_the_vector_is_refused(tmp_path: Path) -> None:
+    folder = _bert(tmp_path)
+    _modules(folder, "Transformer", "Pooling", "Dense")
+    with pytest.raises(Refused, match="modules.json: module `Dense` is not known"):
+        emit_model(ModelShape("e", "embedding"), tmp_path / "out", role="embedding", weights=folder)
+
+
+@pytest.mark.parametrize("stated", [{"pooling_mode_cls_token": True}, {"pooling_mode": "cls"}])
+def test_the_pooling_lies_beside_the_encoder(stated: dict[str, Any], tmp_path: Path) -> None:
+    """Where the encoder is a folder of the checkpoint, as older ones have it."""
+    folder = _bert(tmp_path)
+    _modules(tmp_path, "Transformer", "Pooling", "Normalize")
+    (tmp_path / "1_Pooling").mkdir()
+    (tmp_path / "1_Pooling" / "config.json").write_text(json.dumps(stated))
+    emit_model(ModelShape("e", "embedding"), tmp_path / "out", role="embedding", weights=folder)
+    model = transformers.BertModel.from_pretrained(folder)
+    ids = np.random.default_rng(0).integers(3, 64, (2, 11))
+    with torch.no_grad():
+        first = model(torch.tensor(ids)).last_hidden_state[:, 0].numpy()
+    feed = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
+    (vectors,) = _session(tmp_path / "out" / "embed.onnx").run(None, feed)
+    np.testing.assert_allclose(vectors, first / np.linalg.norm(first, axis=-1, keepdims=True), atol=2e-6)
+
+
+@pytest.mark.parametrize("path", ["../secret", "/etc", "a/b"])
+def test_a_pooling_outside_of_the_checkpoint_is_refused(path: str, tmp_path: Path) -> None:
+    folder = _bert(tmp_path)
+    (folder / "modules.json").write_text(json.dumps([{"path": path, "type": "x.Pooling"}]))
+    with pytest.raises(Refused, match="which is no folder of this one"):
+        emit_model(ModelShape("e", "embedding"), tmp_path / "out", role="embedding", weights=folder)
+
+
+def test_an_encoder_without_a_bias_or_with_an_adapter_is_refused(tmp_path: Path) -> None:
+    from onnx_reference import write_safetensors
+
+    from agentc.backends.onnx.safetensors import SafeTensors
+
+    folder = _bert(tmp_path)
+    file = folder / "model.safetensors"
+    whole = {name: np.array(array) for name, array in SafeTensors(file).items()}
+    bias, adapter = (f"encoder.layer.1.attention.self.query.{part}" for part in ("bias", "lora_A.weight"))
+    lacking = {name: array for name, array in whole.items() if name != bias}
+    grown = {**whole, adapter: np.ones((2, 32), np.float32)}
+    for tensors, message in ((lacking, f"`{bias}` is missing"), (grown, f"`{adapter}` has no place")):
+        write_safetensors(file, tensors)
+        with pytest.raises(Refused, match=message):
+            emit_model(ModelShape("e", "embedding"), tmp_path / "out", role="embedding", weights=folder)
+
+
+def test_an_encoder_that_looks_back_only_is_refused(tmp_path: Path) -> None:
+    folder = _bert(tmp_path, is_decoder=True)
+    with pytest.raises(Refused, match="`is_decoder` makes a writer of it"):
+        emit_model(ModelShape("e", "embedding"), tmp_path / "out", role="embedding", weights=folder)
