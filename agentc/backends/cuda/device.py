@@ -6,20 +6,18 @@ from dataclasses import dataclass, field
 
 from xdsl.dialects import arith, func, memref, scf
 from xdsl.dialects.builtin import IndexType, IntegerAttr
-from xdsl.ir import Attribute, Block, Operation, SSAValue
+from xdsl.ir import Attribute, Block, Operation, OpResult, SSAValue
 
-from agentc.analyses.kernel_dims import argument_names, element_of, value_dims
+from agentc.analyses.kernel_dims import argument_names, value_dims
 from agentc.analyses.kernel_sources import located, unsupported
 from agentc.analyses.reductions import NEUTRAL, is_neutral, neutral
-from agentc.backends.cuda import scans
-from agentc.backends.cuda.scalars import BYTES, c_type, expression, literal, size_name
+from agentc.backends.cuda import packs, scans
+from agentc.backends.cuda.scalars import c_type, expression, literal, size_name
 from agentc.dialects.linalg_ext import ExtOp
 from agentc.plan.kernels import Dim, c_name
 from agentc.support.diagnostics import Refused
 
 SYNC = "group.sync();"
-WIDEST = 16
-"""Bytes of the widest access of a thread."""
 
 
 def inner_loops(op: Operation) -> list[scf.ParallelOp]:
@@ -69,6 +67,12 @@ class DeviceBody:
         """Whether a group of threads works on this body together."""
         self.layered = False
         """Whether the group's warps may share out a loop whose iterations each are a warp's work."""
+        self.flat = ""
+        """The length of a loop that stands for two, in C++, if there is one."""
+        self.inverses: dict[Operation, str] = {}
+        """What divisions multiply by instead."""
+        self.skipped: set[Operation] = set()
+        """Ops that nothing needs any more."""
         self.spread: scf.ParallelOp | None = None
         """A loop that goes over the grid's second axis."""
 
@@ -136,6 +140,8 @@ class DeviceBody:
 
     def _op(self, op: Operation) -> None:
         match op:
+            case _ if op in self.skipped:
+                pass
             case memref.LoadOp():
                 self.define(op.res, f"{self.names[op.memref]}[{self.offset(op.memref, op.indices)}]")
             case memref.StoreOp():
@@ -154,6 +160,9 @@ class DeviceBody:
                 self._scalar(op)
 
     def _scalar(self, op: Operation) -> None:
+        if op in self.inverses:
+            self.define(op.results[0], f"{self.names[op.operands[0]]} * {self.inverses[op]}")
+            return
         text = expression(op, [self.names[o] for o in op.operands])
         if text is None:
             raise unsupported(op, f"`{op.name}` has no CUDA form in a kernel")
@@ -174,9 +183,12 @@ class DeviceBody:
         self.write(f"if ({' && '.join(conditions)}) {text}" if conditions else text)
 
     def _dim(self, op: memref.DimOp) -> str:
+        return self.size(self._dimension(op))
+
+    def _dimension(self, op: memref.DimOp) -> Dim:
         owner = op.index.owner
         assert isinstance(owner, arith.ConstantOp) and isinstance(owner.value, IntegerAttr)
-        return self.size(self.dims[op.source][owner.value.value.data])
+        return self.dims[op.source][owner.value.value.data]
 
     def extent(self, value: SSAValue) -> str | None:
         """A bound of a loop in terms that the host knows, too: a size or a number."""
@@ -185,6 +197,9 @@ class DeviceBody:
                 return self._dim(op)
             case arith.ConstantOp(value=IntegerAttr() as number):
                 return str(number.value.data)
+            case arith.FloorDivSIOp(lhs=OpResult(op=memref.DimOp() as op)) as division:
+                dim = f"{self._dimension(op)}//{self.extent(division.rhs)}"
+                return self.size(dim) if any(dim in row for row in self.dims.values()) else None
             case _:
                 return None
 
@@ -261,6 +276,8 @@ class DeviceBody:
         better = any(ends_with(i, i.body.block.args[0]) > ends_with(op, op.body.block.args[0]) for i in inner)
         if self.group and not (inner and better):
             self._shared_loop(op)
+        elif self.group and (flat := flattened(op)) is not None and packs.flat_loop(self, op, flat):
+            return
         elif self.group and self.layered:
             self._layered_loop(op)
         else:
@@ -335,9 +352,10 @@ class DeviceBody:
 
     def strided_loop(self, op: scf.ParallelOp, sums: Sequence[str], first: str, step: str, low: str, high: str) -> None:
         """The iterations ``low + first``, ``low + first + step``, …; neighbors at once where memory allows."""
+        packs.invert(self, op)
         start = low
-        if packs := packed_accesses(op):
-            start = self._packed_loop(op, sums, first, step, low, high, packs)
+        if accesses := packs.packed_accesses(op):
+            start = packs.packed_loop(self, op, sums, first, step, low, high, accesses)
         self.plain_loop(op, sums, first if start == "0" else f"{start} + {first}", step, high)
 
     def plain_loop(self, op: scf.ParallelOp, sums: Sequence[str], begin: str, step: str, high: str) -> None:
@@ -345,78 +363,6 @@ class DeviceBody:
         index = self.names[op.body.block.args[0]] = self.fresh("j")
         with self.braces(f"for (int64_t {index} = {begin}; {index} < {high}; {index} += {step})"):
             self.block(op.body.block)
-            self.combine(op, sums)
-
-    def _packed_loop(
-        self,
-        op: scf.ParallelOp,
-        sums: Sequence[str],
-        first: str,
-        step: str,
-        low: str,
-        high: str,
-        packs: Sequence[memref.LoadOp | memref.StoreOp],
-    ) -> str:
-        """The part that can be done by packs; the name of where the rest begins."""
-        cut, width = self.fresh("cut"), pack_width(packs)
-        memories = dict.fromkeys(p.memref for p in packs)
-        conditions = [f"agentc::packable<{width}>({self.names[m]})" for m in memories]
-        rows = dict.fromkeys(self.size(self.dims[p.memref][-1]) for p in packs if len(p.indices) > 1)
-        conditions += [f"{text} % {width} == 0" for text in [*rows, *([low] if low != "0" else [])]]
-        self.write(f"const int64_t {cut} = {' && '.join(conditions)} ? {high} / {width} * {width} : {low};")
-        index = op.body.block.args[0]
-        at = self.fresh("j")
-        begin = f"{width} * {first}" if low == "0" else f"{low} + {width} * {first}"
-        with self.braces(f"for (int64_t {at} = {begin}; {at} < {cut}; {at} += {width} * {step})"):
-            self.names[index] = at
-            loaded: dict[SSAValue, str] = {}
-            stored: list[tuple[memref.StoreOp, str]] = []
-            for access in packs:
-                self._open_pack(access, width, loaded, stored)
-            self._unrolled(op, sums, at, width, loaded, dict(stored))
-            for access, name in stored:
-                self.names[index] = at
-                place = f"{self.names[access.memref]} + {self.offset(access.memref, access.indices)}"
-                condition = f"if ({self.guard}) " if self.guard else ""
-                self.write(f"{condition}agentc::store_pack({place}, {name});")
-        return cut
-
-    def _open_pack(
-        self,
-        access: memref.LoadOp | memref.StoreOp,
-        width: int,
-        loaded: dict[SSAValue, str],
-        stored: list[tuple[memref.StoreOp, str]],
-    ) -> None:
-        name = self.fresh(f"{self.names[access.memref]}{width}")
-        if isinstance(access, memref.LoadOp):
-            place = f"{self.names[access.memref]} + {self.offset(access.memref, access.indices)}"
-            self.write(f"const auto {name} = agentc::load_pack<{width}>({place});")
-            loaded[access.res] = name
-        else:
-            self.write(f"agentc::Pack<{c_type(element_of(access.memref.type))}, {width}> {name};")
-            stored.append((access, name))
-
-    def _unrolled(
-        self,
-        op: scf.ParallelOp,
-        sums: Sequence[str],
-        at: str,
-        width: int,
-        loaded: dict[SSAValue, str],
-        stored: dict[memref.StoreOp, str],
-    ) -> None:
-        part = self.fresh("u")
-        self.write("#pragma unroll")
-        with self.braces(f"for (int {part} = 0; {part} < {width}; ++{part})"):
-            self.names[op.body.block.args[0]] = f"({at} + {part})"
-            for inner in op.body.block.ops:
-                if isinstance(inner, memref.LoadOp) and inner.res in loaded:
-                    self.names[inner.res] = f"{loaded[inner.res]}.at[{part}]"
-                elif isinstance(inner, memref.StoreOp) and inner in stored:
-                    self.write(f"{stored[inner]}.at[{part}] = {self.names[inner.value]};")
-                else:
-                    self.op(inner)
             self.combine(op, sums)
 
 
@@ -448,33 +394,24 @@ def first_of(kind: Operation, type_: Attribute) -> str:
     raise unsupported(kind, f"no reduction by `{kind.name}` in a kernel for a GPU")
 
 
-def packed_accesses(op: scf.ParallelOp) -> list[memref.LoadOp | memref.StoreOp]:
-    """The loads and stores along the loop, if all of a simple body can be moved by packs; else none."""
-    index = op.body.block.args[0]
-    found: list[memref.LoadOp | memref.StoreOp] = []
-    for inner in op.body.block.ops:
-        if inner.regions and not isinstance(inner, scf.ReduceOp):
-            return []
-        if isinstance(inner, memref.LoadOp | memref.StoreOp):
-            along = [i for i, v in enumerate(inner.indices) if v is index]
-            if not along:
-                if isinstance(inner, memref.StoreOp):
-                    return []
-                continue
-            computed = any(isinstance(v.owner, Operation) and v.owner.parent is op.body.block for v in inner.indices)
-            if computed or along != [len(inner.indices) - 1]:
-                return []
-            found.append(inner)
-    written = {access.memref for access in found if isinstance(access, memref.StoreOp)}
-    loose = {o.memref for o in op.body.block.ops if isinstance(o, memref.LoadOp) and o not in found}
-    return [] if written & loose else found
+def flattened(op: scf.ParallelOp) -> scf.ParallelOp | None:
+    """The one loop in ``op`` whose reductions ``op`` goes on with, if that is all it does."""
+    inner = [o for o in op.body.block.ops if isinstance(o, scf.ParallelOp)]
+    last = op.body.block.last_op
+    if len(inner) != 1 or not op.res or not isinstance(last, scf.ReduceOp) or inner_loops(inner[0]):
+        return None
+    loop = inner[0]
+    others = [
+        o for o in op.body.block.ops if o not in (loop, last) and not isinstance(o, arith.ConstantOp | memref.DimOp)
+    ]
+    kinds = [type(k) for k in combiners(op)]
+    same = kinds == [type(k) for k in combiners(loop)] and list(last.args) == list(loop.res)
+    neutral_ = all(is_neutral(start, kind) for start, kind in zip(loop.initVals, kinds, strict=False))
+    zero = all(_is_zero(v) for v in (op.lowerBound[0], loop.lowerBound[0]))
+    stores = any(isinstance(o, memref.StoreOp) for o in op.walk())
+    return loop if same and neutral_ and zero and not others and not stores else None
 
 
-def pack_width(packs: Sequence[memref.LoadOp | memref.StoreOp]) -> int:
-    """How many neighbors fit the widest access, where all arrays move as many."""
-    return WIDEST // max(element_bytes(p.memref) for p in packs)
-
-
-def element_bytes(memory: SSAValue) -> int:
-    """Bytes of an element of ``memory``."""
-    return BYTES.get(str(element_of(memory.type)), 8)
+def _is_zero(value: SSAValue) -> bool:
+    owner = value.owner
+    return isinstance(owner, arith.ConstantOp) and isinstance(owner.value, IntegerAttr) and owner.value.value.data == 0

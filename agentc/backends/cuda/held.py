@@ -1,20 +1,25 @@
-"""Rows that a warp keeps in registers: each element is read once and written once, whatever passes over the row."""
+"""Rows that a warp or block keeps in registers: each element is read and written once, whatever passes over the row.
 
-from collections.abc import Sequence
+A warp with 8 packs of 16 bytes each lane has 4 KiB of reads under way. A multiprocessor of an H200 needs 26 KiB of
+them to be busy (4.8 TB/s times some 700 ns, over 132 of them), which 7 such warps have; rows of a few packs are held by
+warps with few registers, of which there are more at a time.
+"""
+
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 
 from xdsl.dialects import memref, scf
 from xdsl.ir import SSAValue
 
 from agentc.analyses.kernel_dims import element_of
-from agentc.backends.cuda.device import DeviceBody, element_bytes, inner_loops
+from agentc.backends.cuda import packs
+from agentc.backends.cuda.device import DeviceBody, inner_loops
 from agentc.backends.cuda.matrices import from_zero
 from agentc.backends.cuda.phase import PhaseCode
 from agentc.backends.cuda.scalars import c_type
 
-WIDEST = 16
-"""Bytes of the widest access of a thread."""
-PACKS = 8
-"""Packs of an array in a thread: 32 registers."""
+PACKS, FEW = 8, 2
+"""Packs of an array in a thread: 32 registers, or 8 for short rows."""
 MOST_ARRAYS = 3
 """Arrays that are kept; more would spill."""
 
@@ -44,7 +49,7 @@ class HeldRows(DeviceBody):
         every = [o for o in rows.walk() if isinstance(o, Access)]
         if any(o.memref in kept and o not in accesses for o in every):
             return False
-        self.width = WIDEST // max(element_bytes(a.memref) for a in accesses)
+        self.width = packs.WIDEST // max(packs.element_bytes(a.memref) for a in accesses)
         self.packed = list(dict.fromkeys(a.memref for a in accesses))
         self.last_write = {a.memref: loop for loop in loops for a in self._along(loop) if isinstance(a, memref.StoreOp)}
         self.held: dict[SSAValue, str] = {}
@@ -68,49 +73,64 @@ class HeldRows(DeviceBody):
                 return False
         return True
 
-    @property
-    def capacity(self) -> int:
-        """Elements of a row that a warp can keep."""
-        return 32 * self.width * PACKS
+    def capacity(self, threads: int, each: int) -> int:
+        """Elements of a row that ``threads`` can keep, ``each`` packs a thread."""
+        return threads * self.width * each
 
-    def condition(self) -> str:
-        """C++ for whether this body may run: the row is short, and all moves by packs."""
+    @property
+    def least_blocks(self) -> int:
+        """Blocks of 256 threads for which a multiprocessor's 65,536 registers have to do, where that spills nothing;
+        0 leaves that to the compiler.
+        """
+        return 3 if len(self.packed) <= 2 else 0
+
+    def condition(self, threads: int) -> str:
+        """C++ for whether this body may run on ``threads``: the row is short, and all moves by packs."""
         aligned = [f"agentc::packable<{self.width}>({self.names[m]})" for m in self.packed]
-        return " && ".join([f"{self.length} <= {self.capacity}", f"{self.length} % {self.width} == 0", *aligned])
+        short = f"{self.length} <= {self.capacity(threads, PACKS)}"
+        return " && ".join([short, f"{self.length} % {self.width} == 0", *aligned])
 
     def strided_loop(self, op: scf.ParallelOp, sums: Sequence[str], first: str, step: str, low: str, high: str) -> None:
         """The row's packs of this thread, all at once."""
+        packs.invert(self, op)
         accesses = self._along(op)
         fresh = [m for m in dict.fromkeys(a.memref for a in accesses if len(a.indices) == 2) if m not in self.held]
         for memory in fresh:
             self.held[memory] = self.fresh(f"{self.names[memory]}_row")
             ctype = c_type(element_of(memory.type))
-            self.write(f"agentc::Pack<{ctype}, {self.width}> {self.held[memory]}[{PACKS}];")
+            self.write(f"agentc::Pack<{ctype}, {self.width}> {self.held[memory]}[kPacks];")
+        first_of = {a.memref: a for a in reversed(accesses)}
+        read = [m for m in fresh if isinstance(first_of[m], memref.LoadOp)]
+        if read:
+            with self._packs(op, step, first, high) as (part, _):
+                for memory in read:  # all of them before the first is used
+                    place = self._place(memory, first_of[memory])
+                    self.write(f"{self.held[memory]}[{part}] = agentc::load_pack<{self.width}>({place});")
+        with self._packs(op, step, first, high) as (part, at):
+            vectors = {
+                m: self.fresh(f"{self.names[m]}{self.width}") for m, a in first_of.items() if len(a.indices) == 1
+            }
+            for memory, name in vectors.items():
+                place = self._place(memory, first_of[memory])
+                self.write(f"const auto {name} = agentc::load_pack<{self.width}>({place});")
+            self._each(op, accesses, vectors, part, sums)
+            self.names[op.body.block.args[0]] = at
+            self._store_last(op, accesses, part)
+
+    @contextmanager
+    def _packs(self, op: scf.ParallelOp, step: str, first: str, high: str) -> Generator[tuple[str, str]]:
+        """For each of the thread's packs that is in the row: its number, and the place of its first element."""
         part, at = self.fresh("p"), self.fresh("j")
         self.write("#pragma unroll")
-        with self.braces(f"for (int {part} = 0; {part} < {PACKS}; ++{part})"):
+        with self.braces(f"for (int {part} = 0; {part} < kPacks; ++{part})"):
             self.write(f"const int64_t {at} = {self.width} * ({part} * {step} + {first});")
             with self.braces(f"if ({at} < {high})"):
                 self.names[op.body.block.args[0]] = at
-                vectors = self._load(accesses, fresh, part)
-                self._each(op, accesses, vectors, part, sums)
-                self.names[op.body.block.args[0]] = at
-                self._store_last(op, accesses, part)
+                yield part, at
 
-    def _load(self, accesses: Sequence[Access], fresh: Sequence[SSAValue], part: str) -> dict[SSAValue, str]:
-        """Read what is read for the first time; the packs of vectors."""
-        vectors: dict[SSAValue, str] = {}
-        first: dict[SSAValue, Access] = {}
-        for access in accesses:
-            first.setdefault(access.memref, access)
-        for memory, access in first.items():
-            place = f"agentc::load_pack<{self.width}>({self.names[memory]} + {self.offset(memory, access.indices)})"
-            if len(access.indices) == 1:
-                vectors[memory] = self.fresh(f"{self.names[memory]}{self.width}")
-                self.write(f"const auto {vectors[memory]} = {place};")
-            elif memory in fresh and isinstance(access, memref.LoadOp):
-                self.write(f"{self.held[memory]}[{part}] = {place};")
-        return vectors
+    def _place(self, memory: SSAValue, access: Access) -> str:
+        """The address of an access in C++."""
+        return f"{self.names[memory]} + {self.offset(memory, access.indices)}"
 
     def _each(
         self,
@@ -139,8 +159,7 @@ class HeldRows(DeviceBody):
         for memory in dict.fromkeys(a.memref for a in accesses if isinstance(a, memref.StoreOp)):
             if self.last_write[memory] is op:
                 access = next(a for a in accesses if a.memref is memory)
-                place = f"{self.names[memory]} + {self.offset(memory, access.indices)}"
-                self.write(f"agentc::store_pack({place}, {self.held[memory]}[{part}]);")
+                self.write(f"agentc::store_pack({self._place(memory, access)}, {self.held[memory]}[{part}]);")
 
 
 def held_rows(code: PhaseCode, rows: scf.ParallelOp) -> HeldRows | None:

@@ -15,7 +15,9 @@ HEADER = "agentc_ordered.cuh"
 THREADS = 512
 ROUND = 1024
 PART = 8 * ROUND
-"""Elements of a row for a block, at least."""
+"""Elements of a row for a block, at least; of which few are wanted, a round is enough."""
+FEW = 64
+"""Wanted elements of which the candidates of many parts are soon looked through."""
 LONGEST = (1 << 32) - 1
 """A place has 32 bits of a key, and 0 is no key."""
 MOST = 256
@@ -49,10 +51,11 @@ def write(code: PhaseCode, op: ExtOp) -> None:
     give = _give_best if isinstance(op, TopKOp) else _give_sorted
     code.kernel("_whole", THREADS, _whole(give(op, body.names, length, wanted), wanted), extra)
     passed = ["candidates_", "bounds_", "done_", "parts_"]
+    part = ROUND if wanted.isdigit() and int(wanted) <= FEW else PART
     code.launch += [
         f"if ({length} >= {LONGEST}) return cudaErrorInvalidValue;",
         f"if ({rows} > 0) {{",
-        f"  const int parts_ = agentc::parts_of({length}, {PART}, {MOST});",
+        f"  const int parts_ = agentc::parts_of({length}, {part}, {MOST});",
         f"  const agentc::Scratch<uint64_t> candidates_({rows} * parts_ * {ROUND}, stream), bounds_({rows}, stream);",
         "  if (candidates_.error) return candidates_.error;",
         "  if (bounds_.error) return bounds_.error;",

@@ -262,7 +262,7 @@ def _column_parts(code: PhaseCode, rows: scf.ParallelOp, segment: Segment, buffe
             elif op not in later:
                 body.op(op)
     declared = [f"{t}* __restrict__ {n}" for t, n in buffers]
-    code.kernel("_parts", 512, body.lines, declared)
+    code.kernel("_parts", 512, body.lines, declared, blocks=2)
 
 
 def _column_part(op: scf.ParallelOp, body: DeviceBody, index: str, buffers: Iterator[tuple[str, str]]) -> None:

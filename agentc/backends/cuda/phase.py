@@ -82,10 +82,14 @@ class PhaseCode:
             stem += "_"
         return stem
 
-    def kernel(self, suffix: str, threads: int, lines: Sequence[str], extra: Sequence[str] = ()) -> None:
-        """Write a ``__global__`` function; ``extra`` are parameters after the phase's own."""
+    def kernel(
+        self, suffix: str, threads: int, lines: Sequence[str], extra: Sequence[str] = (), blocks: int = 0
+    ) -> None:
+        """Write a ``__global__`` function; ``extra`` are parameters after the phase's own. A multiprocessor has to have
+        registers for ``blocks`` of its blocks."""
         declared = ", ".join([*self.declared(), *extra])
-        head = f'extern "C" __global__ void __launch_bounds__({threads}) {self.symbol}{suffix}({declared}) {{'
+        bounds = f"{threads}, {blocks}" if blocks else str(threads)
+        head = f'extern "C" __global__ void __launch_bounds__({bounds}) {self.symbol}{suffix}({declared}) {{'
         self.texts.append("\n".join([head, *lines, "}", ""]))
 
     def call(self, suffix: str, grid: str, block: int | str, extra: Sequence[str] = ()) -> str:

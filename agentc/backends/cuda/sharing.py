@@ -5,7 +5,7 @@ from xdsl.ir import Operation, SSAValue
 
 from agentc.backends.cuda import long_scans, matrices, ordered, parts, scatters
 from agentc.backends.cuda.device import DeviceBody, ends_with, inner_loops
-from agentc.backends.cuda.held import held_rows
+from agentc.backends.cuda.held import FEW, PACKS, held_rows
 from agentc.backends.cuda.matrices import from_zero
 from agentc.backends.cuda.phase import THREADS, PhaseCode, blocks, in_order
 from agentc.backends.cuda.scans import scan_of
@@ -133,7 +133,7 @@ def _groups(code: PhaseCode, rows: scf.ParallelOp, kind: str) -> None:
     code.texts.append("\n".join([head, *body.lines, "}", ""]))
     names = ", ".join(code.names())
     if kind == "columns":
-        code.kernel("_columns", COLUMN_THREADS, [f"  {symbol}<agentc::Columns>({names});"])
+        code.kernel("_columns", COLUMN_THREADS, [f"  {symbol}<agentc::Columns>({names});"], blocks=2)
         one = code.call("_columns", blocks(code.rows, 32), "dim3(32, 16)")
         code.unless_empty(parts.columns(code, rows, one) or [one])
         return
@@ -149,31 +149,53 @@ def _by_length(code: PhaseCode, rows: scf.ParallelOp, body: DeviceBody, symbol: 
         count = blocks(code.rows, rows_each)
         return f"dim3({count}, {across})" if across else count
 
-    code.kernel("_warp", THREADS, [f"  {symbol}<agentc::Warp>({names});"])
-    code.kernel("_block", THREADS, [f"  {symbol}<{block}>({names});"])
-    kept: list[str] = []
-    held = held_rows(code, rows)
-    if held is not None:
-        held.group = True
-        held.write("const agentc::Warp group;")
-        group_rows(held, rows, guarded=False)
-        code.kernel("_held", THREADS, held.lines)
-        kept = [
-            f"if ({held.condition()}) {{",
-            f"  {code.call('_held', blocks(code.rows, THREADS // 32), THREADS)}",
-        ]
+    # Where nothing is reduced, few registers do; ptxas spills some to have fewer still unless it is told not to.
+    least = 0 if any(loop.res for loop in inner_loops(rows)) else 2
+    code.kernel("_warp", THREADS, [f"  {symbol}<agentc::Warp>({names});"], blocks=least)
+    code.kernel("_block", THREADS, [f"  {symbol}<{block}>({names});"], blocks=least)
+    kept = _kept(code, rows)
     # A block's warps share out what one warp would do in order, unless there are rows for all warps of the GPU.
-    layered = any("group.part()" in line for line in body.lines)
+    layered = bool(body.flat) or any("group.part()" in line for line in body.lines)
     many = f" && {code.rows} >= {MANY}" if layered else ""
     lines = [
         *kept,
-        f"{'} else ' if kept else ''}if ({_row_length(rows, body)} <= {WARP_ROW}{many}) {{",
+        f"{'} else ' if kept else ''}if ({body.flat or _row_length(rows, body)} <= {WARP_ROW}{many}) {{",
         f"  {code.call('_warp', grid(THREADS // 32), THREADS)}",
         "} else {",
         f"  {code.call('_block', grid(1), THREADS)}",
         "}",
     ]
     code.unless_empty(long_scans.launches(code, lines) or lines)
+
+
+def _kept(code: PhaseCode, rows: scf.ParallelOp) -> list[str]:
+    """Write the kernels that keep rows, if rows can be kept; the lines that launch them, but for the last brace."""
+    held = held_rows(code, rows)
+    if held is None:
+        return []
+    held.group = True
+    held.write("const Group group;")
+    group_rows(held, rows, guarded=False)
+    symbol = f"{code.function.sym_name.data}_held"
+    head = (
+        f"template <class Group, int kPacks> __device__ __forceinline__ void {symbol}({', '.join(code.declared())}) {{"
+    )
+    code.texts.append("\n".join([head, *held.lines, "}", ""]))
+    lines: list[str] = []
+    block = f"agentc::Block<{THREADS}>"
+    for suffix, group, threads, packs in (
+        ("_held_short", "agentc::Warp", 32, FEW),
+        ("_held", "agentc::Warp", 32, PACKS),
+        ("_held_block", block, THREADS, PACKS),
+    ):
+        body = [f"  {symbol}<{group}, {packs}>({', '.join(code.names())});"]
+        code.kernel(suffix, THREADS, body, blocks=held.least_blocks if packs == PACKS else 0)
+        shorter = f"{held.length} <= {held.capacity(threads, packs)}"
+        lines += [
+            f"  {'} else ' if lines else ''}if ({shorter}) {{",
+            f"    {code.call(suffix, blocks(code.rows, THREADS // threads), THREADS)}",
+        ]
+    return [f"if ({held.condition(THREADS)}) {{", *lines, "  }"]
 
 
 def spread_loop(rows: scf.ParallelOp) -> scf.ParallelOp | None:

@@ -72,4 +72,4 @@ def test_two_blocks_that_write_one_place_are_found(tmp_path: Path) -> None:
 
 def test_a_step_beyond_an_array_is_found(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="reads 4 bytes at byte 164 of an array of 164"):
-        run("softmax", tmp_path, ("text", "j_1 < n;", "j_1 <= n;"), n=41)
+        run("softmax", tmp_path, ("text", "j_4 < n;", "j_4 <= n;"), n=41)
