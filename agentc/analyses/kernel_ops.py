@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import TypeGuard
 
-from xdsl.dialects import arith, func, memref, tensor
+from xdsl.dialects import arith, func, memref, scf, tensor
 from xdsl.dialects.builtin import (
     DYNAMIC_INDEX,
     AffineMapAttr,
@@ -20,11 +20,12 @@ from xdsl.dialects.builtin import (
     MemRefType,
     ModuleOp,
     TensorType,
+    i1,
     i32,
 )
 from xdsl.dialects.linalg.attrs import IteratorTypeAttr
 from xdsl.dialects.linalg.ops import FillOp, GenericOp, YieldOp
-from xdsl.dialects.scf import ParallelOp, ReduceOp, ReduceReturnOp
+from xdsl.dialects.scf import ForOp, IfOp, ParallelOp, ReduceOp, ReduceReturnOp
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineMap
 
@@ -91,6 +92,16 @@ def tensor_type(element: Attribute, dims: tuple[Dim, ...]) -> TensorType[Attribu
     return TensorType(element, [DYNAMIC_INDEX if isinstance(d, str) else d for d in dims])
 
 
+@lru_cache(maxsize=1024)
+def _maps(maps: tuple[AffineMap, ...]) -> ArrayAttr[AffineMapAttr]:
+    return ArrayAttr([map_attribute(m) for m in maps])
+
+
+@lru_cache(maxsize=64)
+def _iterators(kinds: tuple[IteratorTypeAttr, ...]) -> ArrayAttr[IteratorTypeAttr]:
+    return ArrayAttr(kinds)
+
+
 def generic(
     inputs: Sequence[SSAValue],
     output: SSAValue,
@@ -104,8 +115,8 @@ def generic(
         operands=[*inputs, output],
         result_types=results,
         properties={
-            "indexing_maps": ArrayAttr([map_attribute(m) for m in maps]),
-            "iterator_types": ArrayAttr(iterators),
+            "indexing_maps": _maps(tuple(maps)),
+            "iterator_types": _iterators(tuple(iterators)),
             "operandSegmentSizes": segments(len(inputs), 1),
         },
         regions=[body],
@@ -134,6 +145,7 @@ def parallel(low: SSAValue, high: SSAValue, step: SSAValue, body: Region, start:
 
 INDEX = IndexType()
 ALIGNMENT = IntegerAttr(64, 64)
+EXACT = arith.FastMathFlagsAttr("none")
 
 
 @lru_cache(maxsize=1024)
@@ -182,6 +194,49 @@ def dealloc(memory: SSAValue) -> memref.DeallocOp:
 def size_along(memory: SSAValue, axis: SSAValue) -> memref.DimOp:
     """The size of ``memory`` along ``axis``."""
     return memref.DimOp.create(operands=[memory, axis], result_types=[INDEX])
+
+
+@lru_cache(maxsize=64)
+def _predicate(kind: type[Operation], name: str) -> IntegerAttr:
+    known = arith.CMPI_COMPARISON_OPERATIONS if kind is arith.CmpiOp else arith.CMPF_COMPARISON_OPERATIONS
+    return IntegerAttr(known.index(name), 64)
+
+
+def compare_integers(predicate: str, a: SSAValue, b: SSAValue) -> arith.CmpiOp:
+    """Comparison of integers or indices, by the name of its predicate."""
+    properties = {"predicate": _predicate(arith.CmpiOp, predicate)}
+    return arith.CmpiOp.create(operands=[a, b], result_types=[i1], properties=properties)
+
+
+def compare_floats(predicate: str, a: SSAValue, b: SSAValue) -> arith.CmpfOp:
+    """Comparison of floats, by the name of its predicate."""
+    properties = {"predicate": _predicate(arith.CmpfOp, predicate), "fastmath": EXACT}
+    return arith.CmpfOp.create(operands=[a, b], result_types=[i1], properties=properties)
+
+
+def select(condition: SSAValue, a: SSAValue, b: SSAValue) -> arith.SelectOp:
+    """``a if condition else b``."""
+    return arith.SelectOp.create(operands=[condition, a, b], result_types=[a.type])
+
+
+def cast(value: SSAValue, type_: Attribute) -> arith.IndexCastOp:
+    """Between an index and an integer."""
+    return arith.IndexCastOp.create(operands=[value], result_types=[type_])
+
+
+def counted(low: SSAValue, high: SSAValue, step: SSAValue, start: Sequence[SSAValue], body: Region) -> ForOp:
+    """One ``scf.for`` loop, which carries as many values as ``start`` has."""
+    return ForOp.create(operands=[low, high, step, *start], result_types=[v.type for v in start], regions=[body])
+
+
+def branch(condition: SSAValue, types: Sequence[Attribute], body: Region, other: Region | None = None) -> IfOp:
+    """``scf.if``, which gives values of ``types``."""
+    return IfOp.create(operands=[condition], result_types=types, regions=[body, other or Region()])
+
+
+def yielded(values: Sequence[SSAValue] = ()) -> scf.YieldOp:
+    """The end of a body of an ordered loop or of a branch."""
+    return scf.YieldOp.create(operands=values)
 
 
 def reductions(values: Sequence[SSAValue], regions: Sequence[Region]) -> ReduceOp:

@@ -12,7 +12,7 @@ from functools import lru_cache
 from xdsl.dialects import arith, func, memref, scf
 from xdsl.dialects.builtin import ArrayAttr, StringAttr
 from xdsl.dialects.linalg.ops import FillOp, GenericOp
-from xdsl.ir import Block, Operation, SSAValue
+from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.traits import IsTerminator
 
 from agentc.analyses.kernel_dims import as_list
@@ -40,10 +40,20 @@ def sources(op: Operation) -> list[str]:
 def inherit(op: Operation, places: Iterable[str]) -> None:
     """Add ``places`` to those of ``op``, in the order of the text."""
     every = sorted({*sources(op), *places}, key=_order)
-    if len(every) == 1:
-        op.attributes[SOURCE] = StringAttr(every[0])
-    elif every:
-        op.attributes[SOURCE] = ArrayAttr([StringAttr(place) for place in every])
+    if every:
+        op.attributes[SOURCE] = _places_attribute(tuple(every))
+
+
+@lru_cache(maxsize=4096)
+def place_attribute(place: str) -> StringAttr:
+    """``place`` as an attribute."""
+    return StringAttr(place)
+
+
+@lru_cache(maxsize=4096)
+def _places_attribute(places: tuple[str, ...]) -> Attribute:
+    found = [place_attribute(place) for place in places]
+    return found[0] if len(found) == 1 else ArrayAttr(found)
 
 
 def settle(op: Operation) -> None:
@@ -55,7 +65,7 @@ def settle(op: Operation) -> None:
 
 
 def _settle(ops: Iterable[Operation], places: Sequence[str]) -> None:
-    place = StringAttr(places[-1])
+    place = place_attribute(places[-1])
     for op in ops:
         if SOURCE not in op.attributes and type(op) not in NOWHERE and not op.has_trait(IsTerminator):
             op.attributes[SOURCE] = place

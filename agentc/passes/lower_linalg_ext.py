@@ -12,7 +12,18 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint
 
 from agentc.analyses.kernel_dims import DIMS, bits, dims_attr, element_of, is_integer, shape_of
-from agentc.analyses.kernel_ops import functions
+from agentc.analyses.kernel_ops import (
+    branch,
+    cast,
+    compare_floats,
+    compare_integers,
+    counted,
+    functions,
+    load,
+    select,
+    store,
+    yielded,
+)
 from agentc.analyses.kernel_sources import replacing
 from agentc.dialects.linalg_ext import AutomatonOp, ExtOp, ScanOp, ScatterOp, SortOp, TopKOp
 from agentc.passes.lower_kernels_to_loops import LoopLowering
@@ -75,23 +86,23 @@ class Code:
 
     def whole(self, predicate: str, a: SSAValue, b: SSAValue) -> SSAValue:
         """Comparison of integers."""
-        return self.build.insert(arith.CmpiOp(a, b, predicate)).result
+        return self.build.insert(compare_integers(predicate, a, b)).result
 
     def real(self, predicate: str, a: SSAValue, b: SSAValue) -> SSAValue:
         """Comparison of floats."""
-        return self.build.insert(arith.CmpfOp(a, b, predicate)).result
+        return self.build.insert(compare_floats(predicate, a, b)).result
 
     def choose(self, condition: SSAValue, a: SSAValue, b: SSAValue) -> SSAValue:
         """``a if condition else b``."""
-        return self.build.insert(arith.SelectOp(condition, a, b)).result
+        return self.build.insert(select(condition, a, b)).result
 
     def load(self, memory: SSAValue, *at: SSAValue) -> SSAValue:
         """``memory[at]``."""
-        return self.build.insert(memref.LoadOp.get(memory, at)).res
+        return self.build.insert(load(memory, at)).res
 
     def store(self, value: SSAValue, memory: SSAValue, *at: SSAValue) -> None:
         """``memory[at] = value``."""
-        self.build.insert(memref.StoreOp.get(value, memory, at))
+        self.build.insert(store(value, memory, at))
 
     def index(self, value: SSAValue) -> SSAValue:
         """An integer as an index."""
@@ -101,7 +112,7 @@ class Code:
         """Between an index and an integer."""
         if value.type == type_:
             return value
-        return self.build.insert(arith.IndexCastOp(value, type_)).result  # pyright: ignore[reportArgumentType]
+        return self.build.insert(cast(value, type_)).result
 
     def ordered(
         self, low: SSAValue, high: SSAValue, step: SSAValue, body: Body, start: Sequence[SSAValue] = ()
@@ -109,8 +120,8 @@ class Code:
         """``for i in range(low, high, step)`` that carries values."""
         block = Block(arg_types=[IndexType(), *(v.type for v in start)])
         inner = Code(self.loops, Builder(InsertPoint.at_end(block)))
-        block.add_op(scf.YieldOp(*body(inner, block.args[0], block.args[1:])))
-        return self.build.insert(scf.ForOp(low, high, step, list(start), Region(block))).results
+        block.add_op(yielded(body(inner, block.args[0], block.args[1:])))
+        return self.build.insert(counted(low, high, step, start, Region(block))).results
 
     def loop(self, low: SSAValue, high: SSAValue, step: SSAValue, body: Body) -> None:
         """As ``ordered``, with nothing carried."""
@@ -120,8 +131,8 @@ class Code:
         """``if condition``."""
         block = Block()
         body(Code(self.loops, Builder(InsertPoint.at_end(block))))
-        block.add_op(scf.YieldOp())
-        self.build.insert(scf.IfOp(condition, [], Region(block)))
+        block.add_op(yielded())
+        self.build.insert(branch(condition, [], Region(block)))
 
     def either(
         self,
@@ -134,10 +145,10 @@ class Code:
         for write in (body, other):
             block = Block()
             values = write(Code(self.loops, Builder(InsertPoint.at_end(block))))
-            block.add_op(scf.YieldOp(*values))
+            block.add_op(yielded(values))
             sides.append(block)
-        types = [o.type for o in (sides[0].last_op or scf.YieldOp()).operands]
-        return self.build.insert(scf.IfOp(condition, types, [sides[0]], [sides[1]])).results
+        types = [o.type for o in (sides[0].last_op or yielded()).operands]
+        return self.build.insert(branch(condition, types, Region(sides[0]), Region(sides[1]))).results
 
     def any_of(self, low: SSAValue, high: SSAValue, body: Callable[["Code", SSAValue], SSAValue]) -> SSAValue:
         """Whether ``body`` holds for any index: a parallel loop."""

@@ -17,7 +17,7 @@ from xdsl.rewriter import InsertPoint
 
 from agentc.analyses.kernel_dims import DIMS, NAMES, REQUIRES, UNSIGNED, dims_attr, insert_size
 from agentc.analyses.kernel_ops import PARALLEL, REDUCTION, empty, fill, generic, index_constant, tensor_type
-from agentc.analyses.kernel_sources import SOURCE
+from agentc.analyses.kernel_sources import SOURCE, place_attribute
 from agentc.frontends.kernels.scalars import (
     COMBINE,
     COMPARISONS,
@@ -401,7 +401,7 @@ class KernelBuilder:
 
     def _located(self, op: Operation) -> Operation:
         if self.place:
-            op.attributes[SOURCE] = StringAttr(self.place)
+            op.attributes[SOURCE] = place_attribute(self.place)
         return op
 
     def iota(self, dim: Dim, element: Element) -> Tensor:

@@ -1,7 +1,7 @@
 """Scalar arithmetic of kernel bodies: one table from a name to the op that computes it, for floats and for integers."""
 
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from math import frexp
 
 from xdsl.builder import Builder
@@ -22,12 +22,14 @@ from xdsl.dialects.utils import FastMathFlag
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from agentc.analyses.kernel_dims import bits, is_integer
-from agentc.analyses.kernel_ops import scalar
+from agentc.analyses.kernel_ops import cast, compare_floats, compare_integers, scalar, select
 
 FLAGS = arith.FastMathFlagsAttr(
     (FastMathFlag.REASSOC, FastMathFlag.NO_SIGNED_ZEROS, FastMathFlag.ALLOW_RECIP, FastMathFlag.ALLOW_CONTRACT)
 )
 """Sums may be reordered, so that they vectorize; infinities and NaN keep their meaning."""
+
+WRAPS = arith.IntegerOverflowAttr("none")
 
 Element = Float16Type | BFloat16Type | Float32Type | Float64Type | IntegerType
 ELEMENTS: Mapping[str, Element] = {
@@ -79,20 +81,34 @@ def _unary(op: type[Operation]) -> Scalar:
     return make
 
 
+def _whole(op: type[Operation]) -> Scalar:
+    def make(a: SSAValue, b: SSAValue) -> Operation:
+        return op.create(operands=[a, b], result_types=[a.type])
+
+    return make
+
+
+def _wrapping(op: type[Operation]) -> Scalar:
+    def make(a: SSAValue, b: SSAValue) -> Operation:
+        return op.create(operands=[a, b], result_types=[a.type], properties={"overflowFlags": WRAPS})
+
+    return make
+
+
 def _negated(a: SSAValue) -> Operation:
     return arith.NegfOp(a, FLAGS)
 
 
 def _compare_floats(predicate: str) -> Scalar:
     def make(a: SSAValue, b: SSAValue) -> Operation:
-        return arith.CmpfOp(a, b, predicate)
+        return compare_floats(predicate, a, b)
 
     return make
 
 
 def _compare_integers(predicate: str) -> Scalar:
     def make(a: SSAValue, b: SSAValue) -> Operation:
-        return arith.CmpiOp(a, b, predicate)
+        return compare_integers(predicate, a, b)
 
     return make
 
@@ -122,43 +138,43 @@ FLOATS: Mapping[str, Scalar] = {
     "le": _compare_floats("ole"),
     "gt": _compare_floats("ogt"),
     "ge": _compare_floats("oge"),
-    "where": arith.SelectOp,
+    "where": select,
 }
 INTEGERS: Mapping[str, Scalar] = {
-    "add": arith.AddiOp,
-    "sub": arith.SubiOp,
-    "mul": arith.MuliOp,
-    "max": arith.MaxSIOp,
-    "min": arith.MinSIOp,
+    "add": _wrapping(arith.AddiOp),
+    "sub": _wrapping(arith.SubiOp),
+    "mul": _wrapping(arith.MuliOp),
+    "max": _whole(arith.MaxSIOp),
+    "min": _whole(arith.MinSIOp),
     "eq": _compare_integers("eq"),
     "ne": _compare_integers("ne"),
     "lt": _compare_integers("slt"),
     "le": _compare_integers("sle"),
     "gt": _compare_integers("sgt"),
     "ge": _compare_integers("sge"),
-    "and": arith.AndIOp,
-    "or": arith.OrIOp,
-    "xor": arith.XOrIOp,
-    "where": arith.SelectOp,
+    "and": _whole(arith.AndIOp),
+    "or": _whole(arith.OrIOp),
+    "xor": _whole(arith.XOrIOp),
+    "where": select,
 }
 UNSIGNED: Mapping[str, Scalar] = {
     **INTEGERS,
-    "max": arith.MaxUIOp,
-    "min": arith.MinUIOp,
+    "max": _whole(arith.MaxUIOp),
+    "min": _whole(arith.MinUIOp),
     "lt": _compare_integers("ult"),
     "le": _compare_integers("ule"),
     "gt": _compare_integers("ugt"),
     "ge": _compare_integers("uge"),
 }
 BOOLEANS: Mapping[str, Scalar] = {
-    "and": arith.AndIOp,
-    "or": arith.OrIOp,
-    "xor": arith.XOrIOp,
-    "max": arith.OrIOp,
-    "min": arith.AndIOp,
+    "and": _whole(arith.AndIOp),
+    "or": _whole(arith.OrIOp),
+    "xor": _whole(arith.XOrIOp),
+    "max": _whole(arith.OrIOp),
+    "min": _whole(arith.AndIOp),
     "eq": _compare_integers("eq"),
     "ne": _compare_integers("ne"),
-    "where": arith.SelectOp,
+    "where": select,
 }
 
 
@@ -200,10 +216,15 @@ def constant(builder: Builder, value: float, element: Element) -> SSAValue:
         width = bits(element)
         number = int(value) & ((1 << width) - 1)
         signed = number - (1 << width) if width > 1 and number >> (width - 1) else number
-        attribute: IntegerAttr | FloatAttr = IntegerAttr(signed, IntegerType(width))
+        attribute: IntegerAttr | FloatAttr = _integer(signed, width)
     else:
         attribute = FloatAttr(_representable(value, element), element)
     return builder.insert(scalar(attribute)).result
+
+
+@lru_cache(maxsize=1024)
+def _integer(value: int, width: int) -> IntegerAttr:
+    return IntegerAttr(value, IntegerType(width))
 
 
 def _representable(value: float, element: Element) -> float:
@@ -274,7 +295,7 @@ def to_index(builder: Builder, value: SSAValue, element: Element) -> SSAValue:
 
 def from_index(builder: Builder, value: SSAValue, element: Element) -> SSAValue:
     """Insert an index as a number of ``element``."""
-    wide = builder.insert(arith.IndexCastOp(value, IntegerType(64))).result
+    wide = builder.insert(cast(value, IntegerType(64))).result
     return convert(builder, wide, ELEMENTS["i64"], element)
 
 
