@@ -133,12 +133,17 @@ def check_inventory(config: DecoderConfig, family: str, weights: View, drafts: i
 
 def _check_tied(weights: Weights) -> None:
     """A head of its own beside ``tie_word_embeddings`` is one that some versions of transformers use."""
-    table, head = lazy_of(weights, EMBEDDINGS), lazy_of(weights, HEAD)
-    if table.shape != head.shape or not _equal(table, head):
+    if not same(weights, EMBEDDINGS, HEAD):
         raise ValueError(
             f"config.json: `tie_word_embeddings` is true, but `{HEAD}` is not `{EMBEDDINGS}`; state false if the"
             " head is one of its own"
         )
+
+
+def same(weights: Weights, one: str, other: str) -> bool:
+    """Whether two tensors have the same values; read in pieces."""
+    left, right = lazy_of(weights, one), lazy_of(weights, other)
+    return left.shape == right.shape and _equal(left, right)
 
 
 def _equal(left: Lazy, right: Lazy) -> bool:

@@ -70,7 +70,10 @@ def from_checkpoint(shape: ModelShape, role: Role, folder: Path, precision: str)
     if role == "decoder":
         return _decoder(shape, folder, config, checkpoint, facts, of_precision(precision))
     if role == "stt":
+        from agentc.backends.onnx.whisper import check_weights
+
         speech = speech_from_checkpoint(shape.name, config)
+        check_weights(speech, checkpoint)
         facts |= {"speech": _speech_facts(speech, config, _optional(folder / "generation_config.json"))}
         return Source(speech, checkpoint, facts, folder)
     from agentc.backends.onnx.encoder_layouts import canonical_encoder, check_encoder
@@ -121,7 +124,8 @@ def _check_quantized(config: Mapping[str, Any]) -> None:
 
 def _end_tokens(config: Mapping[str, Any], folder: Path) -> list[int]:
     """The ids that end an answer: the generation settings know better than the architecture's file."""
-    value = _optional(folder / "generation_config.json").get("eos_token_id", config.get("eos_token_id"))
+    stated = config.get("eos_token_id", table(config, "text_config").get("eos_token_id"))
+    value = _optional(folder / "generation_config.json").get("eos_token_id", stated)
     return _ids(cast(list[object], value) if isinstance(value, list) else [value])
 
 

@@ -8,13 +8,47 @@ number of tokens after any number of cached ones.
             -> logits [batch, vocab] of the token to come, present.L.key, present.L.value
 """
 
+from collections.abc import Iterator
 from typing import Final
 
 from agentc.backends.onnx.config import SpeechConfig
 from agentc.backends.onnx.graph import Graph, WeightFile
+from agentc.backends.onnx.inventory import same
 from agentc.backends.onnx.layers import activate, dimension, linear, parameter, scalar
 from agentc.backends.onnx.messages import Element
 from agentc.backends.onnx.views import Weights
+
+_TABLE: Final = "model.decoder.embed_tokens.weight"
+_HEAD: Final = "proj_out.weight"
+_ATTENTION: Final = tuple(f"{part}_proj.{kind}" for part in ("q", "k", "v", "out") for kind in ("weight", "bias"))
+_REST: Final = tuple(f"{part}.{kind}" for part in ("fc1", "fc2", "final_layer_norm") for kind in ("weight", "bias"))
+
+
+def check_weights(config: SpeechConfig, weights: Weights) -> None:
+    """Refuse a checkpoint that lacks a tensor of its layers, or has one that the graphs would not read.
+
+    Raises:
+        ValueError: names the first such tensor.
+    """
+    read = dict.fromkeys([*_of_layers("encoder", config.encoder_layers), *_of_layers("decoder", config.layers)])
+    if missing := next((name for name in read if name not in weights), None):
+        raise ValueError(f"weight `{missing}` is missing")
+    if extra := next((name for name in weights if ".layers." in name and name not in read), None):
+        raise ValueError(f"weight `{extra}` has no place in a Whisper of so many layers")
+    if _HEAD in weights and _TABLE in weights and not same(weights, _TABLE, _HEAD):
+        raise ValueError(f"`{_HEAD}` is not `{_TABLE}`: a head of its own is not known")
+
+
+def _of_layers(half: str, layers: int) -> Iterator[str]:
+    """Keys have no bias (arXiv 2212.04356, section 2.2)."""
+    kinds = ("self_attn", "encoder_attn") if half == "decoder" else ("self_attn",)
+    for layer in range(layers):
+        for kind in kinds:
+            leaves = [leaf for leaf in _ATTENTION if leaf != "k_proj.bias"]
+            yield from (f"model.{half}.layers.{layer}.{kind}.{leaf}" for leaf in leaves)
+            yield from (f"model.{half}.layers.{layer}.{kind}_layer_norm.{part}" for part in ("weight", "bias"))
+        yield from (f"model.{half}.layers.{layer}.{leaf}" for leaf in _REST)
+
 
 EPSILON: Final = 1e-5
 """Of its layer norms; no file states it."""

@@ -255,3 +255,30 @@ def test_an_encoder_that_looks_back_only_is_refused(tmp_path: Path) -> None:
     folder = _bert(tmp_path, is_decoder=True)
     with pytest.raises(Refused, match="`is_decoder` makes a writer of it"):
         emit_model(ModelShape("e", "embedding"), tmp_path / "out", role="embedding", weights=folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("model.decoder.layers.1.fc1.bias", "`model.decoder.layers.1.fc1.bias` is missing"),
+        ("model.encoder.layers.0.fc1.lora_A.weight", "has no place in a Whisper"),
+        ("proj_out.weight", "a head of its own is not known"),
+    ],
+)
+def test_a_whisper_with_less_or_more_is_refused(name: str, message: str, tmp_path: Path) -> None:
+    from onnx_reference import write_safetensors
+
+    from agentc.backends.onnx.safetensors import SafeTensors
+
+    folder = _saved(
+        transformers.WhisperForConditionalGeneration(transformers.WhisperConfig(**WHISPER)), tmp_path / "in"
+    )
+    tensors = {key: np.array(array) for key, array in SafeTensors(folder / "model.safetensors").items()}
+    if name in tensors and name != "proj_out.weight":
+        del tensors[name]
+    else:
+        tensors[name] = np.ones((64, 32), np.float32)
+    write_safetensors(folder / "model.safetensors", tensors)
+    with pytest.raises(Refused, match=message):
+        emit_model(ModelShape("ears", "stt"), tmp_path / "out", role="stt", weights=folder)
+    assert not (tmp_path / "out").exists()

@@ -1,6 +1,6 @@
 """Tensor kernels as ONNX graphs (opset 23): the portable form, for runtimes that take no machine code.
 
-Integers of every width are 64 bits inside and wrap where their type says; f16 and bf16 are kept as such.
+Integers of every width are 64 bits inside and wrap where their type says; f16 is kept as such, bf16 as f32.
 Sorting and selection of NaN, and the order in which equal rows are scattered, are the runtime's.
 """
 

@@ -2,14 +2,16 @@
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
 
+import json
+
 import onnx
 from onnx import helper
 from xdsl.dialects import arith, func, tensor
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import AnyFloat, ModuleOp
 from xdsl.dialects.linalg.ops import FillOp, GenericOp
 from xdsl.ir import Operation, SSAValue
 
-from agentc.analyses.kernel_dims import UNSIGNED, argument_names, as_list, element_of, function_dims, shape_of
+from agentc.analyses.kernel_dims import REQUIRES, UNSIGNED, argument_names, as_list, element_of, function_dims, shape_of
 from agentc.analyses.kernel_sources import lines, sources
 from agentc.backends.onnx.graph import IR_VERSION, OPSET
 from agentc.backends.onnx.kernels import ordered
@@ -33,6 +35,9 @@ def translate(module: ModuleOp) -> onnx.ModelProto:
     graph = KernelGraph(found[0]).run()
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="agentc")
     model.ir_version = IR_VERSION
+    required = as_list(found[0].attributes.get(REQUIRES)) or []
+    if required:
+        helper.set_model_props(model, {REQUIRES: json.dumps([getattr(size, "data", "") for size in required])})
     onnx.checker.check_model(model, full_check=True)
     onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True)
     return model
@@ -92,6 +97,8 @@ class KernelGraph:
         type_ = element_of(value.type)
         if inside(type_) == kind:
             return self.nodes.op("Identity", name)
+        if isinstance(type_, AnyFloat):
+            return self.nodes.cast(name, inside(type_))
         return self.nodes.wrapped(self.nodes.cast(name, inside(type_)), type_)
 
     def _left(self, name: str, value: SSAValue, kind: int, unsigned: bool) -> str:

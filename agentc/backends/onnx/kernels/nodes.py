@@ -20,10 +20,12 @@ FLOATS = {
     "f16": TensorProto.FLOAT16,
     "bf16": TensorProto.BFLOAT16,
 }
-INSIDE = {**FLOATS, "i1": TensorProto.BOOL}
-"""How values of a type are kept within the graph; every other integer as 64 bits."""
+INSIDE = {**FLOATS, "bf16": TensorProto.FLOAT, "i1": TensorProto.BOOL}
+"""How values of a type are kept within the graph; every other integer as 64 bits. ONNX Runtime does little more with
+bf16 than converting it, so that a number of it is one of f32 that was rounded."""
 OUTSIDE = {
-    **INSIDE,
+    **FLOATS,
+    "i1": TensorProto.BOOL,
     "i8": TensorProto.INT8,
     "i32": TensorProto.INT32,
     "i64": TensorProto.INT64,
@@ -80,7 +82,7 @@ class Nodes:
         """A scalar constant of ``type_``."""
         name = str(type_)
         if name in ("f16", "bf16"):
-            return self.cast(self.array(value, "float32"), FLOATS[name])
+            return self.rounded(self.array(value, "float32"), type_)
         kinds = {"f32": "float32", "f64": "float64", "i1": "bool"}
         return self.array(value, kinds.get(name, "int64"))
 
@@ -95,6 +97,12 @@ class Nodes:
     def cast(self, value: str, kind: int) -> str:
         """Converted."""
         return self.op("Cast", value, to=kind)
+
+    def rounded(self, value: str, type_: Attribute) -> str:
+        """A float as one of ``type_``, as it is kept."""
+        kind = FLOATS[str(type_)]
+        found = self.cast(value, kind)
+        return found if inside(type_) == kind else self.cast(found, inside(type_))
 
     def extent(self, value: str, axis: int) -> str:
         """A size, as a scalar."""

@@ -195,6 +195,10 @@ def _same(nodes: Nodes, op: Operation, values: Sequence[str]) -> str:
     return values[0]
 
 
+def _round(nodes: Nodes, op: Operation, values: Sequence[str]) -> str:
+    return nodes.rounded(values[0], op.results[0].type)
+
+
 def _cast(nodes: Nodes, op: Operation, values: Sequence[str]) -> str:
     return nodes.cast(values[0], inside(op.results[0].type))
 
@@ -222,6 +226,6 @@ OTHERS: Mapping[type[Operation], Make] = {
     arith.ExtSIOp: _extend,
     arith.ExtUIOp: _extend,
     arith.ExtFOp: _cast,
-    arith.TruncFOp: _cast,
+    arith.TruncFOp: _round,
     arith.IndexCastOp: _same,
 }
