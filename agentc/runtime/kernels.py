@@ -34,6 +34,9 @@ class Kernels:
             return kernel(*arrays, *args[len(arrays) :])
         except KernelCallError as error:
             raise Refused(Diagnostic("kernel-arguments", f"kernel {error}")) from error
+        except MemoryError as error:
+            message = f"kernel `{name}` of arrays this large needs more memory than there is"
+            raise Refused(Diagnostic("kernel-arguments", message)) from error
 
     def _kernel(self, name: str) -> NativeKernel | OnnxKernel:
         with self._lock:
@@ -64,10 +67,34 @@ class Kernels:
 
 
 def _as(dtype: Any, value: Any) -> Any:
-    """An array of the kernel's type; plain numbers stay."""
+    """An array of the kernel's type; plain numbers stay. Whole numbers are never rounded, nor cut to fewer bits."""
     if isinstance(value, int | float):
         return value
     try:
-        return np.asarray(value, dtype)
-    except (TypeError, ValueError) as error:
+        given = np.asarray(value)
+        with np.errstate(invalid="ignore", over="ignore"):
+            made = given.astype(dtype)
+    except (TypeError, ValueError, OverflowError) as error:
         raise Refused(Diagnostic("kernel-arguments", f"a kernel takes numbers: {error}")) from error
+    if isinstance(value, np.ma.MaskedArray):
+        help = "fill it: `array.filled(0)`"
+        raise Refused(Diagnostic("kernel-arguments", "a kernel does not know which elements are masked", help=help))
+    if given.size and not _holds(made.dtype, given):
+        raise Refused(Diagnostic("kernel-arguments", f"not all of these numbers are {made.dtype}: {_some(given)}"))
+    return made
+
+
+def _holds(dtype: Any, given: Any) -> bool:
+    """Whether ``dtype``, if it is one of whole numbers, has all of ``given``."""
+    if dtype.kind not in "iub":
+        return given.dtype.kind in "iubf" or given.dtype.kind == "V"  # bf16 is none of NumPy's own
+    if given.dtype.kind not in "iubf" or (given.dtype.kind == "f" and not np.all(given == np.trunc(given))):
+        return False
+    least, most = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+    return least <= given.min().item() and given.max().item() <= most
+
+
+def _some(given: Any) -> str:
+    return np.array2string(given.reshape(-1)[:4], separator=", ", threshold=4).rstrip("]") + (
+        ", …]" if given.size > 4 else "]"
+    )
