@@ -1,4 +1,4 @@
-"""Sums of products of codes of four bits and fewer, which lie two or more a byte: what of them can be read as words."""
+"""Sums of products of codes of eight bits and fewer, one or more a byte: what of them can be read as words."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +17,8 @@ from agentc.support.record import record
 
 LANES = 16
 """Words of a vector: of 512 bits, where a processor has those, else several shorter ones."""
+NARROW = 4
+"""Bits. Wider codes are converted as the bytes that they are, where they are read once."""
 INDICES = (arith.DivSIOp, arith.FloorDivSIOp, arith.RemSIOp, arith.DivUIOp, arith.RemUIOp, arith.IndexCastOp)
 """Arithmetic of places beyond what numbers in lanes have."""
 BYTE_VALUES = np.arange(256, dtype=np.uint8)
@@ -48,7 +50,7 @@ def field_of(table: Array) -> tuple[int, int, int, bool] | None:
     byte; ``None``: of none.
     """
     first = float(table[0])
-    if table.shape != BYTE_VALUES.shape or not first.is_integer() or abs(first) > MOST_ADDED - FIELD_BITS**2:
+    if table.shape != BYTE_VALUES.shape or not first.is_integer() or abs(first) > MOST_ADDED - (1 << FIELD_BITS):
         return None
     for bits in range(FIELD_BITS, 0, -1):
         for at in range(9 - bits):
@@ -243,6 +245,8 @@ def codes_of(short: Short, dims: Mapping[SSAValue, tuple[Dim, ...]]) -> Codes | 
     value, factors = factors_of(last.args[0], reading.along)
     terms = terms_of(value, reading.along)
     if not all(reading.takes(v) for v in (*terms, *factors)) or not reading.fields:
+        return None
+    if reading.batch is None and min(f.bits for f in reading.fields.values()) > NARROW:
         return None
     return Codes(reading, tuple(terms), tuple(factors), count)
 

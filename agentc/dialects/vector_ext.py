@@ -33,8 +33,8 @@ from agentc.dialects.definition import op_definition
 KINDS = ("sitofp", "uitofp", "extsi", "extui", "trunci", "extf", "truncf")
 WORD = 4
 """Bytes of a word."""
-FIELD_BITS = 4
-"""Wider codes are converted as the bytes that they are."""
+FIELD_BITS = 8
+"""Of a byte at most."""
 MOST_ADDED = 1 << 16
 """Far below the 24 bits that single precision holds exactly."""
 
@@ -103,8 +103,8 @@ class WordsOp(IRDLOperation):
 
 @op_definition
 class FieldOp(IRDLOperation):
-    """A few bits of each word, read without sign, and a constant, as a number of single precision: codes of four bits or
-    fewer, packed eight a word or more densely. The result is exact.
+    """A few bits of each word, read without sign, and a constant, as a number of single precision: codes of eight bits or
+    fewer, packed four a word or more densely. The result is exact.
 
     ```mlir
     %codes = vector_ext.field %words at 4 bits 4 plus -8 : vector<16xi32> to vector<16xf32>

@@ -27,7 +27,8 @@ def field(build: Any, functions: Functions, op: FieldOp, words: Any) -> Any:
     those that mask), after a shift that leaves what is above the field: a table of 16 repeats itself for fewer bits.
     """
     at, bits, plus = (attribute.value.data for attribute in (op.at, op.bits, op.plus))
-    if functions.scales and words.type.count == TABLE and (at == 0 or at >= UPPER):
+    small = (1 << bits) <= TABLE and words.type.count == TABLE
+    if functions.scales and small and (at == 0 or at >= UPPER):
         return _looked_up(build, functions.module, words, at, bits, plus)
     if at >= UPPER:
         words, at = _shifted(build, words, UPPER), at - UPPER

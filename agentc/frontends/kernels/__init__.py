@@ -27,6 +27,7 @@ BUILTINS: Mapping[str, str] = {
             "int4_matvec",
             "int4_matmul",
             "int8_matvec",
+            "int8_matmul",
         ),
         "attention": ("rotary_embedding", "gqa_decode"),
         "audio": ("log_mel_spectrogram", "log_mel_spectrogram_128"),

@@ -32,7 +32,7 @@
 
 %x = "test.op"() : () -> vector<16xi32>
 %f = vector_ext.field %x at 30 bits 4 plus -8 : vector<16xi32> to vector<16xf32>
-// CHECK: 4 bits at 30 are no field of at most 4 bits in a word
+// CHECK: 4 bits at 30 are no field of at most 8 bits in a word
 
 // -----
 

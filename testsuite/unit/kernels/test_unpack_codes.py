@@ -87,6 +87,10 @@ def f(codes: u8["m", "g", 16], scale: f32["m", "g"], x: f32["b", "g", 32]) -> f3
 """,
     "with a bias, doubled": BATCH.replace("return np.sum", "return scale[:, 0] + 2.0 * np.sum"),
     "as many as there always are": BATCH.replace('"b"', "6").replace('"m"', "5").replace('"g"', "8"),
+    "whole bytes": """
+def f(codes: i8["m", "g", 32], scale: f32["m", "g"], x: f32["b", "g", 32]) -> f32["b", "m"]:
+    return np.sum(codes.astype(f32) * x[:, None] * scale[:, :, None], axis=(2, 3))
+""",
     "signed": BATCH.replace("u8", "i8")
     .replace("((codes & 15).astype(i8) - 8)", "((codes << 4) >> 4)")
     .replace("((codes >> 4).astype(i8) - 8)", "(codes >> 4)"),
@@ -134,6 +138,10 @@ def signed(codes: Array, scale: Array, x: Array) -> Array:
 def overlapping(codes: Array, scale: Array, x: Array) -> Array:
     low, part, high = (codes << 4).view("i1") >> 4, (codes << 5).view("i1") >> 5, codes.view("i1") >> 4
     return np.einsum("mgi,mg->m", low * x[:, :16].astype("f8") + part * x[:, 16:].astype("f8") + high, scale)
+
+
+def whole(codes: Array, scale: Array, x: Array) -> Array:
+    return np.einsum("mgi,gi,mg->m", codes.view("i1").astype("f8"), x, scale)
 
 
 def flat(codes: Array, scale: Array, x: Array) -> Array:
@@ -197,16 +205,16 @@ def test_the_interpreter_agrees_before_and_after(name: str) -> None:
 
 def batch(name: str, rows: int, groups: int, count: int) -> tuple[list[Array], Array]:
     random = np.random.default_rng(rows * 100 + groups)
-    codes = random.integers(0, 256, (rows, groups, 16)).astype(np.uint8)
+    codes = random.integers(0, 256, (rows, groups, 32 if name == "whole bytes" else 16)).astype(np.uint8)
     scale = random.uniform(0.5, 2, (rows, groups)).astype(np.float32)
     x = random.standard_normal((count, groups, 32)).astype(np.float32)
-    oracle = signed if name == "signed" else halves
+    oracle = {"signed": signed, "whole bytes": whole}.get(name, halves)
     wanted = np.stack([oracle(codes, scale, one) for one in x]) if count else np.zeros((0, rows))
     if name == "rows of codes outside":
         wanted = wanted.T
     if name == "with a bias, doubled":
         wanted = scale[:, 0] + 2.0 * wanted
-    return [codes.view(np.int8) if name == "signed" else codes, scale, x], wanted
+    return [codes.view(np.int8) if "codes: i8" in BATCHES[name] else codes, scale, x], wanted
 
 
 @pytest.mark.parametrize("name", BATCHES)
@@ -223,7 +231,7 @@ def test_a_batch_reads_codes_once_for_some_of_its_rows(name: str) -> None:
     )
     for rows, groups, count in sizes:
         arrays, wanted = batch(name, rows, groups, count)
-        np.testing.assert_allclose(kernel(*arrays), wanted, rtol=1e-4, atol=2e-3, err_msg=str((rows, groups, count)))
+        np.testing.assert_allclose(kernel(*arrays), wanted, rtol=1e-4, atol=4e-3, err_msg=str((rows, groups, count)))
         if rows * groups * count < 300:
             for stage in (source, lowered):
                 np.testing.assert_allclose(run_kernel(stage, *arrays)[0], wanted, rtol=1e-4, atol=1e-4)
@@ -264,7 +272,7 @@ def test_what_is_no_field_stays() -> None:
     np.testing.assert_allclose(found, squares(*arrays), rtol=1e-4, atol=1e-2)
 
 
-@pytest.mark.parametrize(("at", "bits"), [(at, bits) for bits in (1, 2, 3, 4) for at in range(9 - bits)])
+@pytest.mark.parametrize(("at", "bits"), [(at, bits) for bits in range(1, 9) for at in range(9 - bits)])
 @pytest.mark.parametrize("plus", [-8, 0, 3])
 def test_fields_are_recognized(at: int, bits: int, plus: int) -> None:
     table = ((BYTE_VALUES >> at) & ((1 << bits) - 1)).astype(np.float32) + plus
@@ -277,7 +285,7 @@ def test_fields_are_recognized(at: int, bits: int, plus: int) -> None:
 @pytest.mark.parametrize(
     "table",
     [
-        BYTE_VALUES.astype(np.float32),
+        BYTE_VALUES.astype(np.float32) * 2,
         (BYTE_VALUES & 15).astype(np.float32) * 2,
         (BYTE_VALUES & 15).astype(np.float32) + 0.5,
         (BYTE_VALUES & 17).astype(np.float32),

@@ -74,3 +74,9 @@ def int4_matmul(codes: u8["m", "g", 16], scale: f32["m", "g"], x: f32["b", "g", 
 def int8_matvec(codes: i8["m", "g", 32], scale: f32["m", "g"], x: f32["g", 32]) -> f32["m"]:
     """A matrix of eight-bit codes, as `quantize_int8_groups` makes it, times a vector of 32 g elements."""
     return np.sum(codes.astype(f32) * x * scale[:, :, None], axis=(1, 2))
+
+
+@kernel
+def int8_matmul(codes: i8["m", "g", 32], scale: f32["m", "g"], x: f32["b", "g", 32]) -> f32["b", "m"]:
+    """As `int8_matvec`, for each of b vectors."""
+    return np.sum(codes.astype(f32) * x[:, None] * scale[:, :, None], axis=(2, 3))
