@@ -131,22 +131,28 @@ def object_code(text: str, target: Target) -> bytes:
 def object_of(module: Any, target: Target) -> bytes:
     """The object file of an optimized module, which is of no use afterwards."""
     generator = machine(target)
-    with _plain_addresses():
+    with _lean(target):
         return generator.emit_object(module)
 
 
 EMITTING = Lock()
+LEAN: dict[str, tuple[str, ...]] = {X86: ("disable-lsr", "disable-post-ra"), ARM: ("disable-lsr",)}
+"""Triple -> options of LLVM that are on while it emits code. Loop strength reduction takes a third of code generation,
+but the addresses of kernels are rows and places in them as it is, and none ran slower without; the second scheduler
+(6 %, on processors of AMD) orders what these order by themselves."""
 
 
 @contextmanager
-def _plain_addresses() -> Generator[None]:
-    """Without LLVM's loop strength reduction, which takes a third of code generation: the addresses of kernels are rows
-    and places in them as it is, and none ran slower without. LLVM has this option for a process only, so it is on
-    meanwhile and no longer: others, such as numba, use the same library.
+def _lean(target: Target) -> Generator[None]:
+    """With the options of ``LEAN``. LLVM has them for a process only, so they are on meanwhile and no longer: others,
+    such as numba, use the same library.
     """
+    options = LEAN.get(target.triple, ("disable-lsr",))
     with EMITTING:
-        binding.set_option("agentc", "-disable-lsr=true")
+        for option in options:
+            binding.set_option("agentc", f"-{option}=true")
         try:
             yield
         finally:
-            binding.set_option("agentc", "-disable-lsr=false")
+            for option in options:
+                binding.set_option("agentc", f"-{option}=false")

@@ -1,5 +1,6 @@
 """Machine code is made without LLVM's loop strength reduction, and other users of LLVM in the process keep it."""
 
+import pytest
 from llvmlite import binding
 
 from agentc.backends.llvm import optimized_ir, phases_code, targets
@@ -31,13 +32,23 @@ def test_a_runtime_gets_the_phases_alone() -> None:
     assert len(phases) < len(whole)
 
 
-def test_the_option_is_off_after_a_failure() -> None:
+def test_the_options_are_off_after_a_failure() -> None:
     text = optimized_ir(lower_kernel(builtin("layer_norm")), TARGET)
     before = plainly(text)
     try:
-        with targets._plain_addresses():  # pyright: ignore[reportPrivateUsage]
+        with targets._lean(find(TARGET)):  # pyright: ignore[reportPrivateUsage]
             raise RuntimeError
     except RuntimeError:
         pass
     assert plainly(text) == before
     assert object_code(text, find(TARGET)) != before
+
+
+def test_every_option_counts_where_it_is_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    text, znver3 = optimized_ir(lower_kernel(builtin("softmax_rows")), "znver3"), find("znver3")
+    assert set(targets.LEAN) == {targets.X86, targets.ARM}
+    codes = {object_code(text, znver3)}
+    for option in targets.LEAN[targets.X86]:
+        monkeypatch.setitem(targets.LEAN, targets.X86, (option,))
+        codes.add(object_code(text, znver3))
+    assert len(codes) == 3
