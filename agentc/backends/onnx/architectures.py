@@ -85,11 +85,15 @@ _PARTLY_ROTATED: Final = ("phi3",)
 
 
 def text_config(config: Json) -> Json:
-    """The language model's part of a file: its ``text_config`` where the model also sees or hears (Gemma 3)."""
+    """The language model's part of a file: its ``text_config`` where the model also sees or hears (Gemma 3).
+
+    Whether the head is the table of embeddings is said of the whole, where it is said.
+    """
     for key in _NESTED:
         inner = table(config, key)
         if inner and config.get("model_type") not in FAMILIES:
-            return inner
+            tied = config.get("tie_word_embeddings")
+            return inner if tied is None else {**inner, "tie_word_embeddings": tied}
     return config
 
 

@@ -263,6 +263,23 @@ def test_the_language_part_of_a_model_that_sees(tmp_path: Path) -> None:
         assert (tmp_path / "plain" / name).read_bytes() == (tmp_path / "nested" / name).read_bytes()
 
 
+def test_the_head_of_a_model_that_sees(tmp_path: Path) -> None:
+    """Whether it is the table of embeddings is said outside of its language part."""
+    vision = {"model_type": "pixtral", "hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1}
+    vision |= {"num_attention_heads": 2, "image_size": 28, "patch_size": 14}
+    config = transformers.Mistral3Config(
+        text_config={"model_type": "mistral", **BASE}, vision_config=vision, tie_word_embeddings=True
+    )
+    model = transformers.Mistral3ForConditionalGeneration(config).eval()
+    model.save_pretrained(tmp_path / "in")
+    _tokenizer(tmp_path / "in")
+    emit_model(ModelShape("m", "decoder"), tmp_path / "out", role="decoder", weights=tmp_path / "in")
+    tokens = list(range(3, 23))
+    with torch.no_grad():
+        expected = model(torch.tensor([tokens])).logits[0].numpy()
+    np.testing.assert_allclose(Graphs(tmp_path / "out").answer(tokens), expected, atol=2e-5)
+
+
 NARROW = {"bf16": ("bfloat16", 0.06), "f16": ("float16", 0.008)}
 """Type -> its name in torch, and how far transformers, which rounds each step to it, may be from float32."""
 
