@@ -150,11 +150,15 @@ WORDS = {"//": "_by_", "*": "_times_", "+": "_plus_", "-": "_minus_", "%": "_mod
 
 
 def c_name(name: str) -> str:
-    """``name`` as an identifier that C, C++ and generated code leave free; ``n - 1`` is ``n_minus_1``."""
+    """``name`` as an identifier that C, C++ and generated code leave free; ``n - 1`` is ``n_minus_1``, ``2*n`` is
+    ``size_2_times_n``.
+    """
     if not name.isidentifier():
         for symbol, word in WORDS.items():
             name = name.replace(symbol, word)
         name = "_".join("".join(c if c.isalnum() else "_" for c in name).split("_")).strip("_")
         name = "_".join(part for part in name.split("_") if part)
     kept = "".join(c if c.isascii() and (c.isalnum() or c == "_") else "_" for c in name)
-    return f"{kept}_" if kept in RESERVED or kept[:1].isdigit() else kept
+    if kept[:1].isdigit():
+        return f"size_{kept}"
+    return f"{kept}_" if kept in RESERVED else kept

@@ -26,7 +26,7 @@ typedef enum {
   AGENTC_NULL = 1,      // no memory, though there are elements
   AGENTC_DTYPE = 2,     // another element type
   AGENTC_RANK = 3,      // another number of axes
-  AGENTC_SHAPE = 4,     // a size that is negative or does not agree with the others
+  AGENTC_SHAPE = 4,     // a size that is negative, does not agree with the others, or is less than the kernel reads
   AGENTC_STRIDES = 5,   // not contiguous, rows first
   AGENTC_ALIGNMENT = 6, // not aligned to its element
   AGENTC_OVERLAP = 7,   // a result that shares memory with another array
@@ -45,6 +45,13 @@ typedef struct {
   agentc_status status;
   int32_t array; // which array is wrong: arguments and results count from 0; -1 if none is
 } agentc_result;
+
+static inline agentc_result agentc_answer(agentc_status status, int32_t array) {
+  agentc_result answer;
+  answer.status = status;
+  answer.array = array;
+  return answer;
+}
 
 // Kernels on threads: `agentc_NAME_parallel` calls `run` for each of its loops over independent rows. It returns when
 // part(work, low, high) has been called for ranges that cover 0 to rows, each row once, on any threads. `bytes` is what
@@ -128,12 +135,12 @@ def checked_entry(abi: KernelAbi, c_types: Mapping[str, str]) -> str:
     lines.append("  agentc_status status;")
     for i, parameter in enumerate(arrays):
         lines += _check(i, parameter)
-    lines += _sizes(arrays)
+    lines += _sizes(arrays, _read(abi, arrays))
     results = [i for i, p in enumerate(arrays) if p in abi.results]
     for i in results:
         lines += _apart(i, arrays)
     lines.append(f"  {PREFIX}{abi.name}({', '.join(_passed(abi, c_types))});")
-    lines += ["  return (agentc_result){AGENTC_OK, -1};", "}"]
+    lines += ["  return agentc_answer(AGENTC_OK, -1);", "}"]
     return "\n".join(lines)
 
 
@@ -153,7 +160,7 @@ def _passed(abi: KernelAbi, c_types: Mapping[str, str]) -> list[str]:
 
 
 def _fails(condition: str, status: str, array: int) -> str:
-    return f"  if ({condition}) return (agentc_result){{{status}, {array}}};"
+    return f"  if ({condition}) return agentc_answer({status}, {array});"
 
 
 def _check(index: int, parameter: Parameter) -> list[str]:
@@ -166,8 +173,8 @@ def _check(index: int, parameter: Parameter) -> list[str]:
     ]
 
 
-def _sizes(arrays: list[Parameter]) -> list[str]:
-    """A variable for each name, from where it is first seen; all else is compared."""
+def _sizes(arrays: list[Parameter], reads: list[str]) -> list[str]:
+    """A variable for each name, from where it is first seen; then ``reads``; all else is compared."""
     lines: list[str] = []
     seen: set[str] = set()
     comparisons: list[str] = []
@@ -179,7 +186,17 @@ def _sizes(arrays: list[Parameter]) -> list[str]:
                 lines.append(f"  const int64_t {_name(dim)} = {given};")
             else:
                 comparisons.append(_fails(f"{given} != {_size(dim)}", "AGENTC_SHAPE", index))
-    return [*lines, *comparisons]
+    return [*lines, *reads, *comparisons]
+
+
+def _read(abi: KernelAbi, arrays: list[Parameter]) -> list[str]:
+    """What the kernel reads for certain has to be there; too short is the array that the size is first seen at."""
+    lines: list[str] = []
+    for size in abi.requires:
+        wanted = set(sizes.names(size))
+        index = next((i for i, p in enumerate(arrays) if wanted & {*map(str, p.dims or ())}), 0)
+        lines.append(_fails(f"{_size(size)} < 1", "AGENTC_SHAPE", index))
+    return lines
 
 
 def _apart(index: int, arrays: list[Parameter]) -> list[str]:

@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from agentc.analyses.kernel_abi import kernel_abi
 from agentc.backends import llvm
-from agentc.backends.llvm.checked import checked_entry
-from agentc.backends.llvm.header import C_TYPES
+from agentc.backends.llvm.checked import SUPPORT_NAME, checked_entry, support_header
+from agentc.backends.llvm.header import C_TYPES, header
 from agentc.backends.llvm.linker import link_shared
-from agentc.frontends.kernels import builtin
+from agentc.frontends.kernels import BUILTINS, builtin
+from agentc.frontends.kernels.python_ast import compile_source
+from agentc.frontends.kernels.source import parse
 from agentc.pipelines.kernels import lower_kernel
 from agentc.plan.kernels import KernelAbi, Parameter
 from agentc.runtime.native import best_target
@@ -151,3 +154,47 @@ def test_without_a_linker_it_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 def test_linker_errors_are_told() -> None:
     told = link_shared(b"no object", "x86_64-unknown-linux-gnu")
     assert not told.library and told.problem
+
+
+@pytest.mark.skipif(not shutil.which("c++") or not shutil.which("cc"), reason="needs a C and a C++ compiler")
+def test_every_header_is_c_and_cpp_without_a_warning(tmp_path: Path) -> None:
+    """Sizes such as ``2*r`` have names in C, too, and C++ has no compound literals."""
+    (tmp_path / SUPPORT_NAME).write_text(support_header())
+    for name in BUILTINS:
+        (tmp_path / f"{name}.h").write_text(header(kernel_abi(lower_kernel(builtin(name)))))
+    lines = "".join(f'#include "{name}.h"\n' for name in BUILTINS)
+    strict = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Werror", "-fsyntax-only"]
+    for compiler, standard, suffix in (("cc", "c99", "c"), ("c++", "c++11", "cpp")):
+        (tmp_path / f"all.{suffix}").write_text(f"{lines}int main(void) {{ return 0; }}\n")
+        command = [compiler, f"-std={standard}", *strict, f"all.{suffix}"]
+        told = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert told.returncode == 0, told.stderr[:2000]
+
+
+SHORT = r"""
+#include "k.h"
+#include <stdio.h>
+int main(void) {
+  float x[8] = {0}, y[8];
+  int64_t n = 7, five = 5;
+  agentc_array a = {x, &n, 0, 1, AGENTC_F32}, b = {y, &five, 0, 1, AGENTC_F32};
+  for (; n >= 3; n -= 2) {
+    agentc_result r = agentc_k_checked(a, b);
+    printf("%d:%d ", (int)r.status, (int)r.array);
+  }
+  return 0;
+}
+"""
+
+
+@pytest.mark.skipif(not shutil.which("cc"), reason="needs a C compiler")
+def test_what_a_kernel_reads_for_certain_has_to_be_there(tmp_path: Path) -> None:
+    """From 3 elements the last 5 would begin before the first."""
+    target = best_target(["x86-64", "aarch64"])
+    assert target is not None
+    text = 'import numpy as np\ndef k(x: f32["n"]):\n    return x[x.shape[0] - 5 :] + x[2]\n'
+    llvm.emit({"k": lower_kernel(compile_source(parse(text, "k.py"), "k"))}, tmp_path, targets=[target])
+    (tmp_path / "main.c").write_text(SHORT)
+    subprocess.run(["cc", "main.c", f"{target}/k.o", "-lm", "-o", "main"], cwd=tmp_path, check=True)
+    told = subprocess.run([str(tmp_path / "main")], capture_output=True, text=True, check=True).stdout
+    assert told == "0:-1 0:-1 4:0 "
