@@ -5,8 +5,24 @@ code that is loops inside of one another users stand behind what they use: one s
 ops without a user need be asked.
 """
 
+from functools import cache
+from typing import Literal
+
 from xdsl.ir import Operation, Region
+from xdsl.traits import (
+    IsTerminator,
+    MemoryAllocEffect,
+    MemoryEffect,
+    MemoryFreeEffect,
+    MemoryReadEffect,
+    MemoryWriteEffect,
+    NoMemoryEffect,
+    RecursiveMemoryEffect,
+    SymbolOpInterface,
+)
 from xdsl.transforms.dead_code_elimination import would_be_trivially_dead
+
+Effect = Literal["none", "some", "inside", "ask"]
 
 
 def erase_dead(region: Region) -> bool:
@@ -27,8 +43,39 @@ def erase_dead(region: Region) -> bool:
 
 
 def is_dead(op: Operation) -> bool:
-    """Whether nobody would miss ``op``."""
+    """Whether nobody would miss ``op``: as xDSL's ``is_trivially_dead``, which asks all inside of it each time."""
     for result in op.results:
         if result.first_use is not None:
             return False
-    return would_be_trivially_dead(op)
+    return not _stays(type(op)) and _is_quiet(op)
+
+
+def _is_quiet(op: Operation) -> bool:
+    """Whether neither ``op`` nor what is inside of it does more than read."""
+    effect = _effect(type(op))
+    if effect == "inside":
+        return all(_is_quiet(inner) for region in op.regions for block in region.blocks for inner in block.ops)
+    return effect == "none" or (effect == "ask" and would_be_trivially_dead(op))
+
+
+@cache
+def _stays(kind: type[Operation]) -> bool:
+    return kind.has_trait(IsTerminator) or kind.has_trait(SymbolOpInterface)
+
+
+@cache
+def _effect(kind: type[Operation]) -> Effect:
+    """What ops of ``kind`` do beyond reading: what is inside of them does, and others say of each op by itself."""
+    origins = {_origin(type(trait)) for trait in kind.get_traits_of_type(MemoryEffect)}
+    if not origins or not origins.isdisjoint((MemoryWriteEffect, MemoryAllocEffect, MemoryFreeEffect)):
+        return "some"
+    if None in origins:
+        return "ask"
+    return "inside" if RecursiveMemoryEffect in origins else "none"
+
+
+def _origin(trait: type[MemoryEffect]) -> type[MemoryEffect] | None:
+    """Which trait of xDSL's says what ``trait`` does, ``None`` where it says so itself."""
+    known = (NoMemoryEffect, MemoryReadEffect, MemoryWriteEffect, MemoryAllocEffect, MemoryFreeEffect)
+    owner = next(kind for kind in trait.__mro__ if "get_effects" in kind.__dict__)
+    return next((kind for kind in (*known, RecursiveMemoryEffect) if kind is owner), None)

@@ -13,7 +13,7 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from agentc.analyses.dead_code import erase_dead
-from agentc.analyses.kernel_ops import every, functions, reductions
+from agentc.analyses.kernel_ops import every, functions, parallel, reductions
 from agentc.analyses.kernel_sources import inherit, sources
 
 Place: TypeAlias = tuple[SSAValue, ...]
@@ -227,9 +227,10 @@ def merge(first: scf.ParallelOp, second: scf.ParallelOp) -> None:
         old.detach()
         old.erase()
     block.add_op(both)
+    low, high, step = range_of(first)
     body = Region()
     first.body.move_blocks(body)
-    merged = scf.ParallelOp(first.lowerBound, first.upperBound, first.step, body, [*first.initVals, *second.initVals])
+    merged = parallel(low, high, step, body, [*first.initVals, *second.initVals])
     inherit(merged, [*sources(first), *sources(second)])
     Rewriter.insert_op(merged, InsertPoint.before(first))
     for old, new in zip((*first.res, *second.res), merged.res, strict=True):
