@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
+from agentc.runtime.models import sandbox
 from agentc.runtime.models.bundle import unreadable
 from agentc.support.diagnostics import Refused
 
@@ -28,15 +29,15 @@ class ChatTemplate:
     """
 
     def __init__(self, folder: Path, facts: Mapping[str, str]) -> None:
-        sandbox, self._jinja = import_module("jinja2.sandbox"), import_module("jinja2")
+        self._jinja = import_module("jinja2")
         self._folder = folder
         self._special = {key: text for key, text in facts.items() if key != "template"}
-        environment: Any = sandbox.ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
+        environment: Any = sandbox.environment()
         environment.globals["raise_exception"] = self._raise
         environment.filters["tojson"] = _to_json
         try:
             self._template: Any = environment.from_string(facts["template"])
-        except self._jinja.TemplateError as error:
+        except (self._jinja.TemplateError, RecursionError, MemoryError, SyntaxError, ValueError) as error:
             raise unreadable(folder, f"its chat template: {error}") from error
 
     def _raise(self, message: object) -> NoReturn:
@@ -53,20 +54,20 @@ class ChatTemplate:
         if system:
             try:
                 return self._render([{"role": "system", "content": system}, turn])
-            except Refused:
+            except Refused as refused:
+                if isinstance(refused.__cause__, sandbox.TooMuch | MemoryError):
+                    raise
                 turn = {"role": "user", "content": f"{system}\n\n{user}"}
         return self._render([turn])
 
     def _render(self, messages: Sequence[Message]) -> str:
         try:
-            parts: list[str] = []
-            room = _MAX_CHARACTERS + sum(len(message["content"]) for message in messages)
-            for part in self._template.generate(messages=messages, add_generation_prompt=True, **self._special):
-                parts.append(part)
-                room -= len(part)
-                if room < 0:
-                    raise unreadable(self._folder, "its chat template never ends")
-            return "".join(parts)
+            with sandbox.within(sandbox.SECONDS):
+                return self._rendered(messages)
+        except (sandbox.TooMuch, MemoryError) as error:
+            raise unreadable(
+                self._folder, f"its chat template never ends: {str(error) or 'it takes too much'}"
+            ) from error
         except (
             self._jinja.TemplateError,
             ArithmeticError,
@@ -76,6 +77,16 @@ class ChatTemplate:
             RecursionError,
         ) as error:
             raise unreadable(self._folder, f"its chat template: {error}") from error
+
+    def _rendered(self, messages: Sequence[Message]) -> str:
+        parts: list[str] = []
+        room = _MAX_CHARACTERS + sum(len(message["content"]) for message in messages)
+        for part in self._template.generate(messages=messages, add_generation_prompt=True, **self._special):
+            parts.append(part)
+            room -= len(part)
+            if room < 0:
+                raise unreadable(self._folder, "its chat template never ends")
+        return "".join(parts)
 
 
 def open_chat(folder: Path) -> tuple[ChatTemplate | None, str]:

@@ -82,3 +82,29 @@ def test_without_the_extra_it_is_told(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr("agentc.runtime.models.chat.find_spec", lambda name: None)
     chat, note = open_chat(tmp_path)
     assert chat is None and "pip install 'agentc[chat]'" in note
+
+
+ENDLESS = {
+    "loops": "{% for i in range(100000) %}{% for j in range(100000) %}{% endfor %}{% endfor %}",
+    "product": "{{ 'x' * 1000000000 }}",
+    "list": "{{ [0] * 1000000000 }}",
+    "sums": "{% set n = namespace(s='x') %}{% for i in range(60) %}{% set n.s = n.s + n.s %}{% endfor %}",
+    "joins": "{% set n = namespace(s='x') %}{% for i in range(60) %}{% set n.s = n.s ~ n.s %}{% endfor %}",
+    "numbers": "{% set n = namespace(s=2) %}{% for i in range(60) %}{% set n.s = n.s * n.s %}{% endfor %}",
+    "power": "{{ 7 ** 1000000000 }}",
+    "format": "{{ '%9999999999d' % 1 }}",
+}
+
+
+@pytest.mark.parametrize("kind", ENDLESS)
+def test_a_template_that_takes_too_much_is_ended(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agentc.runtime.models.sandbox.SECONDS", 0.3)
+    with pytest.raises(Refused, match="its chat template never ends"):
+        ChatTemplate(tmp_path, {"template": ENDLESS[kind]}).prompt("Hello", "Be kind")
+
+
+def test_what_operators_give_is_what_they_give_elsewhere(tmp_path: Path) -> None:
+    template = (
+        "{{ 2 + 3 }} {{ 2 ** 5 }} {{ 'ab' * 2 }} {{ 7 % 4 }} {{ '%03d' % 7 }} {{ 'a' ~ 1 ~ none }} {{ [1] + [2] }}"
+    )
+    assert ChatTemplate(tmp_path, {"template": template}).prompt("x") == "5 32 abab 3 007 a1None [1, 2]"
