@@ -4,7 +4,7 @@ Their own constructors sort operands by definition and find out what is a segmen
 the frontend takes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TypeGuard
 
@@ -64,6 +64,15 @@ def walked(op: Operation) -> list[Operation]:
                 inner = inner.next_op
             block = block.next_block
     return found
+
+
+def with_values(op: Operation, values: Mapping[SSAValue, SSAValue]) -> Operation:
+    """``op``, which takes ``values`` now, as does what is inside of it."""
+    for inner in every(op):
+        operands = tuple(inner.operands)
+        if any(o in values for o in operands):
+            inner.operands = [values.get(o, o) for o in operands]
+    return op
 
 
 def functions(module: ModuleOp) -> list[func.FuncOp]:

@@ -7,7 +7,7 @@ from typing import TypeGuard
 
 from xdsl.context import Context
 from xdsl.dialects import arith, math
-from xdsl.dialects.builtin import AffineMapAttr, ArrayAttr, DenseArrayBase, ModuleOp, i32
+from xdsl.dialects.builtin import ArrayAttr, ModuleOp
 from xdsl.dialects.linalg.attrs import IteratorType
 from xdsl.dialects.linalg.ops import FillOp, GenericOp, IndexOp, YieldOp
 from xdsl.ir import Block, Operation, SSAValue
@@ -16,7 +16,7 @@ from xdsl.passes import ModulePass
 
 from agentc.analyses.dead_code import erase_dead
 from agentc.analyses.kernel_dims import element_of
-from agentc.analyses.kernel_ops import every, index_constant
+from agentc.analyses.kernel_ops import every, index_constant, map_attribute, segments, with_values
 from agentc.analyses.kernel_sources import inherit, settle, sources
 from agentc.dialects.linalg_ext import ExtOp
 
@@ -93,10 +93,11 @@ def fuse(producer: GenericOp, consumer: GenericOp, index: int) -> None:
     settle(producer)
     settle(consumer)
     read = consumer.indexing_maps.data[index].data
-    maps, count = consumer.indexing_maps.data, len(consumer.inputs)
+    maps, given, outputs = consumer.indexing_maps.data, consumer.inputs, consumer.outputs
+    count = len(given)
     places = [m.data.compose(read) for m in producer.indexing_maps.data[:-1]]
     own = list(zip(producer.inputs, places, strict=True))
-    kept = {i: (consumer.inputs[i], maps[i].data) for i in range(count) if i != index}
+    kept = {i: (given[i], maps[i].data) for i in range(count) if i != index}
     inputs = list(dict.fromkeys([*own, *kept.values()]))
     block = consumer.body.block
     old = block.args[:count]
@@ -105,11 +106,9 @@ def fuse(producer: GenericOp, consumer: GenericOp, index: int) -> None:
     for i, argument in enumerate(old):
         argument.replace_all_uses_with(new[kept[i]] if i in kept else value)
         block.erase_arg(argument)
-    outputs = consumer.outputs
     consumer.operands = [*(v for v, _ in inputs), *outputs]
-    sizes = [len(inputs), len(outputs)]
-    consumer.properties["operandSegmentSizes"] = DenseArrayBase.from_list(i32, sizes)
-    consumer.properties["indexing_maps"] = ArrayAttr([*(AffineMapAttr(m) for _, m in inputs), *maps[count:]])
+    consumer.properties["operandSegmentSizes"] = segments(len(inputs), len(outputs))
+    consumer.properties["indexing_maps"] = ArrayAttr([*(map_attribute(m) for _, m in inputs), *maps[count:]])
     inherit(consumer, sources(producer))
     if not producer.results[0].uses:
         producer.detach()
@@ -140,11 +139,7 @@ def _copied(op: Operation, mapper: dict[SSAValue, SSAValue]) -> Operation:
 def _taken(op: Operation, mapper: dict[SSAValue, SSAValue]) -> Operation:
     if op.parent is not None:
         op.detach()
-    for inner in op.walk():
-        for i, operand in enumerate(inner.operands):
-            if operand in mapper:
-                inner.operands[i] = mapper[operand]
-    return op
+    return with_values(op, mapper)
 
 
 def _index_op(loops: AffineMap, op: IndexOp) -> Operation:

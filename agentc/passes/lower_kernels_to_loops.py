@@ -26,6 +26,7 @@ from agentc.analyses.kernel_ops import (
     scalar,
     size_along,
     store,
+    with_values,
 )
 from agentc.analyses.kernel_sources import hand_on, replacing_here
 from agentc.analyses.reductions import NEUTRAL, neutral
@@ -266,14 +267,15 @@ class Nest:
                 mapper[argument] = value
         if old is not None:
             mapper[body.args[-1]] = old
-        for inner in body.ops:
+        for inner in list(body.ops):
             if inner is skip:
                 other = next(o for o in inner.operands if o is not body.args[-1])
-                mapper[inner.results[0]] = mapper[other] if other in mapper else other
-            elif isinstance(inner, IndexOp):
+                mapper[inner.results[0]] = mapper.get(other, other)
+            elif type(inner) is IndexOp:
                 mapper[inner.result] = at[inner.dim.value.data]
-            elif not isinstance(inner, YieldOp):
-                build.insert(inner.clone(value_mapper=mapper))
+            elif type(inner) is not YieldOp:
+                inner.detach()  # nobody needs the op itself any more
+                build.insert(with_values(inner, mapper))
         assert body.last_op is not None
         result = body.last_op.operands[0]
         return mapper[result] if result in mapper else result

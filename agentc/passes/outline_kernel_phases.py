@@ -1,6 +1,6 @@
 """Cuts a kernel into functions that a runtime may call piecewise, and a GPU launch one by one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeGuard
 
@@ -25,7 +25,7 @@ from agentc.analyses.kernel_dims import (
     temporary_names,
     value_dims,
 )
-from agentc.analyses.kernel_ops import every, index_constant, size_along, walked
+from agentc.analyses.kernel_ops import index_constant, size_along, walked, with_values
 from agentc.analyses.kernel_sources import inherit, sources, sources_inside
 from agentc.dialects.linalg_ext import ExtOp
 from agentc.plan.kernels import Dim
@@ -91,7 +91,7 @@ class Outline:
             for op in group:
                 self._inside(op, mapper, body)
                 op.detach()
-                block.add_op(_with(op, mapper))
+                block.add_op(with_values(op, mapper))
         block.add_op(func.ReturnOp())
         phase = func.FuncOp(name, ([a.type for a in block.args], []), Region(block))
         inherit(phase, places)
@@ -108,7 +108,7 @@ class Outline:
         self._inside(rows, mapper, body)
         step = self._value(rows.step[0], mapper, body)
         region = Region()
-        _with(rows, mapper).regions[0].move_blocks(region)
+        with_values(rows, mapper).regions[0].move_blocks(region)
         inherit(body.insert(scf.ParallelOp([low], [high], [step], region)), sources(rows))
         rows.detach()
         rows.erase()
@@ -203,15 +203,6 @@ def groups(ops: Sequence[Operation]) -> list[list[Operation]]:
         found[-1].append(op)
         rows_before = rows
     return found
-
-
-def _with(op: Operation, values: Mapping[SSAValue, SSAValue]) -> Operation:
-    """``op``, which takes ``values`` now."""
-    for inner in every(op):
-        operands = tuple(inner.operands)
-        if any(o in values for o in operands):
-            inner.operands = [values.get(o, o) for o in operands]
-    return op
 
 
 def _rows(group: Sequence[Operation]) -> scf.ParallelOp | None:
