@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from agentc.backends.onnx.fields import Json, table
 from agentc.backends.onnx.views import Lazy, View, Weights, lazy_of
+from agentc.backends.onnx.weights import Checkpoint
 
 _SCALES: Final = "_scale_inv"
 _BLOCK: Final = 128
@@ -16,12 +17,15 @@ def with_fp8(config: Json, source: Weights) -> Weights:
     """The same with such matrices unpacked, one at a time when they are asked for.
 
     Raises:
-        ValueError: scales without a matrix, or of a shape that does not go with it.
+        ValueError: scales without a matrix or the reverse, or of a shape that does not go with it.
     """
     scaled = [name for name in source if name.endswith(_SCALES)]
+    quantized = table(config, "quantization_config")
+    if quantized.get("quant_method") == "fp8":
+        _check_scaled(source)
     if not scaled:
         return source
-    stated: object = table(config, "quantization_config").get("weight_block_size") or [_BLOCK, _BLOCK]
+    stated: object = quantized.get("weight_block_size") or [_BLOCK, _BLOCK]
     if stated != [_BLOCK, _BLOCK]:
         raise ValueError(f"config.json: `weight_block_size` is {stated!r}, not [{_BLOCK}, {_BLOCK}]")
     entries = {name: lazy_of(source, name) for name in source}
@@ -31,6 +35,13 @@ def with_fp8(config: Json, source: Weights) -> Weights:
             raise ValueError(f"weight `{name}` has shape {list(scales.shape)}, which goes with no matrix")
         entries[name.removesuffix(_SCALES)] = _unpacked(matrix, scales)
     return View(entries)
+
+
+def _check_scaled(source: Weights) -> None:
+    if isinstance(source, Checkpoint):
+        for name in source:
+            if source.dtype(name) == "F8_E4M3" and f"{name}{_SCALES}" not in source:
+                raise ValueError(f"weight `{name}{_SCALES}` is missing")
 
 
 def _unpacked(matrix: Lazy, scales: Lazy) -> Lazy:

@@ -14,6 +14,7 @@ from agentc.backends.onnx.layouts import canonical, with_mxfp4
 from agentc.backends.onnx.mxfp4 import VALUES, unpack
 from agentc.backends.onnx.rope import plain_rope
 from agentc.backends.onnx.safetensors import SafeTensors
+from agentc.backends.onnx.weights import Checkpoint
 
 CONFIG = DecoderConfig(
     *("m", 1, 64, 4, 2, 16, 32, 96, plain_rope(16), (0,), (False,)),
@@ -118,3 +119,13 @@ def test_scales_that_do_not_fit_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         with_fp8(config, _fp8(tmp_path, np.ones((130, 300), np.float32), np.ones(shape, np.float32)))
+
+
+def test_eight_bits_without_scales_are_refused(tmp_path: Path) -> None:
+    """A file says of itself that there are scales, and one matrix has none."""
+    eight = np.ones((4, 4), helper.tensor_dtype_to_np_dtype(TensorProto.FLOAT8E4M3FN))
+    text = json.dumps({"w.weight": {"dtype": "F8_E4M3", "shape": [4, 4], "data_offsets": [0, 16]}}).encode()
+    (tmp_path / "model.safetensors").write_bytes(len(text).to_bytes(8, "little") + text + eight.tobytes())
+    with pytest.raises(ValueError, match="`w.weight_scale_inv` is missing"):
+        with_fp8({"quantization_config": {"quant_method": "fp8"}}, Checkpoint(tmp_path))
+    assert np.array_equal(with_fp8({}, Checkpoint(tmp_path))["w.weight"].astype(np.float32), np.ones((4, 4)))
