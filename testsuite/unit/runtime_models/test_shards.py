@@ -109,6 +109,43 @@ def test_latent_attention_in_shards(rank_of_queries: int | None, tmp_path: Path)
         assert np.std(answer[0]) > 0.01
 
 
+SMALL = {
+    "vocab_size": 97, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4,
+    "num_key_value_heads": 2, "max_position_embeddings": 128, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0,
+}  # fmt: skip
+FAMILIES: dict[str, dict[str, Any]] = {
+    "Qwen2": {"tie_word_embeddings": True},
+    "Qwen3": {"head_dim": 16, "attention_bias": True},
+    "Gemma3": {"head_dim": 16, "sliding_window": 4},
+    "GptOss": {"head_dim": 16, "sliding_window": 4, "num_local_experts": 4, "num_experts_per_tok": 2},
+}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_families_in_more_shards_than_key_heads(family: str, tmp_path: Path) -> None:
+    """Biases, norms of heads, sinks, tied tables and a vocabulary that four do not divide, against transformers."""
+    torch, transformers = (pytest.importorskip(name) for name in ("torch", "transformers"))
+    from tokenizers import Tokenizer, models
+
+    stem = "Gemma3Text" if family == "Gemma3" else family
+    config = getattr(transformers, f"{stem}Config")(**{**SMALL, **FAMILIES[family]})
+    config._attn_implementation = "eager"
+    torch.manual_seed(7)
+    model = getattr(transformers, f"{family}ForCausalLM")(config).eval()
+    for parameter in model.parameters():
+        parameter.data = parameter.data + torch.randn_like(parameter) * 0.3
+    model.tie_weights()
+    model.save_pretrained(tmp_path / "in")
+    Tokenizer(models.WordLevel({"[UNK]": 0}, unk_token="[UNK]")).save(str(tmp_path / "in" / "tokenizer.json"))
+    emit_shards(ModelShape("m", "decoder"), tmp_path / "parts", ranks=4, weights=tmp_path / "in")
+    tokens = np.random.default_rng(0).integers(3, 97, 12).tolist()
+    steps = [Step(0, 0, tuple(tokens[:9]), tuple(range(9)), 1, ()), Step(1, 9, tuple(tokens[9:]), (0, 1, 2), 2, ())]
+    with torch.no_grad():
+        expected = model(torch.tensor([tokens])).logits[0].numpy()
+    found = np.concatenate(_steps(tmp_path / "parts", 4, steps))
+    np.testing.assert_allclose(found, expected, atol=2e-5 * float(np.abs(expected).max()))
+
+
 def test_logits_are_gathered_in_pieces(tmp_path: Path) -> None:
     """A vocabulary that ranks do not divide, of more positions than the shared block takes at once."""
     shape = replace(LLAMA, vocab=1001)
