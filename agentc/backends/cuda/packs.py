@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from xdsl.dialects import arith, math, memref, scf
 from xdsl.dialects.builtin import IntegerAttr
 from xdsl.dialects.utils import FastMathFlag
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import BlockArgument, Operation, SSAValue
 
 from agentc.analyses.kernel_dims import element_of
 from agentc.backends.cuda.scalars import BYTES, c_type, literal
@@ -33,6 +33,8 @@ class Ahead:
     at: str
     step: str
     cut: str
+    early: Sequence[memref.LoadOp]
+    """What is loaded before any of it is used."""
     flat: tuple[scf.ParallelOp, scf.ParallelOp, str] | None = None
     """Two loops of which this is one, and the length of the inner."""
 
@@ -143,9 +145,12 @@ def flat_loop(body: "DeviceBody", op: scf.ParallelOp, inner: scf.ParallelOp) -> 
         packable = " && ".join(f"agentc::packable<{width}>({body.names[m]})" for m in memories)
         body.write(f"const int64_t {cut} = {packable} ? {high} : 0;")
         at = body.fresh("at")
-        plan = Ahead(width, AHEAD, at, "group.size", cut, (op, inner, length))
+        loads = [p for p in packs if isinstance(p, memref.LoadOp)]
+        early = _early(loads, [op.body.block.args[0], inner.body.block.args[0]])
+        count = _ahead(early, width)
+        plan = Ahead(width, count, at, "group.size", cut, early, (op, inner, length))
         with body.braces(
-            f"for (int64_t {at} = {width} * group.lane(); {at} < {cut}; {at} += {width * AHEAD} * group.size)"
+            f"for (int64_t {at} = {width} * group.lane(); {at} < {cut}; {at} += {width * count} * group.size)"
         ):
             _packs_ahead(body, inner, names, packs, plan)
     at = body.fresh("at")
@@ -201,15 +206,30 @@ def packed_loop(
     index, at = op.body.block.args[0], body.fresh("j")
     begin = f"{width} * {first}" if low == "0" else f"{low} + {width} * {first}"
     loads = [p for p in packs if isinstance(p, memref.LoadOp)]
-    ahead = 1 if first == "thread" or not loads else AHEAD if len(loads) < 3 else AHEAD // 2
+    early = _early(loads, [index])
+    ahead = 1 if first == "thread" or not loads else _ahead(early, width)
     strides = f"{width * ahead} * {step}"
     with body.braces(f"for (int64_t {at} = {begin}; {at} < {cut}; {at} += {strides})"):
         if ahead == 1:
             body.names[index] = at
             _one_pack(body, op, sums, packs, width, {p.res: _load_one(body, p, width) for p in loads})
         else:
-            _packs_ahead(body, op, sums, packs, Ahead(width, ahead, at, step, cut))
+            _packs_ahead(body, op, sums, packs, Ahead(width, ahead, at, step, cut, early))
     return cut
+
+
+def _early(loads: Sequence[memref.LoadOp], own: Sequence[SSAValue]) -> list[memref.LoadOp]:
+    """The loads that are worth waiting for together: of what is another in each row. ``own`` are the indices of the
+    loop; what depends on them alone all rows read, from a cache.
+    """
+    rows = [p for p in loads if any(isinstance(i, BlockArgument) and i not in own for i in p.indices)]
+    return rows or list(loads)
+
+
+def _ahead(early: Sequence[memref.LoadOp], width: int) -> int:
+    """How many packs of each are under way: more of narrow ones, fewer of many."""
+    narrow = all(width * element_bytes(p.memref) <= 4 for p in early)
+    return 2 * AHEAD if narrow else AHEAD if len(early) < 3 else AHEAD // 2
 
 
 def _load_one(body: "DeviceBody", access: memref.LoadOp, width: int) -> str:
@@ -238,11 +258,10 @@ def _packs_ahead(
     """Load some packs, all before the first is used; then use each."""
     index = op.body.block.args[0]
     loaded: dict[SSAValue, str] = {}
-    for access in packs:
-        if isinstance(access, memref.LoadOp):
-            name = loaded[access.res] = body.fresh(f"{body.names[access.memref]}{plan.width}")
-            ctype = c_type(element_of(access.memref.type))
-            body.write(f"agentc::Pack<{ctype}, {plan.width}> {name}[{plan.count}];")
+    for access in plan.early:
+        name = loaded[access.res] = body.fresh(f"{body.names[access.memref]}{plan.width}")
+        ctype = c_type(element_of(access.memref.type))
+        body.write(f"agentc::Pack<{ctype}, {plan.width}> {name}[{plan.count}];")
     for using in (False, True):
         part, here = body.fresh("p"), body.fresh("j")
         body.write("#pragma unroll")
@@ -254,9 +273,11 @@ def _packs_ahead(
                     _unflatten(body, *plan.flat[:2], here, plan.flat[2])
                 if using:
                     named = {value: f"{name}[{part}]" for value, name in loaded.items()}
+                    late = [p for p in packs if isinstance(p, memref.LoadOp) and p.res not in named]
+                    named |= {p.res: _load_one(body, p, plan.width) for p in late}
                     _one_pack(body, op, sums, packs, plan.width, named)
                     continue
-                for access in (p for p in packs if isinstance(p, memref.LoadOp)):
+                for access in plan.early:
                     place = _place(body, access, index)
                     body.write(f"{loaded[access.res]}[{part}] = agentc::load_pack<{plan.width}>({place});")
 

@@ -27,6 +27,7 @@ def test_loads_come_before_their_uses() -> None:
     loop = text[text.index("agentc::Pack<float, 4> docs4[4];") :]
     assert loop.index("docs4[p] = agentc::load_pack<4>(docs + i * d + j_1);") < loop.index("docs4[p_2].at[u]")
     assert "j += 16 * group.size" in text
+    assert "query4[4]" not in text and "const auto query4 = agentc::load_pack<4>(query + j_3);" in text  # all rows' own
     held = text_of("softmax_rows")
     held = held[held.index("agentc::Pack<float, 4> x_row[kPacks];") :]
     assert re.match(r".*\n *#pragma unroll\n.*\n.*\n.*\n *x_row\[p\] = .*\n *}\n *}\n *#pragma unroll\n", held)
@@ -49,7 +50,8 @@ def test_short_inner_loops_are_one_with_the_outer(
     """All lanes have work where a group of weights is shorter than a warp; packs also of what stands 16 further."""
     module = lower_kernel(builtin(name), "cuda")
     abi, text = kernel_abi(module), source(module)
-    assert "codes4[p] = agentc::load_pack<4>(codes + (i * g + " in text and "+ (k + 16));" in text
+    assert "codes4[p] = agentc::load_pack<4>(codes + (i * g + " in text and re.search(r"\+ \(k\w* \+ 16\)\);", text)
+    assert "agentc::Pack<int8_t, 4> codes4[8];" in text and "x4[" not in text
     assert text.count("group.reduce") == 1 and "if (g * 16 <= 4096 && m >= 4096) {" in text
     m, g = sizes
     values = arguments(abi, {"m": m, "g": g})
