@@ -6,8 +6,8 @@ from functools import lru_cache
 from typing import TypeGuard
 
 from xdsl.context import Context
-from xdsl.dialects import arith, math
-from xdsl.dialects.builtin import ArrayAttr, ModuleOp
+from xdsl.dialects import arith, math, tensor
+from xdsl.dialects.builtin import ArrayAttr, Float32Type, IntegerType, ModuleOp
 from xdsl.dialects.linalg.attrs import IteratorType
 from xdsl.dialects.linalg.ops import FillOp, GenericOp, IndexOp, YieldOp
 from xdsl.ir import Block, Operation, SSAValue
@@ -15,7 +15,7 @@ from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineMap
 from xdsl.passes import ModulePass
 
 from agentc.analyses.dead_code import erase_dead
-from agentc.analyses.kernel_dims import element_of
+from agentc.analyses.kernel_dims import element_of, shape_of
 from agentc.analyses.kernel_ops import every, index_constant, map_attribute, segments, with_values
 from agentc.analyses.kernel_sources import inherit, settle, sources
 from agentc.dialects.linalg_ext import ExtOp
@@ -25,6 +25,8 @@ EXPENSIVE = (arith.DivfOp, math.ExpOp, math.LogOp, math.SqrtOp, math.TanhOp, mat
 FREE = (arith.ConstantOp, IndexOp, YieldOp)
 CHEAP_OPS = 4
 """An elementwise body of at most as many cheap ops is recomputed rather than stored."""
+DECODING_OPS = 10
+"""As ``CHEAP_OPS``, where a byte becomes a number: four times as wide, that costs more to store and to read again."""
 CHEAP_READS = 2
 """It is stored if it is read more often: the trips of a loop of the source then find all arrays stored, and can be one."""
 
@@ -58,7 +60,19 @@ def is_cheap(op: GenericOp) -> bool:
             known.update(inner.results)  # folded: of two numbers there is one
         elif kind not in FREE:
             body.append(kind)
-    return len(body) <= CHEAP_OPS and not any(kind in EXPENSIVE for kind in body)
+    few = len(body) <= CHEAP_OPS or (len(body) <= DECODING_OPS and _decodes(op))
+    return few and not any(kind in EXPENSIVE for kind in body)
+
+
+def _decodes(op: GenericOp) -> bool:
+    """Whether numbers of single precision are made of bytes, with nothing else that has as many elements."""
+    if not isinstance(element_of(op.results[0].type), Float32Type):
+        return False
+    extracted = [inner.tensor for inner in op.body.block.ops if isinstance(inner, tensor.ExtractOp)]
+    shapes = {value: shape for value in (*op.inputs, *extracted) if (shape := shape_of(value.type))}
+    codes = [value for value in shapes if element_of(value.type) == IntegerType(8)]
+    most = max((len(shapes[value]) for value in codes), default=0)
+    return all(len(shape) < most for value, shape in shapes.items() if value not in codes) and bool(codes)
 
 
 def _is_kept(op: GenericOp) -> bool:

@@ -87,6 +87,20 @@ def f(codes: u8["m", "g", 16], scale: f32["m", "g"], x: f32["b", "g", 32]) -> f3
 """,
     "with a bias, doubled": BATCH.replace("return np.sum", "return scale[:, 0] + 2.0 * np.sum"),
     "as many as there always are": BATCH.replace('"b"', "6").replace('"m"', "5").replace('"g"', "8"),
+    "flat": """
+def f(codes: u8["m", "16*g"], scale: f32["m", "g"], x: f32["b", "32*g"]) -> f32["b", "m"]:
+    groups = codes.reshape(codes.shape[0], scale.shape[1], 16)
+    rows = x.reshape(x.shape[0], 1, scale.shape[1], 32)
+    low = ((groups & 15).astype(i8) - 8).astype(f32) * rows[..., :16]
+    high = ((groups >> 4).astype(i8) - 8).astype(f32) * rows[..., 16:]
+    return np.sum((low + high) * scale[:, :, None], axis=(2, 3))
+""",
+    "zero points": """
+def f(codes: u8["m", "g", 16], scale: f32["m", "g"], zero: u8["m", "g"], x: f32["b", "g", 32]) -> f32["b", "m"]:
+    low = ((codes & 15).astype(f32) - zero.astype(f32)[:, :, None]) * x[:, None, :, :16]
+    high = ((codes >> 4).astype(f32) - zero.astype(f32)[:, :, None]) * x[:, None, :, 16:]
+    return np.sum((low + high) * scale[:, :, None], axis=(2, 3))
+""",
     "whole bytes": """
 def f(codes: i8["m", "g", 32], scale: f32["m", "g"], x: f32["b", "g", 32]) -> f32["b", "m"]:
     return np.sum(codes.astype(f32) * x[:, None] * scale[:, :, None], axis=(2, 3))
@@ -214,6 +228,11 @@ def batch(name: str, rows: int, groups: int, count: int) -> tuple[list[Array], A
         wanted = wanted.T
     if name == "with a bias, doubled":
         wanted = scale[:, 0] + 2.0 * wanted
+    if name == "flat":
+        return [codes.reshape(rows, 16 * groups), scale, x.reshape(count, 32 * groups)], wanted
+    if name == "zero points":
+        zero = random.integers(0, 16, (rows, groups)).astype(np.uint8)
+        return [codes, scale, zero, x], np.stack([zeros(codes, scale, zero, one) for one in x]) if count else wanted
     return [codes.view(np.int8) if "codes: i8" in BATCHES[name] else codes, scale, x], wanted
 
 
