@@ -103,7 +103,7 @@ def _nearest(op: Operation) -> Span | None:
 
 def sources_inside(ops: Iterable[Operation]) -> list[str]:
     """The places of ``ops`` and of all inside them, in the order of the text."""
-    return sorted({place for op in ops for inner in op.walk() for place in sources(inner)}, key=_order)
+    return sorted({place for op in ops for inner in every(op) for place in sources(inner)}, key=_order)
 
 
 @contextmanager

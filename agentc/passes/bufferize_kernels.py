@@ -165,7 +165,7 @@ class Bufferizer:
     def _load_extracted(self, body: Block) -> None:
         """``tensor.extract`` becomes a load."""
         for op in list(body.walk()):
-            if isinstance(op, tensor.ExtractOp):
+            if type(op) is tensor.ExtractOp:
                 load = memref.LoadOp.get(self._memory(op.tensor), list(op.indices))
                 hand_on(load, op)
                 Rewriter.replace_op(op, load)

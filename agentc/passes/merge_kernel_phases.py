@@ -19,7 +19,7 @@ UNSEEN = frozenset({NAMES, SOURCE})
 
 def shape_of(phase: func.FuncOp) -> Hashable:
     """What phases that may be one have in common at least, quickly told."""
-    return tuple(type(op) for op in phase.walk()), tuple(a.type for a in phase.body.block.args)
+    return tuple(type(op) for op in every(phase)), tuple(a.type for a in phase.body.block.args)
 
 
 def meaning_of(phase: func.FuncOp) -> Hashable:
@@ -98,7 +98,7 @@ class MergeKernelPhasesPass(ModulePass):
         found = twins(op)
         if not found:
             return
-        for call in [inner for inner in every(op) if isinstance(inner, func.CallOp)]:
+        for call in [inner for inner in every(op) if type(inner) is func.CallOp]:
             if (kept := found.get(call.callee.string_value())) is not None:
                 call.properties["callee"] = SymbolRefAttr(kept.sym_name.data)
         for phase in list(op.body.block.ops):

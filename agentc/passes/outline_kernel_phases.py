@@ -72,7 +72,8 @@ class Outline:
 
     def _outline(self, group: Sequence[Operation]) -> None:
         rows = _rows(group)
-        used = self._used(group)
+        captured = _captured(group)
+        used = self._used(captured)
         index = IndexType()
         block = Block(arg_types=[v.type for v in used] + [index, index] * (rows is not None))
         for argument, label in zip(block.args, [*(self._names[v] for v in used), "low", "high"], strict=False):
@@ -86,10 +87,11 @@ class Outline:
         Builder(InsertPoint.before(group[-1])).insert(func.CallOp(name, [*used, *bounds], []))
         if rows is not None:
             mapper[rows.lowerBound[0]], mapper_high = block.args[-2], block.args[-1]
-            self._rows_loop(rows, mapper, mapper_high, body)
+            self._rows_loop(rows, captured, mapper, mapper_high, body)
         else:
             for op in group:
-                self._inside(op, mapper, body)
+                for value in _captured([op]):
+                    self._value(value, mapper, body)
                 op.detach()
                 block.add_op(with_values(op, mapper))
         block.add_op(func.ReturnOp())
@@ -103,9 +105,17 @@ class Outline:
             phase.attributes[ROWS] = dims_attr([[size]]).data[0]
         self.phases.append(phase)
 
-    def _rows_loop(self, rows: scf.ParallelOp, mapper: dict[SSAValue, SSAValue], high: SSAValue, body: Builder) -> None:
+    def _rows_loop(
+        self,
+        rows: scf.ParallelOp,
+        captured: Sequence[SSAValue],
+        mapper: dict[SSAValue, SSAValue],
+        high: SSAValue,
+        body: Builder,
+    ) -> None:
         low = mapper.pop(rows.lowerBound[0])
-        self._inside(rows, mapper, body)
+        for value in captured:
+            self._value(value, mapper, body)
         step = self._value(rows.step[0], mapper, body)
         region = Region()
         with_values(rows, mapper).regions[0].move_blocks(region)
@@ -113,10 +123,9 @@ class Outline:
         rows.detach()
         rows.erase()
 
-    def _used(self, group: Sequence[Operation]) -> list[SSAValue]:
-        """Memory and scalars of the kernel that ``group`` needs, in the kernel's order."""
+    def _used(self, captured: Sequence[SSAValue]) -> list[SSAValue]:
+        """Memory and scalars of the kernel that code needs which takes ``captured``, in the kernel's order."""
         used: set[SSAValue] = set()
-        captured = _captured(group)
         for value in captured:
             used |= self._roots(value)
         found = [v for v in self._order if v in used]
@@ -159,10 +168,6 @@ class Outline:
         axis = self._size(owner.index)
         assert isinstance(axis, int)
         return self._dims[owner.source][axis]
-
-    def _inside(self, op: Operation, mapper: dict[SSAValue, SSAValue], body: Builder) -> None:
-        for value in _captured([op]):
-            self._value(value, mapper, body)
 
     def _value(self, value: SSAValue, mapper: dict[SSAValue, SSAValue], body: Builder) -> SSAValue:
         """``value`` of the kernel as the phase has it, computed again where that is needed."""

@@ -11,6 +11,7 @@ from xdsl.pattern_rewriter import PatternRewriter, RewritePattern
 from xdsl.traits import ConstantLike, HasCanonicalizationPatternsTrait, HasFolder
 
 from agentc.analyses.dead_code import erase_dead, is_dead
+from agentc.analyses.kernel_ops import walked
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Simplification:
     def sweep(self, module: ModuleOp) -> bool:
         """Apply each op's rules once, then erase what nobody needs; whether anything changed."""
         changed = False
-        for op in list(module.walk()):
+        for op in walked(module):
             rules = self._rules(type(op))
             if rules is not None and op.parent is not None and not is_dead(op):
                 changed |= self._apply(op, rules)
