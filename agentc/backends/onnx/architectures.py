@@ -6,7 +6,7 @@ from typing import Final, cast
 from agentc.backends.onnx.config import DecoderConfig, extents
 from agentc.backends.onnx.fields import Json, number, table, whole
 from agentc.backends.onnx.inventory import extras
-from agentc.backends.onnx.rope import Rope, read_rope, rope_table, yarn_magnitude
+from agentc.backends.onnx.rope import Rope, context, read_rope, rope_table, yarn_magnitude
 from agentc.backends.onnx.windows import LOCAL, layer_windows
 
 _GEMMA: Final = {"head_dim": 256, "tie_word_embeddings": True, "hidden_act": "gelu_pytorch_tanh", "rms_norm_eps": 1e-6}
@@ -144,7 +144,7 @@ def decoder_from_checkpoint(name: str, stated: Json) -> DecoderConfig:
         expert_intermediate=whole(config, "moe_intermediate_size", intermediate) if experts else 0,
         normalize_experts=bool(config.get("norm_topk_prob", False)),
         shared_intermediate=whole(config, "shared_expert_intermediate_size", 0) if kind == "qwen2_moe" else 0,
-        max_tokens=int(whole(config, "max_position_embeddings", 4096) * max(rope.growth, 1.0)),
+        max_tokens=context(config, rope, "full_attention"),
         scale=query**-0.5 if query > 0 else 0.0,
         embed_scale=hidden**0.5 if kind.startswith("gemma") else 1.0,
         attention_cap=number(config, "attn_logit_softcapping", 0.0) if kind == "gemma2" else 0.0,

@@ -61,6 +61,18 @@ def read_rope(scaling: Json, rotary_dim: int, theta: float, config: Json) -> Rop
     return KINDS[kind](_Stretch(_plain(rotary_dim, theta), theta, factor, scaling, config))
 
 
+def context(config: Json, rope: Rope, layer_type: str) -> int:
+    """The tokens that a model takes: those that its file states, or more where its positions are stretched further.
+
+    Files leave ``max_position_embeddings`` as it was in training when YaRN is added to them (Qwen 2.5, Qwen 3).
+    """
+    stated = whole(config, "max_position_embeddings", 4096)
+    scaling = rope_table(config, layer_type)
+    if scaling.get("rope_type", scaling.get("type")) == "yarn":
+        stated = max(stated, int(_trained(scaling, config) * number(scaling, "factor", 1.0)))
+    return int(stated * max(rope.growth, 1.0))
+
+
 def _implied_factor(scaling: Json, config: Json) -> float:
     """The context over that of training, where no factor is stated (Phi-3, DeepSeek-V3)."""
     trained = _trained(scaling, config)

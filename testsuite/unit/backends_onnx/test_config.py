@@ -230,3 +230,19 @@ def test_windows_of_mixtures() -> None:
     stated |= {"num_experts": 2, "head_dim": 8, "moe_intermediate_size": 16}
     windows = [decoder_from_checkpoint("m", LLAMA | stated | {"model_type": f"qwen{n}_moe"}).windows for n in (2, 3)]
     assert windows == [(9, 0, 9, 0), (9, 9, 9, 9)]
+
+
+@pytest.mark.parametrize(
+    ("scaling", "tokens"),
+    [
+        (None, 2048),
+        ({"type": "yarn", "factor": 4.0, "original_max_position_embeddings": 2048}, 8192),
+        ({"type": "yarn", "factor": 4.0}, 8192),
+        ({"type": "yarn", "factor": 4.0, "original_max_position_embeddings": 256}, 2048),
+        ({"type": "linear", "factor": 4.0}, 2048),
+        ({"type": "dynamic", "factor": 2.0}, 4096),
+    ],
+)
+def test_how_far_positions_reach(scaling: dict[str, Any] | None, tokens: int) -> None:
+    """A file to which YaRN was added still states the context of training."""
+    assert decoder_from_checkpoint("m", LLAMA | {"rope_scaling": scaling}).max_tokens == tokens
