@@ -122,18 +122,20 @@ def known_value(op: GenericOp, known: Mapping[SSAValue, Array]) -> Array | None:
     """The result of ``op``, if it computes each element by itself and from what is ``known`` alone."""
     shape = shape_of(op.results[0].type) if len(op.results) == 1 else None
     rank = len(op.iterator_types)
-    if shape is None or any(n < 0 for n in shape) or op.indexing_maps.data[-1].data != AffineMap.identity(rank):
+    identity = AffineMap.identity(rank)
+    if shape is None or any(n < 0 for n in shape) or op.indexing_maps.data[-1].data != identity:
         return None
-    block = op.body.block
-    if block.args[-1].uses or any(v not in known for v in op.inputs):
+    block, inputs = op.body.block, op.inputs
+    if block.args[-1].uses or any(v not in known for v in inputs):
         return None
     loops = [np.arange(n).reshape([-1 if i == axis else 1 for i in range(rank)]) for axis, n in enumerate(shape)]
     values: dict[SSAValue, Any] = dict(known)
-    for argument, value, map_ in zip(block.args, op.inputs, op.indexing_maps.data, strict=False):
-        values[argument] = known[value][_places(map_.data, loops)]
+    for argument, value, map_ in zip(block.args, inputs, op.indexing_maps.data, strict=False):
+        whole = map_.data == identity and known[value].shape == tuple(shape)
+        values[argument] = known[value] if whole else known[value][_places(map_.data, loops)]
     found = body_value(block, values, loops)
     kind = DTYPES[name_of(element_of(op.results[0].type))]
-    return None if found is None else np.ascontiguousarray(np.broadcast_to(found, shape).astype(kind))
+    return None if found is None else np.ascontiguousarray(np.broadcast_to(found, shape).astype(kind, copy=False))
 
 
 def body_value(block: Block, values: Mapping[SSAValue, Any], loops: Sequence[Array] = ()) -> Any:
@@ -188,7 +190,7 @@ def _plain(op: Operation, given: Sequence[Any]) -> Any:
     function = FUNCTIONS.get(type(op))
     if type(op) in QUOTIENTS and np.all(np.asarray(given[1]) != 0):
         function = QUOTIENTS[type(op)]
-    return None if function is None else np.asarray(function(*given)).astype(dtype_of(op.results[0].type))
+    return None if function is None else np.asarray(function(*given)).astype(dtype_of(op.results[0].type), copy=False)
 
 
 def _extracted(value: Array, places: Sequence[Any]) -> Any:
