@@ -6,6 +6,7 @@ and ``keepdims`` cost nothing, as they only change that.
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from math import prod
 
 from xdsl.builder import Builder
 from xdsl.dialects import arith, func, tensor
@@ -41,6 +42,10 @@ from agentc.plan.kernels import Dim, Parameter
 from agentc.support.record import record
 
 Body = Callable[[Builder, Sequence[SSAValue]], SSAValue]
+
+
+MOST_ELEMENTS = 1 << 48
+"""What processors address."""
 
 
 class ShapeError(ValueError):
@@ -119,6 +124,8 @@ class KernelBuilder:
         self.name = name
         self.place = ""
         """Where the source says what is inserted now: ``file.py:line:column``."""
+        self.statements = 0
+        """How many of the source's were gone through."""
         self.parameters = tuple(parameters)
         self._block = Block(arg_types=[_type(p) for p in parameters])
         self._builder = Builder(InsertPoint.at_end(self._block))
@@ -347,6 +354,8 @@ class KernelBuilder:
         for dim in dims:
             if not sizes.is_never_negative(dim):
                 self.require(sizes.add(dim, 1))
+        if prod(d for d in dims if isinstance(d, int)) >= MOST_ELEMENTS:
+            raise ShapeError(f"an array {show(dims)} has more elements than 2^48")
         supply = [self.size_value(d) for d in dims if isinstance(d, str)]
         op = empty(supply, tensor_type(storage(element), tuple(dims)))
         self._block.add_op(op)

@@ -38,18 +38,36 @@ class Lost(KernelError):
     """The value depends on one whose problem was told; telling another would mislead."""
 
 
+MOST_BITS = 1024
+"""Of a whole number that is computed while compiling."""
+
+
+def _power_of(base: float, exponent: float) -> float:
+    """``base ** exponent``, unless it would fill the memory.
+
+    Raises:
+        OverflowError: it has too many digits.
+    """
+    if isinstance(base, int) and isinstance(exponent, int) and abs(exponent) * base.bit_length() > MOST_BITS:
+        raise OverflowError("a whole number of more digits than anybody reads")
+    found = base**exponent
+    if isinstance(found, complex):
+        raise OverflowError("the root of a negative number is not real")
+    return found
+
+
 BINARY: Mapping[type[ast.operator], tuple[str, Callable[[float, float], float]]] = {
     ast.Add: ("add", lambda a, b: a + b),
     ast.Sub: ("sub", lambda a, b: a - b),
     ast.Mult: ("mul", lambda a, b: a * b),
     ast.Div: ("div", lambda a, b: a / b),
-    ast.Pow: ("pow", lambda a, b: a**b),
+    ast.Pow: ("pow", lambda a, b: _power_of(a, b)),
     ast.BitAnd: ("and", lambda a, b: int(a) & int(b)),
     ast.BitOr: ("or", lambda a, b: int(a) | int(b)),
     ast.BitXor: ("xor", lambda a, b: int(a) ^ int(b)),
     ast.FloorDiv: ("floordiv", lambda a, b: a // b),
     ast.Mod: ("mod", lambda a, b: a % b),
-    ast.LShift: ("shl", lambda a, b: int(a) << int(b)),
+    ast.LShift: ("shl", lambda a, b: int(a) * int(_power_of(2, int(b)))),
     ast.RShift: ("shr", lambda a, b: int(a) >> int(b)),
 }
 ON_SIZES: Mapping[str, Callable[[sizes.Size, sizes.Size], sizes.Size]] = {

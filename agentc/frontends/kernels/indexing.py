@@ -14,6 +14,10 @@ from agentc.plan.kernels import Dim
 MASK_HELP = "how many elements that are depends on data; use `np.where`, or the best of a stated number by `top_k`"
 
 
+FARTHEST = 1 << 60
+"""No place or size is beyond it."""
+
+
 def size_of(scope: Scope, node: ast.expr) -> Dim:
     """The number or size that an expression such as ``x.shape[0] // 2`` is.
 
@@ -23,7 +27,7 @@ def size_of(scope: Scope, node: ast.expr) -> Dim:
     value = evaluate(scope, node)
     if isinstance(value, Tensor) and value.size is not None:
         return value.size
-    if isinstance(value, int | float) and int(value) == value:
+    if isinstance(value, int | float) and abs(value) < FARTHEST and int(value) == value:
         return int(value)
     text = f"`{ast.unparse(node)}` is no number and no size that is known before the data"
     raise scope.source.error("kernel-shape", text, node, "write a whole number, `x.shape[0]`, or arithmetic on these")

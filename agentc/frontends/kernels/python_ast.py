@@ -13,7 +13,7 @@ from agentc.frontends.kernels.scalars import ELEMENTS, element_name
 from agentc.frontends.kernels.signature import Signature, read_signature
 from agentc.frontends.kernels.source import KernelError, KernelSource, read
 from agentc.plan.kernels import Dim
-from agentc.support.diagnostics import Diagnostics
+from agentc.support.diagnostics import Diagnostic, Diagnostics, Refused
 
 
 def from_python(path: str | Path, function: str) -> ModuleOp:
@@ -38,7 +38,14 @@ def compile_source(source: KernelSource, name: str) -> ModuleOp:
     builder.place = str(source.start(function))
     names: dict[str, Value | None] = {p.name: t for p, t in zip(signature.parameters, builder.arguments, strict=True)}
     scope = Scope(source, builder, found, {**names, **signature.constants}, call=_inline, stack=(name,))
-    results = _run(scope, function)
+    try:
+        results = _run(scope, function)
+    except KernelError as error:
+        raise Refused(*found, error.diagnostic) from None
+    except RecursionError:
+        text = f"an expression of `{name}` is nested too deep"
+        help = "give parts of it names"
+        raise Refused(Diagnostic("kernel-unsupported", text, source.span(function), help=help)) from None
     found.raise_if_errors()
     _check_results(scope, function, signature, results)
     found.raise_if_errors()
@@ -47,9 +54,18 @@ def compile_source(source: KernelSource, name: str) -> ModuleOp:
     return builder.finish(tensors, _result_names(function, len(tensors), taken))
 
 
+MOST_STATEMENTS = 4096
+"""Of a kernel and what it calls, each trip of a loop counted."""
+
+
 def _run(scope: Scope, function: ast.FunctionDef) -> list[Value | None]:
     """Go through the statements; a statement with a problem is reported, and its names are then known as lost."""
     for statement, number in _unrolled(scope, function.body):
+        scope.builder.statements += 1
+        if scope.builder.statements > MOST_STATEMENTS:
+            help = "work on arrays whole, or take fewer trips"
+            text = f"with its loops unrolled this is more than {MOST_STATEMENTS} statements"
+            raise scope.source.error("kernel-unsupported", text, statement, help)
         try:
             if number is not None:
                 scope.names.update(number)

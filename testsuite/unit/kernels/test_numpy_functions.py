@@ -355,3 +355,31 @@ def test_what_a_file_writes_out_beside_its_functions_is_known() -> None:
         np.testing.assert_allclose(one, wanted, rtol=1e-6)
     with pytest.raises(Refused, match="place 3 of 3"):
         compile_source(parse(f'{HEAD}TAPS = (1, 2, 3)\ndef k(x: f32["n"]):\n    return x * TAPS[3]\n', "k.py"), "k")
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("2 ** 2 ** 2 ** 2 ** 2 ** 2 + x", "constant arithmetic fails"),
+        ("(1 << 10**9) + x", "constant arithmetic fails"),
+        ("(-8) ** 0.5 + x", "not real"),
+        ("x[10**30]", "no size"),
+        ("np.arange(2**70)", "no size"),
+        ("np.zeros((2**40, 2**40))", "more elements"),
+        ("-" * 600 + "x", "nested too deep"),
+        (" + ".join(["x"] * 600), "nested too deep"),
+    ],
+)
+def test_nothing_takes_the_compiler_down(body: str, told: str) -> None:
+    with pytest.raises(Refused) as refused:
+        compile_source(parse(text_of(body, 'x: f32["n"]'), "k.py"), "k")
+    [problem] = refused.value.diagnostics
+    assert problem.span is not None and problem.span.line >= 3
+    assert told in problem.message
+
+
+def test_loops_in_loops_are_bounded() -> None:
+    loops = "".join(f"{'    ' * (i + 1)}for a{i} in range(64):\n" for i in range(4))
+    text = f'{HEAD}def k(x: f32["n"]):\n{loops}                    x = x + a3\n    return x\n'
+    with pytest.raises(Refused, match="more than 4096 statements"):
+        compile_source(parse(text, "k.py"), "k")
