@@ -436,8 +436,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             shutil.copytree(found, folder, dirs_exist_ok=True)
         else:
             emit(folder)
-        if compiles:
-            build(folder, there(folder), options.arch or "native")
+        try:
+            if compiles:
+                build(folder, there(folder), options.arch or "native")
+        except subprocess.CalledProcessError:
+            if not (folder / LIBRARY).is_file():
+                raise
+            print("nvcc does not build here: the library that came with the folder is measured")
         return on_gpu(folder, options)
 
 
