@@ -128,6 +128,8 @@ def _yarn(of: _Stretch) -> Rope:
     """YaRN (arXiv 2309.00071): as Llama 3, but blended by the pair's place rather than by its wave."""
     pairs = len(of.plain)
     fast, slow = number(of.scaling, "beta_fast", 32.0) or 32.0, number(of.scaling, "beta_slow", 1.0) or 1.0
+    if not all(1 / _MOST < turns < _MOST for turns in (fast, slow)):
+        raise ValueError(f"config.json: rope_scaling blends between {slow:g} and {fast:g} turns, which is no range")
     low, high = _place(of, fast), _place(of, slow)
     if of.scaling.get("truncate", True):
         low, high = math.floor(low), math.ceil(high)

@@ -1,6 +1,7 @@
 """What `config.json` says, and what it must not say."""
 
 import math
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -246,3 +247,38 @@ def test_windows_of_mixtures() -> None:
 def test_how_far_positions_reach(scaling: dict[str, Any] | None, tokens: int) -> None:
     """A file to which YaRN was added still states the context of training."""
     assert decoder_from_checkpoint("m", LLAMA | {"rope_scaling": scaling}).max_tokens == tokens
+
+
+HOSTILE: tuple[Any, ...] = (
+    *(None, True, 0, 1, -1, 3, 2**53, 2**63, 10**400, -(10**400), 0.0, -0.5, 1e-320, 1e308, math.nan, math.inf, "x"),
+    *([], [1], [None], {}, {"a": 1}, [math.nan] * 4, [10**400] * 4, {"rope_type": "yarn"}, ["full_attention"] * 4),
+)
+STRETCHED: dict[str, dict[str, Any]] = {
+    "none": {},
+    "yarn": {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 512, "beta_fast": 32.0},
+    "llama3": {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0},
+    "longrope": {"rope_type": "longrope", "short_factor": [1.0] * 4, "long_factor": [2.0] * 4, "factor": 4.0},
+}
+EVERYTHING: dict[str, Any] = LLAMA | {
+    "head_dim": 8, "num_experts": 4, "num_local_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 16,
+    "shared_expert_intermediate_size": 16, "sliding_window": 8, "use_sliding_window": True, "layer_types": None,
+    "partial_rotary_factor": 1.0, "query_pre_attn_scalar": 8, "swiglu_limit": 7.0, "kv_lora_rank": 16,
+    "q_lora_rank": 16, "qk_rope_head_dim": 4, "qk_nope_head_dim": 8, "v_head_dim": 8, "n_routed_experts": 4,
+    "n_group": 2, "topk_group": 1, "hidden_act": "silu", "rope_local_base_freq": 1e4, "mlp_only_layers": [],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("stretched", STRETCHED)
+@pytest.mark.parametrize("family", ["llama", "qwen2_moe", "qwen3_moe", "gemma3_text", "phi3", "gpt_oss", "deepseek_v3"])
+def test_whatever_a_field_holds_it_is_read_or_refused(family: str, stretched: str) -> None:
+    """No other error, no table of 2^53 entries, no loop without end."""
+    scaling = STRETCHED[stretched]
+    for field in (*EVERYTHING, "rope_scaling"):
+        for value in HOSTILE:
+            with suppress(ValueError):
+                decoder_from_checkpoint("m", EVERYTHING | {"rope_scaling": scaling, "model_type": family, field: value})
+    for field in (*scaling, "attention_factor", "mscale", "mscale_all_dim", "beta_slow", "truncate"):
+        for value in HOSTILE:
+            config = EVERYTHING | {"rope_scaling": {**scaling, field: value}, "model_type": family}
+            with suppress(ValueError):
+                decoder_from_checkpoint("m", config)
