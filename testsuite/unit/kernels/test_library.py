@@ -84,6 +84,21 @@ def test_retrieval_of_few_and_many(count: int) -> None:
         assert len({*kept}) == len(kept) == min(count, 5)
 
 
+@pytest.mark.parametrize("balance", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("count", [1, 4, 200])
+def test_diverse_documents_are_the_ones_of_a_greedy_search(count: int, balance: float) -> None:
+    query, docs = normal(24), normal(count, 24, seed=2)
+    unit = docs / np.linalg.norm(docs, axis=1, keepdims=True)
+    relevance, wanted = unit @ query / np.linalg.norm(query), list[int]()
+    for _ in range(min(count, 5)):
+        nearest = np.max(unit @ unit[wanted].T, axis=1) if wanted else -np.ones(count)
+        scores = balance * relevance - (1 - balance) * nearest
+        scores[wanted] = -np.inf
+        wanted.append(int(np.argmax(scores)))
+    [chosen] = run("maximal_marginal_relevance", query, docs, np.float32(balance))
+    assert chosen.tolist() == wanted + [-1] * (5 - len(wanted))
+
+
 def test_a_query_of_zeros_is_near_nothing() -> None:
     values, places = run("cosine_top_k", np.zeros(4, np.float32), normal(12, 4))
     assert np.all(values == 0)
