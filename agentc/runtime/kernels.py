@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -50,12 +51,12 @@ class Kernels:
             message = f"the build has no ONNX graph of kernel `{name}`"
             raise Refused(Diagnostic("kernel-missing", message, help="compile it again with the target `onnx`"))
         if self._target == "onnx" and self._build is not None:
-            return OnnxKernel(self._build.folder / graphs[0].path)
+            return _graph(name, self._build.folder / graphs[0].path)
         rows = [row for row in self._build.of(name) if row.path.endswith(".o")] if self._build is not None else []
         by_target = {row.path.split("/")[-2]: row.path for row in rows}
         target = best_target(list(by_target))
         if target is None and self._target is None and graphs and self._build is not None:
-            return OnnxKernel(self._build.folder / graphs[0].path)
+            return _graph(name, self._build.folder / graphs[0].path)
         if target is None or self._build is None:
             has = f"it has code for {', '.join(sorted(by_target))}" if by_target else "the build has no code of it"
             message = f"kernel `{name}` cannot run on this machine: {has}"
@@ -64,6 +65,14 @@ class Kernels:
             return load(self._build.folder / by_target[target])
         except (OSError, ValueError, RuntimeError) as error:
             raise Refused(Diagnostic("kernel-missing", f"kernel `{name}` cannot be loaded: {error}")) from error
+
+
+def _graph(name: str, path: Path) -> OnnxKernel:
+    try:
+        return OnnxKernel(path)
+    except Exception as error:  # the errors of ONNX Runtime share no base
+        reason = str(error).splitlines()[0]
+        raise Refused(Diagnostic("kernel-missing", f"kernel `{name}` cannot be loaded: {reason}")) from error
 
 
 def _as(dtype: Any, value: Any) -> Any:

@@ -118,3 +118,14 @@ def test_bf16_is_rounded_alike(tmp_path: Path, target: str) -> None:
     for found, other in zip(kernels.call("k", [x, w]), wanted, strict=True):
         assert found.dtype == dtype
         np.testing.assert_array_equal(found.astype("f4"), other.astype(dtype).astype("f4"))
+
+
+@pytest.mark.parametrize("target", ["llvm", "onnx"])
+def test_a_file_that_was_cut_is_told(tmp_path: Path, target: str) -> None:
+    made = build(tmp_path)
+    for row in made.files:
+        if row.path.endswith((".o", ".onnx")):
+            place = tmp_path / row.path
+            place.write_bytes(place.read_bytes()[:100])
+    with pytest.raises(Refused, match="cannot be loaded"):
+        call(Kernels(made, target))
