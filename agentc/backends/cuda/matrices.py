@@ -45,6 +45,8 @@ def product_of(rows: scf.ParallelOp) -> Product | None:
     if columns is None or depth is None or len(depth.res) != 1 or not all(map(from_zero, (columns, depth))):
         return None
     factors = _factors(depth)
+    if not _for_each_element(rows, columns):
+        return None
     if factors is None or str(depth.res[0].type) != "f32":
         return None
     i, j, k = index, columns.body.block.args[0], depth.body.block.args[0]
@@ -56,6 +58,16 @@ def product_of(rows: scf.ParallelOp) -> Product | None:
             found = Product(columns, depth, a.memref, b.memref, a.indices[1] is k, b.indices[1] is k)
             return found if same and known and not _writes(columns, (a.memref, b.memref)) else None
     return None
+
+
+def _for_each_element(rows: scf.ParallelOp, columns: scf.ParallelOp) -> bool:
+    """Whether all that is written is written once for each element, and none is read that another thread makes."""
+    stores = [o for o in rows.walk() if isinstance(o, memref.StoreOp)]
+    loads = [o for o in rows.walk() if isinstance(o, memref.LoadOp)]
+    places = {(o.memref, *o.indices) for o in stores}
+    made = {o.memref for o in stores}
+    inside = set(columns.walk())
+    return all(o in inside for o in stores) and all((o.memref, *o.indices) in places for o in loads if o.memref in made)
 
 
 def _only_loop(op: scf.ParallelOp) -> scf.ParallelOp | None:

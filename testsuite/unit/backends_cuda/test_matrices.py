@@ -90,3 +90,15 @@ def test_tensor_cores_and_copies_ahead_are_used() -> None:
     for instruction in (b"mma.sync.aligned.m16n8k16", b"ldmatrix.sync.aligned", b"cp.async.cg", b"cp.async.wait_group"):
         assert instruction in made.ptx
     assert b".local" not in made.ptx  # all sums stay in registers
+
+
+@pytest.mark.skipif(host_compiler() is None, reason="needs a C++ compiler")
+def test_a_row_that_is_read_again_is_no_product_by_tiles(tmp_path: Path) -> None:
+    """The diagonal of a product is of the row, not of each element: tiles would read it before it is there."""
+    text = 'import numpy as np\ndef k(x: f32["n", "d"]):\n    return np.einsum("ii->i", x @ x.T)\n'
+    module = lower_kernel(compile_source(parse(text, "k.py"), "k"), "cuda")
+    code = source(module)
+    assert "agentc::multiply" not in code
+    x, found = np.random.default_rng(0).standard_normal((70, 9)).astype(np.float32), np.zeros(70, np.float32)
+    HostKernel(code, kernel_abi(module), tmp_path, check=True)([x], [found], [70, 9])
+    np.testing.assert_allclose(found, np.sum(x * x, axis=1), rtol=1e-5)
