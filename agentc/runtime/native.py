@@ -98,8 +98,13 @@ class NativeKernel:
     """
 
     def __init__(self, abi: KernelAbi, engine: Any, threads: int | None = None) -> None:
+        """``threads``: at most so many compute a call, those of the machine if nobody says.
+
+        Raises:
+            KernelCallError: ``threads`` is no number from 1 to ``MOST_THREADS``.
+        """
         self.abi = abi
-        self.threads = threads or default_threads()
+        self.threads = default_threads() if threads is None else _threads(threads)
         self._engine = engine
         """Owns the machine code; lives as long as the kernel."""
         self._planned: _Plan | None = None
@@ -184,10 +189,12 @@ class NativeKernel:
     ) -> list[Array]:
         if out is None:
             return [_empty(p, sizes) for p in self.abi.results]
-        given = [out] if isinstance(out, np.ndarray) else list(out)
+        given: list[Any] = list(out) if isinstance(out, list | tuple) else [out]
         if len(given) != len(self.abi.results):
             raise KernelCallError(f"`{self.abi.name}` has {len(self.abi.results)} results, `out` {len(given)}")
         for i, (parameter, array) in enumerate(zip(self.abi.results, given, strict=True)):
+            if not isinstance(array, np.ndarray):
+                raise KernelCallError(f"`{parameter.name}`: `out` takes arrays, not {reprlib.repr(array)}")
             _check_result(parameter, array, sizes)
             others = [*inputs, *given[:i]]
             if any(isinstance(o, np.ndarray) and np.may_share_memory(o, array) for o in others):
@@ -196,12 +203,14 @@ class NativeKernel:
 
     def _run(self, entry: _Entry, places: Sequence[Any], counts: Sequence[int], sizes: Mapping[str, int]) -> None:
         phase = entry.phase
+        rows = phase.rows if phase.rows is None or isinstance(phase.rows, int) else sizes[phase.rows]
+        if rows == 0:
+            return
         plain = [places[i] for i in phase.arguments]
         tail = [sizes[s] for s in phase.sizes]
-        if phase.rows is None:
+        if rows is None:
             entry.call(*plain, *tail)
             return
-        rows = phase.rows if isinstance(phase.rows, int) else sizes[phase.rows]
         touched = sum(counts[i] for i in phase.arguments)
         parts = parts_of(rows, touched, self.threads)
         if parts == 1 or not in_parts(entry.part, entry.layout, [*plain, *tail], rows, parts, self.threads):
@@ -238,6 +247,15 @@ def _check_derived(parameters: Sequence[Parameter], values: Sequence[Any], sizes
                 )
 
 
+MOST_THREADS = 1024
+
+
+def _threads(count: Any) -> int:
+    if not isinstance(count, int) or not 1 <= count <= MOST_THREADS:
+        raise KernelCallError(f"`threads` is a number from 1 to {MOST_THREADS}, not {reprlib.repr(count)}")
+    return count
+
+
 def default_threads() -> int:
     """As many as there are cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -257,6 +275,8 @@ def _checked(parameter: Parameter, value: Any, sizes: dict[str, int]) -> Any:
     """``value`` as the machine code takes it; what its sizes are goes to ``sizes``."""
     if parameter.dims is None:
         return _number(parameter, value)
+    if isinstance(value, np.ma.MaskedArray):
+        raise KernelCallError(f"`{parameter.name}` is masked: pass what `filled(…)` gives, or the mask as an array")
     array: Array = np.asarray(value)
     wanted = dtype_of(parameter.dtype)
     if array.dtype != wanted:

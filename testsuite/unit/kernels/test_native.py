@@ -47,12 +47,25 @@ def test_the_caller_may_give_the_memory(scores: NativeKernel) -> None:
         ((QUERY, DOCS.astype(np.float64)), "`docs` is float64, not float32"),
         ((QUERY, QUERY), "`docs` has 1 axes, not 2"),
         ((QUERY, DOCS[:, :3]), "3 is not `d` = 4"),
+        ((QUERY, np.ma.masked_less(DOCS, 3)), "`docs` is masked"),
     ],
 )
 def test_wrong_calls_are_refused(scores: NativeKernel, arguments: tuple[np.ndarray, ...], message: str) -> None:
     with pytest.raises(KernelCallError) as refused:
         scores(*arguments)
     assert message in str(refused.value)
+
+
+@pytest.mark.parametrize("threads", [0, -1, 10**6, "a", 1.0])
+def test_wrong_numbers_of_threads_are_refused(threads: Any) -> None:
+    with pytest.raises(KernelCallError, match="`threads` is a number from 1 to"):
+        compile_kernel(builtin("relu"), threads=threads)
+
+
+@pytest.mark.parametrize("out", [3, [[1]], [None], [np.empty(3, np.float32)] * 2, "abc"])
+def test_wrong_results_are_refused(scores: NativeKernel, out: Any) -> None:
+    with pytest.raises(KernelCallError, match="`out`"):
+        scores(QUERY, DOCS, out=out)
 
 
 def test_wrong_memory_is_refused(scores: NativeKernel) -> None:
