@@ -8,14 +8,8 @@ from xdsl.builder import Builder
 from xdsl.context import Context
 from xdsl.dialects import arith, memref, vector
 from xdsl.dialects.builtin import (
-    BytesAttr,
-    DenseIntOrFPElementsAttr,
     IntegerAttr,
-    MemRefType,
     ModuleOp,
-    StringAttr,
-    TensorType,
-    UnitAttr,
     VectorType,
     i8,
 )
@@ -25,11 +19,11 @@ from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.ir.affine import AffineMap
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint
-from xdsl.traits import SymbolTable
 
 from agentc.analyses.kernel_dims import insert_size, shape_of
 from agentc.analyses.kernel_ops import functions
 from agentc.analyses.kernel_sources import replacing
+from agentc.analyses.kernel_tables import insert_table, known_table
 from agentc.analyses.kernel_values import Array, body_value
 from agentc.dialects.linalg_ext import AutomatonOp, ExtOp
 from agentc.passes.cut_automata import Pieces
@@ -79,13 +73,10 @@ def quiet(table: Array, made: Array | None) -> Quiet | None:
 
 def table_of(op: AutomatonOp) -> Array | None:
     """The table, if it is known and names no state that it lacks."""
-    owner = op.inputs[1].owner
-    if not isinstance(owner, memref.GetGlobalOp):
+    found = known_table(op.inputs[1])
+    if found is None:
         return None
-    found = SymbolTable.lookup_symbol(op, owner.name_)
-    if not isinstance(found, memref.GlobalOp) or not isinstance(found.initial_value, DenseIntOrFPElementsAttr):
-        return None
-    table = np.frombuffer(found.initial_value.data.data, np.uint8).reshape(-1, 256)
+    table = found.view(np.uint8)
     return table if table.max() < min(len(table), NEVER) else None
 
 
@@ -163,18 +154,10 @@ class Skipping:
                 gone.erase()
 
     def _global(self, build: Builder, what: str, values: Array) -> SSAValue:
-        module = self.loops.function.parent_op()
-        assert isinstance(module, ModuleOp)
+        """The name may be taken: by the same table in another automaton, of which others are the quiet states."""
         owner = self.op.inputs[1].owner
         assert isinstance(owner, memref.GetGlobalOp)
-        stem, taken = f"{owner.name_.string_value()}_{what}", 0
-        while SymbolTable.lookup_symbol(module, name := f"{stem}{taken or ''}") is not None:
-            taken += 1  # the same table in another automaton, of which others are the quiet states
-        type_ = MemRefType(i8, values.shape)
-        data = DenseIntOrFPElementsAttr(TensorType(i8, values.shape), BytesAttr(values.tobytes()))
-        table = memref.GlobalOp.get(StringAttr(name), type_, data, constant=UnitAttr(), alignment=64)
-        module.body.block.insert_op_before(table, self.loops.function)
-        return build.insert(memref.GetGlobalOp(name, type_)).memref
+        return insert_table(build, self.loops.function, f"{owner.name_.string_value()}_{what}", i8, values)
 
     def _piece(self, code: Code, low: SSAValue, high: SSAValue, state: SSAValue) -> None:
         """Blocks of a piece, then what is left of it."""

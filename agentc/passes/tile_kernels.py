@@ -3,6 +3,7 @@
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 from xdsl.builder import Builder
 from xdsl.context import Context
 from xdsl.dialects import arith, memref, scf, vector
@@ -24,6 +25,8 @@ from xdsl.rewriter import InsertPoint
 from agentc.analyses.kernel_dims import DIMS, dims_attr, element_of, insert_size
 from agentc.analyses.kernel_ops import functions
 from agentc.analyses.kernel_sources import replacing
+from agentc.analyses.kernel_tables import erase_unread_table, insert_table, known_table
+from agentc.analyses.kernel_values import Array
 from agentc.dialects.linalg_ext import ExtOp
 from agentc.passes.lower_kernels_to_loops import LoopLowering
 from agentc.plan import sizes
@@ -62,7 +65,8 @@ class Pack:
     """A right matrix, packed, and the loop that did it."""
 
     memory: SSAValue
-    by: Operation
+    by: Operation | None
+    """``None`` where it was packed while compiling."""
 
 
 def written_between(memory: SSAValue, first: Operation, last: Operation) -> bool:
@@ -87,6 +91,13 @@ def _writes(op: Operation, memory: SSAValue) -> bool:
             return memory in op.outputs
         case _:
             return memory in op.operands
+
+
+def packed_table(table: Array, lanes: int) -> Array:
+    """The columns of ``table`` in tiles of ``lanes``, each row by row; the last tile begins earlier where columns end."""
+    tiles = -(-table.shape[1] // lanes)
+    firsts = [min(tile * lanes, table.shape[1] - lanes) for tile in range(tiles)]
+    return np.ascontiguousarray(np.stack([table[:, first : first + lanes] for first in firsts]))
 
 
 def product_of(op: Operation, before: Operation | None) -> Product | None:
@@ -138,10 +149,13 @@ class Tiling:
         self.element: Attribute = element
         self.lanes = BYTES // (4 if isinstance(element, Float32Type) else 8)
         self.vector: VectorType[Attribute] = VectorType(element, [self.lanes])
-        self.least = TRANSPOSED_ROWS if self.product.transposed else ROWS
+        self.table = self._known()
+        self.least = TRANSPOSED_ROWS if self.product.transposed and self.table is None else ROWS
         many, wide = sizes.floordiv(self.n, self.least), sizes.floordiv(self.m, self.lanes)
         self.pays: Dim = sizes.multiply(sizes.minimum(1, many), sizes.minimum(1, wide))
         """1 where there are enough rows and columns, else 0."""
+        if self.table is not None and self.pays != 0:
+            self.pays = 1  # the matrix is packed already, and six rows of a block that are the same take as long as one
         tiles = sizes.floordiv(sizes.add(self.m, self.lanes - 1), self.lanes)
         self.packed_tiles: Dim = sizes.multiply(tiles, self.pays)
 
@@ -157,6 +171,13 @@ class Tiling:
         for op in (self.product.op, self.product.fill):
             op.detach()
             op.erase()
+        erase_unread_table(self.product.right)
+
+    def _known(self) -> Array | None:
+        """The right matrix, ``[k, j]``, if it is a constant wide enough for a tile."""
+        found = known_table(self.product.right)
+        table = found.T if found is not None and self.product.transposed else found
+        return None if table is None or table.shape != (self.k, self.m) or table.shape[1] < self.lanes else table
 
     def count(self, value: int) -> SSAValue:
         """The index ``value``."""
@@ -169,11 +190,23 @@ class Tiling:
         """The right matrix as the blocks read it: as an earlier product packed it, if nobody has written to it since."""
         key = (self.product.right, self.product.transposed, self.packed_tiles, self.m, self.k)
         known = self.packs.get(key)
-        if known is not None and not written_between(self.product.right, known.by, self.product.fill):
+        if known and not (known.by and written_between(self.product.right, known.by, self.product.fill)):
             return known.memory
+        if self.table is not None:
+            return self._packed_before(build, self.table, key)
         memory = self._allocate(build)
         by = self._parallel(build, self.size[self.packed_tiles], lambda b, tile: self._pack(b, tile, memory))
         self.packs[key] = Pack(memory, by)
+        return memory
+
+    def _packed_before(self, build: Builder, table: Array, key: Hashable) -> SSAValue:
+        """As ``_packed``, of a matrix that is known while compiling: another constant, at the top of the function."""
+        owner = self.product.right.owner
+        assert isinstance(owner, memref.GetGlobalOp)
+        top = Builder(InsertPoint.before(owner))
+        name, values = f"{owner.name_.string_value()}_packed", packed_table(table, self.lanes)
+        memory = insert_table(top, self.lowering.function, name, self.element, values)
+        self.packs[key] = Pack(memory, None)
         return memory
 
     def _allocate(self, build: Builder) -> SSAValue:
@@ -225,8 +258,7 @@ class Tiling:
         build.insert(scf.IfOp(pays, [], [sides[0]], [sides[1]]))
 
     def _tiles(self, build: Builder, block: SSAValue, packed: SSAValue) -> None:
-        first = self._first(build, block, ROWS, self.n)
-        rows = [build.insert(arith.AddiOp(first, self.count(r))).result for r in range(ROWS)]
+        rows = self._rows(build, block)
 
         def tile(inner: Builder, t: SSAValue) -> None:
             start = inner.insert(vector.BroadcastOp(self.product.fill.inputs[0], self.vector)).vector
@@ -236,6 +268,17 @@ class Tiling:
                 inner.insert(vector.StoreOp(value, self.product.out, [place, column]))
 
         self._for(build, self.size[self.packed_tiles], tile)
+
+    def _rows(self, build: Builder, block: SSAValue) -> list[SSAValue]:
+        """The rows of a block: where there are too few for it, the last one again and again."""
+        few = self.table is not None and not isinstance(self.n, int)
+        first = self._first(build, block, ROWS, self.n)
+        if not few:
+            return [build.insert(arith.AddiOp(first, self.count(r))).result for r in range(ROWS)]
+        first = build.insert(arith.MaxSIOp(first, self.count(0))).result
+        last = build.insert(arith.SubiOp(self.size[self.n], self.count(1))).result
+        rows = [build.insert(arith.AddiOp(first, self.count(r))).result for r in range(ROWS)]
+        return [rows[0], *(build.insert(arith.MinSIOp(row, last)).result for row in rows[1:])]
 
     def _step(
         self,
@@ -331,7 +374,9 @@ class TileKernelsPass(ModulePass):
     """Compute products of matrices by register blocks of 6 rows and one 512-bit vector of columns.
 
     The right matrix is first copied so that the columns of a block lie one after the other (a phase of its own), once for
-    all products that take it. Blocks at the end begin earlier, so that all are whole. Where a call has too few rows or columns, elements are summed one by one.
+    all products that take it; a constant is copied while compiling. Blocks at the end begin earlier, so that all are
+    whole. Where a call has too few rows or columns, elements are summed one by one; by a constant, the last row is summed
+    again in the place of those that a block lacks.
 
     Before:
 

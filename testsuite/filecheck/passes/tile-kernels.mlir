@@ -112,3 +112,29 @@ func.func @chained(%a: memref<32x32xf32>, %b: memref<32x32xf32>, %c: memref<32x3
   }
   func.return
 }
+
+// A constant is laid out while compiling: no phase, no memory, no other way for few rows, which are the last one again.
+// CHECK-NOT: "table"
+// CHECK: sym_name = "table_packed", type = memref<2x2x16xf32>
+// CHECK-LABEL: func.func @constant
+// CHECK: %[[PACKED:.*]] = memref.get_global @table_packed : memref<2x2x16xf32>
+// CHECK-NOT: memref.alloc
+// CHECK-NOT: scf.if
+// CHECK: %[[FIRST:.*]] = arith.maxsi
+// CHECK: %[[LAST:.*]] = arith.subi
+// CHECK-COUNT-5: arith.minsi %{{.*}}, %[[LAST]]
+// CHECK: vector.load %[[PACKED]]
+// CHECK-COUNT-6: vector.store
+"memref.global"() <{sym_name = "table", type = memref<2x17xf32>, initial_value = dense<2.0> : tensor<2x17xf32>, sym_visibility = "private", constant, alignment = 64 : i64}> : () -> ()
+func.func @constant(%a: memref<?x2xf32>, %c: memref<?x17xf32>) attributes {agentc.dims = [["n", 2], ["n", 17]]} {
+  %zero = arith.constant 0.0 : f32
+  %b = memref.get_global @table : memref<2x17xf32>
+  linalg.fill ins(%zero : f32) outs(%c : memref<?x17xf32>)
+  linalg.generic {indexing_maps = [affine_map<(i, j, k) -> (i, k)>, affine_map<(i, j, k) -> (k, j)>, affine_map<(i, j, k) -> (i, j)>], iterator_types = ["parallel", "parallel", "reduction"]} ins(%a, %b : memref<?x2xf32>, memref<2x17xf32>) outs(%c : memref<?x17xf32>) {
+  ^bb0(%x: f32, %y: f32, %acc: f32):
+    %p = arith.mulf %x, %y : f32
+    %t = arith.addf %acc, %p : f32
+    linalg.yield %t : f32
+  }
+  func.return
+}

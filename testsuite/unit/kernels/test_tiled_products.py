@@ -90,3 +90,30 @@ def test_what_a_kernel_allocates_it_frees(name: str) -> None:
     made = [op.memref for op in ops if isinstance(op, memref.AllocOp)]
     assert made
     assert {op.memref for op in ops if isinstance(op, memref.DeallocOp)} == set(made)
+
+
+TABLE = """
+import numpy as np
+from agentc import {type}
+def k(x: {type}["n", {k}]):
+    w = np.cos(np.arange({k})[:, None] * 3 + np.arange({m})[None]).astype({type})
+    return x @ w, x @ w + 1.0, x @ np.cos(np.arange({m})[:, None] + np.arange({k})[None]).astype({type}).T
+"""
+
+
+@pytest.mark.parametrize(("type_", "k", "m"), [("f32", 7, 16), ("f32", 33, 41), ("f64", 1, 17), ("f32", 5, 15)])
+def test_a_constant_is_laid_out_while_compiling(type_: str, k: int, m: int) -> None:
+    module = compile_source(parse(TABLE.format(type=type_, k=k, m=m), "k.py"), "k")
+    lowered = lower_kernel(module)
+    shapes = [t.dims for t in kernel_abi(lowered).temporaries]
+    lanes = 16 if type_ == "f32" else 8
+    assert not any(len(dims or ()) == 3 for dims in shapes), "nothing is laid out at a call"
+    assert ("_packed" in str(lowered)) == (m >= lanes)
+    kernel, dtype = compile_kernel(module, threads=2), np.float32 if type_ == "f32" else np.float64
+    depth, columns = np.arange(k), np.arange(m)
+    w = np.cos(depth[:, None] * 3 + columns).astype(dtype)
+    turned = np.cos(columns[:, None] + depth).astype(dtype).T
+    for n in (0, 1, 2, 5, 6, 7, 11, 12, 25):
+        x = np.random.default_rng(n).uniform(-1, 1, (n, k)).astype(dtype)
+        for one, wanted in zip(kernel(x), (x @ w, x @ w + 1, x @ turned), strict=True):
+            np.testing.assert_allclose(one, wanted, rtol=1e-4, atol=1e-5)
