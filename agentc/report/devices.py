@@ -73,7 +73,7 @@ def device_page(entry: Entry) -> str:
         f"  scale-out    {_link(device.scale_out)}",
         f"  to buy       {f'${device.price_usd:,.0f}' if device.price_usd else 'no price known'}",
         *_rents(entry),
-        f"  code for     {device.target or 'nothing (served by its own engine)'}",
+        f"  target       {device.target or 'none: served by its own engine'}",
         "",
         *table(("figure", "source", "month"), _sources(entry)),
     ]
