@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from xdsl.builder import Builder
@@ -9,6 +10,7 @@ from xdsl.context import Context
 from xdsl.dialects import arith, memref, scf, vector
 from xdsl.dialects.builtin import (
     BytesAttr,
+    DenseArrayBase,
     DenseIntOrFPElementsAttr,
     Float32Type,
     Float64Type,
@@ -20,6 +22,7 @@ from xdsl.dialects.builtin import (
     TensorType,
     UnitAttr,
     VectorType,
+    i64,
 )
 from xdsl.dialects.utils import FastMathFlag
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
@@ -40,13 +43,15 @@ BYTES = 32
 samples are 26 KB, which stay in the nearest cache."""
 FAST = arith.FastMathFlagsAttr([FastMathFlag.ALLOW_CONTRACT])
 
-Pair = tuple[SSAValue, SSAValue]
-"""Real and imaginary parts, a row in each lane."""
+Turn: TypeAlias = tuple[SSAValue, SSAValue]
+"""A complex number in every lane: the real part, and the imaginary one with the sign that it has in a product's parts."""
 
 
 @dataclass
 class Code:
-    """Writes vector code at one place."""
+    """Writes code on vectors of complex numbers at one place: a row in each lane, all real parts before all imaginary
+    ones, so that sums and products with real numbers are one op.
+    """
 
     build: Builder
     lanes: VectorType[Attribute]
@@ -57,51 +62,53 @@ class Code:
         made = kind.create(operands=[a, b], result_types=[a.type], properties=floats)
         return self.build.insert(made).results[0]
 
-    def add(self, a: Pair, b: Pair) -> Pair:
+    def add(self, a: SSAValue, b: SSAValue) -> SSAValue:
         """``a + b``"""
-        return self.two(arith.AddfOp, a[0], b[0]), self.two(arith.AddfOp, a[1], b[1])
+        return self.two(arith.AddfOp, a, b)
 
-    def sub(self, a: Pair, b: Pair) -> Pair:
+    def sub(self, a: SSAValue, b: SSAValue) -> SSAValue:
         """``a - b``"""
-        return self.two(arith.SubfOp, a[0], b[0]), self.two(arith.SubfOp, a[1], b[1])
+        return self.two(arith.SubfOp, a, b)
 
-    def scaled(self, a: Pair, by: SSAValue) -> Pair:
-        """``a`` times a real number."""
-        return self.two(arith.MulfOp, a[0], by), self.two(arith.MulfOp, a[1], by)
+    def scaled(self, a: SSAValue, by: SSAValue) -> SSAValue:
+        """Each lane of ``a`` times that of ``by``."""
+        return self.two(arith.MulfOp, a, by)
 
-    def times(self, a: Pair, by: Pair) -> Pair:
-        """``a * by``"""
-        real = self.two(arith.SubfOp, self.two(arith.MulfOp, a[0], by[0]), self.two(arith.MulfOp, a[1], by[1]))
-        return real, self.two(arith.AddfOp, self.two(arith.MulfOp, a[0], by[1]), self.two(arith.MulfOp, a[1], by[0]))
+    def plus(self, a: SSAValue, b: SSAValue, by: SSAValue) -> SSAValue:
+        """``a + b * by``, lane by lane."""
+        return self.add(a, self.scaled(b, by))
 
-    def minus_i(self, a: Pair, b: Pair) -> Pair:
-        """``a - i b``"""
-        return self.two(arith.AddfOp, a[0], b[1]), self.two(arith.SubfOp, a[1], b[0])
+    def picked(self, a: SSAValue, b: SSAValue, places: Sequence[int]) -> SSAValue:
+        """Lanes of two vectors, by number."""
+        mask = DenseArrayBase.from_list(i64, places)
+        return self.build.insert(vector.ShuffleOp(a, b, mask, result_type=self.lanes)).result
 
-    def plus_i(self, a: Pair, b: Pair) -> Pair:
-        """``a + i b``"""
-        return self.two(arith.SubfOp, a[0], b[1]), self.two(arith.AddfOp, a[1], b[0])
+    def exchanged(self, a: SSAValue) -> SSAValue:
+        """Real and imaginary parts in each other's place: ``i a``, but for the sign of its real part."""
+        count = self.lanes.get_shape()[0]
+        return self.picked(a, a, [(lane + count // 2) % count for lane in range(count)])
 
-    def every(self, value: SSAValue) -> SSAValue:
-        """A number in every lane."""
-        return self.build.insert(vector.BroadcastOp(value, self.lanes)).vector
+    def turned(self, a: SSAValue, by: Turn) -> SSAValue:
+        """The product of complex numbers."""
+        return self.plus(self.scaled(a, by[0]), self.exchanged(a), by[1])
 
-    def load(self, memory: Pair, at: SSAValue, zero: SSAValue) -> Pair:
-        """Point ``at``."""
-        real, imaginary = (self.build.insert(vector.LoadOp(m, [at, zero], self.lanes)).result for m in memory)
-        return real, imaginary
+    def load(self, memory: SSAValue, at: SSAValue, lanes: VectorType[Attribute] | None = None) -> SSAValue:
+        """What is from ``at`` on."""
+        return self.build.insert(vector.LoadOp(memory, [at], lanes or self.lanes)).result
 
-    def store(self, value: Pair, memory: Pair, at: SSAValue, zero: SSAValue) -> None:
-        """Point ``at``."""
-        for part, m in zip(value, memory, strict=True):
-            self.build.insert(vector.StoreOp(part, m, [at, zero]))
+    def store(self, value: SSAValue, memory: SSAValue, at: SSAValue) -> None:
+        """From ``at`` on."""
+        self.build.insert(vector.StoreOp(value, memory, [at]))
 
-    def loop(self, low: SSAValue, high: SSAValue, step: SSAValue, body: Callable[["Code", SSAValue], None]) -> None:
-        """``for i in range(low, high, step)``"""
+    def loop(self, high: SSAValue, step: SSAValue, zero: SSAValue, body: Callable[["Code", SSAValue], None]) -> None:
+        """``for i in range(0, high, step)``; none around what is done once."""
+        if high is step:
+            body(self, zero)
+            return
         block = Block(arg_types=[IndexType()])
         body(Code(Builder(InsertPoint.at_end(block)), self.lanes), block.args[0])
         block.add_op(scf.YieldOp())
-        self.build.insert(scf.ForOp(low, high, step, [], Region(block)))
+        self.build.insert(scf.ForOp(zero, high, step, [], Region(block)))
 
 
 @dataclass
@@ -120,13 +127,22 @@ class Transform:
         element = element_of(self.rows.type)
         assert isinstance(element, Float32Type | Float64Type)
         self.element = element
-        self.width = BYTES // (4 if isinstance(self.element, Float32Type) else 8)
-        self.lanes: VectorType[Attribute] = VectorType(self.element, [self.width])
+        self.kind = np.dtype("f4" if isinstance(element, Float32Type) else "f8")
+        self.width = BYTES // self.kind.itemsize
+        self.lanes: VectorType[Attribute] = VectorType(element, [2 * self.width])
+        # Rows are read and written by vectors of one lane, which LLVM does not join to the gathers and scatters that it
+        # would make of a loop over scalars: those take longer than as many loads and stores.
+        self.alone: VectorType[Attribute] = VectorType(element, [1])
         self.zero, self.one = self.number(0), self.number(1)
+        self.numbers: list[Array] = []
 
     def number(self, value: int) -> SSAValue:
         """The index ``value``."""
         return self.loops.integer(value)
+
+    def point(self, count: int) -> SSAValue:
+        """How much memory ``count`` points take."""
+        return self.number(2 * self.width * count)
 
     def run(self) -> None:
         """Put the loops in the place of the op."""
@@ -135,202 +151,225 @@ class Transform:
         self.last = self.loops.extent(self.rows, 0)
         blocks = insert_size(build, sizes.floordiv(sizes.add(count, self.width - 1), self.width), self.loops.named)
         steps, size = radices(self.points) or [], self.points
-        self.turns: list[Pair] = []
+        self.constants = {radix: self._signed(BUTTERFLY_CONSTANTS[radix]) for radix in dict.fromkeys(steps)}
+        self.ends = self._signed(UNFOLD_CONSTANTS), self._noted(_ends(self.points))
+        turns: list[int] = []
         for radix in steps:
-            self.turns.append(self._table(build, _turns(size, radix)))
+            turns.append(self._noted(_turns(size, radix)))
             size //= radix
-        whole = -2j * np.pi * np.arange(self.points + 1) / self.length
-        self.ends = self._table(build, np.exp(whole))
-        self.loops.nest(build, [blocks], lambda b, at: self._block(Code(b, self.lanes), at[0], steps))
+        self.table = self._table(build)
+        self.loops.nest(build, [blocks], lambda b, at: self._block(Code(b, self.lanes), at[0], steps, turns))
         self.op.detach()
         self.op.erase()
 
-    def _table(self, build: Builder, values: Array) -> Pair:
-        """Complex numbers as two globals of the module."""
+    def _noted(self, values: Array) -> int:
+        """Where in the table ``values`` are."""
+        self.numbers.append(values.reshape(-1))
+        return sum(len(numbers) for numbers in self.numbers[:-1])
+
+    def _signed(self, pairs: Sequence[tuple[float, float]]) -> list[int]:
+        """Where in the table numbers for the lanes of real and imaginary parts are."""
+        return [self._noted(np.repeat(pair, self.width)) for pair in pairs]
+
+    def _table(self, build: Builder) -> SSAValue:
+        """All that was noted as one global of the module."""
         module = self.loops.function.parent_op()
         assert isinstance(module, ModuleOp)
+        values = np.concatenate(self.numbers).astype(self.kind)
         type_ = MemRefType(self.element, [len(values)])
-        kind = np.float32 if isinstance(self.element, Float32Type) else np.float64
-        made: list[SSAValue] = []
-        parts: list[Array] = [np.real(values), np.imag(values)]
-        for part in parts:
-            number = sum(isinstance(op, memref.GlobalOp) for op in module.body.block.ops)
-            name = f"{self.loops.function.sym_name.data}_turns{number}"
-            data = BytesAttr(part.astype(kind).tobytes())
-            dense = DenseIntOrFPElementsAttr(TensorType(self.element, [len(values)]), data)
-            table = memref.GlobalOp.get(StringAttr(name), type_, dense, constant=UnitAttr(), alignment=64)
-            module.body.block.insert_op_before(table, self.loops.function)
-            made.append(build.insert(memref.GetGlobalOp(name, type_)).memref)
-        return made[0], made[1]
+        number = sum(isinstance(op, memref.GlobalOp) for op in module.body.block.ops)
+        name = f"{self.loops.function.sym_name.data}_turns{number}"
+        dense = DenseIntOrFPElementsAttr(TensorType(self.element, [len(values)]), BytesAttr(values.tobytes()))
+        table = memref.GlobalOp.get(StringAttr(name), type_, dense, constant=UnitAttr(), alignment=64)
+        module.body.block.insert_op_before(table, self.loops.function)
+        return build.insert(memref.GetGlobalOp(name, type_)).memref
 
-    def _constant(self, code: Code, value: float) -> SSAValue:
-        return code.every(self.loops.constant(FloatAttr(value, self.element)))
+    def _vectors(self, code: Code, places: Sequence[int]) -> list[SSAValue]:
+        return [code.load(self.table, self.number(at)) for at in places]
 
-    def _block(self, code: Code, block: SSAValue, steps: Sequence[int]) -> None:
+    def _block(self, code: Code, block: SSAValue, steps: Sequence[int], turns: Sequence[int]) -> None:
         """As many rows as a vector has lanes; beyond the last row it again, to the same result."""
         first = code.two(arith.MuliOp, block, self.number(self.width))
         memory = [self._scratch(code), self._scratch(code)]
         self._gather(code, first, memory[0])
-        size, stride = self.points, 1
-        for radix, turns in zip(steps, self.turns, strict=True):
-            self._step(code, memory[0], memory[1], turns, radix, size, stride)
+        size = self.points
+        for radix, at in zip(steps, turns, strict=True):
+            self._step(code, memory[0], memory[1], at, radix, size)
             memory.reverse()
-            size, stride = size // radix, stride * radix
+            size //= radix
         self._unfold(code, memory[0], memory[1])
         self._scatter(code, first, memory[1])
 
-    def _scratch(self, code: Code) -> Pair:
+    def _scratch(self, code: Code) -> SSAValue:
         """Memory for the points, and for one more when they are unfolded."""
-        made = [memref.AllocaOp.get(self.element, 64, [self.points + 1, self.width]) for _ in range(2)]
-        real, imaginary = (code.build.insert(op).memref for op in made)
-        return real, imaginary
+        made = memref.AllocaOp.get(self.element, 64, [2 * self.width * (self.points + 1)])
+        return code.build.insert(made).memref
 
     def _row(self, code: Code, first: SSAValue, lane: SSAValue) -> SSAValue:
         last = code.two(arith.SubiOp, self.last, self.one)
         return code.two(arith.MinSIOp, code.two(arith.AddiOp, first, lane), last)
 
-    def _gather(self, code: Code, first: SSAValue, memory: Pair) -> None:
-        """Rows side by side. Element 0, and the middle one, count as 0."""
+    def _gather(self, code: Code, first: SSAValue, memory: SSAValue) -> None:
+        """Rows side by side: real and imaginary parts take turns in both. Element 0, and the middle one, count as 0."""
+        width = self.number(self.width)
 
         def lane(inner: Code, at: SSAValue) -> None:
             row = self._row(inner, first, at)
 
-            def point(deepest: Code, i: SSAValue) -> None:
-                place = deepest.two(arith.AddiOp, i, i)
-                for part, k in zip(memory, (place, deepest.two(arith.AddiOp, place, self.one)), strict=True):
-                    value = deepest.build.insert(memref.LoadOp.get(self.rows, [row, k])).res
-                    deepest.build.insert(memref.StoreOp.get(value, part, [i, at]))
+            def element(deepest: Code, k: SSAValue) -> None:
+                value = deepest.build.insert(vector.LoadOp(self.rows, [row, k], self.alone)).result
+                place = deepest.two(arith.AddiOp, deepest.two(arith.MuliOp, k, width), at)
+                deepest.store(value, memory, place)
 
-            inner.loop(self.zero, self.number(self.points), self.one, point)
+            inner.loop(self.number(self.length), self.one, self.zero, element)
             nothing = self.loops.constant(FloatAttr(0.0, self.element))
-            middle = memory[self.points % 2], self.number(self.points // 2)
-            for part, i in ((memory[0], self.zero), middle):
-                inner.build.insert(memref.StoreOp.get(nothing, part, [i, at]))
+            for k in (0, self.points):
+                place = inner.two(arith.AddiOp, at, self.number(k * self.width))
+                inner.build.insert(memref.StoreOp.get(nothing, memory, [place]))
 
-        code.loop(self.zero, self.number(self.width), self.one, lane)
+        code.loop(width, self.one, self.zero, lane)
 
-    def _step(self, code: Code, source: Pair, target: Pair, turns: Pair, radix: int, size: int, stride: int) -> None:
+    def _step(self, code: Code, source: SSAValue, target: SSAValue, turns: int, radix: int, size: int) -> None:
         """One of the steps (Stockham's, decimation in frequency): from ``source[q + s (p + m i)]`` to
-        ``target[q + s (r p + j)]``, with ``m = size / r`` and ``s = stride``.
+        ``target[q + s (r p + j)]``, with ``m = size / r`` and ``s = points / size``.
         """
-        parts = size // radix
-        constants = [self._constant(code, v) for v in BUTTERFLY_CONSTANTS[radix]]
+        parts, stride = size // radix, self.points // size
+        constants = self._vectors(code, self.constants[radix])
 
         def butterflies(outer: Code, p: SSAValue) -> None:
-            twist = [self._turn(outer, turns, p, j, radix) for j in range(1, radix)] if parts > 1 else []
-            low = outer.two(arith.MuliOp, p, self.number(stride))
-            high = outer.two(arith.MuliOp, p, self.number(stride * radix))
+            twist = self._turns(outer, turns, p, radix) if parts > 1 else []
+            low = outer.two(arith.MuliOp, p, self.point(stride))
+            gap = outer.two(arith.MuliOp, p, self.point(stride * (radix - 1)))
 
             def one(inner: Code, q: SSAValue) -> None:
-                start, end = (inner.two(arith.AddiOp, q, base) for base in (low, high))
-                far = [
-                    start,
-                    *(inner.two(arith.AddiOp, start, self.number(stride * parts * i)) for i in range(1, radix)),
-                ]
-                made = BUTTERFLIES[radix](inner, [inner.load(source, at, self.zero) for at in far], constants)
+                start = inner.two(arith.AddiOp, low, q)
+                end = inner.two(arith.AddiOp, start, gap)
+                far = [self._further(inner, start, stride * parts * i) for i in range(radix)]
+                made = BUTTERFLIES[radix](inner, [inner.load(source, at) for at in far], constants)
                 for j, value in enumerate(made):
-                    at = inner.two(arith.AddiOp, end, self.number(stride * j)) if j else end
-                    inner.store(inner.times(value, twist[j - 1]) if j and twist else value, target, at, self.zero)
+                    turned = inner.turned(value, twist[j - 1]) if j and twist else value
+                    inner.store(turned, target, self._further(inner, end, stride * j))
 
-            outer.loop(self.zero, self.number(stride), self.one, one)
+            outer.loop(self.point(stride), self.point(1), self.zero, one)
 
-        code.loop(self.zero, self.number(parts), self.one, butterflies)
+        code.loop(self.number(parts), self.one, self.zero, butterflies)
 
-    def _turn(self, code: Code, turns: Pair, p: SSAValue, j: int, radix: int) -> Pair:
-        place = code.two(arith.MuliOp, p, self.number(radix - 1))
-        return self._number(code, turns, code.two(arith.AddiOp, place, self.number(j - 1)))
+    def _further(self, code: Code, at: SSAValue, points: int) -> SSAValue:
+        return code.two(arith.AddiOp, at, self.point(points)) if points else at
 
-    def _unfold(self, code: Code, source: Pair, target: Pair) -> None:
+    def _turns(self, code: Code, turns: int, p: SSAValue, radix: int) -> list[Turn]:
+        """Those of row ``p`` of what is from ``turns`` on in the table."""
+        count = radix - 1
+        held = VectorType(self.element, [_room(radix)])
+        place = code.two(arith.MuliOp, p, self.number(_room(radix)))
+        row = code.load(self.table, code.two(arith.AddiOp, place, self.number(turns)), held)
+        less = code.build.insert(arith.NegfOp(row)).result
+        found: list[Turn] = []
+        for j in range(count):
+            real = code.picked(row, row, [j] * 2 * self.width)
+            signed = [_room(radix) + count + j] * self.width + [count + j] * self.width
+            found.append((real, code.picked(row, less, signed)))
+        return found
+
+    def _unfold(self, code: Code, source: SSAValue, target: SSAValue) -> None:
         """Of ``Z`` of the points: ``X[k] = (Z[k] + Z*[-k] - i w^k (Z[k] - Z*[-k])) / 2``, its imaginary part negated."""
-        half = self._constant(code, 0.5)
-        count = self.number(self.points)
+        half, mirror, halves = self._vectors(code, self.ends[0])
+        count = self.point(self.points)
+        code.store(code.load(source, self.zero), source, count)
 
         def bin_(inner: Code, k: SSAValue) -> None:
-            rest = inner.two(arith.SubiOp, count, k)
-            ahead, back = (inner.load(source, self._around(inner, at), self.zero) for at in (k, rest))
-            turn = self._number(inner, self.ends, k)
-            even = inner.two(arith.AddfOp, ahead[0], back[0]), inner.two(arith.SubfOp, ahead[1], back[1])
-            odd = inner.two(arith.SubfOp, ahead[0], back[0]), inner.two(arith.AddfOp, ahead[1], back[1])
-            twisted = inner.times(odd, turn)
-            real = inner.two(arith.AddfOp, even[0], twisted[1])
-            negated = inner.two(arith.SubfOp, twisted[0], even[1])
-            inner.store(inner.scaled((real, negated), half), target, k, self.zero)
+            at = inner.two(arith.MuliOp, k, self.point(1))
+            ahead, back = (inner.load(source, place) for place in (at, inner.two(arith.SubiOp, count, at)))
+            even = inner.plus(inner.scaled(back, half), ahead, halves)
+            odd = inner.sub(ahead, inner.scaled(back, mirror))
+            ((real, signed),) = self._turns(inner, self.ends[1], k, 2)
+            inner.store(inner.plus(inner.plus(even, inner.exchanged(odd), real), odd, signed), target, at)
 
-        code.loop(self.zero, self.number(self.points + 1), self.one, bin_)
+        code.loop(self.number(self.points + 1), self.one, self.zero, bin_)
 
-    def _around(self, code: Code, at: SSAValue) -> SSAValue:
-        """``at``, or 0 behind the last point."""
-        behind = code.build.insert(arith.CmpiOp(at, self.number(self.points), "eq")).result
-        return code.build.insert(arith.SelectOp(behind, self.zero, at)).result
-
-    @staticmethod
-    def _number(code: Code, table: Pair, at: SSAValue) -> Pair:
-        """An entry of a table in every lane."""
-        real, imaginary = (code.every(code.build.insert(memref.LoadOp.get(part, [at])).res) for part in table)
-        return real, imaginary
-
-    def _scatter(self, code: Code, first: SSAValue, memory: Pair) -> None:
+    def _scatter(self, code: Code, first: SSAValue, memory: SSAValue) -> None:
         def lane(inner: Code, at: SSAValue) -> None:
             row = self._row(inner, first, at)
 
             def bin_(deepest: Code, k: SSAValue) -> None:
-                for part, output in zip(memory, self.op.outputs, strict=True):
-                    value = deepest.build.insert(memref.LoadOp.get(part, [k, at])).res
-                    deepest.build.insert(memref.StoreOp.get(value, output, [row, k]))
+                place = deepest.two(arith.AddiOp, deepest.two(arith.MuliOp, k, self.point(1)), at)
+                for output in self.op.outputs:
+                    value = deepest.load(memory, place, self.alone)
+                    deepest.build.insert(vector.StoreOp(value, output, [row, k]))
+                    place = deepest.two(arith.AddiOp, place, self.number(self.width))
 
-            inner.loop(self.zero, self.number(self.points + 1), self.one, bin_)
+            inner.loop(self.number(self.points + 1), self.one, self.zero, bin_)
 
-        code.loop(self.zero, self.number(self.width), self.one, lane)
+        code.loop(self.number(self.width), self.one, self.zero, lane)
+
+
+def _room(radix: int) -> int:
+    """How much of the table the turns of one butterfly take: a power of two, which vectors like."""
+    return 1 << (2 * radix - 3).bit_length()
 
 
 def _turns(size: int, radix: int) -> Array:
-    """``exp(-2 pi i p j / size)`` for p, and for j from 1 to the radix."""
+    """``exp(-2 pi i p j / size)``, a row for each p: for j from 1 to the radix the real parts, then the imaginary ones."""
     p, j = np.arange(size // radix)[:, None], np.arange(1, radix)[None]
-    return np.exp(-2j * np.pi * p * j / size).reshape(-1)
+    made = np.zeros([size // radix, _room(radix)])
+    turns: Array = np.exp(-2j * np.pi * p * j / size)
+    made[:, : radix - 1], made[:, radix - 1 : 2 * radix - 2] = np.real(turns), np.imag(turns)
+    return made
 
 
-def two(code: Code, x: Sequence[Pair], constants: Sequence[SSAValue]) -> list[Pair]:
+def _ends(points: int) -> Array:
+    """``exp(pi i k / points) / 2``: how each bin is turned back when it is unfolded, halved as sums of two are."""
+    angle = np.pi * np.arange(points + 1) / points
+    return np.stack([np.cos(angle), np.sin(angle)], axis=1) / 2
+
+
+def two(code: Code, x: Sequence[SSAValue], constants: Sequence[SSAValue]) -> list[SSAValue]:
     """A transform of two points."""
     return [code.add(x[0], x[1]), code.sub(x[0], x[1])]
 
 
-def three(code: Code, x: Sequence[Pair], constants: Sequence[SSAValue]) -> list[Pair]:
-    """A transform of three points; the constants are one half and the sine of a third of a turn."""
-    total, apart = code.add(x[1], x[2]), code.scaled(code.sub(x[1], x[2]), constants[1])
-    middle = code.sub(x[0], code.scaled(total, constants[0]))
-    return [code.add(x[0], total), code.minus_i(middle, apart), code.plus_i(middle, apart)]
+def three(code: Code, x: Sequence[SSAValue], constants: Sequence[SSAValue]) -> list[SSAValue]:
+    """A transform of three points; the constants are a third of a turn."""
+    total, apart = code.add(x[1], x[2]), code.exchanged(code.sub(x[1], x[2]))
+    middle, aside = code.plus(x[0], total, constants[0]), code.scaled(apart, constants[1])
+    return [code.add(x[0], total), code.add(middle, aside), code.sub(middle, aside)]
 
 
-def four(code: Code, x: Sequence[Pair], constants: Sequence[SSAValue]) -> list[Pair]:
-    """A transform of four points."""
+def four(code: Code, x: Sequence[SSAValue], constants: Sequence[SSAValue]) -> list[SSAValue]:
+    """A transform of four points; the constant is a quarter of a turn."""
     a, b = code.add(x[0], x[2]), code.sub(x[0], x[2])
-    c, d = code.add(x[1], x[3]), code.sub(x[1], x[3])
-    return [code.add(a, c), code.minus_i(b, d), code.sub(a, c), code.plus_i(b, d)]
+    c, d = code.add(x[1], x[3]), code.scaled(code.exchanged(code.sub(x[1], x[3])), constants[0])
+    return [code.add(a, c), code.add(b, d), code.sub(a, c), code.sub(b, d)]
 
 
-def five(code: Code, x: Sequence[Pair], constants: Sequence[SSAValue]) -> list[Pair]:
-    """A transform of five points; the constants are cosines of one and two fifths of a turn, then the sines."""
-    c1, c2, s1, s2 = constants
+def five(code: Code, x: Sequence[SSAValue], constants: Sequence[SSAValue]) -> list[SSAValue]:
+    """A transform of five points; the constants are one and two fifths of a turn."""
+    c1, s1, c2, s2 = constants
     a, b = code.add(x[1], x[4]), code.add(x[2], x[3])
-    c, d = code.sub(x[1], x[4]), code.sub(x[2], x[3])
-    near = code.add(x[0], code.add(code.scaled(a, c1), code.scaled(b, c2)))
-    far = code.add(x[0], code.add(code.scaled(a, c2), code.scaled(b, c1)))
-    one = code.add(code.scaled(c, s1), code.scaled(d, s2))
+    c, d = code.exchanged(code.sub(x[1], x[4])), code.exchanged(code.sub(x[2], x[3]))
+    near = code.plus(code.plus(x[0], a, c1), b, c2)
+    far = code.plus(code.plus(x[0], a, c2), b, c1)
+    one = code.plus(code.scaled(c, s1), d, s2)
     other = code.sub(code.scaled(c, s2), code.scaled(d, s1))
     first = code.add(x[0], code.add(a, b))
-    return [
-        first, code.minus_i(near, one), code.minus_i(far, other), code.plus_i(far, other), code.plus_i(near, one)
-    ]  # fmt: skip
+    return [first, code.add(near, one), code.add(far, other), code.sub(far, other), code.sub(near, one)]
+
+
+def _part(turn: float) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Cosine and sine of a part of a turn. The sine is for a product with ``-i`` of a vector with its parts exchanged."""
+    cosine, sine = float(np.cos(2 * np.pi * turn)), float(np.sin(2 * np.pi * turn))
+    return (cosine, cosine), (sine, -sine)
 
 
 BUTTERFLIES = {2: two, 3: three, 4: four, 5: five}
-_FIFTH = 2 * np.pi / 5
-BUTTERFLY_CONSTANTS: dict[int, tuple[float, ...]] = {
+BUTTERFLY_CONSTANTS: dict[int, tuple[tuple[float, float], ...]] = {
     2: (),
-    3: (0.5, float(np.sin(2 * np.pi / 3))),
-    4: (),
-    5: (float(np.cos(_FIFTH)), float(np.cos(2 * _FIFTH)), float(np.sin(_FIFTH)), float(np.sin(2 * _FIFTH))),
+    3: _part(1 / 3),
+    4: ((1.0, -1.0),),
+    5: (*_part(1 / 5), *_part(2 / 5)),
 }
+"""Radix -> numbers for real and for imaginary parts."""
+UNFOLD_CONSTANTS = ((0.5, 0.5), (1.0, -1.0), (0.5, -0.5))
 
 
 @dataclass(frozen=True)
@@ -348,9 +387,9 @@ class LowerFourierPass(ModulePass):
 
     ```mlir
     scf.parallel (%block) = (%c0) to (%blocks) step (%c1) {
-      %re = memref.alloca() : memref<201x8xf32>
+      %points = memref.alloca() : memref<3216xf32>
       …
-      scf.for %p = %c0 to %c40 step %c1 { scf.for %q = %c0 to %c1 step %c1 { vector.load … arith.addf … vector.store } }
+      scf.for %p = %c0 to %c8 step %c1 { scf.for %q = %c0 to %c80 step %c16 { vector.load … arith.addf … vector.store } }
       …
     }
     ```
