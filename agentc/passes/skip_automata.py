@@ -11,6 +11,7 @@ from xdsl.dialects.builtin import (
     IntegerAttr,
     ModuleOp,
     VectorType,
+    i1,
     i8,
 )
 from xdsl.dialects.linalg.attrs import IteratorType
@@ -26,6 +27,7 @@ from agentc.analyses.kernel_sources import replacing
 from agentc.analyses.kernel_tables import insert_table, known_table
 from agentc.analyses.kernel_values import Array, body_value
 from agentc.dialects.linalg_ext import AutomatonOp, ExtOp
+from agentc.dialects.vector_ext import CastOp
 from agentc.passes.cut_automata import Pieces
 from agentc.passes.lower_kernels_to_loops import LoopLowering
 from agentc.passes.lower_linalg_ext import Code
@@ -160,32 +162,39 @@ class Skipping:
         return insert_table(build, self.loops.function, f"{owner.name_.string_value()}_{what}", i8, values)
 
     def _piece(self, code: Code, low: SSAValue, high: SSAValue, state: SSAValue) -> None:
-        """Blocks of a piece, then what is left of it."""
-        whole = code.op(arith.AndIOp, code.minus(high, low), code.number(-BLOCK))
-        end = code.plus(low, whole)
+        """The blocks of a piece. The last one may be short, and is gone through byte by byte: in the same loop, as every
+        loop more is another that takes time to compile."""
+        last = code.minus(high, self.block)
 
         def block(inner: Code, at: SSAValue, carried: Sequence[SSAValue]) -> Sequence[SSAValue]:
             known, state = carried
-            hot = self._matters(inner, at)
-            calm = inner.load(self.calm_table, self.pieces.row(inner, state))
-            going = inner.op(arith.OrIOp, hot, inner.whole("eq", calm, self.pieces.start))
 
             def walk(then: Code) -> Sequence[SSAValue]:
-                after = then.plus(at, self.block)
-                return [after, self._walk(then, at, after, self._caught_up(then, known, state, at))]
+                after = then.smaller(then.plus(at, self.block), high)
+                return [after, self._walk(then, *self._caught_up(then, known, state, at), after)]
 
             def rest(other: Code) -> Sequence[SSAValue]:
                 self._pass(other, at)
                 return [known if len(self.found.states) > 1 else other.plus(at, self.block), state]
 
-            return inner.either(going, walk, rest)
+            return inner.either(self._going(inner, at, last, state), walk, rest)
 
-        known, state = code.ordered(low, end, self.block, block, [low, state])
-        self._walk(code, end, high, self._caught_up(code, known, state, end))
+        code.ordered(low, high, self.block, block, [low, state])
+
+    def _going(self, code: Code, at: SSAValue, last: SSAValue, state: SSAValue) -> SSAValue:
+        """Whether the block at ``at`` has to be gone through; it is whole if it begins at ``last`` or before."""
+
+        def look(inner: Code) -> Sequence[SSAValue]:
+            hot = self._matters(inner, at)
+            calm = inner.load(self.calm_table, self.pieces.row(inner, state))
+            return [inner.op(arith.OrIOp, hot, inner.whole("eq", calm, self.pieces.start))]
+
+        yes = self.loops.constant(IntegerAttr(1, i1))
+        return code.either(code.whole("sle", at, last), look, lambda _: [yes])[0]
 
     def _matters(self, code: Code, at: SSAValue) -> SSAValue:
-        """Whether any byte of the block leaves the quiet states: whether the least of `max(byte - low, width) ^ width`,
-        which is 0 within a range, is 0."""
+        """Whether any byte of the block leaves the quiet states: not whether the least of 1 and
+        `max(byte - low, width) ^ width`, which is 0 within a range, is 1 in every lane."""
         lanes: VectorType[Attribute] = VectorType(i8, [BLOCK])
         bytes_ = code.build.insert(vector.LoadOp(self.text, [self.pieces.first(code, at, BLOCK)], lanes)).result
 
@@ -200,20 +209,23 @@ class Skipping:
             sides.append(
                 code.op(arith.XOrIOp, code.op(arith.MaxUIOp, code.op(arith.SubiOp, bytes_, every(low)), width), width)
             )
-        least = sides[0]
-        for side in sides[1:]:
+        least = every(1)
+        for side in sides:
             least = code.op(arith.MinUIOp, least, side)
-        kind = vector.CombiningKindAttr(vector.CombiningKindFlag.MINUI)
-        none = arith.FastMathFlagsAttr("none")
-        properties: dict[str, Attribute] = {"kind": kind, "fastmath": none}
-        whole = vector.ReductionOp.create(operands=[least], result_types=[i8], properties=properties)
-        return code.whole("eq", code.build.insert(whole).dest, self.pieces.start)
+        bits = code.build.insert(CastOp("trunci", least, VectorType(i1, [BLOCK]))).result
+        properties: dict[str, Attribute] = {
+            "kind": vector.CombiningKindAttr(vector.CombiningKindFlag.AND),
+            "fastmath": arith.FastMathFlagsAttr("none"),
+        }
+        quiet = vector.ReductionOp.create(operands=[bits], result_types=[i1], properties=properties)
+        return code.op(arith.XOrIOp, code.build.insert(quiet).dest, self.loops.constant(IntegerAttr(1, i1)))
 
-    def _caught_up(self, code: Code, known: SSAValue, state: SSAValue, at: SSAValue) -> SSAValue:
-        """The state at ``at``: ``state`` at ``known``, and quiet bytes since. From the last byte before ``at`` that all
-        quiet states agree on, if it is near."""
+    def _caught_up(self, code: Code, known: SSAValue, state: SSAValue, at: SSAValue) -> tuple[SSAValue, SSAValue]:
+        """Where to go on for what comes from ``at`` on, and the state there: ``state`` at ``known``, and quiet bytes since.
+        That is behind the last byte before ``at`` that all quiet states agree on, if it is near; what is made of the bytes
+        in between is made again."""
         if len(self.found.states) == 1:
-            return state
+            return at, state
         never = self.loops.constant(IntegerAttr(_signed(NEVER), i8))
 
         def look(inner: Code, i: SSAValue, carried: Sequence[SSAValue]) -> Sequence[SSAValue]:
@@ -224,13 +236,9 @@ class Skipping:
 
         near = code.op(arith.MaxSIOp, known, code.minus(at, self.block))
         start, first = code.ordered(near, at, self.one, look, [known, state])
+        return start, first
 
-        def step(inner: Code, i: SSAValue, carried: Sequence[SSAValue]) -> Sequence[SSAValue]:
-            return [self.pieces.step(inner, carried[0], i)]
-
-        return code.ordered(start, at, self.one, step, [first])[0]
-
-    def _walk(self, code: Code, low: SSAValue, high: SSAValue, state: SSAValue) -> SSAValue:
+    def _walk(self, code: Code, low: SSAValue, state: SSAValue, high: SSAValue) -> SSAValue:
         """Byte after byte."""
 
         def step(inner: Code, i: SSAValue, carried: Sequence[SSAValue]) -> Sequence[SSAValue]:

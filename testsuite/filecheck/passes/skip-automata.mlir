@@ -13,7 +13,8 @@
 // CHECK: scf.for %{{.*}} iter_args(%{{.*}} = %{{.*}}, %{{.*}} = %{{.*}}) -> (index, i8)
 // CHECK: vector.load %text[%{{.*}}] : memref<?xi8>, vector<32xi8>
 // CHECK: arith.maxui
-// CHECK: vector.reduction <minui>
+// CHECK: vector_ext.cast "trunci"
+// CHECK-NEXT: vector.reduction <and>
 // CHECK: scf.if
 // CHECK: else
 // CHECK: "scf.parallel"(
