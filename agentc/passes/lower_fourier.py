@@ -80,8 +80,19 @@ class Code:
 
     def picked(self, a: SSAValue, b: SSAValue, places: Sequence[int]) -> SSAValue:
         """Lanes of two vectors, by number."""
-        mask = DenseArrayBase.from_list(i64, places)
-        return self.build.insert(vector.ShuffleOp(a, b, mask, result_type=self.lanes)).result
+        mask, lanes = DenseArrayBase.from_list(i64, places), VectorType(self.lanes.element_type, [len(places)])
+        return self.build.insert(vector.ShuffleOp(a, b, mask, result_type=lanes)).result
+
+    def joined(self, parts: Sequence[SSAValue]) -> SSAValue:
+        """All lanes of the first halves of vectors, then all of the second ones; a single lane is a first half."""
+        if len(parts) == 1:
+            return parts[0]
+        left, right = (self.joined(half) for half in (parts[: len(parts) // 2], parts[len(parts) // 2 :]))
+        assert is_vector(left.type)
+        (count,) = left.type.get_shape()
+        first = (count + 1) // 2
+        places = [*range(first), *range(count, count + first), *range(first, count), *range(count + first, 2 * count)]
+        return self.picked(left, right, places)
 
     def exchanged(self, a: SSAValue) -> SSAValue:
         """Real and imaginary parts in each other's place: ``i a``, but for the sign of its real part."""
@@ -92,13 +103,13 @@ class Code:
         """The product of complex numbers."""
         return self.plus(self.scaled(a, by[0]), self.exchanged(a), by[1])
 
-    def load(self, memory: SSAValue, at: SSAValue, lanes: VectorType[Attribute] | None = None) -> SSAValue:
+    def load(self, memory: SSAValue, *at: SSAValue, lanes: VectorType[Attribute] | None = None) -> SSAValue:
         """What is from ``at`` on."""
-        return self.build.insert(vector.LoadOp(memory, [at], lanes or self.lanes)).result
+        return self.build.insert(vector.LoadOp(memory, at, lanes or self.lanes)).result
 
-    def store(self, value: SSAValue, memory: SSAValue, at: SSAValue) -> None:
+    def store(self, value: SSAValue, memory: SSAValue, *at: SSAValue) -> None:
         """From ``at`` on."""
-        self.build.insert(vector.StoreOp(value, memory, [at]))
+        self.build.insert(vector.StoreOp(value, memory, at))
 
     def loop(self, high: SSAValue, step: SSAValue, zero: SSAValue, body: Callable[["Code", SSAValue], None]) -> None:
         """``for i in range(0, high, step)``; none around what is done once."""
@@ -130,9 +141,6 @@ class Transform:
         self.kind = np.dtype("f4" if isinstance(element, Float32Type) else "f8")
         self.width = BYTES // self.kind.itemsize
         self.lanes: VectorType[Attribute] = VectorType(element, [2 * self.width])
-        # Rows are read and written by vectors of one lane, which LLVM does not join to the gathers and scatters that it
-        # would make of a loop over scalars: those take longer than as many loads and stores.
-        self.alone: VectorType[Attribute] = VectorType(element, [1])
         self.zero, self.one = self.number(0), self.number(1)
         self.numbers: list[Array] = []
 
@@ -148,7 +156,7 @@ class Transform:
         """Put the loops in the place of the op."""
         build = Builder(InsertPoint.before(self.op))
         count = self.loops.dims(self.rows)[0]
-        self.last = self.loops.extent(self.rows, 0)
+        self.many = self.loops.extent(self.rows, 0)
         blocks = insert_size(build, sizes.floordiv(sizes.add(count, self.width - 1), self.width), self.loops.named)
         steps, size = radices(self.points) or [], self.points
         self.constants = {radix: self._signed(BUTTERFLY_CONSTANTS[radix]) for radix in dict.fromkeys(steps)}
@@ -206,28 +214,24 @@ class Transform:
         return code.build.insert(made).memref
 
     def _row(self, code: Code, first: SSAValue, lane: SSAValue) -> SSAValue:
-        last = code.two(arith.SubiOp, self.last, self.one)
+        last = code.two(arith.SubiOp, self.many, self.one)
         return code.two(arith.MinSIOp, code.two(arith.AddiOp, first, lane), last)
 
     def _gather(self, code: Code, first: SSAValue, memory: SSAValue) -> None:
-        """Rows side by side: real and imaginary parts take turns in both. Element 0, and the middle one, count as 0."""
-        width = self.number(self.width)
+        """Rows side by side. Element 0, and the middle one, count as 0."""
+        rows = [self._row(code, first, self.number(lane)) for lane in range(self.width)]
+        pair = VectorType(self.element, [2])
 
-        def lane(inner: Code, at: SSAValue) -> None:
-            row = self._row(inner, first, at)
+        def point(inner: Code, i: SSAValue) -> None:
+            k = inner.two(arith.AddiOp, i, i)
+            value = inner.joined([inner.load(self.rows, row, k, lanes=pair) for row in rows])
+            inner.store(value, memory, inner.two(arith.MuliOp, i, self.point(1)))
 
-            def element(deepest: Code, k: SSAValue) -> None:
-                value = deepest.build.insert(vector.LoadOp(self.rows, [row, k], self.alone)).result
-                place = deepest.two(arith.AddiOp, deepest.two(arith.MuliOp, k, width), at)
-                deepest.store(value, memory, place)
-
-            inner.loop(self.number(self.length), self.one, self.zero, element)
-            nothing = self.loops.constant(FloatAttr(0.0, self.element))
-            for k in (0, self.points):
-                place = inner.two(arith.AddiOp, at, self.number(k * self.width))
-                inner.build.insert(memref.StoreOp.get(nothing, memory, [place]))
-
-        code.loop(width, self.one, self.zero, lane)
+        code.loop(self.number(self.points), self.one, self.zero, point)
+        zero = self.loops.constant(FloatAttr(0.0, self.element))
+        nothing = code.build.insert(vector.BroadcastOp(zero, VectorType(self.element, [self.width]))).vector
+        for k in (0, self.points):
+            code.store(nothing, memory, self.number(k * self.width))
 
     def _step(self, code: Code, source: SSAValue, target: SSAValue, turns: int, radix: int, size: int) -> None:
         """One of the steps (Stockham's, decimation in frequency): from ``source[q + s (p + m i)]`` to
@@ -244,25 +248,25 @@ class Transform:
             def one(inner: Code, q: SSAValue) -> None:
                 start = inner.two(arith.AddiOp, low, q)
                 end = inner.two(arith.AddiOp, start, gap)
-                far = [self._further(inner, start, stride * parts * i) for i in range(radix)]
+                far = [self._further(inner, start, i * stride * parts * 2 * self.width) for i in range(radix)]
                 made = BUTTERFLIES[radix](inner, [inner.load(source, at) for at in far], constants)
                 for j, value in enumerate(made):
                     turned = inner.turned(value, twist[j - 1]) if j and twist else value
-                    inner.store(turned, target, self._further(inner, end, stride * j))
+                    inner.store(turned, target, self._further(inner, end, j * stride * 2 * self.width))
 
             outer.loop(self.point(stride), self.point(1), self.zero, one)
 
         code.loop(self.number(parts), self.one, self.zero, butterflies)
 
-    def _further(self, code: Code, at: SSAValue, points: int) -> SSAValue:
-        return code.two(arith.AddiOp, at, self.point(points)) if points else at
+    def _further(self, code: Code, at: SSAValue, count: int) -> SSAValue:
+        return code.two(arith.AddiOp, at, self.number(count)) if count else at
 
     def _turns(self, code: Code, turns: int, p: SSAValue, radix: int) -> list[Turn]:
         """Those of row ``p`` of what is from ``turns`` on in the table."""
         count = radix - 1
         held = VectorType(self.element, [_room(radix)])
         place = code.two(arith.MuliOp, p, self.number(_room(radix)))
-        row = code.load(self.table, code.two(arith.AddiOp, place, self.number(turns)), held)
+        row = code.load(self.table, code.two(arith.AddiOp, place, self.number(turns)), lanes=held)
         less = code.build.insert(arith.NegfOp(row)).result
         found: list[Turn] = []
         for j in range(count):
@@ -288,17 +292,23 @@ class Transform:
         code.loop(self.number(self.points + 1), self.one, self.zero, bin_)
 
     def _scatter(self, code: Code, first: SSAValue, memory: SSAValue) -> None:
+        """Rows apart again, two elements at a time; the last one, which is alone, with the one before it. Vectors of one
+        lane, as of scalars LLVM would make gathers, which take longer than as many loads.
+        """
+        alone, before = VectorType(self.element, [1]), self.number(self.points - 1)
+
         def lane(inner: Code, at: SSAValue) -> None:
             row = self._row(inner, first, at)
 
-            def bin_(deepest: Code, k: SSAValue) -> None:
+            def bins(deepest: Code, k: SSAValue) -> None:
+                k = deepest.two(arith.MinSIOp, k, before)
                 place = deepest.two(arith.AddiOp, deepest.two(arith.MuliOp, k, self.point(1)), at)
-                for output in self.op.outputs:
-                    value = deepest.load(memory, place, self.alone)
-                    deepest.build.insert(vector.StoreOp(value, output, [row, k]))
-                    place = deepest.two(arith.AddiOp, place, self.number(self.width))
+                for output, part in zip(self.op.outputs, (0, self.width), strict=True):
+                    both = (self._further(deepest, place, part + i) for i in (0, 2 * self.width))
+                    value = deepest.joined([deepest.load(memory, one, lanes=alone) for one in both])
+                    deepest.store(value, output, row, k)
 
-            inner.loop(self.number(self.points + 1), self.one, self.zero, bin_)
+            inner.loop(self.number(self.points + 1), self.number(2), self.zero, bins)
 
         code.loop(self.number(self.width), self.one, self.zero, lane)
 

@@ -8,8 +8,11 @@
 // CHECK-LABEL: func.func @rows
 // CHECK: "scf.parallel"(
 // CHECK: memref.alloca() {{.*}} : memref<336xf32>
-// CHECK: arith.minsi
-// CHECK: vector.load %x{{.*}} vector<1xf32>
+// CHECK-COUNT-8: arith.minsi
+// CHECK: scf.for
+// CHECK-COUNT-8: vector.load %x{{.*}} vector<2xf32>
+// CHECK-COUNT-4: vector.shuffle {{.*}}, {{.*}} [0, 2, 1, 3] : vector<2xf32>, vector<2xf32>
+// CHECK: vector.shuffle {{.*}}, {{.*}} [0, 1, 4, 5, 2, 3, 6, 7]
 // CHECK: scf.for
 // CHECK: vector.load {{.*}} vector<8xf32>
 // CHECK: arith.negf
@@ -24,8 +27,11 @@
 // CHECK-COUNT-4: vector.load
 // CHECK-COUNT-4: vector.store
 // CHECK: scf.for
-// CHECK: vector.store {{.*}}, %c[
-// CHECK: vector.store {{.*}}, %s[
+// CHECK: scf.for
+// CHECK: arith.minsi
+// CHECK-COUNT-2: vector.load {{.*}} vector<1xf32>
+// CHECK: vector.store {{.*}}, %c[{{.*}} vector<2xf32>
+// CHECK: vector.store {{.*}}, %s[{{.*}} vector<2xf32>
 // CHECK-NOT: linalg_ext
 func.func @rows(%x: memref<?x40xf32>, %c: memref<?x21xf32>, %s: memref<?x21xf32>) attributes {agentc.dims = [["n", 40 : i64], ["n", 21 : i64], ["n", 21 : i64]]} {
   linalg_ext.fourier ins(%x : memref<?x40xf32>) outs(%c, %s : memref<?x21xf32>, memref<?x21xf32>)
