@@ -12,11 +12,18 @@ from agentc.frontends.kernels.annotations import automaton, kernel, u8
 RUN = 6
 """Digits in a row, single separators between them allowed, that make a number personal: phones, cards, accounts."""
 STAR = 42
+LETTER = np.array([1, 2, 2, 4, 4, 6, 6])
+"""The state of an address behind a letter, by the state before it."""
+INNER = np.array([0, 0, 0, 4, 4, 6, 6])
+"""The same behind a digit or a hyphen."""
+DOT = np.array([0, 0, 3, 0, 4, 0, 6])
+"""The same behind a dot."""
 
 
 def letter(byte):
-    """ASCII letters."""
-    return ((byte >= 65) & (byte <= 90)) | ((byte >= 97) & (byte <= 122))
+    """ASCII letters: as small ones."""
+    small = byte | 32
+    return (small >= 97) & (small <= 122)
 
 
 def digit(byte):
@@ -24,21 +31,19 @@ def digit(byte):
     return (byte >= 48) & (byte <= 57)
 
 
-def digit_table(state, byte):
+def digit_table(state, byte, digits):
     """States 1 to 6: so many digits; 7 to 12: the same and one separator behind them."""
     count = np.where(state > RUN, state - RUN, state)
     separated = ((byte == 32) | (byte == 45) | (byte == 46)) & (state >= 1) & (state <= RUN)
-    return np.where(digit(byte), np.minimum(count + 1, RUN), np.where(separated, state + RUN, 0)).astype(u8)
+    return np.where(digits, np.minimum(count + 1, RUN), np.where(separated, state + RUN, 0)).astype(u8)
 
 
-def address_table(state, byte):
+def address_table(state, byte, digits):
     """From right to left: 1, 2 letters of a domain's end, 3 its dot, 4 the domain, 5 the sign, 6 what is before it."""
-    end = np.where(state < 2, state + 1, np.where(state == 3, 4, np.where(state == 5, 6, state)))
-    inner = np.where((state == 3) | (state == 4), 4, np.where(state >= 5, 6, 0))
-    dot = np.where(state == 2, 3, np.where((state == 4) | (state == 6), state, 0))
     other = ((byte == 95) | (byte == 37) | (byte == 43)) & (state >= 5)
-    found = np.where(letter(byte), end, np.where(digit(byte) | (byte == 45), inner, np.where(other, 6, 0)))
-    return np.where(byte == 46, dot, np.where(byte == 64, np.where(state == 4, 5, 0), found)).astype(u8)
+    inner = np.where(digits | (byte == 45), INNER[state], np.where(other, 6, 0))
+    found = np.where(letter(byte), LETTER[state], inner)
+    return np.where(byte == 46, DOT[state], np.where(byte == 64, np.where(state == 4, 5, 0), found)).astype(u8)
 
 
 def mask_table(state, kind):
@@ -47,9 +52,9 @@ def mask_table(state, kind):
     """
     domain, number, address = kind % 2, (kind // 2) % 3, kind // 6
     local = address == 2
-    counted = np.where(number == 2, 1, np.where(number == 1, state & 1, 0))
+    counted = np.where(number == 2, 1, state & number)
     signed = (address == 1) & (state >= 4)
-    within = np.where(signed, 2, np.where(domain == 1, state & 2, 0))
+    within = np.where(signed, 2, (state & 2) * domain)
     return np.where(kind < 18, counted + within + np.where(local, 4, 0), 0).astype(u8)
 
 
@@ -57,11 +62,12 @@ def mask_table(state, kind):
 def mask_pii(text: u8["n"]) -> u8["n"]:
     """Stars in place of long numbers and e-mail addresses (with all that follows the sign and may be a domain)."""
     byte, state = np.arange(256)[None], np.arange(91)[:, None]
-    behind = digit_table(state % 13, byte) + 13 * address_table(state // 13, byte)
+    digits = digit(byte)
+    behind = digit_table(state % 13, byte, digits) + 13 * address_table(state // 13, byte, digits)
     after = automaton(text, behind, backward=True)
     run, part = after % 13, after // 13
     number = np.where((run == RUN) | (run == 2 * RUN), 2, np.minimum(run, 1))
-    domain = letter(text) | digit(text) | (text == 45) | (text == 46)
-    kind = np.where(domain, 1, 0).astype(u8) + 2 * number + 6 * (np.maximum(part, 4) - 4)
+    domain = letter(text) | ((text >= 45) & (text <= 57) & (text != 47))  # a hyphen, a dot, no slash, digits
+    kind = domain.astype(u8) + 2 * number + 6 * (np.maximum(part, 4) - 4)
     masked = automaton(kind, mask_table(np.arange(8)[:, None], byte))
     return np.where((digit(text) & ((masked & 1) == 1)) | (masked >= 2), STAR, text)
