@@ -198,6 +198,7 @@ class Transform:
     def _block(self, code: Code, block: SSAValue, steps: Sequence[int], turns: Sequence[int]) -> None:
         """As many rows as a vector has lanes; beyond the last row it again, to the same result."""
         first = code.two(arith.MuliOp, block, self.number(self.width))
+        self.last = code.two(arith.SubiOp, self.many, self.one)
         memory = [self._scratch(code), self._scratch(code)]
         self._gather(code, first, memory[0])
         size = self.points
@@ -214,8 +215,7 @@ class Transform:
         return code.build.insert(made).memref
 
     def _row(self, code: Code, first: SSAValue, lane: SSAValue) -> SSAValue:
-        last = code.two(arith.SubiOp, self.many, self.one)
-        return code.two(arith.MinSIOp, code.two(arith.AddiOp, first, lane), last)
+        return code.two(arith.MinSIOp, code.two(arith.AddiOp, first, lane), self.last)
 
     def _gather(self, code: Code, first: SSAValue, memory: SSAValue) -> None:
         """Rows side by side. Element 0, and the middle one, count as 0."""

@@ -29,7 +29,7 @@ def is_found(kernel: ModuleOp) -> bool:
 
 
 @pytest.mark.parametrize("dtype", ["f32", "f64"])
-@pytest.mark.parametrize("length", [32, 36, 40, 54, 250, 400, 512])
+@pytest.mark.parametrize("length", [32, 36, 40, 54, 250, 400, 486, 512])
 def test_power_as_numpy(length: int, dtype: str) -> None:
     kernel = module(length, dtype)
     assert is_found(kernel)
