@@ -1,6 +1,7 @@
 """What elementwise tensor code gives whose operands are all known: NumPy arrays."""
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -129,21 +130,38 @@ def known_value(op: GenericOp, known: Mapping[SSAValue, Array]) -> Array | None:
     if block.args[-1].uses or any(v not in known for v in inputs):
         return None
     loops = [np.arange(n).reshape([-1 if i == axis else 1 for i in range(rank)]) for axis, n in enumerate(shape)]
-    values: dict[SSAValue, Any] = dict(known)
+    values: dict[SSAValue, Any] = {}
     for argument, value, map_ in zip(block.args, inputs, op.indexing_maps.data, strict=False):
         whole = map_.data == identity and known[value].shape == tuple(shape)
         values[argument] = known[value] if whole else known[value][_places(map_.data, loops)]
-    found = body_value(block, values, loops)
+    found = body_value(block, values, loops, known)
     kind = DTYPES[name_of(element_of(op.results[0].type))]
-    return None if found is None else np.ascontiguousarray(np.broadcast_to(found, shape).astype(kind, copy=False))
+    if found is None:
+        return None
+    every = found if np.shape(found) == tuple(shape) else np.broadcast_to(found, shape)
+    return np.ascontiguousarray(every.astype(kind, copy=False))
 
 
-def body_value(block: Block, values: Mapping[SSAValue, Any], loops: Sequence[Array] = ()) -> Any:
-    """What the body of a generic yields for ``values`` of its arguments, all elements at once; ``None``: not known."""
+def body_value(
+    block: Block,
+    values: Mapping[SSAValue, Any],
+    loops: Sequence[Array] = (),
+    outside: Mapping[SSAValue, Any] = MappingProxyType({}),
+) -> Any:
+    """What the body of a generic yields for ``values`` of its arguments, all elements at once; ``None``: not known.
+
+    ``outside`` holds what is known of values from around it.
+    """
     known = dict(values)
     with np.errstate(all="ignore"):
         for inner in block.ops:
-            known |= {o: dense(o.owner) for o in inner.operands if isinstance(o.owner, arith.ConstantOp)}
+            for operand in inner.operands:
+                if operand in known:
+                    continue
+                if operand in outside:
+                    known[operand] = outside[operand]
+                elif isinstance(owner := operand.owner, arith.ConstantOp):
+                    known[operand] = dense(owner)
             if isinstance(inner, YieldOp):
                 return known.get(inner.operands[0])
             found = element_value(inner, known, loops)

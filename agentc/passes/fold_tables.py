@@ -43,7 +43,7 @@ def _is_small(op: GenericOp) -> bool:
 
 def worth_keeping(op: GenericOp, known: dict[SSAValue, Array]) -> bool:
     """Whether somebody reads the table of ``op`` who is none, and would not rather compute an element anew."""
-    if is_cheap(op) and not op.inputs and not _extracts(op):
+    if not op.inputs and is_cheap(op) and not _extracts(op):
         return False
     readers = [_top(use.operation) for use in op.results[0].uses]
     return any(not any(r in known for r in reader.results) for reader in readers)
