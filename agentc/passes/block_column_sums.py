@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from xdsl.builder import Builder
 from xdsl.context import Context
 from xdsl.dialects import arith, func, memref, scf
-from xdsl.dialects.builtin import DYNAMIC_INDEX, ModuleOp
+from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from agentc.analyses.column_sums import Columns, Total, columns_of, count_of
-from agentc.analyses.kernel_dims import DIMS, OUTPUTS, dims_attr, element_of, insert_size
+from agentc.analyses.kernel_dims import OUTPUTS, element_of, insert_size
 from agentc.analyses.kernel_sources import replacing
 from agentc.analyses.reductions import neutral
 from agentc.passes.cut_column_sums import HEIGHT, CutColumns
@@ -92,15 +92,9 @@ class Blocking:
 
     def _allocate(self, build: Builder, total: Total, blocks: Dim) -> SSAValue:
         dims = (blocks, *self.lowering.dims(total.memory))
-        shape = [n if isinstance(n, int) else DYNAMIC_INDEX for n in dims]
-        width = [self.lowering.extent(total.memory, 0)] if shape[1] == DYNAMIC_INDEX else []
-        given = ([self.blocks] if shape[0] == DYNAMIC_INDEX else []) + width
-        made = memref.AllocOp.get(element_of(total.memory.type), 64, shape, given)
-        made.attributes[DIMS] = dims_attr([dims])
-        end = self.lowering.function.body.block.last_op
-        assert end is not None
-        Rewriter.insert_op(memref.DeallocOp.get(made.memref), InsertPoint.before(end))
-        return build.insert(made).memref
+        unknown = [self.blocks] if isinstance(blocks, str) else []
+        unknown += [self.lowering.extent(total.memory, 0)] if isinstance(dims[1], str) else []
+        return self.lowering.temporary(build, element_of(total.memory.type), dims, unknown)
 
     def _block(self, build: Builder, block: SSAValue) -> None:
         """The sums of one block of rows, from nothing."""

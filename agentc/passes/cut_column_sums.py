@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 from xdsl.builder import Builder
 from xdsl.dialects import arith, memref, scf
-from xdsl.dialects.builtin import DYNAMIC_INDEX, IndexType
+from xdsl.dialects.builtin import IndexType
 from xdsl.ir import Block, Region, SSAValue
 from xdsl.rewriter import InsertPoint
 
 from agentc.analyses.column_sums import Columns, Total
-from agentc.analyses.kernel_dims import DIMS, dims_attr, element_of, insert_size
+from agentc.analyses.kernel_dims import element_of, insert_size
 from agentc.analyses.kernel_ops import load, parallel, store
 from agentc.analyses.reductions import neutral
 from agentc.passes.lower_kernels_to_loops import LoopLowering
@@ -52,15 +52,9 @@ class CutColumns:
 
     def _allocate(self, total: Total, blocks: Dim) -> SSAValue:
         dims = (blocks, *self.lowering.dims(total.memory))
-        shape = [n if isinstance(n, int) else DYNAMIC_INDEX for n in dims]
-        width = [self.lowering.extent(total.memory, 0)] if shape[1] == DYNAMIC_INDEX else []
-        given = ([self.blocks] if shape[0] == DYNAMIC_INDEX else []) + width
-        made = memref.AllocOp.get(element_of(total.memory.type), 64, shape, given)
-        made.attributes[DIMS] = dims_attr([dims])
-        end = self.lowering.function.body.block.last_op
-        assert end is not None
-        Builder(InsertPoint.before(end)).insert(memref.DeallocOp.get(made.memref))
-        return self.build.insert(made).memref
+        unknown = [self.blocks] if isinstance(blocks, str) else []
+        unknown += [self.lowering.extent(total.memory, 0)] if isinstance(dims[1], str) else []
+        return self.lowering.temporary(self.build, element_of(total.memory.type), dims, unknown)
 
     def _ordered(
         self, build: Builder, low: SSAValue, high: SSAValue, emit: Callable[[Builder, SSAValue, SSAValue], object]

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from xdsl.builder import Builder
 from xdsl.context import Context
 from xdsl.dialects import arith, func, memref, scf
-from xdsl.dialects.builtin import DYNAMIC_INDEX, IndexType, MemRefType, ModuleOp
+from xdsl.dialects.builtin import IndexType, MemRefType, ModuleOp
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint
 
 from agentc.analyses.column_sums import count_of, reorders
-from agentc.analyses.kernel_dims import DIMS, OUTPUTS, dims_attr, insert_size
+from agentc.analyses.kernel_dims import OUTPUTS, insert_size
 from agentc.analyses.kernel_ops import load, parallel, store
 from agentc.analyses.kernel_sources import replacing
 from agentc.analyses.reductions import NEUTRAL, neutral
@@ -88,14 +88,7 @@ class Cut:
             op.erase()
 
     def _allocate(self, build: Builder, element: Attribute, blocks: Dim) -> SSAValue:
-        dynamic = not isinstance(blocks, int)
-        shape = [DYNAMIC_INDEX if isinstance(blocks, str) else blocks]
-        made = memref.AllocOp.get(element, 64, shape, [self.blocks] if dynamic else [])
-        made.attributes[DIMS] = dims_attr([(blocks,)])
-        end = self.lowering.function.body.block.last_op
-        assert end is not None
-        Builder(InsertPoint.before(end)).insert(memref.DeallocOp.get(made.memref))
-        return build.insert(made).memref
+        return self.lowering.temporary(build, element, [blocks], [] if isinstance(blocks, int) else [self.blocks])
 
     def _block(self, build: Builder, block: SSAValue) -> None:
         """What one block gives, from nothing."""

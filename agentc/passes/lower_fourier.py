@@ -9,18 +9,12 @@ from xdsl.builder import Builder
 from xdsl.context import Context
 from xdsl.dialects import arith, memref, scf, vector
 from xdsl.dialects.builtin import (
-    BytesAttr,
     DenseArrayBase,
-    DenseIntOrFPElementsAttr,
     Float32Type,
     Float64Type,
     FloatAttr,
     IndexType,
-    MemRefType,
     ModuleOp,
-    StringAttr,
-    TensorType,
-    UnitAttr,
     VectorType,
     i64,
 )
@@ -32,6 +26,7 @@ from xdsl.rewriter import InsertPoint
 from agentc.analyses.kernel_dims import element_of, insert_size, is_vector, shape_of
 from agentc.analyses.kernel_ops import functions
 from agentc.analyses.kernel_sources import replacing
+from agentc.analyses.kernel_tables import insert_table
 from agentc.analyses.kernel_values import Array
 from agentc.dialects.linalg_ext import FourierOp
 from agentc.passes.find_fourier import radices
@@ -181,16 +176,9 @@ class Transform:
 
     def _table(self, build: Builder) -> SSAValue:
         """All that was noted as one global of the module."""
-        module = self.loops.function.parent_op()
-        assert isinstance(module, ModuleOp)
         values = np.concatenate(self.numbers).astype(self.kind)
-        type_ = MemRefType(self.element, [len(values)])
-        number = sum(isinstance(op, memref.GlobalOp) for op in module.body.block.ops)
-        name = f"{self.loops.function.sym_name.data}_turns{number}"
-        dense = DenseIntOrFPElementsAttr(TensorType(self.element, [len(values)]), BytesAttr(values.tobytes()))
-        table = memref.GlobalOp.get(StringAttr(name), type_, dense, constant=UnitAttr(), alignment=64)
-        module.body.block.insert_op_before(table, self.loops.function)
-        return build.insert(memref.GetGlobalOp(name, type_)).memref
+        name = f"{self.loops.function.sym_name.data}_turns"
+        return insert_table(build, self.loops.function, name, self.element, values)
 
     def _vectors(self, code: Code, places: Sequence[int]) -> list[SSAValue]:
         return [code.load(self.table, self.number(at)) for at in places]

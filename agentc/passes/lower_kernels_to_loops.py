@@ -10,16 +10,19 @@ from xdsl.dialects import func, memref, scf
 from xdsl.dialects.builtin import DYNAMIC_INDEX, FloatAttr, IndexType, IntegerAttr, ModuleOp
 from xdsl.dialects.linalg.attrs import IteratorType
 from xdsl.dialects.linalg.ops import FillOp, GenericOp, IndexOp, YieldOp
-from xdsl.ir import Block, Operation, Region, SSAValue
+from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineExpr, AffineMap
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint
 
-from agentc.analyses.kernel_dims import insert_size, shape_of, size_of, value_dims
+from agentc.analyses.kernel_dims import DIMS, dims_attr, insert_size, shape_of, size_of, value_dims
 from agentc.analyses.kernel_ops import (
+    alloc,
+    dealloc,
     functions,
     index_constant,
     load,
+    memory_type,
     parallel,
     reduced,
     reductions,
@@ -93,6 +96,18 @@ class LoopLowering:
         if shape[axis] != DYNAMIC_INDEX:
             return self.integer(shape[axis])
         return self._size(self._dims[value][axis])
+
+    def temporary(
+        self, build: Builder, element: Attribute, dims: Sequence[Dim], unknown: Sequence[SSAValue]
+    ) -> SSAValue:
+        """New memory of ``dims``, of which those that are no numbers are ``unknown``, until the end of the function."""
+        shape = tuple(d if isinstance(d, int) else DYNAMIC_INDEX for d in dims)
+        made = build.insert(alloc(memory_type(element, shape), unknown))
+        made.attributes[DIMS] = dims_attr([tuple(dims)])
+        end = self.function.body.block.last_op
+        assert end is not None
+        Builder(InsertPoint.before(end)).insert(dealloc(made.memref))
+        return made.memref
 
     def _size(self, name: Dim) -> SSAValue:
         if name not in self._sizes:

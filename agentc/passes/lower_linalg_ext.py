@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 from xdsl.builder import Builder
 from xdsl.context import Context
-from xdsl.dialects import arith, memref, scf
+from xdsl.dialects import arith, scf
 from xdsl.dialects.builtin import AnyFloat, FloatAttr, IndexType, IntegerAttr, ModuleOp, i1
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint
 
-from agentc.analyses.kernel_dims import DIMS, bits, dims_attr, element_of, is_integer, shape_of
+from agentc.analyses.kernel_dims import bits, element_of, is_integer, shape_of
 from agentc.analyses.kernel_ops import (
     branch,
     cast,
@@ -388,12 +388,7 @@ def _like(code: Code, value: SSAValue) -> SSAValue:
     """Memory for as many elements as ``value`` has."""
     shape = shape_of(value.type) or ()
     sizes = [code.loops.extent(value, a) for a, n in enumerate(shape) if n < 0]
-    made = code.build.insert(memref.AllocOp.get(element_of(value.type), 64, shape, sizes))
-    made.attributes[DIMS] = dims_attr([code.loops.dims(value)])
-    end = code.loops.function.body.block.last_op
-    assert end is not None
-    Builder(InsertPoint.before(end)).insert(memref.DeallocOp.get(made.memref))
-    return made.memref
+    return code.loops.temporary(code.build, element_of(value.type), code.loops.dims(value), sizes)
 
 
 def lower(op: ExtOp, code: Code) -> None:

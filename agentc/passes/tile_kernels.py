@@ -8,7 +8,6 @@ from xdsl.builder import Builder
 from xdsl.context import Context
 from xdsl.dialects import arith, memref, scf, vector
 from xdsl.dialects.builtin import (
-    DYNAMIC_INDEX,
     Float32Type,
     Float64Type,
     IndexType,
@@ -22,7 +21,7 @@ from xdsl.ir.affine import AffineMap
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint
 
-from agentc.analyses.kernel_dims import DIMS, dims_attr, element_of, insert_size
+from agentc.analyses.kernel_dims import element_of, insert_size
 from agentc.analyses.kernel_ops import functions
 from agentc.analyses.kernel_sources import replacing
 from agentc.analyses.kernel_tables import erase_unread_table, insert_table, known_table
@@ -211,14 +210,7 @@ class Tiling:
 
     def _allocate(self, build: Builder) -> SSAValue:
         dims = (self.packed_tiles, self.k, self.lanes)
-        shape = [d if isinstance(d, int) else DYNAMIC_INDEX for d in dims]
-        given = [self.size[d] for d in dims if isinstance(d, str)]
-        op = memref.AllocOp.get(self.element, 64, shape, given)
-        op.attributes[DIMS] = dims_attr([dims])
-        end = self.lowering.function.body.block.last_op
-        assert end is not None
-        Builder(InsertPoint.before(end)).insert(memref.DeallocOp.get(op.memref))
-        return build.insert(op).memref
+        return self.lowering.temporary(build, self.element, dims, [self.size[d] for d in dims if isinstance(d, str)])
 
     def _pack(self, build: Builder, tile: SSAValue, packed: SSAValue) -> None:
         """Columns of one tile, a row of vectors after the other; the last tile begins earlier where columns end."""

@@ -9,7 +9,6 @@ from xdsl.builder import Builder
 from xdsl.context import Context
 from xdsl.dialects import arith, memref, scf, vector
 from xdsl.dialects.builtin import (
-    DYNAMIC_INDEX,
     DenseArrayBase,
     FloatAttr,
     IndexType,
@@ -25,7 +24,7 @@ from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint
 
-from agentc.analyses.kernel_dims import DIMS, OUTPUTS, dims_attr, is_vector, size_of, value_dims
+from agentc.analyses.kernel_dims import OUTPUTS, is_vector, size_of, value_dims
 from agentc.analyses.kernel_ops import functions
 from agentc.analyses.kernel_sources import hand_on, replacing
 from agentc.analyses.narrow_codes import LANES, Codes, Field, codes_of, named_size, nest_of
@@ -178,13 +177,7 @@ class Unpacking:
         reading, steps = self.codes.reading, self.steps
         build = Builder(InsertPoint.before(reading.top))
         dims = (*([batch] if batch is not None else []), steps, WORD * len(reading.laid_out), LANES)
-        shape = [d if isinstance(d, int) else DYNAMIC_INDEX for d in dims]
-        made = memref.AllocOp.get(f32, 64, shape, [self._size(d) for d in dims if isinstance(d, str)])
-        made.attributes[DIMS] = dims_attr([dims])
-        memory = build.insert(made).memref
-        end = self.lowering.function.body.block.last_op
-        assert end is not None
-        Builder(InsertPoint.before(end)).insert(memref.DeallocOp.get(memory))
+        memory = self.lowering.temporary(build, f32, dims, [self._size(d) for d in dims if isinstance(d, str)])
         block = Block(arg_types=[IndexType()])
         inner = Builder(InsertPoint.at_end(block))
         if batch is None:

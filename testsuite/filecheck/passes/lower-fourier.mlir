@@ -3,7 +3,7 @@
 // 40 samples are 20 complex points: a step of 5, one of 4, then real rows again. Eight rows of single precision at once,
 // their real parts before their imaginary ones. The table: for 5 four vectors, for 4 one, for the end three and 21 numbers,
 // then what the results of both steps are turned by.
-// CHECK: "memref.global"() <{sym_name = "rows_turns0", type = memref<210xf32>
+// CHECK: "memref.global"() <{sym_name = "rows_turns", type = memref<210xf32>
 // CHECK-NOT: memref.global
 // CHECK-LABEL: func.func @rows
 // CHECK: "scf.parallel"(
