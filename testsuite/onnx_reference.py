@@ -15,6 +15,20 @@ from agentc.backends.onnx.config import DecoderConfig, EncoderConfig
 Array = npt.NDArray[Any]
 Weights = Mapping[str, Array]
 
+TINY_DECODER: dict[str, Any] = {
+    "vocab_size": 96,
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 64,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+    "pad_token_id": 0,
+}
+"""A configuration of transformers: what decoders of every family share in tests."""
+
 
 def decoder_logits(config: DecoderConfig, weights: Weights, tokens: list[int]) -> Array:
     """Logits of every position, [tokens, vocab]."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 import pytest
+from onnx_reference import TINY_DECODER as BASE
 from onnx_reference import write_safetensors
 
 from agentc.backends.onnx import emit_model
@@ -18,18 +19,6 @@ from agentc.runtime.models.llm import Decoder
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
-BASE: dict[str, Any] = {
-    "vocab_size": 96,
-    "hidden_size": 32,
-    "intermediate_size": 48,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "max_position_embeddings": 64,
-    "bos_token_id": 1,
-    "eos_token_id": 2,
-    "pad_token_id": 0,
-}
 EXPERTS = {"num_experts_per_tok": 2}
 YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16, "rope_theta": 1e4}
 LLAMA3 = {

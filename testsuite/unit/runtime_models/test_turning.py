@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from onnx_reference import TINY_DECODER as BASE
 
 from agentc.backends.onnx import emit_model, emit_shards
 from agentc.plan.models import ModelShape
@@ -15,18 +16,6 @@ from agentc.runtime.models.shards import ShardedDecoder
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
-BASE: dict[str, Any] = {
-    "vocab_size": 96,
-    "hidden_size": 32,
-    "intermediate_size": 48,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "max_position_embeddings": 64,
-    "bos_token_id": 1,
-    "eos_token_id": 2,
-    "pad_token_id": 0,
-}
 LONG = {
     "rope_type": "longrope",
     "short_factor": [1.0, 1.1, 1.2, 1.4],
