@@ -41,8 +41,8 @@ UNSIGNED = "agentc.unsigned"
 REQUIRES = "agentc.requires"
 """Sizes that have to be at least 1, where the kernel reads a certain element."""
 FOURIER = "agentc.fourier"
-"""On a product of folded rows with a table of a Fourier transform: ``cos`` or ``sin``. Folded were the rows that
-the producer of the left operand reads, less their first and middle elements."""
+"""On what is computed of a Fourier transform of rows: its ``real`` or ``imaginary`` part, or its ``power``, the sum of
+their squares. The last input of a part is a product of a table with the rows, which were folded."""
 ROWS = "agentc.rows"
 """The size, as a list of one, of the range of a ``rows`` phase."""
 

@@ -12,7 +12,6 @@ from xdsl.dialects.builtin import (
     DenseArrayBase,
     Float32Type,
     Float64Type,
-    FloatAttr,
     IndexType,
     ModuleOp,
     VectorType,
@@ -128,8 +127,8 @@ class Transform:
 
     def __post_init__(self) -> None:
         self.rows = self.op.inputs[0]
-        shape = shape_of(self.rows.type) or (0,)
-        self.length, self.points = shape[-1], shape[-1] // 2
+        self.shape = shape_of(self.rows.type) or (0,)
+        self.points = self.shape[-1] // 2
         element = element_of(self.rows.type)
         assert isinstance(element, Float32Type | Float64Type)
         self.element = element
@@ -137,6 +136,7 @@ class Transform:
         self.width = BYTES // self.kind.itemsize
         self.lanes: VectorType[Attribute] = VectorType(element, [2 * self.width])
         self.zero, self.one = self.number(0), self.number(1)
+        self.is_power = len(self.op.outputs) == 1
         self.numbers: list[Array] = []
 
     def number(self, value: int) -> SSAValue:
@@ -150,9 +150,12 @@ class Transform:
     def run(self) -> None:
         """Put the loops in the place of the op."""
         build = Builder(InsertPoint.before(self.op))
-        count = self.loops.dims(self.rows)[0]
-        self.many = self.loops.extent(self.rows, 0)
-        blocks = insert_size(build, sizes.floordiv(sizes.add(count, self.width - 1), self.width), self.loops.named)
+        rank = len(self.shape)
+        many = self.loops.dims(self.rows)[-2] if rank > 1 else 1
+        count = sizes.floordiv(sizes.add(many, self.width - 1), self.width)
+        blocks = insert_size(build, count, self.loops.named) if isinstance(count, str) else self.number(count)
+        self.many = self.loops.extent(self.rows, rank - 2) if rank > 1 else self.one
+        outer = [self.loops.extent(self.rows, axis) for axis in range(rank - 2)]
         steps, size = radices(self.points) or [], self.points
         self.constants = {radix: self._signed(BUTTERFLY_CONSTANTS[radix]) for radix in dict.fromkeys(steps)}
         self.ends = self._signed(UNFOLD_CONSTANTS), self._noted(_ends(self.points))
@@ -161,7 +164,7 @@ class Transform:
             turns.append(self._noted(_turns(size, radix)))
             size //= radix
         self.table = self._table(build)
-        self.loops.nest(build, [blocks], lambda b, at: self._block(Code(b, self.lanes), at[0], steps, turns))
+        self.loops.nest(build, [*outer, blocks], lambda b, at: self._block(Code(b, self.lanes), at, steps, turns))
         self.op.detach()
         self.op.erase()
 
@@ -183,9 +186,10 @@ class Transform:
     def _vectors(self, code: Code, places: Sequence[int]) -> list[SSAValue]:
         return [code.load(self.table, self.number(at)) for at in places]
 
-    def _block(self, code: Code, block: SSAValue, steps: Sequence[int], turns: Sequence[int]) -> None:
+    def _block(self, code: Code, block: Sequence[SSAValue], steps: Sequence[int], turns: Sequence[int]) -> None:
         """As many rows as a vector has lanes; beyond the last row it again, to the same result."""
-        first = code.two(arith.MuliOp, block, self.number(self.width))
+        *self.outer, number = block
+        first = code.two(arith.MuliOp, number, self.number(self.width))
         self.last = code.two(arith.SubiOp, self.many, self.one)
         memory = [self._scratch(code), self._scratch(code)]
         self._gather(code, first, memory[0])
@@ -205,21 +209,21 @@ class Transform:
     def _row(self, code: Code, first: SSAValue, lane: SSAValue) -> SSAValue:
         return code.two(arith.MinSIOp, code.two(arith.AddiOp, first, lane), self.last)
 
+    def _place(self, row: SSAValue, k: SSAValue) -> list[SSAValue]:
+        """The indices of an element of a row, which may be the only one."""
+        return [*self.outer, row, k][-len(self.shape) :]
+
     def _gather(self, code: Code, first: SSAValue, memory: SSAValue) -> None:
-        """Rows side by side. Element 0, and the middle one, count as 0."""
+        """Rows side by side."""
         rows = [self._row(code, first, self.number(lane)) for lane in range(self.width)]
         pair = VectorType(self.element, [2])
 
         def point(inner: Code, i: SSAValue) -> None:
             k = inner.two(arith.AddiOp, i, i)
-            value = inner.joined([inner.load(self.rows, row, k, lanes=pair) for row in rows])
+            value = inner.joined([inner.load(self.rows, *self._place(row, k), lanes=pair) for row in rows])
             inner.store(value, memory, inner.two(arith.MuliOp, i, self.point(1)))
 
         code.loop(self.number(self.points), self.one, self.zero, point)
-        zero = self.loops.constant(FloatAttr(0.0, self.element))
-        nothing = code.build.insert(vector.BroadcastOp(zero, VectorType(self.element, [self.width]))).vector
-        for k in (0, self.points):
-            code.store(nothing, memory, self.number(k * self.width))
 
     def _step(self, code: Code, source: SSAValue, target: SSAValue, turns: int, radix: int, size: int) -> None:
         """One of the steps (Stockham's, decimation in frequency): from ``source[q + s (p + m i)]`` to
@@ -264,7 +268,7 @@ class Transform:
         return found
 
     def _unfold(self, code: Code, source: SSAValue, target: SSAValue) -> None:
-        """Of ``Z`` of the points: ``X[k] = (Z[k] + Z*[-k] - i w^k (Z[k] - Z*[-k])) / 2``, its imaginary part negated."""
+        """Of ``Z`` of the points: ``X[k] = (Z[k] + Z*[-k] - i w^k (Z[k] - Z*[-k])) / 2``, or the power of that."""
         half, mirror, halves = self._vectors(code, self.ends[0])
         count = self.point(self.points)
         code.store(code.load(source, self.zero), source, count)
@@ -274,8 +278,13 @@ class Transform:
             ahead, back = (inner.load(source, place) for place in (at, inner.two(arith.SubiOp, count, at)))
             even = inner.plus(inner.scaled(back, half), ahead, halves)
             odd = inner.sub(ahead, inner.scaled(back, mirror))
-            ((real, signed),) = self._turns(inner, self.ends[1], k, 2)
-            inner.store(inner.plus(inner.plus(even, inner.exchanged(odd), real), odd, signed), target, at)
+            (turn,) = self._turns(inner, self.ends[1], k, 2)
+            made = inner.add(even, inner.turned(odd, turn))
+            if self.is_power:
+                squares = inner.scaled(made, made)
+                real, imaginary = (inner.picked(squares, squares, range(i, i + self.width)) for i in (0, self.width))
+                made, at = inner.add(real, imaginary), inner.two(arith.MuliOp, k, self.number(self.width))
+            inner.store(made, target, at)
 
         code.loop(self.number(self.points + 1), self.one, self.zero, bin_)
 
@@ -284,17 +293,18 @@ class Transform:
         lane, as of scalars LLVM would make gathers, which take longer than as many loads.
         """
         alone, before = VectorType(self.element, [1]), self.number(self.points - 1)
+        size = self.width if self.is_power else 2 * self.width
 
         def lane(inner: Code, at: SSAValue) -> None:
             row = self._row(inner, first, at)
 
             def bins(deepest: Code, k: SSAValue) -> None:
                 k = deepest.two(arith.MinSIOp, k, before)
-                place = deepest.two(arith.AddiOp, deepest.two(arith.MuliOp, k, self.point(1)), at)
-                for output, part in zip(self.op.outputs, (0, self.width), strict=True):
-                    both = (self._further(deepest, place, part + i) for i in (0, 2 * self.width))
+                start = deepest.two(arith.AddiOp, deepest.two(arith.MuliOp, k, self.number(size)), at)
+                for part, output in enumerate(self.op.outputs):
+                    both = (self._further(deepest, start, part * self.width + i) for i in (0, size))
                     value = deepest.joined([deepest.load(memory, one, lanes=alone) for one in both])
-                    deepest.store(value, output, row, k)
+                    deepest.store(value, output, *self._place(row, k))
 
             inner.loop(self.number(self.points + 1), self.number(2), self.zero, bins)
 
@@ -316,9 +326,9 @@ def _turns(size: int, radix: int) -> Array:
 
 
 def _ends(points: int) -> Array:
-    """``exp(pi i k / points) / 2``: how each bin is turned back when it is unfolded, halved as sums of two are."""
+    """``-i exp(-pi i k / points) / 2``: how each bin is turned back when it is unfolded, halved as sums of two are."""
     angle = np.pi * np.arange(points + 1) / points
-    return np.stack([np.cos(angle), np.sin(angle)], axis=1) / 2
+    return np.stack([-np.sin(angle), -np.cos(angle)], axis=1) / 2
 
 
 def two(code: Code, x: Sequence[SSAValue], constants: Sequence[SSAValue]) -> list[SSAValue]:
@@ -367,7 +377,7 @@ BUTTERFLY_CONSTANTS: dict[int, tuple[tuple[float, float], ...]] = {
     5: (*_part(1 / 5), *_part(2 / 5)),
 }
 """Radix -> numbers for real and for imaginary parts."""
-UNFOLD_CONSTANTS = ((0.5, 0.5), (1.0, -1.0), (0.5, -0.5))
+UNFOLD_CONSTANTS = ((0.5, -0.5), (1.0, -1.0), (0.5, 0.5))
 
 
 @dataclass(frozen=True)
@@ -378,7 +388,7 @@ class LowerFourierPass(ModulePass):
     Before:
 
     ```mlir
-    linalg_ext.fourier ins(%x : memref<?x400xf32>) outs(%c, %s : memref<?x201xf32>, memref<?x201xf32>)
+    linalg_ext.fourier ins(%x : memref<?x400xf32>) outs(%r, %i : memref<?x201xf32>, memref<?x201xf32>)
     ```
 
     After:

@@ -2,7 +2,7 @@
 
 For rows of a few hundred samples, as speech features have (400 in Whisper's), a product with a table that stays in
 cache is exact to rounding, and one road for every target. Rows are halved first: cosine is even and sine odd around the
-middle of a row. The products are marked, so that a target may sum in log steps instead.
+middle of a row. What they give is marked, so that a target may sum in log steps instead.
 """
 
 from collections.abc import Sequence
@@ -59,17 +59,24 @@ def rfft(kernel: KernelBuilder, array: Tensor) -> Complex:
     even, odd = kernel.map("add", front, back), kernel.map("sub", front, back)
     tables = [_table(kernel, name, half, bins, length, array) for name in ("cos", "sin")]
     cosines, sines = (_product(kernel, side, table, rank) for side, table in zip((even, odd), tables, strict=True))
-    for part, name in ((cosines, "cos"), (sines, "sin")):
-        owner = part.value.owner
-        if isinstance(owner, Operation) and array.axes == tuple(range(rank)):
-            owner.attributes[FOURIER] = StringAttr(name)
-    return Complex(kernel.map("add", first, cosines), kernel.map("neg", sines))
+    found = Complex(kernel.map("add", first, cosines), kernel.map("neg", sines))
+    if array.axes == tuple(range(rank)):
+        _mark(found.real, "real")
+        _mark(found.imaginary, "imaginary")
+    return found
 
 
 def power(kernel: KernelBuilder, value: Complex) -> Tensor:
     """The squared magnitude."""
     squares = [kernel.map("mul", part, part) for part in (value.real, value.imaginary)]
-    return kernel.map("add", *squares)
+    return _mark(kernel.map("add", *squares), "power")
+
+
+def _mark(value: Tensor, name: str) -> Tensor:
+    """Say what ``value`` is of a transform."""
+    assert isinstance(value.value.owner, Operation)
+    value.value.owner.attributes[FOURIER] = StringAttr(name)
+    return value
 
 
 def _alternating(kernel: KernelBuilder, bins: int, like: Tensor) -> Tensor:

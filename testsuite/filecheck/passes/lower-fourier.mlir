@@ -30,10 +30,24 @@
 // CHECK: scf.for
 // CHECK: arith.minsi
 // CHECK-COUNT-2: vector.load {{.*}} vector<1xf32>
-// CHECK: vector.store {{.*}}, %c[{{.*}} vector<2xf32>
-// CHECK: vector.store {{.*}}, %s[{{.*}} vector<2xf32>
+// CHECK: vector.store {{.*}}, %r[{{.*}} vector<2xf32>
+// CHECK: vector.store {{.*}}, %i[{{.*}} vector<2xf32>
 // CHECK-NOT: linalg_ext
-func.func @rows(%x: memref<?x40xf32>, %c: memref<?x21xf32>, %s: memref<?x21xf32>) attributes {agentc.dims = [["n", 40 : i64], ["n", 21 : i64], ["n", 21 : i64]]} {
-  linalg_ext.fourier ins(%x : memref<?x40xf32>) outs(%c, %s : memref<?x21xf32>, memref<?x21xf32>)
+func.func @rows(%x: memref<?x40xf32>, %r: memref<?x21xf32>, %i: memref<?x21xf32>) attributes {agentc.dims = [["n", 40 : i64], ["n", 21 : i64], ["n", 21 : i64]]} {
+  linalg_ext.fourier ins(%x : memref<?x40xf32>) outs(%r, %i : memref<?x21xf32>, memref<?x21xf32>)
+  func.return
+}
+
+// The power: squares of both parts, added, and stored once. A single row is one block.
+// CHECK-LABEL: func.func @power
+// CHECK: scf.for
+// CHECK: %[[Q:.*]] = arith.mulf %[[V:.*]], %[[V]] fastmath<contract> {{.*}}: vector<16xf32>
+// CHECK: %[[A:.*]] = vector.shuffle %[[Q]], %[[Q]] [0, 1, 2, 3, 4, 5, 6, 7]
+// CHECK: %[[B:.*]] = vector.shuffle %[[Q]], %[[Q]] [8, 9, 10, 11, 12, 13, 14, 15]
+// CHECK: arith.addf %[[A]], %[[B]] {{.*}} vector<8xf32>
+// CHECK: vector.store {{.*}}, %p[{{.*}} vector<2xf32>
+// CHECK-NOT: linalg_ext
+func.func @power(%x: memref<40xf32>, %p: memref<21xf32>) attributes {agentc.dims = [[40 : i64], [21 : i64]]} {
+  linalg_ext.fourier ins(%x : memref<40xf32>) outs(%p : memref<21xf32>)
   func.return
 }
