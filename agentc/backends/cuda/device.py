@@ -312,10 +312,14 @@ class DeviceBody:
         for value, kind, name in zip(last.args, combiners(op), names, strict=True):
             self.write(f"{name} = {expression(kind, [name, self.names[value]])};")
 
+    def bounds(self, op: scf.ParallelOp) -> tuple[str, str]:
+        """Where the group's iterations of ``op`` begin and end, in C++."""
+        return self.names[op.lowerBound[0]], self.names[op.upperBound[0]]
+
     def _ordered_loop(self, op: scf.ParallelOp) -> None:
         names = self.accumulators(op)
         index = self.names[op.body.block.args[0]] = self.fresh("j")
-        low, high = self.names[op.lowerBound[0]], self.names[op.upperBound[0]]
+        low, high = self.bounds(op)
         with self.braces(f"for (int64_t {index} = {low}; {index} < {high}; ++{index})"):
             self.block(op.body.block)
             self.combine(op, names)
@@ -332,7 +336,7 @@ class DeviceBody:
         """A warp of the group for each iteration, which it shares out among its lanes."""
         names = self.accumulators(op)
         index = self.names[op.body.block.args[0]] = self.fresh("j")
-        low, high = self.names[op.lowerBound[0]], self.names[op.upperBound[0]]
+        low, high = self.bounds(op)
         self.layered = False
         begin = "group.part()" if low == "0" else f"{low} + group.part()"
         with self.braces(f"for (int64_t {index} = {begin}; {index} < {high}; {index} += group.parts)"):
@@ -345,7 +349,7 @@ class DeviceBody:
     def _shared_loop(self, op: scf.ParallelOp) -> None:
         names = self.accumulators(op)
         self.group = False
-        low, high = self.names[op.lowerBound[0]], self.names[op.upperBound[0]]
+        low, high = self.bounds(op)
         self.strided_loop(op, names, "group.lane()", "group.size", low, high)
         self.group = True
         self.finish(op, self.across(op, names))

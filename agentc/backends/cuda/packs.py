@@ -136,21 +136,22 @@ def flat_loop(body: "DeviceBody", op: scf.ParallelOp, inner: scf.ParallelOp) -> 
         return False
     body.each_alone(o for o in op.body.block.ops if isinstance(o, arith.ConstantOp | memref.DimOp))
     body.flat = f"{body.extent(op.upperBound[0]) or body.names[op.upperBound[0]]} * {length}"
-    names, high = body.accumulators(op), body.fresh("high")
-    body.write(f"const int64_t {high} = {body.names[op.upperBound[0]]} * {length};")
+    names, high, (low, end) = body.accumulators(op), body.fresh("high"), body.bounds(op)
+    body.write(f"const int64_t {high} = {end} * {length};")
     body.group = False
-    cut = "0"
+    cut = "0" if low == "0" else f"{low} * {length}"
+    begin = "" if low == "0" else f"{cut} + "
     if packs:
-        cut = body.fresh("cut")
+        rest, cut = cut, body.fresh("cut")
         packable = " && ".join(f"agentc::packable<{width}>({body.names[m]})" for m in memories)
-        body.write(f"const int64_t {cut} = {packable} ? {high} : 0;")
+        body.write(f"const int64_t {cut} = {packable} ? {high} : {rest};")
         at = body.fresh("at")
         loads = [p for p in packs if isinstance(p, memref.LoadOp)]
         early = _early(loads, [op.body.block.args[0], inner.body.block.args[0]])
         count = _ahead(early, width)
         plan = Ahead(width, count, at, "group.size", cut, early, (op, inner, length))
         with body.braces(
-            f"for (int64_t {at} = {width} * group.lane(); {at} < {cut}; {at} += {width * count} * group.size)"
+            f"for (int64_t {at} = {begin}{width} * group.lane(); {at} < {cut}; {at} += {width * count} * group.size)"
         ):
             _packs_ahead(body, inner, names, packs, plan)
     at = body.fresh("at")

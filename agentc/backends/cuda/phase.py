@@ -16,6 +16,8 @@ from agentc.plan.kernels import PREFIX, Dim, KernelAbi, Phase, c_name
 THREADS = 256
 MAX_BLOCKS = 1 << 20
 """The grid of a kernel whose threads go on by the size of the grid."""
+MOST_ACROSS = 65535
+"""Blocks along the grid's second axis at most (CUDA C++ programming guide, technical specifications)."""
 
 
 @dataclass

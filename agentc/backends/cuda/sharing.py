@@ -3,18 +3,16 @@
 from xdsl.dialects import func, memref, scf
 from xdsl.ir import Operation, SSAValue
 
-from agentc.backends.cuda import long_scans, matrices, ordered, parts, scatters
+from agentc.backends.cuda import long_scans, matrices, ordered, parts, row_parts, scatters
 from agentc.backends.cuda.device import DeviceBody, ends_with, inner_loops
 from agentc.backends.cuda.held import FEW, PACKS, held_rows
-from agentc.backends.cuda.matrices import from_zero
-from agentc.backends.cuda.phase import THREADS, PhaseCode, blocks, in_order
+from agentc.backends.cuda.long_rows import spread_loop
+from agentc.backends.cuda.phase import MOST_ACROSS, THREADS, PhaseCode, blocks, in_order
 from agentc.backends.cuda.scans import scan_of
 from agentc.dialects.linalg_ext import ExtOp
 
 WARP_ROW = 4096
 """Rows up to this many elements are a warp's work, longer ones a block's."""
-MOST_ACROSS = 65535
-"""Blocks along the grid's second axis at most (CUDA C++ programming guide, technical specifications)."""
 MANY = 4096
 """Rows that keep every warp of a large GPU busy."""
 SERIAL_THREADS = 1024
@@ -165,7 +163,7 @@ def _by_length(code: PhaseCode, rows: scf.ParallelOp, body: DeviceBody, symbol: 
         f"  {code.call('_block', grid(1), THREADS)}",
         "}",
     ]
-    code.unless_empty(long_scans.launches(code, lines) or lines)
+    code.unless_empty(long_scans.launches(code, lines) or row_parts.launches(code, lines) or lines)
 
 
 def _kept(code: PhaseCode, rows: scf.ParallelOp) -> list[str]:
@@ -196,18 +194,6 @@ def _kept(code: PhaseCode, rows: scf.ParallelOp) -> list[str]:
             f"    {code.call(suffix, blocks(code.rows, THREADS // threads), THREADS)}",
         ]
     return [f"if ({held.condition(THREADS)}) {{", *lines, "  }"]
-
-
-def spread_loop(rows: scf.ParallelOp) -> scf.ParallelOp | None:
-    """The one loop of each row that has rows of its own, of which no two write the same."""
-    loops = [op for op in rows.body.block.ops if op.regions and not isinstance(op, scf.ReduceOp)]
-    if len(loops) != 1 or not isinstance(loop := loops[0], scf.ParallelOp) or loop.res or not from_zero(loop):
-        return None
-    index = loop.body.block.args[0]
-    inner = inner_loops(loop)
-    stores = [op for op in rows.walk() if isinstance(op, memref.StoreOp)]
-    along = any(ends_with(i, i.body.block.args[0]) > ends_with(loop, index) for i in inner)
-    return loop if along and all(index in store.indices for store in stores) else None
 
 
 def group_rows(body: DeviceBody, rows: scf.ParallelOp, guarded: bool) -> None:

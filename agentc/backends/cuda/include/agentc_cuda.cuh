@@ -325,6 +325,18 @@ __device__ __forceinline__ T combine_parts(const Group& group, const T* parts, i
   }
 }
 
+// Where a block's piece of a row begins: all are as long, of whole packs, and those at the end of a row may be empty.
+__device__ __forceinline__ int64_t piece_of(int64_t length, int64_t piece, int64_t pieces) {
+  const int64_t each = ((length + pieces - 1) / pieces + 15) / 16 * 16;
+  return minimum<int64_t>(length, each * piece);
+}
+// How many of a block's threads stand side by side on columns: the others are on other rows.
+__host__ __device__ __forceinline__ int across(int64_t columns, int threads) {
+  int found = 1;
+  while (found < columns && found < threads) found *= 2;
+  return found;
+}
+
 #ifndef __CUDACC_RTC__
 // Launches on the stream's device, which has to be the current one. `given` become the types that the kernel declares.
 template <class... Declared, class... Given>
@@ -339,6 +351,12 @@ inline cudaError_t launch(void (*kernel)(Declared...), dim3 grid, dim3 block, si
   return cudaLaunchKernelEx(&config, kernel, static_cast<Declared>(given)...);
 }
 
+// Sizes that follow from others; division rounds down.
+inline int64_t over(int64_t a, int64_t b) { return a / b - (a % b != 0 && (a < 0) != (b < 0)); }
+inline int64_t modulo(int64_t a, int64_t b) { return a - b * over(a, b); }
+inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+inline int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
+
 // In how many parts to cut `work` pieces of work: one for each `each`, at most `most`. Of sizes alone, so that a sum is
 // added in the same order on every GPU.
 inline int parts_of(int64_t work, int64_t each, int64_t most) {
@@ -346,11 +364,12 @@ inline int parts_of(int64_t work, int64_t each, int64_t most) {
   return static_cast<int>(wanted < 1 ? 1 : wanted < most ? wanted : most);
 }
 
-// Sizes that follow from others; division rounds down.
-inline int64_t over(int64_t a, int64_t b) { return a / b - (a % b != 0 && (a < 0) != (b < 0)); }
-inline int64_t modulo(int64_t a, int64_t b) { return a - b * over(a, b); }
-inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
-inline int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
+// As many for each of `rows`, of `work` each, that are `length` long: one where that is short, or where there are rows
+// for half of the blocks.
+inline int parts_of_rows(int64_t rows, int64_t length, int64_t work, int64_t least, int64_t each, int64_t most) {
+  if (rows < 1 || rows > most / 2 || work <= least) return 1;
+  return parts_of(work, each, smaller(most / rows, length < 16 ? 1 : length / 16));
+}
 
 // Memory of the stream's pool until `release`, or for as long as the launcher runs; the stream gives it back when its
 // work so far is done.

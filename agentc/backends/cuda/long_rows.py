@@ -1,0 +1,211 @@
+"""Rows that many blocks share out: which of a row's loops are cut along it, and which launch each runs in.
+
+A row is a run of loops along one size (softmax: a maximum, a sum of powers, a division), perhaps with loops over
+columns that reduce along it (attention: a sum of values, weighted). Each block takes the same piece of the row in all
+of them, so that what a loop leaves in memory for the same place the next one finds, without waiting for other blocks.
+What is reduced is known only once all blocks are done: whatever needs it is in a later launch, where it is combined
+anew.
+"""
+
+from collections.abc import Container, Iterable, Mapping, Sequence
+
+from xdsl.dialects import memref, scf
+from xdsl.ir import Block, Operation, SSAValue
+
+from agentc.backends.cuda.device import DeviceBody, ends_with, inner_loops
+from agentc.backends.cuda.matrices import from_zero
+from agentc.backends.cuda.phase import PhaseCode, size
+from agentc.support.record import record
+
+
+@record
+class Step:
+    """A loop of a row."""
+
+    loop: scf.ParallelOp
+    reductions: tuple[scf.ParallelOp, ...]
+    """The loops along the row that leave parts: the loop itself, or those inside of one over columns."""
+    columns: str
+    """C++ for the number of columns that the loop is over; empty for one along the row."""
+    launch: int
+    """In which launch the pieces run."""
+    finish: int
+    """In which launch columns go on from what their parts come to; else the same as ``launch``."""
+
+
+@record
+class LongRows:
+    """A phase of which each row may be cut."""
+
+    units: tuple[scf.ParallelOp, ...]
+    """The loop over rows, and loops inside it that are rows of their own."""
+    counts: tuple[str, ...]
+    """C++ for how many iterations each has."""
+    length: str
+    """C++ for the length of a row."""
+    work: str
+    """C++ for the iterations that a row takes, of inner loops as well."""
+    steps: Mapping[Operation, Step]
+    stores: Mapping[Operation, int]
+    """What a row writes outside of its loops, and in which launch."""
+
+    @property
+    def block(self) -> Block:
+        """The body of one row."""
+        return self.units[-1].body.block
+
+    @property
+    def launches(self) -> int:
+        """How many launches there are."""
+        return 1 + max([step.finish for step in self.steps.values()] + list(self.stores.values()))
+
+
+def spread_loop(rows: scf.ParallelOp) -> scf.ParallelOp | None:
+    """The one loop of each row that has rows of its own, of which no two write the same."""
+    loops = [op for op in rows.body.block.ops if op.regions and not isinstance(op, scf.ReduceOp)]
+    if len(loops) != 1 or not isinstance(loop := loops[0], scf.ParallelOp) or loop.res or not from_zero(loop):
+        return None
+    index = loop.body.block.args[0]
+    inner = inner_loops(loop)
+    stores = [op for op in rows.walk() if isinstance(op, memref.StoreOp)]
+    along = any(ends_with(i, i.body.block.args[0]) > ends_with(loop, index) for i in inner)
+    return loop if along and all(index in store.indices for store in stores) else None
+
+
+def long_rows_of(code: PhaseCode) -> LongRows | None:
+    """The phase as rows that may be cut; ``None`` where a piece of one would need another's."""
+    if (rows := code.rows_loop) is None or any(isinstance(op, scf.ForOp) for op in rows.walk()):
+        return None
+    units = [rows]
+    while (inner := spread_loop(units[-1])) is not None:
+        units.append(inner)
+    body = DeviceBody(code.function)
+    extents = [body.extent(loop.upperBound[0]) for loop in units[1:]]
+    ops = [op for op in units[-1].body.block.ops if not isinstance(op, scf.ReduceOp)]
+    length = _length(ops, body)
+    if length is None or None in extents:
+        return None
+    order = _Order(body, length)
+    if not order.place(ops) or not _apart(rows, order.steps.values()):
+        return None
+    work = " + ".join(dict.fromkeys(work for step in order.steps.values() for work in _work(step, length, body)))
+    counts = (size(code.phase.rows or 1), *map(str, extents))
+    return LongRows(tuple(units), counts, length, work, order.steps, order.stores)
+
+
+def _length(ops: Sequence[Operation], body: DeviceBody) -> str | None:
+    """What the rows are long: the size that something is reduced along, if anything is."""
+    loops = [op for op in ops if isinstance(op, scf.ParallelOp)]
+    reducing = [loop for loop in loops if loop.res]
+    if not reducing and loops and _down(loops[0]):
+        reducing = [op for op in loops[0].body.block.ops if isinstance(op, scf.ParallelOp)]
+    return next((body.extent(loop.upperBound[0]) for loop in [*reducing, *loops]), None)
+
+
+def _down(loop: scf.ParallelOp) -> bool:
+    """Whether neighbors in memory are neighboring iterations of ``loop``, rather than of a loop inside."""
+    inner = inner_loops(loop)
+    own = ends_with(loop, loop.body.block.args[0])
+    return bool(inner) and all(ends_with(i, i.body.block.args[0]) <= own for i in inner)
+
+
+def _work(step: Step, length: str, body: DeviceBody) -> list[str]:
+    """C++ for the iterations of the step, inner loops along."""
+    if step.columns:
+        return [f"{step.columns} * {length}"]
+    inner = [body.extent(loop.upperBound[0]) for loop in inner_loops(step.loop)]
+    return [" * ".join(sorted([length, extent])) for extent in inner if extent is not None] or [length]
+
+
+class _Order:
+    """State of the placing of a row's ops in launches."""
+
+    def __init__(self, body: DeviceBody, length: str) -> None:
+        self.body, self.length = body, length
+        self.steps: dict[Operation, Step] = {}
+        self.stores: dict[Operation, int] = {}
+        self.known: dict[SSAValue, int] = {}
+        """The first launch in which a value of the row can be had."""
+
+    def place(self, ops: Iterable[Operation]) -> bool:
+        """Whether all of ``ops`` have a place, in order."""
+        launch = 0
+        for op in ops:
+            needed = self.needed(op)
+            if isinstance(op, memref.StoreOp):
+                self.stores[op] = needed
+                continue
+            step = self._step(op, launch) if isinstance(op, scf.ParallelOp) else None
+            if step is None and any(isinstance(inner, memref.StoreOp) for inner in op.walk()):
+                return False
+            if step is not None:
+                self.steps[op], launch = step, step.launch
+            after = needed if step is None else step.launch + 1
+            self.known |= dict.fromkeys(op.results, after)
+        return bool(self.steps)
+
+    def needed(self, op: Operation) -> int:
+        """The first launch in which all can be had that ``op`` uses."""
+        return max((self.known.get(value, 0) for inner in op.walk() for value in inner.operands), default=0)
+
+    def _step(self, loop: scf.ParallelOp, launch: int) -> Step | None:
+        """``loop``, if it is cut, after the steps so far, the last of them in ``launch``."""
+        extent = self.body.extent(loop.upperBound[0]) if from_zero(loop) else None
+        if extent == self.length:
+            launch = max(launch, self.needed(loop))
+            return Step(loop, (loop,) if loop.res else (), "", launch, launch)
+        found = self._columns(loop) if extent is not None and not loop.res else ()
+        if not found:
+            return None
+        launch = max(launch, *(self.needed(op) for one in found for op in before(loop.body.block, one)))
+        return Step(loop, found, str(extent), launch, max(launch + 1, self.needed(loop)))
+
+    def _columns(self, loop: scf.ParallelOp) -> tuple[scf.ParallelOp, ...]:
+        """The reductions along the row in a loop over columns, if all are, and none needs another."""
+        ops = [op for op in loop.body.block.ops if op.regions and not isinstance(op, scf.ReduceOp)]
+        found = tuple(op for op in ops if isinstance(op, scf.ParallelOp) and op.res and from_zero(op))
+        same = all(self.body.extent(op.upperBound[0]) == self.length for op in found)
+        writes = any(isinstance(inner, memref.StoreOp) for op in found for inner in op.walk())
+        chained = any(other in before(loop.body.block, op) for op in found for other in found if other is not op)
+        return found if len(found) == len(ops) and same and not writes and not chained else ()
+
+
+def before(block: Block, *wanted: Operation, known: Container[Operation] = ()) -> set[Operation]:
+    """``wanted``, and the ops of ``block`` that it takes to have them; of those ``known``, not what is inside."""
+    found: set[Operation] = set()
+    waiting = list(wanted)
+    while waiting:
+        op = waiting.pop()
+        if op not in found:
+            found.add(op)
+            waiting += owners(block, [op], known)
+    return found
+
+
+def owners(block: Block, ops: Iterable[Operation], known: Container[Operation] = ()) -> set[Operation]:
+    """The ops of ``block`` that make what ``ops`` use; of those ``known``, not what is inside."""
+    values = (value for op in ops for inner in ([op] if op in known else op.walk()) for value in inner.operands)
+    return {value.owner for value in values if isinstance(value.owner, Operation) and value.owner.parent is block}
+
+
+def _apart(rows: scf.ParallelOp, steps: Iterable[Step]) -> bool:
+    """Whether no piece of a row touches what another writes: of what is written, all is at the place along the row that
+    the loop is at, or there is one op that writes it and none that reads it.
+    """
+    along = {loop for step in steps for loop in (step.reductions if step.columns else (step.loop,))}
+    accesses = [op for op in rows.walk() if isinstance(op, memref.LoadOp | memref.StoreOp)]
+    for memory in {op.memref for op in accesses if isinstance(op, memref.StoreOp)}:
+        touching = [op for op in accesses if op.memref is memory]
+        places = {_place(op, along) for op in touching}
+        if len(touching) > 1 and (len(places) > 1 or None in places):
+            return False
+    return True
+
+
+def _place(access: memref.LoadOp | memref.StoreOp, along: set[scf.ParallelOp]) -> int | None:
+    """Which of the indices of ``access`` is that of the loop along the row around it."""
+    loop = access.parent_op()
+    while loop is not None and loop not in along:
+        loop = loop.parent_op()
+    index = loop.body.block.args[0] if isinstance(loop, scf.ParallelOp) else None
+    return next((place for place, value in enumerate(access.indices) if value is index), None)
