@@ -25,7 +25,7 @@ def attention(graph: Graph, config: DecoderConfig, weights: Weights, x: str, lay
     k = graph.op("RotaryEmbedding", k, cosines, sines, num_heads=config.kv_heads, rotary_embedding_dim=part)
     past = _Cache(f"past.{layer}.key", f"past.{layer}.value")
     present = _Cache(f"present.{layer}.key", f"present.{layer}.value")
-    mask = positions.masks.get(config.windows[layer], "")
+    mask = positions.masks.get(config.windows[layer], "")  # none where the operator keeps count itself
     sinks = f"{name}.sinks"
     sink = parameter(graph, weights, sinks, (config.heads,)) if sinks in weights else ""
     if positions.lengths is not None:
@@ -103,8 +103,8 @@ def _in_parts(
     batch, tokens, total = dimension(graph, q, 0), dimension(graph, q, 1), dimension(graph, keys, 2)
     of_groups = graph.op("Concat", batch, graph.constant([kv_heads, group]), tokens, total, axis=0)
     scores = capped(graph, graph.op("Reshape", scores, of_groups), config.attention_cap)
-    if mask:
-        scores = graph.op("Where", mask, scores, real(graph, -np.inf))
+    seen = graph.op("Unsqueeze", mask, graph.constant([1]))
+    scores = graph.op("Where", seen, scores, real(graph, -np.inf))
     shares = _shares(graph, scores, sink, of_groups, kv_heads, group)
     flat = graph.op("Concat", batch, graph.constant([kv_heads, -1]), total, axis=0)
     seen = graph.op("MatMul", graph.op("Reshape", shares, flat), values)

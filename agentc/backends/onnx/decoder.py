@@ -41,7 +41,7 @@ def build(
         for part, (heads, width) in config.cache.items():
             graph.input(f"past.{layer}.{part}", ["batch", heads, "past", width])
     if phase == "step":
-        cached = graph.input("length", [1], Element.INT64)
+        cached = graph.input("length", ["rows"], Element.INT64)
     else:
         cached = dimension(graph, f"past.0.{next(iter(config.cache))}", 2)
     shared = positions(graph, config, phase, cached)

@@ -130,10 +130,10 @@ class Graph:
         self._inputs.append(messages.value_info(name, kind, shape))
         return name
 
-    def optional(self, name: str, value: Sequence[int]) -> str:
-        """Declare a vector of int64 that may be fed, and is ``value`` where it is not."""
+    def optional(self, name: str, value: npt.ArrayLike, shape: Sequence[Dim]) -> str:
+        """Declare an input of int64 that may be fed, and is ``value`` where it is not."""
         self._initializers[name] = messages.tensor(name, np.array(value, np.int64))
-        return self.input(name, [len(value)], Element.INT64)
+        return self.input(name, shape, Element.INT64)
 
     def output(self, name: str, shape: Sequence[Dim], kind: int = Element.FLOAT) -> None:
         """Declare that value ``name`` is an output."""

@@ -27,8 +27,11 @@ def latent_attention(
     scores = graph.op("MatMul", rows, graph.op("Transpose", cache, perm=[0, 1, 3, 2]))
     by_head = graph.op("Concat", batch, graph.constant([heads]), tokens, total, axis=0)
     scores = graph.op("Mul", graph.op("Reshape", scores, by_head), real(graph, config.score_scale))
-    if mask := positions.masks.get(config.windows[layer], "") or _filled(graph, positions, total):
-        scores = graph.op("Where", mask, scores, real(graph, float("-inf")))
+    if positions.lengths is None:
+        mask = positions.masks[config.windows[layer]]
+    else:
+        mask = _filled(graph, positions.lengths[0], total)
+    scores = graph.op("Where", mask, scores, real(graph, float("-inf")))
     flat = graph.op("Concat", batch, graph.constant([1, -1]), total, axis=0)
     shares = graph.op("Reshape", graph.op("Softmax", scores, axis=-1), flat)
     # The product with whole entries, so that what is copied is their sum and not the cache.
@@ -56,17 +59,19 @@ def _extended(graph: Graph, config: DecoderConfig, weights: Weights, x: str, lay
     past, present = f"past.{layer}.latent", f"present.{layer}.latent"
     if positions.lengths is None:
         return graph.op("Concat", past, entry, axis=2, out=present)
-    place = graph.op("Reshape", positions.lengths[0], graph.constant([-1, 1, 1, 1]))
-    places = graph.op("Expand", graph.op("Cast", place, to=Element.INT64), graph.op("Shape", entry))
+    places = graph.op("Expand", _place(graph, positions.lengths[0]), graph.op("Shape", entry))
     return graph.op("ScatterElements", past, places, entry, axis=2, out=present)
 
 
-def _filled(graph: Graph, positions: Positions, room: str) -> str:
-    """Which entries of a buffer are there, the new one among them; the empty name where all are."""
-    if positions.lengths is None:
-        return ""
+def _place(graph: Graph, lengths: str) -> str:
+    """Of each row's new token in a buffer, ``[batch, 1, 1, 1]``."""
+    return graph.op("Cast", graph.op("Reshape", lengths, graph.constant([-1, 1, 1, 1])), to=Element.INT64)
+
+
+def _filled(graph: Graph, lengths: str, room: str) -> str:
+    """Which entries of a buffer are there, the new one among them, ``[batch, 1, 1, room]``."""
     keys = graph.op("Range", graph.constant(0), scalar(graph, room), graph.constant(1))
-    return graph.op("Less", keys, graph.op("Cast", positions.lengths[1], to=Element.INT64))
+    return graph.op("LessOrEqual", keys, _place(graph, lengths))
 
 
 def _queries(graph: Graph, config: DecoderConfig, weights: Weights, x: str, layer: int, positions: Positions) -> str:

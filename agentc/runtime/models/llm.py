@@ -9,8 +9,9 @@ from typing import Any, Literal
 import numpy as np
 
 from agentc.runtime.models.bundle import open_bundle
+from agentc.runtime.models.part import Part
 from agentc.runtime.models.sampling import GREEDY, Logits, Mask, Sampler, log_softmax
-from agentc.runtime.models.session import Array, Session, Tensor, tensor
+from agentc.runtime.models.session import Array, Session, tensor
 from agentc.runtime.models.stepping import Stepper
 from agentc.runtime.models.tokenizer import TextStream, open_tokenizer
 from agentc.support.diagnostics import Diagnostic, Refused
@@ -73,8 +74,12 @@ class Decoder:
 
     def stepper(self, cache: KvCache) -> Stepper | None:
         """Steps from ``cache`` on over a copy of it that grows in place; ``None`` where there is no graph for it."""
+        return self.stepper_of(cache.tensors, [len(cache.tokens)], [0])
+
+    def stepper_of(self, tensors: tuple[Any, ...], lengths: Sequence[int], starts: Sequence[int]) -> Stepper | None:
+        """The same from several caches on, a row each: ``lengths`` of its slots from ``starts`` on hold tokens."""
         session = self._in_place
-        return Stepper(session, cache.tensors, len(cache.tokens), self.bundle.max_tokens) if session else None
+        return Stepper(session, tensors, lengths, starts, self.bundle.max_tokens) if session else None
 
     @property
     def is_stand_in(self) -> bool:
@@ -95,19 +100,35 @@ class Decoder:
         ``reach``: the tokens that the sequence will come to, where it is known that more will follow.
 
         Raises:
-            Refused: ``prompt-too-long``, if the prompt has more tokens than the model's context.
+            Refused: ``prompt-too-long``, if the prompt has more tokens than the model's context; ``empty-prompt``.
         """
-        tokens = self.tokenizer.encode(prompt) if isinstance(prompt, str) else list(prompt)
-        if not tokens:
-            raise ValueError("a prompt needs at least one token")
+        tokens = self.encoded(prompt)
         reach = max(reach, len(tokens))
         reuse = reuse if reuse and self._alike(reuse, reach) else None
         shared = _shared_prefix(tokens, reuse.tokens) if reuse else 0
         if reuse and shared == len(tokens) == len(reuse.tokens):
             return KvCache(reuse.tokens, reuse.tensors, reuse.logits, shared, reuse.reach)
         shared = min(shared, len(tokens) - 1)
-        past = self._cut(reuse, shared) if reuse and shared else self._nothing()
+        past = self._cut(reuse, shared) if reuse and shared else self.nothing()
         return self._extended(KvCache(tuple(tokens[:shared]), past, np.zeros(0), shared), tokens[shared:], reach)
+
+    def encoded(self, prompt: str | Sequence[int]) -> list[int]:
+        """The tokens of a prompt that this model can read as a whole.
+
+        Raises:
+            Refused: ``prompt-too-long``, ``empty-prompt``.
+        """
+        tokens = self.tokenizer.encode(prompt) if isinstance(prompt, str) else list(prompt)
+        if not tokens:
+            message = f"the prompt for `{self.bundle.name}` has no token"
+            raise Refused(Diagnostic("empty-prompt", message, help="give it a text"))
+        self._check_fits(len(tokens))
+        return tokens
+
+    def _check_fits(self, total: int) -> None:
+        if total > self.bundle.max_tokens:
+            message = f"{total} tokens are more than `{self.bundle.name}` takes: {self.bundle.max_tokens}"
+            raise Refused(Diagnostic("prompt-too-long", message, help="shorten the input or take another model"))
 
     def extend(self, cache: KvCache, tokens: Sequence[int]) -> KvCache:
         """``cache`` with ``tokens`` after it.
@@ -123,10 +144,7 @@ class Decoder:
 
     def _extended(self, cache: KvCache, tokens: Sequence[int], reach: int) -> KvCache:
         """The same, with the angles of a sequence of ``reach`` tokens."""
-        total = len(cache.tokens) + len(tokens)
-        if total > self.bundle.max_tokens:
-            message = f"{total} tokens are more than `{self.bundle.name}` takes: {self.bundle.max_tokens}"
-            raise Refused(Diagnostic("prompt-too-long", message, help="shorten the input or take another model"))
+        self._check_fits(len(cache.tokens) + len(tokens))
         for start in range(0, len(tokens), CHUNK):
             chunk = tokens[start : start + CHUNK]
             logits, past = self._step(cache, chunk, [len(chunk) - 1], reach)
@@ -171,10 +189,9 @@ class Decoder:
         return self._stepped(cache, token)
 
     def _stepped(self, cache: KvCache, token: int) -> KvCache:
-        feed = dict(zip(self._past, cache.tensors, strict=True))
-        logits, *past = self._decode.run({"input_ids": tensor([[token]]), **feed})
-        reach = self.reach(len(cache.tokens) + 1)
-        return KvCache((*cache.tokens, token), tuple(past), logits.numpy()[0, 0], cache.reused, reach)
+        total = len(cache.tokens) + 1
+        logits, past = self.run_one(cache.tensors, total - 1, Part(np.array([[token]]), (0,), (total,)))
+        return KvCache((*cache.tokens, token), past, logits[0, 0], cache.reused, self.reach(total))
 
     def decode(
         self,
@@ -214,15 +231,34 @@ class Decoder:
     ) -> tuple[Array, tuple[Any, ...]]:
         """Logits of the kept positions, ``[kept, vocab]``, and the cache after ``tokens``, which are part of a
         sequence of ``reach`` tokens."""
-        feed = dict(zip(self._past, cache.tensors, strict=True))
-        feed |= {name: tensor([reach]) for name in self._prefill.optional}
-        logits, *past = self._prefill.run({"input_ids": tensor([list(tokens)]), "keep": tensor(list(keep)), **feed})
-        return logits.numpy()[0], tuple(past)
+        part = Part(np.array([list(tokens)]), tuple(keep), (reach,))
+        logits, past = self.run(cache.tensors, len(cache.tokens), part)
+        return logits[0], past
 
-    def _nothing(self) -> tuple[Tensor, ...]:
+    def run(self, past: tuple[Any, ...], cached: int, part: Part) -> tuple[Array, tuple[Any, ...]]:
+        """Logits of the kept places, ``[rows, kept, vocab]``, and the cache after ``part``. ``past``: the cache before
+        it, of ``cached`` slots a row."""
+        feed = dict(zip(self._past, past, strict=True))
+        if "reach" in self._prefill.optional:
+            feed["reach"] = tensor(part.reach)
+        if part.mask is not None:
+            feed["attention_mask"] = tensor(part.mask)
+        feed |= {"input_ids": tensor(part.tokens), "keep": tensor(part.keep)}
+        logits, *after = self._prefill.run(feed)
+        return logits.numpy(), tuple(after)
+
+    def run_one(self, past: tuple[Any, ...], cached: int, part: Part) -> tuple[Array, tuple[Any, ...]]:
+        """The same for one token a row, as a decode step; its places and its reach follow from the rest."""
+        feed = dict(zip(self._past, past, strict=True))
+        if part.mask is not None:
+            feed["attention_mask"] = tensor(part.mask)
+        logits, *after = self._decode.run({"input_ids": tensor(part.tokens), **feed})
+        return logits.numpy(), tuple(after)
+
+    def nothing(self, rows: int = 1) -> tuple[Any, ...]:
         """The cache before the first token."""
         shapes = [self._prefill.inputs[name] for name in self._past]
-        return tuple(tensor(np.zeros((1, int(s[1]), 0, int(s[3]))), np.float32) for s in shapes)
+        return tuple(tensor(np.zeros((rows, int(s[1]), 0, int(s[3]))), np.float32) for s in shapes)
 
     def _cut(self, cache: KvCache, length: int) -> tuple[Any, ...]:
         """The cache of the first ``length`` tokens."""
@@ -235,41 +271,71 @@ class Decoder:
         return sum(value.numpy().nbytes for value in cache.tensors)
 
 
-class Decoding(Iterator[str]):
-    """An answer as it comes: each step gives the text of one token, which is empty inside of a character.
+class Saying:
+    """One answer so far: chooses its tokens and makes text of them. ``finish`` tells why it ended."""
 
-    ``finish`` tells why it ended.
-    """
+    def __init__(self, model: Decoder, logits: Logits, room: int, sampler: Sampler, ignore_end: bool) -> None:
+        """``logits``: those of any token; ``room``: tokens that may be said."""
+        self.tokens: list[int] = []
+        self.finish: Literal["end", "length"] = "length"
+        self.ended = False
+        """Whether the model ended it."""
+        self._end = model.bundle.end
+        self._room = room
+        self._choice = sampler.start()
+        self._stream = TextStream(model.tokenizer)
+        self._allowed = model.speakable
+        if ignore_end and self._end:
+            allowed = np.ones(logits.size, np.bool_) if self._allowed is None else self._allowed.copy()
+            allowed[[token for token in sorted(self._end) if token < allowed.size]] = False
+            self._allowed = allowed
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing more is said."""
+        return self.ended or len(self.tokens) >= self._room
+
+    def say(self, logits: Logits) -> str | None:
+        """Choose a token and give its text; ``None`` where the answer ends instead."""
+        token = self._choice.pick(logits, self._allowed)
+        if token in self._end:
+            self.ended, self.finish = True, "end"
+            return None
+        self.tokens.append(token)
+        return self._stream.push(token)
+
+
+class Decoding(Iterator[str]):
+    """An answer as it comes: each step gives the text of one token, which is empty inside of a character."""
 
     def __init__(self, model: Decoder, cache: KvCache, max_tokens: int, sampler: Sampler, ignore_end: bool) -> None:
-        self.tokens: list[int] = []
+        room = min(max_tokens, model.bundle.max_tokens - len(cache.tokens))
+        self._saying = Saying(model, cache.logits, room, sampler, ignore_end)
         self._from = cache
         self._prompt = cache.tokens
         self._logits = cache.logits
         self._stepper: Stepper | None = None
-        self.finish: Literal["end", "length"] = "length"
         self._model = model
-        self._room = min(max_tokens, model.bundle.max_tokens - len(cache.tokens))
-        self._choice = sampler.start()
-        self._stream = TextStream(model.tokenizer)
-        self._ended = False
-        self._allowed = model.speakable
-        if ignore_end and model.bundle.end:
-            allowed = np.ones(cache.logits.size, np.bool_) if self._allowed is None else self._allowed.copy()
-            allowed[[token for token in sorted(model.bundle.end) if token < allowed.size]] = False
-            self._allowed = allowed
+
+    @property
+    def tokens(self) -> list[int]:
+        """Those that were said."""
+        return self._saying.tokens
+
+    @property
+    def finish(self) -> Literal["end", "length"]:
+        """Why it ended."""
+        return self._saying.finish
 
     def __next__(self) -> str:
-        if self._ended or len(self.tokens) >= self._room:
+        if self._saying.done:
             raise StopIteration
         if self.tokens:
             self._step(self.tokens[-1])
-        token = self._choice.pick(self._logits, self._allowed)
-        if token in self._model.bundle.end:
-            self._ended, self.finish = True, "end"
+        piece = self._saying.say(self._logits)
+        if piece is None:
             raise StopIteration
-        self.tokens.append(token)
-        return self._stream.push(token)
+        return piece
 
     def _step(self, token: int) -> None:
         if self._model.turns_with(len(self._prompt) + len(self.tokens)):
@@ -288,7 +354,7 @@ class Decoding(Iterator[str]):
         """The prompt's cache with all but the last token said."""
         if self._stepper is None:
             return self._from
-        said = self.tokens if self._ended else self.tokens[:-1]
+        said = self.tokens if self._saying.ended else self.tokens[:-1]
         tokens = (*self._prompt, *said)
         reach = self._model.reach(len(tokens))
         return KvCache(tokens, self._stepper.tensors(), self._logits.copy(), self._from.reused, reach)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from agentc.runtime.models.part import Part
 from agentc.runtime.models.session import Array, Session, Tensor, tensor
 from agentc.support.record import record
 
@@ -36,16 +37,12 @@ class Step:
     base: int
     """The cache to go on from; 0 for none."""
     length: int
-    """How many of its tokens."""
-    tokens: tuple[int, ...]
-    keep: tuple[int, ...]
-    """The positions whose logits are wanted."""
+    """How many of its slots."""
+    part: Part
     key: int
     """The name of the cache that comes of it."""
     gone: tuple[int, ...]
     """Caches that nobody has any more."""
-    reach: int = 0
-    """The tokens of the whole sequence, which angles may depend on."""
 
 
 def shared_bytes(ranks: int, hidden: int, vocab: int, tokens: int) -> int:
@@ -78,7 +75,7 @@ class Shard:
         self._barrier = barrier
         count = 2 * setup.layers + 1
         self._segments = [Session(setup.folder / f"{place:03}.onnx", setup.threads) for place in range(count)]
-        self._caches: dict[int, list[Tensor]] = {0: self._nothing()}
+        self._caches: dict[int, list[Tensor]] = {}
         self._memory = SharedMemory(setup.memory)
         size = self._memory.size // 4 // (2 * setup.ranks)
         shape = (2, setup.ranks, size)
@@ -90,37 +87,46 @@ class Shard:
         del self._floats
         self._memory.close()
 
-    def _nothing(self) -> list[Tensor]:
+    def _nothing(self, rows: int) -> list[Tensor]:
         shapes = [s.inputs[name] for s in self._segments for name in _parts(s)]
-        return [tensor(np.zeros((1, int(s[1]), 0, int(s[3]))), np.float32) for s in shapes]
+        return [tensor(np.zeros((rows, int(s[1]), 0, int(s[3]))), np.float32) for s in shapes]
 
     def step(self, step: Step) -> Array | None:
-        """Logits ``[kept, vocab]``, on the first rank alone."""
+        """Logits ``[rows, kept, vocab]``, on the first rank alone."""
         for key in step.gone:
             self._caches.pop(key, None)
-        past = iter([_first(part, step.length) for part in self._caches[step.base]])
-        ids, reach = tensor([list(step.tokens)]), tensor([step.reach])
+        part = step.part
+        cached = self._caches[step.base] if step.base else self._nothing(len(part.tokens))
+        past = iter([_first(one, step.length) for one in cached])
+        ids, shared = tensor(part.tokens), _optional(part)
         present: list[Tensor] = []
         feed: dict[str, Tensor] = {}
         for half in range(2 * self._setup.layers):
+            segment = self._segments[half]
             if half % 2 == 0:
-                feed |= {"input_ids": ids, **dict.fromkeys(self._segments[half].optional, reach)}
-                feed |= {name: next(past) for name in _parts(self._segments[half])}
-            residual, partial, *cached = self._segments[half].run(feed)
+                feed |= {"input_ids": ids, **{name: shared[name] for name in segment.optional if name in shared}}
+                feed |= {name: next(past) for name in _parts(segment)}
+            residual, partial, *cached = segment.run(feed)
             present += cached
             feed = {"before": residual, "sum": self._all_reduce(partial)}
         self._caches[step.key] = present
-        return self._gathered(self._segments[-1].run({**feed, "keep": tensor(list(step.keep))})[0].numpy()[0])
+        return self._gathered(self._segments[-1].run({**feed, "keep": tensor(part.keep)})[0].numpy())
 
     def _all_reduce(self, partial: Tensor) -> Tensor:
         """The sum over all ranks. Two buffers take turns, so that one wait is enough: who writes the next sum has
         seen everybody come for this one, and nobody is still reading the one before."""
         values = partial.numpy()
+        flat = values.reshape(-1)
+        together = self._floats.shape[2]
+        pieces = [self._summed(flat[start : start + together]) for start in range(0, flat.size, together)]
+        return tensor(np.concatenate(pieces).reshape(values.shape), np.float32)
+
+    def _summed(self, values: Array) -> Array:
         parts = self._exchanged(values)
         total = parts[0, : values.size].copy()
         for other in parts[1:]:
             total += other[: values.size]
-        return tensor(total.reshape(values.shape), np.float32)
+        return total
 
     def _exchanged(self, values: Array) -> npt.NDArray[np.float32]:
         """A row for each rank that begins with its ``values``; it is good until the exchange after the next."""
@@ -131,8 +137,9 @@ class Shard:
         return parts
 
     def _gathered(self, part: Array) -> Array | None:
-        """On the first rank the logits of the whole vocabulary, of which each rank has ``[kept, share]``; in pieces
-        that fit the block."""
+        """On the first rank the logits of the whole vocabulary, of which each rank has ``[rows, kept, share]``; in
+        pieces that fit the block."""
+        rows_kept, part = part.shape[:2], part.reshape(-1, part.shape[2])
         ranks, vocab = self._setup.ranks, self._setup.vocab
         ends = [vocab * rank // ranks for rank in range(ranks + 1)]
         together = self._floats.shape[2] // max(high - low for low, high in pairwise(ends))
@@ -142,7 +149,13 @@ class Shard:
             parts = self._exchanged(part[start : start + together])
             for rank, (low, high) in enumerate(pairwise(ends)) if self._setup.rank == 0 else ():
                 rows[:, low:high] = parts[rank, : len(rows) * (high - low)].reshape(len(rows), high - low)
-        return whole if self._setup.rank == 0 else None
+        return whole.reshape(*rows_kept, vocab) if self._setup.rank == 0 else None
+
+
+def _optional(part: Part) -> dict[str, Tensor]:
+    """What a segment may be told of the rows beside their tokens."""
+    told = {"reach": tensor(part.reach)}
+    return told if part.mask is None else told | {"attention_mask": tensor(part.mask)}
 
 
 def _parts(segment: Session) -> list[str]:

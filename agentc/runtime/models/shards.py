@@ -21,6 +21,7 @@ from typing import Any, Final, TypeAlias
 
 from agentc.runtime.models.bundle import unreadable
 from agentc.runtime.models.llm import CHUNK, Decoder, KvCache
+from agentc.runtime.models.part import Part
 from agentc.runtime.models.session import Array
 from agentc.runtime.models.shard_worker import Setup, Step, serve, shared_bytes
 from agentc.support.diagnostics import Refused
@@ -77,11 +78,9 @@ class ShardGroup:
         self._finalizer = weakref.finalize(self, _stop, self._connections, self.processes, self._memory)
         self._answers(self._connections)
 
-    def step(
-        self, base: int, length: int, tokens: Sequence[int], keep: Sequence[int], reach: int = 0
-    ) -> tuple[Array, Held]:
-        """Logits of the kept positions after the first ``length`` tokens of cache ``base`` and ``tokens``, and the
-        cache of all of them. Cache 0 is empty. ``reach``: as that of ``Decoder.prefill``.
+    def step(self, base: int, length: int, part: Part) -> tuple[Array, Held]:
+        """Logits of the kept places, ``[rows, kept, vocab]``, after the first ``length`` slots of cache ``base`` and
+        ``part``, and the cache of all of them. Cache 0 is empty.
 
         Raises:
             Refused: ``model-unreadable``, if a process failed or ended.
@@ -91,7 +90,7 @@ class ShardGroup:
                 raise unreadable(self._folder, "its processes have ended")
             key, self._next = self._next, self._next + 1
             gone, self._gone = self._gone, []
-            step = Step(base, length, tuple(tokens), tuple(keep), key, tuple(gone), reach)
+            step = Step(base, length, part, key, tuple(gone))
             for connection in self._connections:
                 with suppress(ConnectionError):  # the answer will tell
                     connection.send(step)
@@ -168,27 +167,25 @@ class ShardedDecoder(Decoder):
     def _open(self, threads: int) -> None:
         """The whole model stays closed."""
 
-    def stepper(self, cache: KvCache) -> None:
+    def stepper_of(self, tensors: tuple[Any, ...], lengths: Sequence[int], starts: Sequence[int]) -> None:
         """Caches grow in the processes."""
 
-    def _nothing(self) -> tuple[Any, ...]:
+    def nothing(self, rows: int = 1) -> tuple[Any, ...]:
+        """Processes know what it is."""
         return ()
 
     def _cut(self, cache: KvCache, length: int) -> tuple[Any, ...]:
         return cache.tensors  # a step says how much of a cache it goes on from
 
-    def _step(
-        self, cache: KvCache, tokens: Sequence[int], keep: Sequence[int], reach: int
-    ) -> tuple[Array, tuple[Any, ...]]:
-        base = cache.tensors[0].key if cache.tensors else 0
-        logits, held = self._group.step(base, len(cache.tokens), tokens, keep, reach)
+    def run(self, past: tuple[Any, ...], cached: int, part: Part) -> tuple[Array, tuple[Any, ...]]:
+        """The same by all processes, over a cache that they hold."""
+        logits, held = self._group.step(past[0].key if past else 0, cached, part)
         return logits, (held,)
+
+    def run_one(self, past: tuple[Any, ...], cached: int, part: Part) -> tuple[Array, tuple[Any, ...]]:
+        """They have one graph for any number of tokens."""
+        return self.run(past, cached, part)
 
     def nbytes(self, cache: KvCache) -> int:
         """None of it is in this process."""
         return 0
-
-    def _stepped(self, cache: KvCache, token: int) -> KvCache:
-        total = len(cache.tokens) + 1
-        logits, past = self._step(cache, [token], [0], total)
-        return KvCache((*cache.tokens, token), past, logits[0], cache.reused, self.reach(total))

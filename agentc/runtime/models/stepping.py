@@ -1,5 +1,6 @@
-"""Decode steps over a KV cache of one answer's own, which grows in place."""
+"""Decode steps over KV caches of answers' own, which grow in place."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -13,45 +14,62 @@ _ROOM: Final = 256
 
 
 class Stepper:
-    """The cache of one answer in buffers with room for more tokens.
+    """The caches of some answers, a row each, in buffers with room for more tokens.
 
-    A step writes the new key and value behind the ones that are there, so that nothing of the cache is copied.
+    A step writes the new key and value of each row behind the ones that the row has, so that nothing of a cache is
+    copied. Rows may be of different lengths.
     """
 
-    def __init__(self, session: Session, tensors: tuple[Tensor, ...], length: int, limit: int) -> None:
-        """``tensors``: the cache to go on from, which stays as it is; ``limit``: tokens that it may come to."""
+    def __init__(
+        self, session: Session, tensors: tuple[Tensor, ...], lengths: Sequence[int], starts: Sequence[int], limit: int
+    ) -> None:
+        """``tensors``: the caches to go on from, which stay as they are; ``lengths``: how many tokens of each row they
+        hold, and ``starts``: from which slot on; ``limit``: tokens that a row may come to."""
         self._session = session
         self._limit = limit
         self._names = [name for name in session.inputs if name.startswith("past.")]
-        self._length: npt.NDArray[np.int64] = np.array([length], np.int64)
-        self._token: npt.NDArray[np.int64] = np.zeros((1, 1), np.int64)
+        rows = len(lengths)
+        self._lengths: npt.NDArray[np.int64] = np.array(lengths, np.int64)
+        self._tokens: npt.NDArray[np.int64] = np.zeros((rows, 1), np.int64)
         (vocab,) = {int(session.shapes[name][-1]) for name in session.outputs if name == "logits"}
-        self._logits: npt.NDArray[np.float32] = np.zeros((1, 1, vocab), np.float32)
+        self._logits: npt.NDArray[np.float32] = np.zeros((rows, 1, vocab), np.float32)
         self._buffers: list[Array] = [value.numpy() for value in tensors]
-        self._bound = self._grown()
+        self._bound = self._grown(starts)
 
     def step(self, token: int) -> Logits:
-        """The logits after ``token``; the next step writes over them."""
-        if self._length[0] == self._buffers[0].shape[2]:
-            self._bound = self._grown()
-        self._token[0, 0] = token
+        """The logits after ``token`` of the one answer; the next step writes over them."""
+        return self.advance((token,))[0]
+
+    def advance(self, tokens: Sequence[int | None]) -> Logits:
+        """The logits after the token of each row, ``[rows, vocab]``; the next step writes over them. A row without
+        one stays as it is, and its logits mean nothing."""
+        if self._lengths.max() >= self._buffers[0].shape[2]:
+            self._bound = self._grown([0] * len(self._lengths))
+        for row, token in enumerate(tokens):
+            self._tokens[row, 0] = token or 0
         self._bound.run()
-        self._length += 1
-        return self._logits[0, 0]
+        self._lengths += [token is not None for token in tokens]
+        return self._logits[:, 0]
 
     def tensors(self) -> tuple[Tensor, ...]:
-        """The cache as it is now, in tensors of their own."""
-        length = int(self._length[0])
-        return tuple(tensor(buffer[:, :, :length], np.float32) for buffer in self._buffers)
+        """The caches as they are now, in tensors of their own; those of shorter rows are padded behind."""
+        longest = int(self._lengths.max())
+        return tuple(tensor(buffer[:, :, :longest], np.float32) for buffer in self._buffers)
 
-    def _grown(self) -> Bound:
-        length = int(self._length[0])
-        room = max(min(self._limit, length + max(_ROOM, length // 2)), length + 1)
+    def put(self, row: int, tensors: tuple[Tensor, ...]) -> None:
+        """Have ``tensors``, a cache of one row, in the place of what the row holds, which is as long."""
+        for buffer, value in zip(self._buffers, tensors, strict=True):
+            buffer[row, :, : self._lengths[row]] = value.numpy()[0]
+
+    def _grown(self, starts: Sequence[int]) -> Bound:
+        longest = int(self._lengths.max())
+        room = max(min(self._limit, longest + max(_ROOM, longest // 2)), longest + 1)
         for place, old in enumerate(self._buffers):
             new = np.zeros((*old.shape[:2], room, old.shape[3]), np.float32)
-            new[:, :, :length] = old[:, :, :length]
+            for row, (start, length) in enumerate(zip(starts, self._lengths, strict=True)):
+                new[row, :, :length] = old[row, :, start : start + length]
             self._buffers[place] = new
-        arrays: dict[str, Array] = {"input_ids": self._token, "length": self._length, "logits": self._logits}
+        arrays: dict[str, Array] = {"input_ids": self._tokens, "length": self._lengths, "logits": self._logits}
         for name, buffer in zip(self._names, self._buffers, strict=True):
             arrays |= {name: buffer, name.replace("past.", "present.", 1): buffer}
         return self._session.bound(arrays)

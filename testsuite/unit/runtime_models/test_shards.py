@@ -14,6 +14,7 @@ import pytest
 from agentc.backends.onnx import emit_model, emit_shards
 from agentc.plan.models import ModelShape
 from agentc.runtime.models.llm import Decoder
+from agentc.runtime.models.part import Part
 from agentc.runtime.models.shard_worker import Setup, Shard, Step, shared_bytes
 from agentc.runtime.models.shards import ShardedDecoder
 from agentc.support.diagnostics import Refused
@@ -28,6 +29,12 @@ SHAPES = {
     "tied": replace(LLAMA, tied_embeddings=True),
 }
 TOKENS = [256, 3, 14, 15, 9, 26, 5, 35, 8, 97]
+
+
+def _step(
+    base: int, length: int, tokens: list[int], keep: tuple[int, ...], key: int, gone: tuple[int, ...] = ()
+) -> Step:
+    return Step(base, length, Part(np.array([tokens]), keep, (0,)), key, gone)
 
 
 def _steps(folder: Path, ranks: int, steps: list[Step], tokens: int = 512) -> list[Any]:
@@ -66,13 +73,13 @@ def test_shards_give_the_logits_of_the_whole(kind: str, ranks: int, tmp_path: Pa
     emit_shards(SHAPES[kind], tmp_path / "parts", ranks=ranks, weights=None, seed=3)
     whole = Decoder(tmp_path / "whole", 1)
     steps = [
-        Step(0, 0, tuple(TOKENS[:6]), (5,), 1, ()),
-        Step(1, 6, tuple(TOKENS[6:7]), (0,), 2, ()),
-        Step(1, 4, tuple(TOKENS[4:]), (5,), 3, (2,)),
+        _step(0, 0, TOKENS[:6], (5,), 1),
+        _step(1, 6, TOKENS[6:7], (0,), 2),
+        _step(1, 4, TOKENS[4:], (5,), 3, (2,)),
     ]
     prompts = [TOKENS[:6], TOKENS[:7], TOKENS]
     for answer, prompt in zip(_steps(tmp_path / "parts", ranks, steps), prompts, strict=True):
-        np.testing.assert_allclose(answer[0], whole.prefill(prompt).logits, atol=2e-5)
+        np.testing.assert_allclose(answer[0, 0], whole.prefill(prompt).logits, atol=2e-5)
 
 
 LATENT = {
@@ -98,15 +105,15 @@ def test_latent_attention_in_shards(rank_of_queries: int | None, tmp_path: Path)
     emit_model(shape, tmp_path / "whole", role="decoder", weights=tmp_path / "in")
     emit_shards(shape, tmp_path / "parts", ranks=2, weights=tmp_path / "in")
     steps = [
-        Step(0, 0, tuple(TOKENS[:6]), (5,), 1, ()),
-        Step(1, 6, tuple(TOKENS[6:7]), (0,), 2, ()),
-        Step(1, 4, tuple(TOKENS[4:]), (5,), 3, (2,)),
+        _step(0, 0, TOKENS[:6], (5,), 1),
+        _step(1, 6, TOKENS[6:7], (0,), 2),
+        _step(1, 4, TOKENS[4:], (5,), 3, (2,)),
     ]
     whole = Decoder(tmp_path / "whole", 1)
     prompts = [TOKENS[:6], TOKENS[:7], TOKENS]
     for answer, prompt in zip(_steps(tmp_path / "parts", 2, steps), prompts, strict=True):
-        np.testing.assert_allclose(answer[0], whole.prefill(prompt).logits, atol=2e-5)
-        assert np.std(answer[0]) > 0.01
+        np.testing.assert_allclose(answer[0, 0], whole.prefill(prompt).logits, atol=2e-5)
+        assert np.std(answer[0, 0]) > 0.01
 
 
 SMALL = {
@@ -139,10 +146,10 @@ def test_families_in_more_shards_than_key_heads(family: str, tmp_path: Path) -> 
     Tokenizer(models.WordLevel({"[UNK]": 0}, unk_token="[UNK]")).save(str(tmp_path / "in" / "tokenizer.json"))
     emit_shards(ModelShape("m", "decoder"), tmp_path / "parts", ranks=4, weights=tmp_path / "in")
     tokens = np.random.default_rng(0).integers(3, 97, 12).tolist()
-    steps = [Step(0, 0, tuple(tokens[:9]), tuple(range(9)), 1, ()), Step(1, 9, tuple(tokens[9:]), (0, 1, 2), 2, ())]
+    steps = [_step(0, 0, tokens[:9], tuple(range(9)), 1), _step(1, 9, tokens[9:], (0, 1, 2), 2)]
     with torch.no_grad():
         expected = model(torch.tensor([tokens])).logits[0].numpy()
-    found = np.concatenate(_steps(tmp_path / "parts", 4, steps))
+    found = np.concatenate(_steps(tmp_path / "parts", 4, steps), 1)[0]
     np.testing.assert_allclose(found, expected, atol=2e-5 * float(np.abs(expected).max()))
 
 
@@ -151,13 +158,13 @@ def test_logits_are_gathered_in_pieces(tmp_path: Path) -> None:
     shape = replace(LLAMA, vocab=1001)
     emit_model(shape, tmp_path / "whole", role="decoder", weights=None, seed=3)
     emit_shards(shape, tmp_path / "parts", ranks=4, weights=None, seed=3)
-    step = Step(0, 0, tuple(TOKENS), tuple(range(10)), 1, ())
+    step = _step(0, 0, TOKENS, tuple(range(10)), 1)
     [answer] = _steps(tmp_path / "parts", 4, [step], tokens=10)
     whole = Decoder(tmp_path / "whole", 1)
-    assert answer.shape[0] == 10
+    assert answer.shape[:2] == (1, 10)
     for place in range(10):
         wanted = whole.prefill(TOKENS[: place + 1]).logits
-        np.testing.assert_allclose(answer[place], wanted, atol=2e-5)
+        np.testing.assert_allclose(answer[0, place], wanted, atol=2e-5)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,202 @@
+"""Several sequences of a language model at once, each of its own length and as if it were alone.
+
+Prompts are padded on the left, so that all rows end together and one list of places gives the logits of all. Where
+decode steps fill buffers in place, each row then goes on in its own place; elsewhere a step adds a slot to every row,
+which is padding in the rows whose answers have ended.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any, Protocol
+
+import numpy as np
+
+from agentc.runtime.models.llm import CHUNK, Answer, Decoder, Saying
+from agentc.runtime.models.part import Part
+from agentc.runtime.models.sampling import GREEDY, Logits, Sampler
+from agentc.runtime.models.session import Array
+from agentc.runtime.models.stepping import Stepper
+from agentc.support.diagnostics import Diagnostic, Refused
+from agentc.support.record import record
+
+
+@record(slots=True)
+class BatchCache:
+    """Keys and values of several sequences and the logits after them. Never changed."""
+
+    tokens: tuple[tuple[int, ...], ...]
+    tensors: tuple[Any, ...]
+    """The engine's own: key and value by layer, ``[rows, kv_heads, slots, head_dim]``, or what shards hold."""
+    starts: tuple[int, ...]
+    """Slots of padding before each row."""
+    logits: Logits
+    """Of the token to come, ``[rows, vocab]``."""
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """Tokens of each row."""
+        return tuple(map(len, self.tokens))
+
+
+def prefill(model: Decoder, prompts: Sequence[str | Sequence[int]]) -> BatchCache:
+    """Compute the caches of prompts together.
+
+    Raises:
+        Refused: ``prompt-too-long`` and ``empty-prompt``, for all prompts at once.
+    """
+    rows = _encoded(model, prompts)
+    return _filled(model, rows, [len(row) for row in rows])
+
+
+def _filled(model: Decoder, rows: Sequence[Sequence[int]], reach: Sequence[int]) -> BatchCache:
+    """The caches of rows, with the angles of sequences of ``reach`` tokens."""
+    longest = max(map(len, rows), default=0)
+    starts = tuple(longest - len(row) for row in rows)
+    tokens = np.array([[0] * start + list(row) for start, row in zip(starts, rows, strict=True)], np.int64)
+    mask = (np.arange(longest) >= np.array(starts)[:, None]).astype(np.int64) if any(starts) else None
+    together = max(CHUNK // max(len(rows), 1), 1)
+    past, logits = model.nothing(len(rows)), np.zeros((len(rows), 1, 0), np.float32)
+    for start in range(0, longest, together):
+        end = min(start + together, longest)
+        seen = None if mask is None else mask[:, :end]
+        logits, past = model.run(past, start, Part(tokens[:, start:end], (end - start - 1,), tuple(reach), seen))
+    return BatchCache(tuple(map(tuple, rows)), past, starts, logits[:, -1])
+
+
+def _encoded(model: Decoder, prompts: Sequence[str | Sequence[int]]) -> list[list[int]]:
+    rows: list[list[int]] = []
+    problems: list[Diagnostic] = []
+    for place, prompt in enumerate(prompts, 1):
+        try:
+            rows.append(model.encoded(prompt))
+        except Refused as refused:
+            where = f"prompt {place} of {len(prompts)}"
+            problems += (replace(found, notes=(*found.notes, where)) for found in refused.diagnostics)
+    if problems:
+        raise Refused(*problems)
+    return rows
+
+
+class _Steps(Protocol):
+    """How the caches of a batch grow."""
+
+    def advance(self, tokens: Sequence[int | None]) -> Logits:
+        """The logits after the token of each row, ``[rows, vocab]``; of a row without one they mean nothing."""
+        ...
+
+    def turn(self, rows: Sequence[int], sequences: Sequence[Sequence[int]], reach: Sequence[int]) -> None:
+        """Turn the keys of ``rows``, whose sequences come to ``reach`` tokens. ``sequences``: what each row holds."""
+        ...
+
+
+class _InPlace:
+    """Over buffers."""
+
+    def __init__(self, model: Decoder, stepper: Stepper) -> None:
+        self.advance = stepper.advance
+        self._model = model
+        self._stepper = stepper
+
+    def turn(self, rows: Sequence[int], sequences: Sequence[Sequence[int]], reach: Sequence[int]) -> None:
+        for row in rows:
+            self._stepper.put(row, self._model.prefill(sequences[row], reach=reach[row]).tensors)
+
+
+class _Appended:
+    """By a slot more for every row."""
+
+    def __init__(self, model: Decoder, cache: BatchCache) -> None:
+        self._model = model
+        self._begin(cache)
+
+    def _begin(self, cache: BatchCache) -> None:
+        self._past = cache.tensors
+        slots = cache.starts[0] + cache.lengths[0]
+        self._mask: Array = (np.arange(slots) >= np.array(cache.starts)[:, None]).astype(np.int64)
+
+    def advance(self, tokens: Sequence[int | None]) -> Logits:
+        cached = self._mask.shape[1]
+        self._mask = np.concatenate([self._mask, np.array([[token is not None] for token in tokens], np.int64)], 1)
+        ids = np.array([[token or 0] for token in tokens], np.int64)
+        part = Part(ids, (0,), tuple(self._mask.sum(1).tolist()), self._mask)
+        logits, self._past = self._model.run_one(self._past, cached, part)
+        return logits[:, 0]
+
+    def turn(self, rows: Sequence[int], sequences: Sequence[Sequence[int]], reach: Sequence[int]) -> None:
+        self._begin(_filled(self._model, sequences, reach))
+
+
+def _steps(model: Decoder, cache: BatchCache) -> _Steps:
+    stepper = model.stepper_of(cache.tensors, cache.lengths, cache.starts)
+    return _Appended(model, cache) if stepper is None else _InPlace(model, stepper)
+
+
+class BatchDecoding(Iterator[tuple[str | None, ...]]):
+    """Answers as they come: a step gives the text of one token of each row, ``None`` where the answer has ended."""
+
+    def __init__(
+        self,
+        model: Decoder,
+        cache: BatchCache,
+        max_tokens: int,
+        samplers: Sequence[Sampler],
+        *,
+        ignore_end: bool = False,
+    ) -> None:
+        """``max_tokens``: of each answer; ``samplers``: one for each row, which chooses as it would alone."""
+        limit = model.bundle.max_tokens
+        rooms = [min(max_tokens, limit - length) for length in cache.lengths]
+        self.answers = [
+            Saying(model, row, room, sampler, ignore_end)
+            for row, room, sampler in zip(cache.logits, rooms, samplers, strict=True)
+        ]
+        """By row."""
+        self._model = model
+        self._cache = cache
+        self._steps: _Steps | None = None
+
+    def __next__(self) -> tuple[str | None, ...]:
+        if all(answer.done for answer in self.answers):
+            raise StopIteration
+        logits = self._stepped() if any(answer.tokens for answer in self.answers) else self._cache.logits
+        rows = zip(self.answers, logits, strict=True)
+        pieces = tuple(None if answer.done else answer.say(row) for answer, row in rows)
+        if all(piece is None for piece in pieces):
+            raise StopIteration
+        return pieces
+
+    def _stepped(self) -> Logits:
+        if self._steps is None:
+            self._steps = _steps(self._model, self._cache)
+        last = [None if answer.done else answer.tokens[-1] for answer in self.answers]
+        sequences = [
+            [*prompt, *answer.tokens[:-1]] for prompt, answer in zip(self._cache.tokens, self.answers, strict=True)
+        ]
+        totals = [len(sequence) + (token is not None) for sequence, token in zip(sequences, last, strict=True)]
+        live = [row for row, token in enumerate(last) if token is not None]
+        if turning := [row for row in live if self._model.turns_with(totals[row])]:
+            self._steps.turn(turning, sequences, totals)
+        return self._steps.advance(last)
+
+
+def generate(
+    model: Decoder,
+    prompts: Sequence[str | Sequence[int]],
+    max_tokens: int,
+    sampler: Sampler | Sequence[Sampler] = GREEDY,
+) -> list[Answer]:
+    """Prefill and decode all prompts together; each answer is what it would be alone. ``sampler``: one for all, or
+    one for each.
+
+    Raises:
+        Refused: ``prompt-too-long``, ``empty-prompt``.
+    """
+    cache = prefill(model, prompts)
+    samplers = [sampler] * len(prompts) if isinstance(sampler, Sampler) else sampler
+    decoding = BatchDecoding(model, cache, max_tokens, samplers)
+    pieces: list[list[str]] = [[] for _ in prompts]
+    for step in decoding:
+        for said, piece in zip(pieces, step, strict=True):
+            said.append(piece or "")
+    rows = zip(pieces, decoding.answers, cache.lengths, strict=True)
+    return [Answer("".join(said), tuple(one.tokens), length, 0, one.finish) for said, one, length in rows]

@@ -1,0 +1,87 @@
+"""Rows of a batch are of any lengths, and each is what it is alone: against transformers, family by family."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from decoder_families import CASES, answers, tiny_model, write_tokenizer
+from onnx_reference import TINY_DECODER as BASE
+
+from agentc.backends.onnx import emit_model
+from agentc.plan.models import ModelShape
+from agentc.runtime.models import batching
+from agentc.runtime.models.llm import Decoder
+
+torch = pytest.importorskip("torch")
+transformers = pytest.importorskip("transformers")
+
+STEPS = 8
+LENGTHS = (6, 11, 1, 13)
+OF_THE_BATCH = ("llama-dynamic", "phi3-partial-longrope")
+"""Where transformers turns all rows by the length of the longest, so that a batch is not what its rows are alone."""
+ENDS = 3
+"""After so many steps the second row has ended."""
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several chunks, some of them padding alone, and buffers that have to grow on the way."""
+    monkeypatch.setattr("agentc.runtime.models.stepping._ROOM", 3)
+    monkeypatch.setattr("agentc.runtime.models.batching.CHUNK", 20)
+
+
+def _emitted(model: Any, folder: Path, precision: str = "") -> Decoder:
+    model.save_pretrained(folder / "in")
+    write_tokenizer(folder / "in")
+    shape = ModelShape("m", "decoder")
+    emit_model(shape, folder / "out", role="decoder", weights=folder / "in", precision=precision)
+    return Decoder(folder / "out", 1)
+
+
+def _rows() -> list[list[int]]:
+    random = np.random.default_rng(3)
+    return [random.integers(3, BASE["vocab_size"], length + STEPS).tolist() for length in LENGTHS]
+
+
+def _stepped(decoder: Decoder, rows: list[list[int]]) -> np.ndarray:
+    """Logits ``[rows, 1 + STEPS, vocab]`` from the last token of each prompt on; of the row that ends, zeros after."""
+    cache = batching.prefill(decoder, [row[:-STEPS] for row in rows])
+    steps = batching._steps(decoder, cache)
+    found = [np.array(cache.logits)]
+    for place in range(STEPS):
+        tokens = [row[len(row) - STEPS + place] for row in rows]
+        ended = place >= ENDS
+        logits = steps.advance([None if ended and row == 1 else token for row, token in enumerate(tokens)]).copy()
+        logits[1] *= not ended
+        found.append(logits)
+    return np.stack(found, 1)
+
+
+def _alone(model: Any, rows: list[list[int]]) -> np.ndarray:
+    expected = np.stack([answers(model, row, STEPS)[-1 - STEPS :] for row in rows])
+    expected[1, 1 + ENDS :] = 0
+    return expected
+
+
+def _masked(model: Any, prompts: list[list[int]]) -> np.ndarray:
+    """Logits of the last tokens as transformers gives them for a batch that is padded on the left."""
+    longest = max(map(len, prompts))
+    ids = torch.tensor([[0] * (longest - len(prompt)) + prompt for prompt in prompts])
+    mask = torch.tensor([[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts])
+    places = (mask.cumsum(1) - 1).clamp(min=0)
+    with torch.no_grad():
+        return model(ids, attention_mask=mask, position_ids=places).logits[:, -1].float().numpy()
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_rows_are_as_transformers_answers_them_alone(case: str, tmp_path: Path) -> None:
+    model, rows = tiny_model(*CASES[case]), _rows()
+    decoder = _emitted(model, tmp_path)
+    expected = _alone(model, rows)
+    np.testing.assert_allclose(_stepped(decoder, rows), expected, atol=2e-5, rtol=2e-5)
+    decoder._in_place = None  # then by standard operators
+    np.testing.assert_allclose(_stepped(decoder, rows), expected, atol=2e-5, rtol=2e-5)
+    prompts = [row[:-STEPS] for row in rows]
+    if case not in OF_THE_BATCH:
+        np.testing.assert_allclose(_masked(model, prompts), expected[:, 0], atol=2e-5, rtol=2e-5)
