@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TypeGuard
 
+from xdsl.builder import Builder, InsertOpInvT
 from xdsl.dialects import arith, func, memref, scf, tensor
 from xdsl.dialects.builtin import (
     DYNAMIC_INDEX,
@@ -24,10 +25,11 @@ from xdsl.dialects.builtin import (
     i32,
 )
 from xdsl.dialects.linalg.attrs import IteratorTypeAttr
-from xdsl.dialects.linalg.ops import FillOp, GenericOp, YieldOp
+from xdsl.dialects.linalg.ops import FillOp, GenericOp, IndexOp, YieldOp
 from xdsl.dialects.scf import ForOp, IfOp, ParallelOp, ReduceOp, ReduceReturnOp
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
-from xdsl.ir.affine import AffineMap
+from xdsl.ir.affine import AffineExpr, AffineMap
+from xdsl.rewriter import InsertPoint
 
 from agentc.plan.kernels import Dim
 
@@ -132,6 +134,66 @@ def generic(
     )
 
 
+Projection = tuple[int, ...]
+"""For each axis of a tensor the loop that runs over it, or ``FIRST``."""
+FIRST = -1
+"""The first place of an axis, in every trip."""
+
+
+@lru_cache(maxsize=4096)
+def _projections(rank: int, maps: tuple[Projection, ...]) -> ArrayAttr[AffineMapAttr]:
+    return ArrayAttr([map_attribute(_projection(rank, places)) for places in maps])
+
+
+@lru_cache(maxsize=1024)
+def _projection(rank: int, places: Projection) -> AffineMap:
+    found = (AffineExpr.constant(0) if loop == FIRST else AffineExpr.dimension(loop) for loop in places)
+    return AffineMap(rank, 0, tuple(found))
+
+
+@lru_cache(maxsize=1024)
+def _loops(rank: int, kept: Projection) -> ArrayAttr[IteratorTypeAttr]:
+    return ArrayAttr([PARALLEL if loop in kept else REDUCTION for loop in range(rank)])
+
+
+def projected(
+    inputs: Sequence[SSAValue],
+    output: SSAValue,
+    body: Region,
+    rank: int,
+    maps: tuple[Projection, ...],
+    result: Attribute,
+) -> GenericOp:
+    """A ``linalg.generic`` of ``rank`` loops and one result; the last of ``maps`` is the output's, and has all that are
+    no reductions. What says so is made of numbers once, as hashing affine maps takes as long as making an op.
+    """
+    return GenericOp.create(
+        operands=[*inputs, output],
+        result_types=(result,),
+        properties={
+            "indexing_maps": _projections(rank, maps),
+            "iterator_types": _loops(rank, maps[-1]),
+            "operandSegmentSizes": segments(len(inputs), 1),
+        },
+        regions=(body,),
+    )
+
+
+class Appending(Builder):
+    """Puts ops at the end of one block. xDSL's own looks for listeners, and for the place in the block, for each."""
+
+    def __init__(self, block: Block) -> None:
+        super().__init__(InsertPoint.at_end(block))
+        self._end_of = block
+
+    def insert(self, op: InsertOpInvT, insertion_point: InsertPoint | None = None) -> InsertOpInvT:
+        """Append ``op``."""
+        if insertion_point is not None or not isinstance(op, Operation):
+            return super().insert(op, insertion_point)
+        self._end_of.add_op(op)
+        return op
+
+
 def empty(sizes: Sequence[SSAValue], type_: TensorType[Attribute]) -> tensor.EmptyOp:
     """A tensor of ``type_`` whose unknown dimensions are ``sizes``."""
     return tensor.EmptyOp.create(operands=sizes, result_types=[type_])
@@ -166,6 +228,31 @@ def index_attribute(value: int) -> IntegerAttr:
 def index_constant(value: int) -> arith.ConstantOp:
     """The index ``value``."""
     return arith.ConstantOp.create(result_types=[INDEX], properties={"value": index_attribute(value)})
+
+
+@lru_cache(maxsize=64)
+def _axis(value: int) -> IntegerAttr:
+    return IntegerAttr(value, 64)
+
+
+def index(loop: int) -> IndexOp:
+    """The index of ``loop`` of the generic around."""
+    return IndexOp.create(result_types=[INDEX], properties={"dim": _axis(loop)})
+
+
+def extract(source: SSAValue, place: Sequence[SSAValue], element: Attribute) -> tensor.ExtractOp:
+    """What the tensor ``source`` has at ``place``."""
+    return tensor.ExtractOp.create(operands=[source, *place], result_types=[element])
+
+
+def binary(kind: type[Operation], a: SSAValue, b: SSAValue) -> Operation:
+    """An op without properties on two values of one type, which its result has, too."""
+    return kind.create(operands=[a, b], result_types=[a.type])
+
+
+def conversion(kind: type[Operation], value: SSAValue, target: Attribute) -> Operation:
+    """An op without properties on one value, of which it makes one of type ``target``."""
+    return kind.create(operands=[value], result_types=[target])
 
 
 def fill(value: SSAValue, target: SSAValue, results: Sequence[Attribute] = ()) -> FillOp:

@@ -3,7 +3,6 @@
 import ast
 
 from agentc.frontends.kernels import fourier
-from agentc.frontends.kernels.builder import Tensor
 from agentc.frontends.kernels.calls import axes_of, cast_name, keywords, truth
 from agentc.frontends.kernels.expressions import Scope, Value, evaluate, tensor, unsupported
 from agentc.frontends.kernels.gathers import broadcast_to, joined, reshaped, taken, taken_along
@@ -29,6 +28,7 @@ from agentc.frontends.kernels.table import (
     flat,
     given,
 )
+from agentc.frontends.kernels.tensors import Tensor
 from agentc.plan import sizes
 
 

@@ -9,15 +9,22 @@ from dataclasses import replace
 from math import prod
 
 from xdsl.builder import Builder
-from xdsl.dialects import arith, func, tensor
-from xdsl.dialects.builtin import AnyFloat, ArrayAttr, ModuleOp, StringAttr
-from xdsl.dialects.linalg.ops import IndexOp, YieldOp
+from xdsl.dialects import func, tensor
+from xdsl.dialects.builtin import ArrayAttr, IntegerType, ModuleOp, StringAttr
+from xdsl.dialects.linalg.ops import YieldOp
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
-from xdsl.ir.affine import AffineExpr, AffineMap
-from xdsl.rewriter import InsertPoint
 
 from agentc.analyses.kernel_dims import DIMS, NAMES, REQUIRES, UNSIGNED, dims_attr, insert_size
-from agentc.analyses.kernel_ops import PARALLEL, REDUCTION, empty, fill, generic, index_constant, tensor_type
+from agentc.analyses.kernel_ops import (
+    Appending,
+    Projection,
+    empty,
+    fill,
+    index,
+    index_constant,
+    projected,
+    tensor_type,
+)
 from agentc.analyses.kernel_sources import SOURCE, place_attribute
 from agentc.frontends.kernels.scalars import (
     COMBINE,
@@ -25,6 +32,7 @@ from agentc.frontends.kernels.scalars import (
     COMPOUND,
     ELEMENTS,
     HALVES,
+    INTEGERS,
     WHOLE_ONLY,
     Element,
     constant,
@@ -37,84 +45,15 @@ from agentc.frontends.kernels.scalars import (
     storage,
     table_for,
 )
+from agentc.frontends.kernels.tensors import ShapeError, Tensor, nest_of, show
 from agentc.plan import sizes
 from agentc.plan.kernels import Dim, Parameter
-from agentc.support.record import record
 
 Body = Callable[[Builder, Sequence[SSAValue]], SSAValue]
-
+Operand = Tensor | float
 
 MOST_ELEMENTS = 1 << 48
 """What processors address."""
-
-
-class ShapeError(ValueError):
-    """Operands whose sizes or types do not go together; the text names them."""
-
-
-@record
-class Tensor:
-    """A value of the kernel: a tensor, or a scalar if ``scalar``."""
-
-    value: SSAValue
-    dims: tuple[Dim, ...]
-    axes: tuple[int | None, ...]
-    """Axis of ``value`` for each of ``dims``; ``None`` for an axis of size 1 that ``value`` lacks."""
-    element: Element
-    scalar: bool = False
-    size: Dim | None = None
-    """The size that a scalar is, where it is one: what reshapes and slices ask for."""
-
-    @property
-    def transposed(self) -> "Tensor":
-        """The axes in reverse."""
-        return replace(self, dims=self.dims[::-1], axes=self.axes[::-1])
-
-    def permuted(self, order: Sequence[int]) -> "Tensor":
-        """The axes in another order."""
-        return replace(self, dims=tuple(self.dims[i] for i in order), axes=tuple(self.axes[i] for i in order))
-
-    def expanded(self, at: int) -> "Tensor":
-        """With a new axis of size 1 before axis ``at``."""
-        return replace(self, dims=(*self.dims[:at], 1, *self.dims[at:]), axes=(*self.axes[:at], None, *self.axes[at:]))
-
-    def map_to(self, loops: Sequence[int | None], rank: int) -> AffineMap:
-        """The indexing map in a nest of ``rank`` loops, of which ``loops`` run over this tensor's axes."""
-        results: list[AffineExpr] = [AffineExpr.constant(0)] * (0 if self.scalar else self.rank_of_value)
-        for axis, loop in zip(self.axes, loops, strict=True):
-            if axis is not None and loop is not None:
-                results[axis] = AffineExpr.dimension(loop)
-        return AffineMap(rank, 0, tuple(results))
-
-    @property
-    def rank_of_value(self) -> int:
-        """Rank of the tensor in the IR."""
-        return sum(axis is not None for axis in self.axes)
-
-
-Operand = Tensor | float
-
-
-def show(dims: Sequence[Dim]) -> str:
-    """Sizes as a reader of the source knows them: ``[n, d]``."""
-    return f"[{', '.join(map(str, dims))}]"
-
-
-def broadcast(operands: Sequence[Tensor]) -> tuple[Dim, ...]:
-    """The common shape, by NumPy's rules.
-
-    Raises:
-        ShapeError: two sizes differ and neither is 1.
-    """
-    rank = max((len(t.dims) for t in operands), default=0)
-    result: list[Dim] = [1] * rank
-    for operand in operands:
-        for i, dim in enumerate(operand.dims, rank - len(operand.dims)):
-            if dim != 1 and result[i] not in (1, dim):
-                shapes = " and ".join(show(t.dims) for t in operands)
-                raise ShapeError(f"shapes {shapes} do not broadcast: `{result[i]}` is not `{dim}`")
-            result[i] = dim if result[i] == 1 else result[i]
-    return tuple(result)
 
 
 class KernelBuilder:
@@ -128,8 +67,9 @@ class KernelBuilder:
         """How many of the source's were gone through."""
         self.parameters = tuple(parameters)
         self._block = Block(arg_types=[_type(p) for p in parameters])
-        self._builder = Builder(InsertPoint.at_end(self._block))
+        self._builder = Appending(self._block)
         self._sizes: dict[Dim, SSAValue] = {}
+        self._empties: dict[tuple[tuple[Dim, ...], Element], SSAValue] = {}
         self._required: dict[Dim, None] = {}
         self.arguments: list[Tensor] = []
         for parameter, value in zip(parameters, self._block.args, strict=True):
@@ -158,8 +98,9 @@ class KernelBuilder:
             wide = [self.cast(o, single) if isinstance(o, Tensor) and o.element == element else o for o in operands]
             found = self.map(op, *wide)
             return self.cast(found, element) if found.element == single else found
-        whole = not isinstance(element, AnyFloat)
-        known = op in table_for(element) or (op in COMPOUND and element != ELEMENTS["i1"])
+        whole = isinstance(element, IntegerType)
+        table = table_for(element)
+        known = op in table or (op in COMPOUND and element != ELEMENTS["i1"])
         if not known or (op in WHOLE_ONLY and not whole):
             raise ShapeError(f"`{op}` is not defined on {element_name(element)}")
         if whole:
@@ -170,7 +111,7 @@ class KernelBuilder:
             scalars = [next(supply) if isinstance(o, Tensor) else constant(builder, o, element) for o in operands]
             if op in COMPOUND:
                 return COMPOUND[op](builder, scalars[0], scalars[1], element)
-            return builder.insert(table_for(element)[op](*scalars)).results[0]
+            return builder.insert(table[op](*scalars)).results[0]
 
         result = ELEMENTS["i1"] if op in COMPARISONS else element
         return self.elementwise([o for o in operands if isinstance(o, Tensor)], result, body)
@@ -203,7 +144,7 @@ class KernelBuilder:
         narrow = operand.element
         if narrow in HALVES:
             return self.cast(self.reduce(kind, self.cast(operand, ELEMENTS["f32"]), axes, keep, start), narrow)
-        if not isinstance(narrow, AnyFloat):
+        if isinstance(narrow, IntegerType):
             if kind == "mean":
                 return self.reduce(kind, self.cast(operand, ELEMENTS["f64"]), axes, keep)
             if kind in ("sum", "prod"):
@@ -314,11 +255,14 @@ class KernelBuilder:
         Raises:
             ShapeError: there are two.
         """
-        found = {o.element for o in operands if isinstance(o, Tensor) and o.size is None}
-        found = found or {o.element for o in operands if isinstance(o, Tensor)}
-        if not found:
+        stated = [o for o in operands if isinstance(o, Tensor)]
+        if not stated:
             whole = op == "where" and all(isinstance(o, int) for o in operands)
             return ELEMENTS["i64" if whole else "f32"]
+        arrays = [t for t in stated if t.size is None] or stated
+        if all(t.element is arrays[0].element for t in arrays):
+            return arrays[0].element
+        found = {t.element for t in arrays}
         if len(found) == 2:
             found -= {ELEMENTS["i1"]}  # truth values are 0 and 1, as in NumPy
         if len(found) > 1:
@@ -327,37 +271,33 @@ class KernelBuilder:
         return found.pop()
 
     def elementwise(self, operands: Sequence[Tensor], element: Element, body: Body) -> Tensor:
-        operands = self.aligned(operands)
-        dims = broadcast(operands)
-        rank = len(dims)
-        present = [self._is_present(operands, rank, i) for i in range(rank)]
-        loop_of = {i: n for n, i in enumerate(i for i in range(rank) if present[i])}
-        inputs: list[tuple[Tensor, list[int | None]]] = []
-        for operand in operands:
-            places = range(rank - len(operand.dims), rank)
-            sizes = zip(places, operand.dims, strict=True)
-            inputs.append((operand, [loop_of.get(i) if d == dims[i] else None for i, d in sizes]))
-        loops = [dims[i] for i in range(rank) if present[i]]
-        found = self.generic(inputs, loops, range(len(loops)), element, body)
-        for i in range(rank):
-            found = found if present[i] else found.expanded(i)
-        return found
+        """``body`` of the elements of ``operands``, with broadcasting.
 
-    @staticmethod
-    def _is_present(operands: Sequence[Tensor], rank: int, place: int) -> bool:
-        """Whether some operand really has the axis ``place`` of the common shape."""
-        offsets = ((o, place - (rank - len(o.dims))) for o in operands)
-        return any(i >= 0 and o.axes[i] is not None for o, i in offsets)
+        Raises:
+            ShapeError: they do not broadcast.
+        """
+        operands = self.aligned(operands)
+        nest = nest_of(tuple((o.dims, o.axes) for o in operands))
+        value = self._inserted(operands, nest.maps, nest.loops, nest.loops, element, body)
+        return Tensor(value, nest.dims, nest.axes, element)
 
     def empty(self, dims: Sequence[Dim], element: Element) -> SSAValue:
-        """A tensor of ``dims`` whose elements nobody has set."""
+        """A tensor of ``dims`` whose elements nobody has set: one for all that are alike, as each op makes a new one
+        of it."""
+        key = (tuple(dims), element)
+        found = self._empties.get(key)
+        if found is None:
+            found = self._empties[key] = self._empty(*key)
+        return found
+
+    def _empty(self, dims: tuple[Dim, ...], element: Element) -> SSAValue:
         for dim in dims:
             if not sizes.is_never_negative(dim):
                 self.require(sizes.add(dim, 1))
         if prod(d for d in dims if isinstance(d, int)) >= MOST_ELEMENTS:
             raise ShapeError(f"an array {show(dims)} has more elements than 2^48")
         supply = [self.size_value(d) for d in dims if isinstance(d, str)]
-        op = empty(supply, tensor_type(storage(element), tuple(dims)))
+        op = empty(supply, tensor_type(storage(element), dims))
         self._block.add_op(op)
         return op.tensor
 
@@ -386,6 +326,8 @@ class KernelBuilder:
 
     def aligned(self, operands: Sequence[Tensor]) -> list[Tensor]:
         """``operands`` with one spelling of what is one size: ``max(n, 1)`` beside ``n``."""
+        if all(t.dims == operands[0].dims for t in operands):
+            return list(operands)
         rank = max((len(t.dims) for t in operands), default=0)
         known: list[Dim] = [1] * rank
         for operand in operands:
@@ -417,7 +359,7 @@ class KernelBuilder:
         """``0, 1, …`` up to ``dim``."""
 
         def body(builder: Builder, values: Sequence[SSAValue]) -> SSAValue:
-            return from_index(builder, builder.insert(IndexOp(0)).result, element)
+            return from_index(builder, builder.insert(index(0)).result, element)
 
         return self.generic([], [dim], [0], element, body)
 
@@ -431,21 +373,31 @@ class KernelBuilder:
         start: float | None = None,
     ) -> Tensor:
         """One ``linalg.generic`` over ``loops``, of which ``kept`` are the result's axes."""
-        rank = len(loops)
         dims = tuple(loops[i] for i in kept)
+        maps = (*(t.projection(place) for t, place in inputs), tuple(kept))
+        value = self._inserted([t for t, _ in inputs], maps, loops, dims, element, body, start)
+        return Tensor(value, dims, tuple(range(len(dims))), element)
+
+    def _inserted(
+        self,
+        inputs: Sequence[Tensor],
+        maps: tuple[Projection, ...],
+        loops: Sequence[Dim],
+        dims: tuple[Dim, ...],
+        element: Element,
+        body: Body,
+        start: float | None = None,
+    ) -> SSAValue:
+        """The result, an array of ``dims``."""
         target = self.empty(dims, element)
         type_ = target.type
         if start is not None:
             first = constant(self._builder, start, element)
             target = self.insert(fill(first, target, [type_])).results[0]
-        maps = [t.map_to(place, rank) for t, place in inputs]
-        maps.append(AffineMap(rank, 0, tuple(AffineExpr.dimension(i) for i in kept)))
-        iterators = [PARALLEL if i in kept else REDUCTION for i in range(rank)]
-        block = Block(arg_types=[*(storage(t.element) for t, _ in inputs), storage(element)])
-        inner = Builder(InsertPoint.at_end(block))
-        block.add_op(YieldOp.create(operands=[body(inner, block.args)]))
-        op = generic([t.value for t, _ in inputs], target, Region(block), maps, iterators, [type_])
-        return Tensor(self.insert(op).results[0], dims, tuple(range(len(dims))), element)
+        block = Block(arg_types=[*(storage(t.element) for t in inputs), storage(element)])
+        block.add_op(YieldOp.create(operands=[body(Appending(block), block.args)]))
+        op = projected([t.value for t in inputs], target, Region(block), len(loops), maps, type_)
+        return self.insert(op).results[0]
 
     def size_value(self, dim: Dim) -> SSAValue:
         """The size that ``dim`` is, computed from what is read off the first argument that has a name."""
@@ -457,8 +409,8 @@ class KernelBuilder:
             self._sizes[dim] = insert_size(self._builder, dim, self.size_value)
         if dim not in self._sizes:
             owner, axis = next((t, t.dims.index(dim)) for t in self.arguments if dim in t.dims)
-            index = self._index(axis)
-            self._sizes[dim] = self._builder.insert(tensor.DimOp(owner.value, index)).result
+            at = self._index(axis)
+            self._sizes[dim] = self._builder.insert(tensor.DimOp(owner.value, at)).result
             self._sizes[dim].name_hint = str(dim)
         return self._sizes[dim]
 
@@ -469,7 +421,7 @@ class KernelBuilder:
         """How many elements ``dims`` span, as a scalar of ``element``."""
         total = self._index(1)
         for dim in dims:
-            total = self._builder.insert(arith.MuliOp(total, self.size_value(dim))).result
+            total = self._builder.insert(INTEGERS["mul"](total, self.size_value(dim))).results[0]
         return Tensor(from_index(self._builder, total, element), (), (), element, scalar=True)
 
 
@@ -479,10 +431,11 @@ def _check_constants(op: str, operands: Sequence[Operand], element: Element) -> 
     Raises:
         ShapeError: it is a fraction, or too large.
     """
+    numbers = [o for o in operands if not isinstance(o, Tensor)]
+    if not numbers:
+        return
     low, high = limits(element)
-    for operand in operands:
-        if isinstance(operand, Tensor):
-            continue
+    for operand in numbers:
         if operand != operand or abs(operand) == float("inf") or int(operand) != operand:
             raise ShapeError(f"`{op}` of {element_name(element)} and {operand}: convert one with `astype`")
         if not low <= operand <= high:

@@ -3,7 +3,6 @@
 import ast
 from collections.abc import Callable, Mapping, Sequence
 
-from agentc.frontends.kernels.builder import Tensor
 from agentc.frontends.kernels.expressions import (
     Lost,
     Scope,
@@ -20,6 +19,7 @@ from agentc.frontends.kernels.fourier import Complex, rfft
 from agentc.frontends.kernels.fourier import power as squared
 from agentc.frontends.kernels.scalars import ELEMENTS, HALVES, all_ones, is_unsigned
 from agentc.frontends.kernels.source import number_of
+from agentc.frontends.kernels.tensors import Tensor
 from agentc.support.diagnostics import did_you_mean
 
 ELEMENTWISE: Mapping[str, tuple[str, int]] = {

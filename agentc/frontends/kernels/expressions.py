@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
-from agentc.frontends.kernels.builder import KernelBuilder, ShapeError, Tensor
+from agentc.frontends.kernels.builder import KernelBuilder
 from agentc.frontends.kernels.scalars import ELEMENTS, HALVES, all_ones
 from agentc.frontends.kernels.source import KernelError, KernelSource
+from agentc.frontends.kernels.tensors import ShapeError, Tensor
 from agentc.plan import sizes
 from agentc.support.diagnostics import Diagnostics, did_you_mean
 
@@ -110,7 +111,7 @@ def evaluate(scope: Scope, node: ast.expr) -> Value:
 
 def evaluate_all(scope: Scope, node: ast.expr) -> Values:
     """As ``evaluate``, where several values are fine."""
-    before, scope.builder.place = scope.builder.place, str(scope.source.start(node))
+    before, scope.builder.place = scope.builder.place, scope.source.place(node)
     try:
         return _evaluate(scope, node)
     except ShapeError as error:

@@ -3,14 +3,13 @@
 from collections.abc import Callable, Sequence
 
 from xdsl.builder import Builder
-from xdsl.dialects import arith, scf, tensor
-from xdsl.dialects.builtin import IndexType
-from xdsl.dialects.linalg.ops import IndexOp
+from xdsl.dialects import arith
 from xdsl.ir import Block, Operation, Region, SSAValue
-from xdsl.rewriter import InsertPoint
 
-from agentc.frontends.kernels.builder import KernelBuilder, ShapeError, Tensor, show
+from agentc.analyses.kernel_ops import Appending, binary, branch, compare_integers, extract, index, select, yielded
+from agentc.frontends.kernels.builder import KernelBuilder
 from agentc.frontends.kernels.scalars import ELEMENTS, element_name, storage, to_index
+from agentc.frontends.kernels.tensors import ShapeError, Tensor, show
 from agentc.plan import sizes
 from agentc.plan.kernels import Dim
 from agentc.support.record import record
@@ -40,7 +39,7 @@ class Indices:
 
     def op(self, kind: type[Operation], a: SSAValue, b: SSAValue) -> SSAValue:
         """An op on two indices."""
-        return self.build.insert(kind.create(operands=[a, b], result_types=[IndexType()])).results[0]
+        return self.build.insert(binary(kind, a, b)).results[0]
 
     def size(self, dim: Dim) -> SSAValue:
         """A size or number."""
@@ -53,8 +52,8 @@ class Indices:
     def clipped(self, stated: SSAValue, size: Dim) -> SSAValue:
         """A place that data names: from the end where it is negative, at most either end."""
         count, zero = self.size(size), self.size(0)
-        negative = self.build.insert(arith.CmpiOp(stated, zero, "slt")).result
-        place = self.build.insert(arith.SelectOp(negative, self.op(arith.AddiOp, stated, count), stated)).result
+        negative = self.build.insert(compare_integers("slt", stated, zero)).result
+        place = self.build.insert(select(negative, self.op(arith.AddiOp, stated, count), stated)).result
         last = self.op(arith.SubiOp, count, self.size(1))
         return self.op(arith.MaxSIOp, self.op(arith.MinSIOp, place, last), zero)
 
@@ -72,9 +71,9 @@ def gather(
     memory = kernel.materialized(source)
 
     def body(build: Builder, values: Sequence[SSAValue]) -> SSAValue:
-        loops = [build.insert(IndexOp(i)).result for i in range(len(dims))]
+        loops = [build.insert(index(i)).result for i in range(len(dims))]
         at = place(Indices(kernel, build), loops, values[:-1])
-        return build.insert(tensor.ExtractOp(memory, list(at), storage(source.element))).result
+        return build.insert(extract(memory, at, storage(source.element))).result
 
     _touch(kernel, source.dims, dims)
     return kernel.generic(by, dims, range(len(dims)), source.element, body)
@@ -242,24 +241,24 @@ def joined(kernel: KernelBuilder, arrays: Sequence[Tensor], axis: int) -> Tensor
         code = Indices(kernel, build)
         if n + 1 < len(arrays):
             here, behind = _side(piece_here, n, at), _side(piece, n + 1, at)
-            inside = build.insert(arith.CmpiOp(at[axis], code.size(starts[n + 1]), "slt")).result
-            return build.insert(scf.IfOp(inside, [storage(first.element)], here, behind)).results[0]
+            inside = build.insert(compare_integers("slt", at[axis], code.size(starts[n + 1]))).result
+            return build.insert(branch(inside, [storage(first.element)], here, behind)).results[0]
         return piece_here(build, n, at)
 
     def piece_here(build: Builder, n: int, at: Sequence[SSAValue]) -> SSAValue:
         code = Indices(kernel, build)
         local = at[axis] if starts[n] == 0 else code.op(arith.SubiOp, at[axis], code.size(starts[n]))
         place = [*at[:axis], local, *at[axis + 1 :]]
-        return build.insert(tensor.ExtractOp(memory[n], place, storage(first.element))).result
+        return build.insert(extract(memory[n], place, storage(first.element))).result
 
     def _side(make: Callable[[Builder, int, Sequence[SSAValue]], SSAValue], n: int, at: Sequence[SSAValue]) -> Region:
         block = Block()
-        value = make(Builder(InsertPoint.at_end(block)), n, at)
-        block.add_op(scf.YieldOp(value))
+        value = make(Appending(block), n, at)
+        block.add_op(yielded([value]))
         return Region(block)
 
     def body(build: Builder, values: Sequence[SSAValue]) -> SSAValue:
-        return piece(build, 0, [build.insert(IndexOp(i)).result for i in range(len(dims))])
+        return piece(build, 0, [build.insert(index(i)).result for i in range(len(dims))])
 
     return kernel.generic([], dims, range(len(dims)), first.element, body)
 

@@ -3,11 +3,11 @@
 import ast
 from collections.abc import Sequence
 
-from agentc.frontends.kernels.builder import Tensor, show
 from agentc.frontends.kernels.expressions import Scope, evaluate
 from agentc.frontends.kernels.gathers import Item, Slice, sliced, taken
 from agentc.frontends.kernels.scalars import ELEMENTS
 from agentc.frontends.kernels.source import number_of
+from agentc.frontends.kernels.tensors import Tensor, show
 from agentc.plan import sizes
 from agentc.plan.kernels import Dim
 

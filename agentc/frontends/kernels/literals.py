@@ -5,16 +5,17 @@ from collections.abc import Sequence
 
 from xdsl.builder import Builder
 from xdsl.dialects import arith
-from xdsl.dialects.linalg.ops import IndexOp
 from xdsl.ir import SSAValue
 
-from agentc.frontends.kernels.builder import KernelBuilder, ShapeError, Tensor
+from agentc.analyses.kernel_ops import compare_integers, index, select
+from agentc.frontends.kernels.builder import KernelBuilder
 from agentc.frontends.kernels.calls import cast_name, keywords
 from agentc.frontends.kernels.expressions import Scope, Value, evaluate, unsupported
 from agentc.frontends.kernels.gathers import Indices, joined, total
 from agentc.frontends.kernels.ordered import filled
 from agentc.frontends.kernels.scalars import ELEMENTS, HALVES, constant, element_name
 from agentc.frontends.kernels.table import Args, Table, given
+from agentc.frontends.kernels.tensors import ShapeError, Tensor
 
 MOST = 64
 """Elements. A processor's table is computed while compiling, other targets choose each anew."""
@@ -80,16 +81,16 @@ def table_of(kernel: KernelBuilder, numbers: Sequence[float], dims: Sequence[int
         if high - low == 1 or all(repr(n) == repr(numbers[low]) for n in numbers[low:high]):
             return constant(build, numbers[low], element)
         middle = (low + high) // 2
-        first = build.insert(arith.CmpiOp(at, kernel.size_value(middle), "slt")).result
+        first = build.insert(compare_integers("slt", at, kernel.size_value(middle))).result
         sides = [chosen(build, at, *ends) for ends in ((low, middle), (middle, high))]
-        return build.insert(arith.SelectOp(first, *sides)).result
+        return build.insert(select(first, sides[0], sides[1])).result
 
     def body(build: Builder, values: Sequence[SSAValue]) -> SSAValue:
         code = Indices(kernel, build)
-        at = build.insert(IndexOp(0)).result
+        at = build.insert(index(0)).result
         for axis in range(1, len(dims)):
             row = code.op(arith.MuliOp, at, code.size(dims[axis]))
-            at = code.op(arith.AddiOp, row, build.insert(IndexOp(axis)).result)
+            at = code.op(arith.AddiOp, row, build.insert(index(axis)).result)
         return chosen(build, at, 0, len(numbers))
 
     assert total(dims) == len(numbers)

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 
 from xdsl.builder import Builder
 from xdsl.dialects import arith
-from xdsl.dialects.linalg.ops import IndexOp
 from xdsl.ir import SSAValue
 
-from agentc.analyses.kernel_ops import fill
+from agentc.analyses.kernel_ops import binary, fill, index, select
 from agentc.dialects.linalg_ext import AutomatonOp, ScanOp, ScatterOp, SortOp, TopKOp
-from agentc.frontends.kernels.builder import KernelBuilder, ShapeError, Tensor, broadcast, show
+from agentc.frontends.kernels.builder import KernelBuilder
 from agentc.frontends.kernels.gathers import Slice, broadcast_to, sliced, taken_along
 from agentc.frontends.kernels.scalars import (
     ELEMENTS,
@@ -22,6 +21,7 @@ from agentc.frontends.kernels.scalars import (
     order_of,
     table_for,
 )
+from agentc.frontends.kernels.tensors import ShapeError, Tensor, broadcast, show
 from agentc.plan import sizes
 from agentc.plan.kernels import Dim
 
@@ -182,10 +182,10 @@ def place_of(kernel: KernelBuilder, array: Tensor, axis: int, largest: bool, kee
         found = builder.insert(table["eq"](values[0], values[1])).results[0]
         if not whole:
             nan = builder.insert(table["ne"](values[0], values[0])).results[0]
-            found = builder.insert(arith.OrIOp(found, nan)).result
+            found = builder.insert(binary(arith.OrIOp, found, nan)).results[0]
         here = array.axes[axis] is not None
-        place = from_index(builder, builder.insert(IndexOp(axis)).result, i64) if here else constant(builder, 0, i64)
-        return builder.insert(arith.SelectOp(found, place, constant(builder, 1 << 62, i64))).result
+        place = from_index(builder, builder.insert(index(axis)).result, i64) if here else constant(builder, 0, i64)
+        return builder.insert(select(found, place, constant(builder, 1 << 62, i64))).result
 
     return kernel.reduce("min", kernel.elementwise([array, extreme], i64, body), [axis], keep)
 

@@ -8,12 +8,13 @@ from dataclasses import replace
 from xdsl.builder import Builder
 from xdsl.ir import SSAValue
 
-from agentc.frontends.kernels.builder import KernelBuilder, ShapeError, Tensor, show
+from agentc.frontends.kernels.builder import KernelBuilder
 from agentc.frontends.kernels.calls import keywords
 from agentc.frontends.kernels.expressions import Scope, tensor, unsupported
 from agentc.frontends.kernels.gathers import gather, reshaped
 from agentc.frontends.kernels.scalars import ELEMENTS, HALVES, identity, table_for
 from agentc.frontends.kernels.table import Args, Table
+from agentc.frontends.kernels.tensors import ShapeError, Tensor, show
 from agentc.plan.kernels import Dim
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"

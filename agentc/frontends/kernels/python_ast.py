@@ -7,11 +7,12 @@ from pathlib import Path
 
 from xdsl.dialects.builtin import ModuleOp
 
-from agentc.frontends.kernels.builder import KernelBuilder, ShapeError, Tensor, show
+from agentc.frontends.kernels.builder import KernelBuilder
 from agentc.frontends.kernels.expressions import MOST_TRIPS, Scope, Value, Values, evaluate, evaluate_all, known, tensor
 from agentc.frontends.kernels.scalars import ELEMENTS, element_name
 from agentc.frontends.kernels.signature import Signature, read_signature
 from agentc.frontends.kernels.source import KernelError, KernelSource, read
+from agentc.frontends.kernels.tensors import ShapeError, Tensor, show
 from agentc.plan.kernels import Dim
 from agentc.support.diagnostics import Diagnostic, Diagnostics, Refused
 
@@ -35,7 +36,7 @@ def compile_source(source: KernelSource, name: str) -> ModuleOp:
     signature = read_signature(source, function, found)
     found.raise_if_errors()
     builder = KernelBuilder(name, signature.parameters)
-    builder.place = str(source.start(function))
+    builder.place = source.place(function)
     names: dict[str, Value | None] = {p.name: t for p, t in zip(signature.parameters, builder.arguments, strict=True)}
     scope = Scope(source, builder, found, {**names, **signature.constants}, call=_inline, stack=(name,))
     try:

@@ -1,13 +1,12 @@
 """Scalar arithmetic of kernel bodies: one table from a name to the op that computes it, for floats and for integers."""
 
 from collections.abc import Callable, Mapping
-from functools import cache, lru_cache
+from functools import lru_cache
 from math import frexp
 
 from xdsl.builder import Builder
 from xdsl.dialects import arith, math
 from xdsl.dialects.builtin import (
-    AnyFloat,
     BFloat16Type,
     Float16Type,
     Float32Type,
@@ -22,13 +21,15 @@ from xdsl.dialects.utils import FastMathFlag
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from agentc.analyses.kernel_dims import bits, is_integer
-from agentc.analyses.kernel_ops import cast, compare_floats, compare_integers, scalar, select
+from agentc.analyses.kernel_ops import binary, cast, compare_floats, compare_integers, conversion, scalar, select
 
 FLAGS = arith.FastMathFlagsAttr(
     (FastMathFlag.REASSOC, FastMathFlag.NO_SIGNED_ZEROS, FastMathFlag.ALLOW_RECIP, FastMathFlag.ALLOW_CONTRACT)
 )
 """Sums may be reordered, so that they vectorize; infinities and NaN keep their meaning."""
 
+INDEX = IndexType()
+WIDE = IntegerType(64)
 WRAPS = arith.IntegerOverflowAttr("none")
 
 Element = Float16Type | BFloat16Type | Float32Type | Float64Type | IntegerType
@@ -56,10 +57,17 @@ def is_unsigned(element: Attribute) -> bool:
     return is_integer(element) and (element.signedness.data == Signedness.UNSIGNED or bits(element) == 1)
 
 
-@cache
 def storage(element: Element) -> Element:
     """The type in the IR, whose integers know no sign: the operations do."""
+    return _STORED.get(id(element)) or _stored(element)
+
+
+def _stored(element: Element) -> Element:
     return IntegerType(bits(element)) if is_integer(element) else element
+
+
+_STORED = {id(element): _stored(element) for element in ELEMENTS.values()}
+"""By identity, as hashing a type takes as long as making one; those of ``ELEMENTS`` are never gone."""
 
 
 def order_of(element: Attribute) -> str:
@@ -200,9 +208,9 @@ COMPARISONS = frozenset({"eq", "ne", "lt", "le", "gt", "ge"})
 
 def table_for(element: Attribute) -> Mapping[str, Scalar]:
     """The operations that exist on ``element``."""
-    if isinstance(element, AnyFloat):
+    if not is_integer(element):
         return FLOATS
-    return BOOLEANS if element == ELEMENTS["i1"] else UNSIGNED if is_unsigned(element) else INTEGERS
+    return BOOLEANS if bits(element) == 1 else UNSIGNED if is_unsigned(element) else INTEGERS
 
 
 def element_name(element: Attribute) -> str:
@@ -261,41 +269,45 @@ def convert(builder: Builder, value: SSAValue, source: Element, target: Element)
     if target in HALVES or source in HALVES:
         single = ELEMENTS["f32"]
         if source in HALVES:
-            value = builder.insert(arith.ExtFOp(value, single)).results[0]  # pyright: ignore[reportArgumentType]
+            value = builder.insert(conversion(arith.ExtFOp, value, single)).results[0]
         elif source != single:
             value = convert(builder, value, source, single)
         if target not in HALVES:
             return convert(builder, value, single, target)
-        return builder.insert(arith.TruncFOp(value, target)).results[0]  # pyright: ignore[reportArgumentType]
+        return builder.insert(conversion(arith.TruncFOp, value, target)).results[0]
     if storage(source) == storage(target):
         return value
     return builder.insert(_conversion(value, source, storage(target), is_unsigned(target))).results[0]
 
 
 def _conversion(value: SSAValue, source: Element, target: Attribute, unsigned_target: bool) -> Operation:
+    return conversion(_kind_of_conversion(source, target, unsigned_target), value, target)
+
+
+def _kind_of_conversion(source: Element, target: Attribute, unsigned_target: bool) -> type[Operation]:
     unsigned = is_unsigned(source)
     if is_integer(source):
         if isinstance(target, Float32Type | Float64Type):
-            return arith.UIToFPOp(value, target) if unsigned else arith.SIToFPOp(value, target)
+            return arith.UIToFPOp if unsigned else arith.SIToFPOp
         assert is_integer(target)
         if bits(source) > bits(target):
-            return arith.TruncIOp(value, target)
-        return (arith.ExtUIOp if unsigned else arith.ExtSIOp)(value, target)
+            return arith.TruncIOp
+        return arith.ExtUIOp if unsigned else arith.ExtSIOp
     if is_integer(target):
-        return (arith.FPToUIOp if unsigned_target else arith.FPToSIOp)(value, target)
+        return arith.FPToUIOp if unsigned_target else arith.FPToSIOp
     assert isinstance(target, Float32Type | Float64Type)
-    return arith.ExtFOp(value, target) if source == ELEMENTS["f32"] else arith.TruncFOp(value, target)
+    return arith.ExtFOp if source == ELEMENTS["f32"] else arith.TruncFOp
 
 
 def to_index(builder: Builder, value: SSAValue, element: Element) -> SSAValue:
     """Insert an integer as an index of an array."""
     wide = convert(builder, value, element, ELEMENTS["i64"])
-    return builder.insert(arith.IndexCastOp(wide, IndexType())).result
+    return builder.insert(cast(wide, INDEX)).result
 
 
 def from_index(builder: Builder, value: SSAValue, element: Element) -> SSAValue:
     """Insert an index as a number of ``element``."""
-    wide = builder.insert(cast(value, IntegerType(64))).result
+    wide = builder.insert(cast(value, WIDE)).result
     return convert(builder, wide, ELEMENTS["i64"], element)
 
 
@@ -329,10 +341,10 @@ def _float_divide(builder: Builder, a: SSAValue, b: SSAValue, element: Element) 
     inner = wide if narrow else element
 
     def choose(condition: SSAValue, one: SSAValue, other: SSAValue) -> SSAValue:
-        return builder.insert(arith.SelectOp(condition, one, other)).result
+        return builder.insert(select(condition, one, other)).result
 
     def compare(kind: str, one: SSAValue, other: SSAValue) -> SSAValue:
-        return builder.insert(arith.CmpfOp(one, other, kind)).result
+        return builder.insert(compare_floats(kind, one, other)).result
 
     zero, infinity = constant(builder, 0.0, inner), constant(builder, INFINITY, inner)
     quotient = builder.insert(math.FloorOp(builder.insert(arith.DivfOp(x, y, EXACT)).result, EXACT)).result
@@ -387,35 +399,42 @@ def _is_power_of_two(value: SSAValue) -> bool:
 
 def _divide(builder: Builder, a: SSAValue, b: SSAValue, element: Element, remainder: bool) -> SSAValue:
     """Toward minus infinity; by zero gives 0, as in NumPy, and the least integer by -1 wraps."""
+    if _is_positive(b):
+        return _quotient(builder, a, b, element, remainder)
     unsigned = is_unsigned(element)
-    stated = b.owner
     zero, one = constant(builder, 0, element), constant(builder, 1, element)
-    number = stated.value.value.data if isinstance(stated, arith.ConstantOp) else 0  # pyright: ignore
-    safe, divisor, bad = isinstance(number, int) and number > 0, b, zero
-    if not safe:
-        bad = builder.insert(arith.CmpiOp(b, zero, "eq")).result
-        if not unsigned:
-            minus = builder.insert(arith.CmpiOp(b, constant(builder, -1, element), "eq")).result
-            bad = builder.insert(arith.OrIOp(bad, minus)).result
-        divisor = builder.insert(arith.SelectOp(bad, one, b)).result
-    if unsigned:
-        result = builder.insert((arith.RemUIOp if remainder else arith.DivUIOp)(a, divisor)).results[0]
-    elif remainder:
-        rest = builder.insert(arith.RemSIOp(a, divisor)).result
-        signs = builder.insert(arith.XOrIOp(rest, divisor)).result
-        apart = builder.insert(arith.CmpiOp(signs, zero, "slt")).result
-        uneven = builder.insert(arith.CmpiOp(rest, zero, "ne")).result
-        moved = builder.insert(arith.AddiOp(rest, divisor)).result
-        result = builder.insert(arith.SelectOp(builder.insert(arith.AndIOp(apart, uneven)).result, moved, rest)).result
-    else:
-        result = builder.insert(arith.FloorDivSIOp(a, divisor)).results[0]
-    if safe:
-        return result
+    bad = builder.insert(compare_integers("eq", b, zero)).result
+    if not unsigned:
+        minus = builder.insert(compare_integers("eq", b, constant(builder, -1, element))).result
+        bad = builder.insert(binary(arith.OrIOp, bad, minus)).results[0]
+    divisor = builder.insert(select(bad, one, b)).result
+    result = _quotient(builder, a, divisor, element, remainder)
     other = zero
     if not unsigned and not remainder:
-        other = builder.insert(arith.SelectOp(builder.insert(arith.CmpiOp(b, zero, "eq")).result, zero,
-            builder.insert(arith.SubiOp(zero, a)).result)).result  # fmt: skip
-    return builder.insert(arith.SelectOp(bad, other, result)).result
+        negated = builder.insert(arith.SubiOp(zero, a)).result
+        other = builder.insert(select(builder.insert(compare_integers("eq", b, zero)).result, zero, negated)).result
+    return builder.insert(select(bad, other, result)).result
+
+
+def _is_positive(value: SSAValue) -> bool:
+    """Whether ``value`` is a constant above 0."""
+    stated = value.owner.value if isinstance(value.owner, arith.ConstantOp) else None
+    return isinstance(stated, IntegerAttr) and stated.value.data > 0
+
+
+def _quotient(builder: Builder, a: SSAValue, b: SSAValue, element: Element, remainder: bool) -> SSAValue:
+    """By what is neither 0 nor, unless all are positive, -1."""
+    if is_unsigned(element):
+        return builder.insert(binary(arith.RemUIOp if remainder else arith.DivUIOp, a, b)).results[0]
+    if not remainder:
+        return builder.insert(binary(arith.FloorDivSIOp, a, b)).results[0]
+    zero = constant(builder, 0, element)
+    rest = builder.insert(binary(arith.RemSIOp, a, b)).results[0]
+    signs = builder.insert(binary(arith.XOrIOp, rest, b)).results[0]
+    apart = builder.insert(compare_integers("slt", signs, zero)).result
+    uneven = builder.insert(compare_integers("ne", rest, zero)).result
+    moved = builder.insert(INTEGERS["add"](rest, b)).results[0]
+    return builder.insert(select(builder.insert(binary(arith.AndIOp, apart, uneven)).results[0], moved, rest)).result
 
 
 def _shift(left: bool) -> Compound:
@@ -426,12 +445,12 @@ def _shift(left: bool) -> Compound:
             raise TypeError("shift of a float")
         kind = arith.ShLIOp if left else arith.ShRUIOp if is_unsigned(element) else arith.ShRSIOp
         most = constant(builder, bits(element) - 1, element)
-        within = builder.insert(arith.CmpiOp(b, most, "ule")).result
-        amount = builder.insert(arith.SelectOp(within, b, most)).result
-        result = builder.insert(kind(a, amount)).result
+        within = builder.insert(compare_integers("ule", b, most)).result
+        amount = builder.insert(select(within, b, most)).result
+        result = builder.insert(binary(kind, a, amount)).results[0]
         if kind is arith.ShRSIOp:
             return result
-        return builder.insert(arith.SelectOp(within, result, constant(builder, 0, element))).result
+        return builder.insert(select(within, result, constant(builder, 0, element))).result
 
     return make
 

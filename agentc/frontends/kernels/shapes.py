@@ -7,7 +7,7 @@ from typing import cast
 from xdsl.dialects import arith
 from xdsl.ir import SSAValue
 
-from agentc.frontends.kernels.builder import KernelBuilder, ShapeError, Tensor, show
+from agentc.frontends.kernels.builder import KernelBuilder
 from agentc.frontends.kernels.calls import axes_of, axis_of, cast_name, keywords
 from agentc.frontends.kernels.expressions import Scope, evaluate, tensor, unsupported
 from agentc.frontends.kernels.gathers import Indices, Slice, broadcast_to, gather, joined, reshaped, sliced, taken
@@ -15,6 +15,7 @@ from agentc.frontends.kernels.indexing import size_of
 from agentc.frontends.kernels.ordered import filled
 from agentc.frontends.kernels.scalars import ELEMENTS, element_name
 from agentc.frontends.kernels.table import Args, Function, Table, arrays_of, axis_stated, flat, given
+from agentc.frontends.kernels.tensors import ShapeError, Tensor, show
 from agentc.plan import sizes
 from agentc.plan.kernels import Dim
 

@@ -42,9 +42,10 @@ class KernelSource:
         end_line = getattr(node, "end_lineno", None) or line
         return Span(self.path, line, column, end_line, (getattr(node, "end_col_offset", None) or column) + 1)
 
-    def start(self, node: ast.AST) -> Span:
-        """Where ``node`` begins, by the file's name alone: code is the same from whatever folder it is compiled."""
-        return Span(self.name, getattr(node, "lineno", 1), getattr(node, "col_offset", 0) + 1)
+    def place(self, node: ast.AST) -> str:
+        """Where ``node`` begins, ``file.py:line:column``, by the file's name alone: code is the same from whatever
+        folder it is compiled."""
+        return f"{self.name}:{getattr(node, 'lineno', 1)}:{getattr(node, 'col_offset', 0) + 1}"
 
     def error(self, slug: str, message: str, node: ast.AST, help: str | None = None) -> KernelError:
         """The problem ``message`` at ``node``, to be raised."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from xdsl.dialects.builtin import AnyFloat
 
-from agentc.frontends.kernels.builder import KernelBuilder, ShapeError, Tensor
+from agentc.frontends.kernels.builder import KernelBuilder
 from agentc.frontends.kernels.calls import axes_of, keywords, truth
 from agentc.frontends.kernels.expressions import Scope, Value, evaluate, real, tensor, unsupported
 from agentc.frontends.kernels.gathers import reshaped, taken
@@ -13,6 +13,7 @@ from agentc.frontends.kernels.ordered import ordered
 from agentc.frontends.kernels.scalars import ELEMENTS, HALVES
 from agentc.frontends.kernels.source import number_of
 from agentc.frontends.kernels.table import Args, Function, Table, given
+from agentc.frontends.kernels.tensors import ShapeError, Tensor
 
 INFINITY = float("inf")
 

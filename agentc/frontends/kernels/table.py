@@ -3,10 +3,10 @@
 import ast
 from collections.abc import Callable, Mapping, Sequence
 
-from agentc.frontends.kernels.builder import Tensor
 from agentc.frontends.kernels.calls import axis_of
 from agentc.frontends.kernels.expressions import MOST_TRIPS, Scope, evaluate, tensor, unsupported
 from agentc.frontends.kernels.gathers import reshaped
+from agentc.frontends.kernels.tensors import Tensor
 
 Args = Sequence[ast.expr]
 Values = Tensor | tuple[Tensor, ...]
