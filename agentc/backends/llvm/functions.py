@@ -14,6 +14,7 @@ from typing import Any
 
 from llvmlite import ir
 
+from agentc.backends.llvm.builder import Builder
 from agentc.support.record import record
 
 FLAGS = ("contract",)
@@ -90,7 +91,7 @@ class Functions:
         function = ir.Function(self.module, signature, symbol)
         function.linkage = "internal"
         function.attributes.add("alwaysinline")
-        build = ir.IRBuilder(function.append_basic_block("entry"))
+        build = Builder(function.append_basic_block("entry"))
         build.ret(body(self, build, *function.args))
         return function
 

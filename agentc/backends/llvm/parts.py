@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from llvmlite import ir
 
+from agentc.backends.llvm.builder import Builder
 from agentc.backends.llvm.scalars import I64
 from agentc.plan.kernels import PART
 
@@ -43,7 +44,7 @@ def fill_part(part: ir.Function, phase: ir.Function, arguments: int, place: Any 
     the line of the source that it stands for.
     """
     work, low, high = part.args
-    build = ir.IRBuilder(part.append_basic_block("entry"))
+    build = Builder(part.append_basic_block("entry"))
     build.debug_metadata = place
     types = [p.type for p in (*phase.args[: arguments - 2], *phase.args[arguments:])]
     values = [_loaded(build, _word(build, work, i), type_) for i, type_ in enumerate(types)]

@@ -5,10 +5,10 @@
 # pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
 
 import sys
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from llvmlite import ir
 from xdsl.dialects import arith, func, memref, scf, vector
@@ -18,6 +18,7 @@ from xdsl.ir import Attribute, Block, Operation, SSAValue
 from agentc.analyses.kernel_abi import sizes
 from agentc.analyses.kernel_dims import PHASE, ROWS, argument_names, name_of, value_dims
 from agentc.analyses.kernel_sources import located
+from agentc.backends.llvm.builder import Builder, Bytes, anything, lanes
 from agentc.backends.llvm.fields import field
 from agentc.backends.llvm.functions import Functions
 from agentc.backends.llvm.lines import Lines
@@ -38,8 +39,6 @@ from agentc.plan.kernels import PARALLEL, PREFIX, Dim
 from agentc.plan.sizes import fold
 from agentc.support.diagnostics import Diagnostic, Refused
 
-SCALAR = ("arith.", "math.")
-"""Dialects most ops are of, and all of whose ops are scalar."""
 WHOLE_LANES: Mapping[str, str] = {
     "add": "add",
     "and": "and",
@@ -85,7 +84,7 @@ def declare_table(target: ir.Module, table: memref.GlobalOp) -> None:
     assert isinstance(value, DenseIntOrFPElementsAttr) and sys.byteorder == "little"
     type_ = ir.ArrayType(ir.IntType(8), len(value.data.data))
     made: Any = ir.GlobalVariable(target, type_, PREFIX + table.sym_name.data)
-    made.initializer = ir.Constant(type_, bytearray(value.data.data))
+    made.initializer = Bytes(type_, value.data.data)
     made.linkage, made.global_constant, made.align = "internal", True, 64
 
 
@@ -164,7 +163,7 @@ class FunctionTranslation:
         arguments = function.body.block.args
         self.values: dict[SSAValue, Any] = dict(zip(arguments, made.args, strict=False))
         self.sizes: dict[str, Any] = dict(zip(names, made.args[len(arguments) :], strict=False))
-        self.build: Any = ir.IRBuilder(made.append_basic_block("entry"))
+        self.build: Any = Builder(made.append_basic_block("entry"))
         self.kept: list[SSAValue] = []
         """Memory that is allocated in a loop: it lives as long as the call."""
         self.lines = lines.function(function, made) if lines else None
@@ -187,71 +186,79 @@ class FunctionTranslation:
         self.build.debug_metadata = outer
 
     def _op(self, op: Operation) -> None:
-        if op.name.startswith(SCALAR):
+        emit = self._forms.get(type(op))
+        if emit is not None:
+            emit(self, op)
+        else:
             self._scalar(op)
+
+    def _load(self, op: memref.LoadOp) -> None:
+        memory, *indices = op.operands
+        result = op.results[0]
+        loaded = self.build.load(self._address(memory, indices), typ=memory_type(result.type))
+        self.values[result] = from_memory(self.build, loaded, result.type)
+
+    def _store(self, op: memref.StoreOp) -> None:
+        value, memory, *indices = op.operands
+        self.build.store(to_memory(self.build, self.values[value]), self._address(memory, indices))
+
+    def _load_lanes(self, op: vector.LoadOp) -> None:
+        base, *indices = op.operands
+        result, place = op.results[0], self._address(base, indices)
+        self.values[result] = self.build.load(place, align=self._vector_alignment(base), typ=llvm_type(result.type))
+
+    def _store_lanes(self, op: vector.StoreOp) -> None:
+        value, base, *indices = op.operands
+        place = self._address(base, indices)
+        self.build.store(self.values[value], place, align=self._vector_alignment(base))
+
+    def _broadcast(self, op: vector.BroadcastOp) -> None:
+        type_, value = llvm_type(op.vector.type), self.values[op.source]
+        first = self.build.insert_element(anything(type_), value, ir.Constant(ir.IntType(32), 0))
+        self.values[op.vector] = self.build.shuffle_vector(first, anything(type_), lanes((0,) * type_.count))
+
+    def _convert(self, op: CastOp) -> None:
+        self.values[op.result] = convert_lanes(self.build, op, self.values[op.input])
+
+    def _words(self, op: WordsOp) -> None:
+        self.values[op.result] = self.build.bitcast(self.values[op.input], llvm_type(op.result.type))
+
+    def _field(self, op: FieldOp) -> None:
+        self.values[op.result] = field(self.build, self.scalars.functions, op, self.values[op.input])
+
+    def _shuffle(self, op: vector.ShuffleOp) -> None:
+        places = lanes(tuple(op.mask.iter_values()))
+        self.values[op.result] = self.build.shuffle_vector(self.values[op.v1], self.values[op.v2], places)
+
+    def _table(self, op: memref.GetGlobalOp) -> None:
+        self.values[op.results[0]] = self.module.globals[PREFIX + op.name_.string_value()]
+
+    def _new(self, op: memref.AllocOp) -> None:
+        if isinstance(op.parent_op(), func.FuncOp):
+            self.values[op.memref] = self._allocate(op)
             return
-        match op:
-            case memref.LoadOp():
-                place = self._address(op.memref, op.indices)
-                loaded = self.build.load(place, typ=memory_type(op.res.type))
-                self.values[op.res] = from_memory(self.build, loaded, op.res.type)
-            case memref.StoreOp():
-                self.build.store(to_memory(self.build, self.values[op.value]), self._address(op.memref, op.indices))
-            case vector.LoadOp():
-                place = self._address(op.base, op.indices)
-                width = self._vector_alignment(op.base)
-                self.values[op.result] = self.build.load(place, align=width, typ=llvm_type(op.result.type))
-            case vector.StoreOp():
-                place = self._address(op.base, op.indices)
-                self.build.store(self.values[op.vector], place, align=self._vector_alignment(op.base))
-            case vector.BroadcastOp():
-                self.values[op.vector] = self._broadcast(self.values[op.source], llvm_type(op.vector.type))
-            case CastOp():
-                self.values[op.result] = convert_lanes(self.build, op, self.values[op.input])
-            case WordsOp():
-                self.values[op.result] = self.build.bitcast(self.values[op.input], llvm_type(op.result.type))
-            case FieldOp():
-                self.values[op.result] = field(self.build, self.scalars.functions, op, self.values[op.input])
-            case vector.ShuffleOp():
-                places = ir.Constant(ir.VectorType(ir.IntType(32), len(op.mask)), list(op.mask.iter_values()))
-                self.values[op.result] = self.build.shuffle_vector(self.values[op.v1], self.values[op.v2], places)
-            case vector.ReductionOp():
-                self.values[op.dest] = self._join_lanes(op)
-            case memref.DimOp():
-                self.values[op.result] = self._dim(op)
-            case memref.GetGlobalOp():
-                self.values[op.memref] = self.module.globals[PREFIX + op.name_.string_value()]
-            case memref.AllocOp() if isinstance(op.parent_op(), func.FuncOp):
-                self.values[op.memref] = self._allocate(op)
-            case memref.AllocOp():
-                with self.build.goto_entry_block():  # once a call, however often the loop around it runs
-                    self.values[op.memref] = self._allocate(op)
-                self.kept.append(op.memref)
-            case memref.ViewOp():
-                base, shift = self.values[op.source], self.values[op.byte_shift]
-                self.values[op.result] = self.build.gep(base, [shift], inbounds=True, source_etype=ir.IntType(8))
-            case memref.AllocaOp():
-                self.values[op.memref] = self._on_stack(op)
-            case memref.DeallocOp() if op.memref in self.kept:
-                pass  # it serves the next iteration
-            case memref.DeallocOp():
-                self.build.call(self._c_function("free", ir.VoidType(), POINTER), [self.values[op.memref]])
-            case scf.ParallelOp():
-                self._parallel(op)
-            case scf.ForOp():
-                self._for(op)
-            case scf.IfOp():
-                self._if(op)
-            case scf.ReduceOp() | scf.YieldOp() | scf.ReduceReturnOp():
-                pass
-            case func.CallOp():
-                self._call(op)
-            case func.ReturnOp():
-                for memory in self.kept:
-                    self.build.call(self._c_function("free", ir.VoidType(), POINTER), [self.values[memory]])
-                self.build.ret_void()
-            case _:
-                self._scalar(op)
+        with self.build.goto_entry_block():  # once a call, however often the loop around it runs
+            self.values[op.memref] = self._allocate(op)
+        self.kept.append(op.memref)
+
+    def _view(self, op: memref.ViewOp) -> None:
+        base, shift = self.values[op.source], self.values[op.byte_shift]
+        self.values[op.result] = self.build.gep(base, [shift], inbounds=True, source_etype=ir.IntType(8))
+
+    def _free(self, op: memref.DeallocOp) -> None:
+        if op.memref not in self.kept:  # what is kept serves the next iteration
+            self._release(op.memref)
+
+    def _return(self, op: func.ReturnOp) -> None:
+        for memory in self.kept:
+            self._release(memory)
+        self.build.ret_void()
+
+    def _end(self, op: Operation) -> None:
+        """The end of a body, which whatever is around it reads."""
+
+    def _release(self, memory: SSAValue) -> None:
+        self.build.call(self._c_function("free", ir.VoidType(), POINTER), [self.values[memory]])
 
     @staticmethod
     def _vector_alignment(memory: SSAValue) -> int:
@@ -259,12 +266,7 @@ class FunctionTranslation:
         assert isinstance(memory.type, MemRefType)
         return width_of(memory.type.element_type)
 
-    def _broadcast(self, value: Any, type_: Any) -> Any:
-        first = self.build.insert_element(ir.Constant(type_, ir.Undefined), value, ir.Constant(ir.IntType(32), 0))
-        mask = ir.Constant(ir.VectorType(ir.IntType(32), type_.count), None)
-        return self.build.shuffle_vector(first, ir.Constant(type_, ir.Undefined), mask)
-
-    def _join_lanes(self, op: vector.ReductionOp) -> Any:
+    def _join_lanes(self, op: vector.ReductionOp) -> None:
         value = self.values[op.vector]
         kind = op.kind.data.value
         whole = isinstance(op.dest.type, IntegerType)
@@ -277,14 +279,13 @@ class FunctionTranslation:
         callee = self.module.globals.get(name)
         if callee is None:
             callee = ir.Function(self.module, ir.FunctionType(element, given), name)
-        if whole:
-            return self.build.call(callee, [value])
-        return self.build.call(callee, [ir.Constant(element, -0.0), value], fastmath=flags_of(op))
+        values = [value] if whole else [ir.Constant(element, -0.0), value]
+        self.values[op.dest] = self.build.call(callee, values, fastmath=() if whole else flags_of(op))
 
     def _scalar(self, op: Operation) -> None:
         value = self.scalars.emit(self.build, op, [self.values[o] for o in op.operands])
         if value is None:
-            raise Refused(Diagnostic("kernel-unsupported", f"`{op.name}` has no LLVM form in a kernel"))
+            raise _no_form(op)
         self.values[op.results[0]] = value
 
     def _size(self, dim: Dim) -> Any:
@@ -299,10 +300,11 @@ class FunctionTranslation:
         emit = {"+": self.build.add, "-": self.build.sub, "*": self.build.mul, "%": self.build.srem}
         return floor_divide(self.build, [left, right]) if symbol == "//" else emit[symbol](left, right)
 
-    def _dim(self, op: memref.DimOp) -> Any:
-        owner = op.index.owner
+    def _dim(self, op: memref.DimOp) -> None:
+        memory, axis = op.operands
+        owner = axis.owner
         assert isinstance(owner, arith.ConstantOp) and isinstance(owner.value, IntegerAttr)
-        return self._size(self.dims[op.source][owner.value.value.data])
+        self.values[op.results[0]] = self._size(self.dims[memory][owner.value.value.data])
 
     def _address(self, memory: SSAValue, indices: Sequence[SSAValue]) -> Any:
         """Row-major: ``((i * size1) + j) * size2 + k``."""
@@ -326,14 +328,14 @@ class FunctionTranslation:
                 count = self.build.mul(count, self.values[size])
         return self.build.call(self._c_function("malloc", POINTER, I64), [count])
 
-    def _on_stack(self, op: memref.AllocaOp) -> Any:
+    def _on_stack(self, op: memref.AllocaOp) -> None:
         """Once a call, at its beginning, however often the loop around it runs."""
         count = prod(int(dim) for dim in self.dims[op.memref])
         with self.build.goto_entry_block():
             made = self.build.alloca(ir.ArrayType(memory_type(op.memref.type.element_type), count))
             made.align = 64
             made.type = POINTER  # as all others here: what is behind it, loads and stores say
-        return made
+        self.values[op.memref] = made
 
     def _c_function(self, name: str, result: ir.Type, argument: ir.Type) -> ir.Function:
         found = self.module.globals.get(name)
@@ -447,3 +449,35 @@ class FunctionTranslation:
             phi.add_incoming(value, build.block)
         build.branch(header)
         build.position_at_end(after)
+
+    _forms: ClassVar[Mapping[type[Operation], Callable[[Any, Any], None]]] = {
+        memref.LoadOp: _load,
+        memref.StoreOp: _store,
+        memref.DimOp: _dim,
+        memref.GetGlobalOp: _table,
+        memref.AllocOp: _new,
+        memref.AllocaOp: _on_stack,
+        memref.ViewOp: _view,
+        memref.DeallocOp: _free,
+        vector.LoadOp: _load_lanes,
+        vector.StoreOp: _store_lanes,
+        vector.BroadcastOp: _broadcast,
+        vector.ShuffleOp: _shuffle,
+        vector.ReductionOp: _join_lanes,
+        CastOp: _convert,
+        WordsOp: _words,
+        FieldOp: _field,
+        scf.ParallelOp: lambda self, op: self._parallel(op),  # which a GPU does otherwise
+        scf.ForOp: _for,
+        scf.IfOp: _if,
+        scf.ReduceOp: _end,
+        scf.YieldOp: _end,
+        scf.ReduceReturnOp: _end,
+        func.CallOp: _call,
+        func.ReturnOp: _return,
+    }
+    """How each op that is no scalar one is emitted."""
+
+
+def _no_form(op: Operation) -> Refused:
+    return Refused(Diagnostic("kernel-unsupported", f"`{op.name}` has no LLVM form in a kernel"))
