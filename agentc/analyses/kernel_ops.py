@@ -5,13 +5,15 @@ the frontend takes.
 """
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
-from typing import TypeGuard
+from functools import cache, lru_cache
+from types import MappingProxyType
+from typing import TypeGuard, TypeVar
 
 from xdsl.builder import Builder, InsertOpInvT
 from xdsl.dialects import arith, func, memref, scf, tensor
 from xdsl.dialects.builtin import (
     DYNAMIC_INDEX,
+    UNKNOWN_LOC,
     AffineMapAttr,
     ArrayAttr,
     DenseArrayBase,
@@ -27,11 +29,48 @@ from xdsl.dialects.builtin import (
 from xdsl.dialects.linalg.attrs import IteratorTypeAttr
 from xdsl.dialects.linalg.ops import FillOp, GenericOp, IndexOp, YieldOp
 from xdsl.dialects.scf import ForOp, IfOp, ParallelOp, ReduceOp, ReduceReturnOp
-from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
+from xdsl.ir import Attribute, Block, Operation, OpResult, Region, SSAValue, SSAValues
 from xdsl.ir.affine import AffineExpr, AffineMap
+from xdsl.irdl import IRDLOperation
 from xdsl.rewriter import InsertPoint
 
 from agentc.plan.kernels import Dim
+
+OpT = TypeVar("OpT", bound=Operation)
+
+
+def made(
+    kind: type[OpT],
+    operands: Sequence[SSAValue] = (),
+    types: Sequence[Attribute] = (),
+    properties: Mapping[str, Attribute] = MappingProxyType({}),
+    regions: Sequence[Region] = (),
+) -> OpT:
+    """``kind.create`` of what kernels are made of: no successors, no attributes yet. xDSL's takes twice as long, and
+    making ops is a third of what compiling a kernel takes.
+    """
+    op = kind.__new__(kind)
+    if operands:
+        op.operands = operands
+    op.results = SSAValues([OpResult(type_, op, i) for i, type_ in enumerate(types)])
+    op.properties = {**properties}
+    op.attributes = {}
+    op.location = UNKNOWN_LOC
+    for region in regions:
+        op.add_region(region)
+    if _has_defaults(kind):
+        op.__post_init__()
+    return op
+
+
+@cache
+def _has_defaults(kind: type[Operation]) -> bool:
+    """Whether an op of ``kind`` has properties or attributes that need not be stated."""
+    if not issubclass(kind, IRDLOperation):
+        return True
+    definition = kind.get_irdl_definition()
+    stated = [*definition.properties.values(), *definition.attributes.values()]
+    return any(each.default_value is not None for each in stated)
 
 
 def every(op: Operation) -> list[Operation]:
@@ -122,15 +161,16 @@ def generic(
     results: Sequence[Attribute] = (),
 ) -> GenericOp:
     """A ``linalg.generic`` with one output."""
-    return GenericOp.create(
-        operands=[*inputs, output],
-        result_types=results,
-        properties={
+    return made(
+        GenericOp,
+        [*inputs, output],
+        results,
+        {
             "indexing_maps": _maps(tuple(maps)),
             "iterator_types": _iterators(tuple(iterators)),
             "operandSegmentSizes": segments(len(inputs), 1),
         },
-        regions=[body],
+        [body],
     )
 
 
@@ -167,15 +207,16 @@ def projected(
     """A ``linalg.generic`` of ``rank`` loops and one result; the last of ``maps`` is the output's, and has all that are
     no reductions. What says so is made of numbers once, as hashing affine maps takes as long as making an op.
     """
-    return GenericOp.create(
-        operands=[*inputs, output],
-        result_types=(result,),
-        properties={
+    return made(
+        GenericOp,
+        [*inputs, output],
+        (result,),
+        {
             "indexing_maps": _projections(rank, maps),
             "iterator_types": _loops(rank, maps[-1]),
             "operandSegmentSizes": segments(len(inputs), 1),
         },
-        regions=(body,),
+        (body,),
     )
 
 
@@ -196,21 +237,22 @@ class Appending(Builder):
 
 def empty(sizes: Sequence[SSAValue], type_: TensorType[Attribute]) -> tensor.EmptyOp:
     """A tensor of ``type_`` whose unknown dimensions are ``sizes``."""
-    return tensor.EmptyOp.create(operands=sizes, result_types=[type_])
+    return made(tensor.EmptyOp, sizes, [type_])
 
 
 def scalar(value: IntegerAttr | FloatAttr) -> arith.ConstantOp:
     """The scalar ``value``."""
-    return arith.ConstantOp.create(result_types=[value.get_type()], properties={"value": value})
+    return made(arith.ConstantOp, (), [value.get_type()], {"value": value})
 
 
 def parallel(low: SSAValue, high: SSAValue, step: SSAValue, body: Region, start: Sequence[SSAValue] = ()) -> ParallelOp:
     """One ``scf.parallel`` loop, which reduces as many values as ``start`` has."""
-    return ParallelOp.create(
-        operands=[low, high, step, *start],
-        result_types=[value.type for value in start],
-        properties={"operandSegmentSizes": segments(1, 1, 1, len(start))},
-        regions=[body],
+    return made(
+        ParallelOp,
+        [low, high, step, *start],
+        [value.type for value in start],
+        {"operandSegmentSizes": segments(1, 1, 1, len(start))},
+        [body],
     )
 
 
@@ -227,7 +269,7 @@ def index_attribute(value: int) -> IntegerAttr:
 
 def index_constant(value: int) -> arith.ConstantOp:
     """The index ``value``."""
-    return arith.ConstantOp.create(result_types=[INDEX], properties={"value": index_attribute(value)})
+    return made(arith.ConstantOp, (), [INDEX], {"value": index_attribute(value)})
 
 
 @lru_cache(maxsize=64)
@@ -237,34 +279,29 @@ def _axis(value: int) -> IntegerAttr:
 
 def index(loop: int) -> IndexOp:
     """The index of ``loop`` of the generic around."""
-    return IndexOp.create(result_types=[INDEX], properties={"dim": _axis(loop)})
+    return made(IndexOp, (), [INDEX], {"dim": _axis(loop)})
 
 
 def extract(source: SSAValue, place: Sequence[SSAValue], element: Attribute) -> tensor.ExtractOp:
     """What the tensor ``source`` has at ``place``."""
-    return tensor.ExtractOp.create(operands=[source, *place], result_types=[element])
+    return made(tensor.ExtractOp, [source, *place], [element])
 
 
 def binary(kind: type[Operation], a: SSAValue, b: SSAValue) -> Operation:
     """An op without properties on two values of one type, which its result has, too."""
-    return kind.create(operands=[a, b], result_types=[a.type])
+    return made(kind, [a, b], [a.type])
 
 
 def conversion(kind: type[Operation], value: SSAValue, target: Attribute) -> Operation:
     """An op without properties on one value, of which it makes one of type ``target``."""
-    return kind.create(operands=[value], result_types=[target])
+    return made(kind, [value], [target])
 
 
 def fill(value: SSAValue, target: SSAValue, results: Sequence[Attribute] = ()) -> FillOp:
     """Set every element of ``target`` to ``value``."""
     block = Block(arg_types=[value.type, value.type])
-    block.add_op(YieldOp.create(operands=[block.args[0]]))
-    return FillOp.create(
-        operands=[value, target],
-        result_types=results,
-        properties={"operandSegmentSizes": segments(1, 1)},
-        regions=[Region(block)],
-    )
+    block.add_op(made(YieldOp, [block.args[0]]))
+    return made(FillOp, [value, target], results, {"operandSegmentSizes": segments(1, 1)}, [Region(block)])
 
 
 @lru_cache(maxsize=1024)
@@ -275,21 +312,19 @@ def memory_type(element: Attribute, shape: tuple[int, ...]) -> MemRefType[Attrib
 
 def alloc(type_: Attribute, sizes: Sequence[SSAValue]) -> memref.AllocOp:
     """New memory of ``type_``, whose unknown dimensions are ``sizes``, at a multiple of 64 bytes."""
-    return memref.AllocOp.create(
-        operands=sizes,
-        result_types=[type_],
-        properties={"alignment": ALIGNMENT, "operandSegmentSizes": segments(len(sizes), 0)},
+    return made(
+        memref.AllocOp, sizes, [type_], {"alignment": ALIGNMENT, "operandSegmentSizes": segments(len(sizes), 0)}
     )
 
 
 def dealloc(memory: SSAValue) -> memref.DeallocOp:
     """The end of ``memory``."""
-    return memref.DeallocOp.create(operands=[memory])
+    return made(memref.DeallocOp, [memory])
 
 
 def size_along(memory: SSAValue, axis: SSAValue) -> memref.DimOp:
     """The size of ``memory`` along ``axis``."""
-    return memref.DimOp.create(operands=[memory, axis], result_types=[INDEX])
+    return made(memref.DimOp, [memory, axis], [INDEX])
 
 
 @lru_cache(maxsize=64)
@@ -301,58 +336,58 @@ def _predicate(kind: type[Operation], name: str) -> IntegerAttr:
 def compare_integers(predicate: str, a: SSAValue, b: SSAValue) -> arith.CmpiOp:
     """Comparison of integers or indices, by the name of its predicate."""
     properties = {"predicate": _predicate(arith.CmpiOp, predicate)}
-    return arith.CmpiOp.create(operands=[a, b], result_types=[i1], properties=properties)
+    return made(arith.CmpiOp, [a, b], [i1], properties)
 
 
 def compare_floats(predicate: str, a: SSAValue, b: SSAValue) -> arith.CmpfOp:
     """Comparison of floats, by the name of its predicate."""
     properties = {"predicate": _predicate(arith.CmpfOp, predicate), "fastmath": EXACT}
-    return arith.CmpfOp.create(operands=[a, b], result_types=[i1], properties=properties)
+    return made(arith.CmpfOp, [a, b], [i1], properties)
 
 
 def select(condition: SSAValue, a: SSAValue, b: SSAValue) -> arith.SelectOp:
     """``a if condition else b``."""
-    return arith.SelectOp.create(operands=[condition, a, b], result_types=[a.type])
+    return made(arith.SelectOp, [condition, a, b], [a.type])
 
 
 def cast(value: SSAValue, type_: Attribute) -> arith.IndexCastOp:
     """Between an index and an integer."""
-    return arith.IndexCastOp.create(operands=[value], result_types=[type_])
+    return made(arith.IndexCastOp, [value], [type_])
 
 
 def counted(low: SSAValue, high: SSAValue, step: SSAValue, start: Sequence[SSAValue], body: Region) -> ForOp:
     """One ``scf.for`` loop, which carries as many values as ``start`` has."""
-    return ForOp.create(operands=[low, high, step, *start], result_types=[v.type for v in start], regions=[body])
+    return made(ForOp, [low, high, step, *start], [v.type for v in start], {}, [body])
 
 
 def branch(condition: SSAValue, types: Sequence[Attribute], body: Region, other: Region | None = None) -> IfOp:
     """``scf.if``, which gives values of ``types``."""
-    return IfOp.create(operands=[condition], result_types=types, regions=[body, other or Region()])
+    return made(IfOp, [condition], types, {}, [body, other or Region()])
 
 
 def yielded(values: Sequence[SSAValue] = ()) -> scf.YieldOp:
     """The end of a body of an ordered loop or of a branch."""
-    return scf.YieldOp.create(operands=values)
+    return made(scf.YieldOp, values)
 
 
 def reductions(values: Sequence[SSAValue], regions: Sequence[Region]) -> ReduceOp:
     """The end of the body of a parallel loop, which reduces ``values``."""
-    return ReduceOp.create(operands=values, regions=regions)
+    return made(ReduceOp, values, (), {}, regions)
 
 
 def reduced(value: SSAValue) -> ReduceReturnOp:
     """The end of a reduction of two values to ``value``."""
-    return ReduceReturnOp.create(operands=[value])
+    return made(ReduceReturnOp, [value])
 
 
 def load(memory: SSAValue, place: Sequence[SSAValue]) -> memref.LoadOp:
     """What is in ``memory`` at ``place``."""
-    return memref.LoadOp.create(operands=[memory, *place], result_types=[_element_of(memory.type)])
+    return made(memref.LoadOp, [memory, *place], [_element_of(memory.type)])
 
 
 def store(value: SSAValue, memory: SSAValue, place: Sequence[SSAValue]) -> memref.StoreOp:
     """``value`` to ``memory`` at ``place``."""
-    return memref.StoreOp.create(operands=[value, memory, *place])
+    return made(memref.StoreOp, [value, memory, *place])
 
 
 def _element_of(type_: Attribute) -> Attribute:

@@ -22,6 +22,7 @@ from agentc.analyses.kernel_ops import (
     fill,
     index,
     index_constant,
+    made,
     projected,
     tensor_type,
 )
@@ -395,7 +396,7 @@ class KernelBuilder:
             first = constant(self._builder, start, element)
             target = self.insert(fill(first, target, [type_])).results[0]
         block = Block(arg_types=[*(storage(t.element) for t in inputs), storage(element)])
-        block.add_op(YieldOp.create(operands=[body(Appending(block), block.args)]))
+        block.add_op(made(YieldOp, [body(Appending(block), block.args)]))
         op = projected([t.value for t in inputs], target, Region(block), len(loops), maps, type_)
         return self.insert(op).results[0]
 

@@ -102,11 +102,24 @@ def evaluate(scope: Scope, node: ast.expr) -> Value:
     Raises:
         KernelError: a problem in it, at the innermost place that shows it.
     """
-    value = evaluate_all(scope, node)
+    value = _at_hand(scope, node)
+    if value is None:
+        value = evaluate_all(scope, node)
     if isinstance(value, tuple):
         text = f"`{ast.unparse(node)}` gives {len(value)} values"
         raise scope.source.error("kernel-shape", text, node, "write `values, places = top_k(x, 8)`")
     return value
+
+
+def _at_hand(scope: Scope, node: ast.expr) -> Value | None:
+    """What ``node`` is, where no code and no problem can come of it: most of what is evaluated."""
+    match node:
+        case ast.Name(id=name):
+            return scope.names.get(name)
+        case ast.Constant(value=bool() | int() | float() as value):
+            return value
+        case _:
+            return None
 
 
 def evaluate_all(scope: Scope, node: ast.expr) -> Values:
@@ -123,9 +136,6 @@ def evaluate_all(scope: Scope, node: ast.expr) -> Values:
 
 
 def _evaluate(scope: Scope, node: ast.expr) -> Values:
-    from agentc.frontends.kernels.calls import call, part
-    from agentc.frontends.kernels.indexing import indexed
-
     match node:
         case ast.Constant(value=bool() | int() | float() as value):
             return value
@@ -138,6 +148,8 @@ def _evaluate(scope: Scope, node: ast.expr) -> Values:
         case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in COMPARE:
             return _compared(scope, op, evaluate(scope, left), evaluate(scope, right))
         case ast.Call():
+            from agentc.frontends.kernels.calls import call
+
             return call(scope, node)
         case ast.Attribute(value=ast.Name(id=module), attr=name) if module in scope.source.numpy:
             if name in NUMPY_CONSTANTS:
@@ -146,9 +158,26 @@ def _evaluate(scope: Scope, node: ast.expr) -> Values:
         case ast.Attribute(value=value, attr="T"):
             return tensor(scope, value).transposed
         case ast.Attribute(value=value, attr="real" | "imag" as name):
+            from agentc.frontends.kernels.calls import part
+
             return part(scope, node, value, name)
         case ast.Attribute(value=value, attr="ndim"):
             return len(tensor(scope, value).dims)
+        case ast.Subscript():
+            return _subscript(scope, node)
+        case ast.IfExp(test=test, body=body, orelse=other):
+            return evaluate(scope, body if known(scope, test) else other)
+        case ast.BoolOp() | ast.UnaryOp(op=ast.Not()):
+            return known(scope, node)
+        case _:
+            chained = isinstance(node, ast.Compare) and len(node.ops) > 1
+            raise unsupported(scope, node, ast.unparse(node), TRUTH_HELP if chained else None)
+
+
+def _subscript(scope: Scope, node: ast.Subscript) -> Values:
+    from agentc.frontends.kernels.indexing import indexed
+
+    match node:
         case ast.Subscript(value=ast.Attribute(value=value, attr="shape"), slice=index):
             return _size(scope, tensor(scope, value), index)
         case ast.Subscript(value=ast.Call() as value, slice=ast.Constant(value=int() as at)):
@@ -163,15 +192,8 @@ def _evaluate(scope: Scope, node: ast.expr) -> Values:
             if isinstance(at, int):
                 return evaluate(scope, _item_of(scope, node, _listed(scope, name) or [], at))
             raise unsupported(scope, node, ast.unparse(node), f"write `np.array({name})[…]` for places that data name")
-        case ast.IfExp(test=test, body=body, orelse=other):
-            return evaluate(scope, body if known(scope, test) else other)
-        case ast.BoolOp() | ast.UnaryOp(op=ast.Not()):
-            return known(scope, node)
-        case ast.Subscript(value=value, slice=index):
-            return indexed(scope, node, tensor(scope, value), index)
         case _:
-            chained = isinstance(node, ast.Compare) and len(node.ops) > 1
-            raise unsupported(scope, node, ast.unparse(node), TRUTH_HELP if chained else None)
+            return indexed(scope, node, tensor(scope, node.value), node.slice)
 
 
 def unsupported(scope: Scope, node: ast.AST, what: str, help: str | None = None) -> KernelError:

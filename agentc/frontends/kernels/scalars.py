@@ -21,7 +21,7 @@ from xdsl.dialects.utils import FastMathFlag
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from agentc.analyses.kernel_dims import bits, is_integer
-from agentc.analyses.kernel_ops import binary, cast, compare_floats, compare_integers, conversion, scalar, select
+from agentc.analyses.kernel_ops import binary, cast, compare_floats, compare_integers, conversion, made, scalar, select
 
 FLAGS = arith.FastMathFlagsAttr(
     (FastMathFlag.REASSOC, FastMathFlag.NO_SIGNED_ZEROS, FastMathFlag.ALLOW_RECIP, FastMathFlag.ALLOW_CONTRACT)
@@ -30,7 +30,8 @@ FLAGS = arith.FastMathFlagsAttr(
 
 INDEX = IndexType()
 WIDE = IntegerType(64)
-WRAPS = arith.IntegerOverflowAttr("none")
+FAST = {"fastmath": FLAGS}
+WRAPPING = {"overflowFlags": arith.IntegerOverflowAttr("none")}
 
 Element = Float16Type | BFloat16Type | Float32Type | Float64Type | IntegerType
 ELEMENTS: Mapping[str, Element] = {
@@ -77,28 +78,28 @@ def order_of(element: Attribute) -> str:
 
 def _binary(op: type[Operation]) -> Scalar:
     def make(a: SSAValue, b: SSAValue) -> Operation:
-        return op.create(operands=[a, b], result_types=[a.type], properties={"fastmath": FLAGS})
+        return made(op, [a, b], [a.type], FAST)
 
     return make
 
 
 def _unary(op: type[Operation]) -> Scalar:
     def make(a: SSAValue) -> Operation:
-        return op.create(operands=[a], result_types=[a.type], properties={"fastmath": FLAGS})
+        return made(op, [a], [a.type], FAST)
 
     return make
 
 
 def _whole(op: type[Operation]) -> Scalar:
     def make(a: SSAValue, b: SSAValue) -> Operation:
-        return op.create(operands=[a, b], result_types=[a.type])
+        return made(op, [a, b], [a.type])
 
     return make
 
 
 def _wrapping(op: type[Operation]) -> Scalar:
     def make(a: SSAValue, b: SSAValue) -> Operation:
-        return op.create(operands=[a, b], result_types=[a.type], properties={"overflowFlags": WRAPS})
+        return made(op, [a, b], [a.type], WRAPPING)
 
     return make
 
