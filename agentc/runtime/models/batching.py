@@ -151,6 +151,8 @@ class BatchDecoding(Iterator[tuple[str | None, ...]]):
             for row, room, sampler in zip(cache.logits, rooms, samplers, strict=True)
         ]
         """By row."""
+        self.logits: Logits = cache.logits
+        """What the last step chose from, ``[rows, vocab]``; the next step may write over them."""
         self._model = model
         self._cache = cache
         self._steps: _Steps | None = None
@@ -158,8 +160,9 @@ class BatchDecoding(Iterator[tuple[str | None, ...]]):
     def __next__(self) -> tuple[str | None, ...]:
         if all(answer.done for answer in self.answers):
             raise StopIteration
-        logits = self._stepped() if any(answer.tokens for answer in self.answers) else self._cache.logits
-        rows = zip(self.answers, logits, strict=True)
+        if any(answer.tokens for answer in self.answers):
+            self.logits = self._stepped()
+        rows = zip(self.answers, self.logits, strict=True)
         pieces = tuple(None if answer.done else answer.say(row) for answer, row in rows)
         if all(piece is None for piece in pieces):
             raise StopIteration

@@ -10,7 +10,9 @@ from onnx_reference import TINY_DECODER as BASE
 
 from agentc.backends.onnx import emit_model, emit_shards
 from agentc.plan.models import ModelShape
+from agentc.runtime.models import batching
 from agentc.runtime.models.llm import Decoder
+from agentc.runtime.models.sampling import GREEDY
 from agentc.runtime.models.shards import ShardedDecoder
 
 torch = pytest.importorskip("torch")
@@ -121,3 +123,29 @@ def test_an_answer_turns_its_keys_where_training_ends(pair: tuple[Any, Path], in
     )
     extended = decoder.extend(decoder.prefill(known[:10]), known[10:])
     np.testing.assert_allclose(extended.logits, _whole(model, known)[-1], atol=2e-5)
+
+
+@pytest.mark.parametrize("by", ["buffers", "appending", "shards"])
+def test_rows_of_a_batch_turn_their_keys_each_for_itself(pair: tuple[Any, Path], by: str) -> None:
+    """Rows before, at and beyond the length of training, one of which has ended when others pass it."""
+    model, folder = pair
+    decoder: Any = ShardedDecoder(folder, folder / "tp2", 1) if by == "shards" else Decoder(folder, 1)
+    if by == "appending":
+        decoder._in_place = None
+    prompts, alone = [TOKENS[:10], TOKENS[3:10], TOKENS[:20], TOKENS[5:18]], Decoder(folder, 1)
+    limit = decoder.bundle.max_tokens
+    try:
+        assert batching.generate(decoder, prompts, 10) == [alone.generate(prompt, 10) for prompt in prompts]
+        decoding = batching.BatchDecoding(
+            decoder, batching.prefill(decoder, prompts), 10, [GREEDY] * 4, ignore_end=True
+        )
+        for step in decoding:
+            for prompt, answer, piece, logits in zip(prompts, decoding.answers, step, decoding.logits, strict=True):
+                before = [*prompt, *answer.tokens[:-1]]
+                _whole(model, TOKENS[:2])  # else transformers goes on with the angles of a longer row
+                if piece is not None and (decoder.bundle.turns_at or len(answer.tokens) == 1):
+                    np.testing.assert_allclose(logits, _whole(model, before)[-1], atol=2e-5)
+        assert [len(answer.tokens) for answer in decoding.answers] == [min(10, limit - len(p)) for p in prompts]
+    finally:
+        if by == "shards":
+            decoder.close()
