@@ -15,10 +15,13 @@ from xdsl.rewriter import InsertPoint, Rewriter
 from agentc.analyses.dead_code import erase_dead
 from agentc.analyses.kernel_ops import every, functions, parallel, reductions
 from agentc.analyses.kernel_sources import inherit, sources
+from agentc.analyses.kernel_walks import operands_of, ops_of
 
 Place: TypeAlias = tuple[SSAValue, ...]
 Loop: TypeAlias = scf.ParallelOp | scf.ForOp
 Known: TypeAlias = dict[tuple[SSAValue, Place], SSAValue]
+Writes: TypeAlias = dict[Operation, set[SSAValue]]
+"""Op -> the memory that is stored to inside it."""
 Fusion: TypeAlias = Literal["fused", "not yet", "never"]
 
 
@@ -36,7 +39,7 @@ class Accesses:
         """Accesses of ``op``."""
         found = Accesses()
         for inner in every(op):
-            kind, operands = type(inner), tuple(inner.operands)
+            kind, operands = type(inner), operands_of(inner)
             if kind is memref.LoadOp:
                 found.reads.setdefault(operands[0], []).append(operands[1:])
             elif kind is memref.StoreOp:
@@ -82,7 +85,7 @@ class Footprints:
         """The values that ``op`` and all inside it take."""
         found = self.operands.get(op)
         if found is None:
-            found = self.operands[op] = {o for inner in every(op) for o in inner.operands}
+            found = self.operands[op] = {o for inner in every(op) for o in operands_of(inner)}
         return found
 
     def depends(self, later: Operation, earlier: Operation) -> bool:
@@ -193,7 +196,7 @@ def append(block: Block, second: Loop) -> None:
     last, other = block.last_op, second.body.block.last_op
     assert last is not None and other is not None
     second.body.block.args[0].replace_all_uses_with(block.args[0])
-    for op in list(second.body.block.ops):
+    for op in ops_of(second.body.block):
         op.detach()
         if op is not other:
             Rewriter.insert_op(op, InsertPoint.before(last))
@@ -218,7 +221,7 @@ def merge(first: scf.ParallelOp, second: scf.ParallelOp) -> None:
     last, other = block.last_op, second.body.block.last_op
     assert isinstance(last, scf.ReduceOp) and isinstance(other, scf.ReduceOp)
     second.body.block.args[0].replace_all_uses_with(block.args[0])
-    for op in list(second.body.block.ops):
+    for op in ops_of(second.body.block):
         op.detach()
         block.add_op(op)
     regions = [_take(r) for r in (*last.reductions, *other.reductions)]
@@ -259,16 +262,18 @@ class Fusing:
     apart: set[tuple[int, int]] = field(default_factory=set[tuple[int, int]])
     """Loops that do not fuse, and never will: what makes one wait for the other stays when others fuse."""
 
-    def run(self) -> None:
-        """Fuse as far as it goes."""
+    def run(self) -> bool:
+        """Fuse as far as it goes; whether any loops were fused."""
+        fused = False
         while self._fuse_one():
-            pass
+            fused = True
+        return fused
 
     def _fuse_one(self) -> bool:
         """Fuse the first two loops that can be; whether there were any."""
         alike: dict[int, list[tuple[int, Loop]]] = {}
         found: list[tuple[int, Loop, list[tuple[int, Loop]], int]] = []
-        for op in self.block.ops:
+        for op in ops_of(self.block):
             if type(op) is scf.ParallelOp or type(op) is scf.ForOp:
                 number, kind = self._number(op)
                 others = alike.setdefault(kind, [])
@@ -305,28 +310,49 @@ class Fusing:
 
 def fuse_block(block: Block, outermost: bool) -> None:
     """Fuse the loops of ``block`` as far as it goes, then those inside them."""
-    Fusing(block, outermost).run()
-    if not outermost:
-        forward(block, {})
-    for op in list(block.ops):
-        for region in op.regions:
-            if type(op) is not scf.ReduceOp:
-                for inner in region.blocks:
-                    fuse_block(inner, outermost=False)
+    if outermost:
+        Fusing(block, outermost=True).run()
+        for body in _bodies(block):
+            _fuse_body(body, {})
+    else:
+        _fuse_body(block, {})
+
+
+def _fuse_body(block: Block, writes: Writes, forwarded: bool = False) -> bool:
+    """As ``fuse_block``, of a body; whether any loops were fused. What was ``forwarded`` already, from around ``block``, is
+    looked at again only where they were.
+    """
+    fused = Fusing(block, outermost=False).run()
+    if fused:
+        for op in ops_of(block):
+            writes.pop(op, None)  # a loop stores now what two did
+    if fused or not forwarded:
+        _forward(block, {}, writes)
+    _drop_overwritten(block)
+    for body in _bodies(block):
+        fused = _fuse_body(body, writes, forwarded=True) or fused
+    return fused
+
+
+def _bodies(block: Block) -> list[Block]:
+    """The blocks in the ops of ``block``, but for those of how loops reduce."""
+    holders = [op for op in ops_of(block) if op.regions and type(op) is not scf.ReduceOp]
+    return [body for op in holders for region in op.regions for body in region.blocks]
 
 
 def forward(block: Block, known: Known) -> None:
     """Use the value that was stored, or loaded before, in place of a load of the same place."""
-    _forward(block, known)
+    _forward(block, known, {})
     _drop_overwritten(block)
 
 
 def _drop_overwritten(block: Block) -> None:
     """Erase stores that a later store of the same block overwrites before anybody reads."""
     pending: dict[tuple[SSAValue, Place], Operation] = {}
-    for op in list(block.ops):
-        if isinstance(op, memref.StoreOp):
-            key = (op.memref, tuple(op.indices))
+    for op in ops_of(block):
+        if type(op) is memref.StoreOp:
+            _, memory, *place = operands_of(op)
+            key = (memory, tuple(place))
             if key in pending:
                 pending[key].detach()
                 pending[key].erase()
@@ -335,38 +361,54 @@ def _drop_overwritten(block: Block) -> None:
             pending = {key: store for key, store in pending.items() if key[0] not in touched}
 
 
-def _forward(block: Block, known: Known) -> None:
-    for op in list(block.ops):
+def _forward(block: Block, known: Known, writes: Writes) -> None:
+    for op in ops_of(block):
         kind = type(op)
         if kind is memref.StoreOp:
-            value, memory, *place = op.operands
+            value, memory, *place = operands_of(op)
             _forget(known, {memory})
             known[memory, tuple(place)] = value
         elif kind is memref.LoadOp:
-            memory, *place = op.operands
+            memory, *place = operands_of(op)
             before = known.setdefault((memory, tuple(place)), op.results[0])
             if before is not op.results[0]:
                 op.results[0].replace_all_uses_with(before)
                 op.detach()
                 op.erase()
         elif op.regions:
-            _forget(known, set(Accesses.of(op).writes))
+            _forget(known, _written(op, writes))
             for region in op.regions:
                 for inner in region.blocks:
-                    _forward(inner, dict(known))
+                    _forward(inner, dict(known), writes)
+
+
+def _written(op: Operation, known: Writes) -> set[SSAValue]:
+    """Memory that is stored to inside ``op``: the same however loops inside are fused, and what they read forwarded."""
+    found = known.get(op)
+    if found is None:
+        found = known[op] = set()
+        for region in op.regions:
+            for block in region.blocks:
+                for inner in ops_of(block):
+                    if type(inner) is memref.StoreOp:
+                        found.add(operands_of(inner)[1])
+                    elif inner.regions:
+                        found |= _written(inner, known)
+    return found
 
 
 def _forget(known: Known, written: set[SSAValue]) -> None:
-    for key in [k for k in known if k[0] in written]:
-        del known[key]
+    if known and written:
+        for key in [k for k in known if k[0] in written]:
+            del known[key]
 
 
 def erase_unread(function: func.FuncOp) -> None:
     """Erase allocations that are written and never read."""
-    for op in list(function.walk()):
-        if isinstance(op, memref.AllocOp):
-            users = [use.operation for use in op.memref.uses]
-            if all(isinstance(u, memref.StoreOp | memref.DeallocOp) for u in users):
+    for op in every(function):
+        if type(op) is memref.AllocOp:
+            users = [use.operation for use in op.results[0].uses]
+            if all(type(u) is memref.StoreOp or type(u) is memref.DeallocOp for u in users):
                 for user in (*users, op):
                     user.detach()
                     user.erase()
@@ -400,9 +442,9 @@ class FuseKernelLoopsPass(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for function in functions(op):
             if len(function.body.blocks) == 1:
-                fuse_block(function.body.block, outermost=True)
-                for loop in function.body.block.ops:
-                    for region in loop.regions:
-                        forward(region.block, {})
+                Fusing(function.body.block, outermost=True).run()
+                for body in _bodies(function.body.block):
+                    if _fuse_body(body, {}):
+                        forward(body, {})
                 erase_unread(function)
         erase_dead(op.body)
