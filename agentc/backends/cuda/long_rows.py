@@ -45,6 +45,9 @@ class LongRows:
     """C++ for the length of a row."""
     work: str
     """C++ for the iterations that a row takes, of inner loops as well."""
+    shared: bool
+    """Whether the rows of an inner loop read the same along the row: then a block that has them one after another finds
+    its piece in its own cache, the first aside."""
     steps: Mapping[Operation, Step]
     stores: Mapping[Operation, int]
     """What a row writes outside of its loops, and in which launch."""
@@ -90,7 +93,7 @@ def long_rows_of(code: PhaseCode) -> LongRows | None:
         return None
     work = " + ".join(dict.fromkeys(work for step in order.steps.values() for work in _work(step, length, body)))
     counts = (size(code.phase.rows or 1), *map(str, extents))
-    return LongRows(tuple(units), counts, length, work, order.steps, order.stores)
+    return LongRows(tuple(units), counts, length, work, _shared(units, order.steps.values()), order.steps, order.stores)
 
 
 def _length(ops: Sequence[Operation], body: DeviceBody) -> str | None:
@@ -112,9 +115,25 @@ def _down(loop: scf.ParallelOp) -> bool:
 def _work(step: Step, length: str, body: DeviceBody) -> list[str]:
     """C++ for the iterations of the step, inner loops along."""
     if step.columns:
-        return [f"{step.columns} * {length}"]
+        return [_product(step.columns, length)]
     inner = [body.extent(loop.upperBound[0]) for loop in inner_loops(step.loop)]
-    return [" * ".join(sorted([length, extent])) for extent in inner if extent is not None] or [length]
+    return [_product(length, extent) for extent in inner if extent is not None] or [length]
+
+
+def _product(left: str, right: str) -> str:
+    """C++ for a product, the same whichever is left; a number is one, as C++ would count in 32 bits."""
+    both = left.isdigit() and right.isdigit()
+    return str(int(left) * int(right)) if both else " * ".join(sorted([left, right]))
+
+
+def _shared(units: Sequence[scf.ParallelOp], steps: Iterable[Step]) -> bool:
+    """Whether inner rows read the same, but for what the phase itself has written."""
+    inner = {loop.body.block.args[0] for loop in units[1:]}
+    written = {op.memref for op in units[0].walk() if isinstance(op, memref.StoreOp)}
+    along = {r.body.block.args[0] for step in steps for r in (step.reductions or (step.loop,))}
+    reads = (op for op in units[0].walk() if isinstance(op, memref.LoadOp) and op.memref not in written)
+    found = [op for op in reads if along.intersection(op.indices)]
+    return bool(inner and found) and not any(inner.intersection(op.indices) for op in found)
 
 
 class _Order:

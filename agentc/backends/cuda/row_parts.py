@@ -1,17 +1,22 @@
 """Few long rows by many blocks: each takes a piece of a row, and leaves its part of what is reduced in memory.
 
 With a block for each row, eight heads of attention keep 8 of a GPU's 132 multiprocessors busy. How many pieces there
-are follows from sizes alone, so that a result is the same on every GPU and in every run. A thousand blocks are one wave
-where a multiprocessor holds eight of 256 threads, which is all that it can hold.
+are follows from sizes alone, so that a result is the same on every GPU and in every run: a thousand blocks are two or
+three waves of those that fit an H200, three or four of 256 threads on each multiprocessor.
+
+Rows that read the same, as query heads of a group do, are one block's, one after another. Of 4096 elements or some more
+in single precision, what it reads for the first is in the multiprocessor's own cache for the others; from the cache
+that all share, every one would take as long as the first takes from memory.
 """
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from math import prod
 
 from xdsl.dialects import scf
-from xdsl.ir import Operation
+from xdsl.ir import Block, Operation
 
 from agentc.backends.cuda.device import DeviceBody, combiners
 from agentc.backends.cuda.long_rows import LongRows, Step, before, long_rows_of, owners
@@ -19,6 +24,14 @@ from agentc.backends.cuda.parts import EACH, LONG, MOST, combined
 from agentc.backends.cuda.phase import MOST_ACROSS, THREADS, PhaseCode
 from agentc.backends.cuda.scalars import c_type
 from agentc.support.record import record
+
+AHEAD = 8
+"""Values of a column that a thread has under way: 32 bytes. With 64 registers a thread a multiprocessor has 1024
+threads, which have the 26 KiB under way that it takes to keep an H200's memory busy."""
+
+
+TIMES = 8
+"""As many more pieces at most where rows read the same, so that they stay that short."""
 
 
 @record
@@ -37,13 +50,34 @@ class PieceBody(DeviceBody):
 
     pieces: Mapping[Operation, Sequence[Buffer]] = field(default_factory=dict[Operation, Sequence[Buffer]])
     """Those loops, with where they leave their parts."""
-    count: str = ""
+    part: str = ""
+    """C++ for the number of the block's piece among all rows' pieces."""
     low: str = ""
     high: str = ""
 
     def bounds(self, op: scf.ParallelOp) -> tuple[str, str]:
         """The piece, for a loop along the row."""
         return (self.low, self.high) if op in self.pieces else super().bounds(op)
+
+    def _layered_loop(self, op: scf.ParallelOp) -> None:
+        """A quarter of a warp for each iteration of a piece: there are many, and each of few elements."""
+        if op not in self.pieces or any(isinstance(inner, scf.ForOp) for inner in op.walk()):
+            super()._layered_loop(op)
+            return
+        names, base = self.accumulators(op), self.fresh("base")
+        index = self.names[op.body.block.args[0]] = self.fresh("j")
+        active, self.guard, self.layered = self.guard, self.fresh("active"), False
+        head = f"int64_t {base} = {self.low} + 4 * group.part(); {base} < {self.high}; {base} += 4 * group.parts"
+        with self.braces(f"for ({head})"):
+            self.write("const agentc::Quarter group;")
+            self.write(f"const int64_t {index} = group.row({base}, {self.high});")
+            self.write(f"const bool {self.guard} = group.active({base}, {self.high});")
+            self.block(op.body.block)
+            if names:
+                with self.braces(f"if ({self.guard} && group.lane() == 0)"):
+                    self.combine(op, names)
+        self.guard, self.layered = active, True
+        self.finish(op, self.across(op, names))
 
     def finish(self, op: scf.ParallelOp, texts: Sequence[str]) -> None:
         """Leave a part where others will combine it."""
@@ -53,8 +87,7 @@ class PieceBody(DeviceBody):
         for buffer, text in zip(self.pieces[op], texts, strict=True):
             total = self.fresh("total")
             self.write(f"const {buffer.ctype} {total} = {text};")
-            place = f"static_cast<int64_t>(blockIdx.x) * {self.count} + blockIdx.y"
-            self.write(f"if (group.lane() == 0) {buffer.name}[{place}] = {total};")
+            self.write(f"if (group.lane() == 0) {buffer.name}[{self.part}] = {total};")
 
 
 def launches(code: PhaseCode, others: Sequence[str]) -> list[str]:
@@ -75,13 +108,21 @@ def _never(rows: LongRows) -> bool:
     return many or (static and sum(prod(map(int, term)) for term in terms) <= LONG)
 
 
+def _until(loop: scf.ParallelOp, block: Block, body: DeviceBody) -> None:
+    """What is before ``loop`` in ``block``."""
+    for op in block.ops:
+        if op is loop:
+            break
+        body.op(op)
+
+
 class _RowParts:
     """The writing of a phase."""
 
     def __init__(self, code: PhaseCode, rows: LongRows) -> None:
         self.code, self.rows, self.block = code, rows, rows.block
-        self.count = code.free("pieces")
-        self.units = " * ".join(rows.counts)
+        self.count, self.unit, self.apart = code.free("pieces"), code.free("unit"), code.free("apart")
+        self.units, self.inner = " * ".join(rows.counts), " * ".join(rows.counts[1:])
         self.buffers: dict[Operation, list[Buffer]] = {}
         number = count()
         for step in rows.steps.values():
@@ -95,12 +136,17 @@ class _RowParts:
         for number in range(rows.launches):
             lines += self._pieces(number)
             lines += [self._columns(s) for s in rows.steps.values() if s.columns and s.finish == number]
-        sizes = f"{self.units}, {rows.length}, {rows.work}, {LONG}, {EACH}, {MOST}"
+        sizes = f"{rows.length}, {rows.work}, {LONG}, {EACH}"
+        number, apart = f"{self.units}, {sizes}, {MOST}", self.inner
+        if rows.shared:
+            number = f"{rows.counts[0]}, {sizes}, {MOST} * agentc::smaller({self.inner}, {TIMES})"
+            apart = f"agentc::apart({self.inner}, {rows.counts[0]} * {self.count}, {MOST})"
         return [
-            f"const int {self.count} = agentc::parts_of_rows({sizes});",
+            f"const int {self.count} = agentc::parts_of_rows({number});",
             f"if ({self.count} <= 1) {{",
             *(f"  {line}" for line in others),
             "} else {",
+            *([f"  const unsigned {self.apart} = static_cast<unsigned>({apart});"] if self.inner else []),
             *(f"  {line}" for line in (*self._scratch(), *lines)),
             "}",
         ]
@@ -118,29 +164,37 @@ class _RowParts:
         """C++ for how many rows a block is on at a time, where its threads stand on ``columns``."""
         return f"({THREADS} / agentc::across({columns}, {THREADS}))"
 
-    def _start(self, body: DeviceBody, group: str) -> None:
-        """Write all that is before a row."""
-        for name in (self.count, *(buffer.name for found in self.buffers.values() for buffer in found)):
+    @contextmanager
+    def _unit(self, body: DeviceBody, group: str) -> Generator[None]:
+        """For each row of the block: all that is before it."""
+        for name in (self.count, self.unit, *(buffer.name for found in self.buffers.values() for buffer in found)):
             body.fresh(name)  # which nothing else is called then
-        rows = self.rows.units[0]
-        for op in self.code.function.body.block.ops:
-            if op is rows:
-                break
-            body.op(op)
+        _until(self.rows.units[0], self.code.function.body.block, body)
         body.group = True
         body.write(f"using Group = {group};")
         body.write("const Group group;")
-        unit = body.fresh("unit")
-        body.write(f"const int64_t {unit} = blockIdx.x;")
+        if not self.inner:
+            body.write(f"const int64_t {self.unit} = blockIdx.x;")
+            self._indices(body)
+            yield
+            return
+        inner = f"({self.inner})" if " " in self.inner else self.inner
+        low, high = f"blockIdx.x * {inner} + blockIdx.z", f"(blockIdx.x + 1) * {inner}"
+        head = f"int64_t {self.unit} = {low}; {self.unit} < {high}; {self.unit} += gridDim.z"
+        with body.braces(f"for ({head})"):
+            self._indices(body)
+            yield
+
+    def _indices(self, body: DeviceBody) -> None:
+        """Where the row is."""
+        counts = self.rows.counts
         for place, loop in enumerate(self.rows.units):
-            index = body.names[loop.body.block.args[0]] = body.fresh("i")
-            inner, own = self.rows.counts[place + 1 :], self.rows.counts[place]
-            text = " / ".join([unit, *([f"({' * '.join(inner)})"] if len(inner) > 1 else inner)])
-            body.write(f"const int64_t {index} = {f'{text} % {own}' if place else f'low + {text}'};")
-            for op in loop.body.block.ops if inner else ():
-                if op is self.rows.units[place + 1]:
-                    break
-                body.op(op)
+            index, inner = body.fresh("i"), counts[place + 1 :]
+            body.names[loop.body.block.args[0]] = index
+            text = " / ".join([self.unit, *([f"({' * '.join(inner)})"] if len(inner) > 1 else inner)])
+            body.write(f"const int64_t {index} = {f'{text} % {counts[place]}' if place else f'low + {text}'};")
+            if inner:
+                _until(self.rows.units[place + 1], loop.body.block, body)
 
     def _pieces(self, number: int) -> list[str]:
         """Write what is done piece by piece; the lines that launch it."""
@@ -153,24 +207,25 @@ class _RowParts:
         }
         inside = [op for s in running for op in (before(s.loop.body.block, *s.reductions) if s.columns else [s.loop])]
         needed = self._needed([*inside, *written])
-        body = PieceBody(self.code.function, pieces=pieces, count=self.count)
-        self._start(body, f"agentc::Block<{THREADS}>")
+        body = PieceBody(self.code.function, pieces=pieces, part=f"{self.unit} * {self.count} + blockIdx.y")
         body.layered = True
-        if running:
-            body.low, body.high = self._bounds(body)
-        for op in self.block.ops:
-            step = self.rows.steps.get(op)
-            if step is not None and step in running:
-                self._column_parts(step, body) if step.columns else body.in_turn(op)
-            elif op in written:
-                body.guard = "blockIdx.y == 0"
-                body.op(op)
-                body.guard = ""
-            elif op in needed:
-                self._known(op, body)
+        with self._unit(body, f"agentc::Block<{THREADS}>"):
+            if running:
+                body.low, body.high = self._bounds(body)
+            for op in self.block.ops:
+                step = self.rows.steps.get(op)
+                if step is not None and step in running:
+                    self._column_parts(step, body) if step.columns else body.in_turn(op)
+                elif op in written:
+                    body.guard = "blockIdx.y == 0"
+                    body.op(op)
+                    body.guard = ""
+                elif op in needed:
+                    self._known(op, body)
         made = [buffer for found in pieces.values() for buffer in found]
-        across = self.count if running else "1"
-        return [self._kernel(f"_pieces{number}", THREADS, body, made, needed, across)]
+        count = self.count if running else "1"
+        grid = [count, *([self.apart] if self.inner else [])]
+        return [self._kernel(f"_pieces{number}", THREADS, body, made, needed, grid)]
 
     def _needed(self, ops: Iterable[Operation]) -> set[Operation]:
         """What of the row has to be known for ``ops``."""
@@ -179,9 +234,9 @@ class _RowParts:
     def _known(self, op: Operation, body: DeviceBody) -> None:
         """An op of the row that is done: what it reduced is combined."""
         if op in self.buffers and isinstance(op, scf.ParallelOp):
-            at = f"static_cast<int64_t>(blockIdx.x) * {self.count}"
             parts = zip(combiners(op), self.buffers[op], strict=True)
-            body.finish(op, [combined(kind, f"{buffer.name} + {at}", "1", self.count) for kind, buffer in parts])
+            at = f" + {self.unit} * {self.count}"
+            body.finish(op, [combined(kind, buffer.name + at, "1", self.count) for kind, buffer in parts])
         else:
             body.in_turn(op)
 
@@ -206,45 +261,50 @@ class _RowParts:
             for op in block.ops:
                 if op in step.reductions and isinstance(op, scf.ParallelOp):
                     names = body.accumulators(op)
+                    body.write(f"#pragma unroll {AHEAD}")
                     body.plain_loop(op, names, f"{body.low} + {strip}", strips, body.high)
                     for buffer, name in zip(self.buffers[op], names, strict=True):
-                        part = f"(static_cast<int64_t>(blockIdx.x) * {self.count} + blockIdx.y) * {strips} + {strip}"
-                        body.write(f"{buffer.name}[({part}) * {step.columns} + {index}] = {name};")
+                        part = f"(({body.part}) * {strips} + {strip}) * {step.columns} + {index}"
+                        body.write(f"{buffer.name}[{part}] = {name};")
                 elif op in needed:
                     body.op(op)
         body.group = True
 
     def _columns(self, step: Step) -> str:
         """Write what columns go on with from what their parts come to; the line that launches it."""
-        block, columns = step.loop.body.block, step.columns
-        rest = [op for op in block.ops if op not in self.buffers]
-        needed = self._needed(
-            [*rest, *(owner for loop in step.reductions for owner in owners(self.block, [loop], [loop]))]
-        )
+        rest = [op for op in step.loop.body.block.ops if op not in self.buffers]
+        starts = [owner for loop in step.reductions for owner in owners(self.block, [loop], [loop])]
+        needed = self._needed([*rest, *starts])
         body = DeviceBody(self.code.function)
-        self._start(body, "agentc::Columns")
-        for op in self.block.ops:
-            if op in needed:
-                self._known(op, body)
-        base, strips = body.fresh("base"), body.fresh("strips")
+        with self._unit(body, "agentc::Columns"):
+            for op in self.block.ops:
+                if op in needed:
+                    self._known(op, body)
+            self._column_ends(step, body)
+        read = {*needed, *step.reductions}
+        place = [s for s in self.rows.steps.values() if s.columns].index(step)
+        lines = f"static_cast<unsigned>(agentc::smaller(({step.columns} + 31) / 32, {MOST_ACROSS}))"
+        inner = [f"static_cast<unsigned>(agentc::smaller({self.inner}, {MOST_ACROSS}))"] if self.inner else []
+        return self._kernel(f"_columns{place}", "dim3(32, 16)", body, [], read, [lines, *inner])
+
+    def _column_ends(self, step: Step, body: DeviceBody) -> None:
+        """32 columns at a time, with 16 threads for the parts of each."""
+        columns, base, strips = step.columns, body.fresh("base"), body.fresh("strips")
         body.write(f"const int {strips} = {self._strips(columns)};")
         index, body.guard = body.fresh("j"), body.fresh("active")
-        body.names[block.args[0]] = index
-        first = f"static_cast<int64_t>(blockIdx.x) * {self.count} * {strips} * {columns} + {index}"
+        body.names[step.loop.body.block.args[0]] = index
+        first = f"{self.unit} * {self.count} * {strips} * {columns} + {index}"
         with body.braces(f"for (int64_t {base} = 32 * blockIdx.y; {base} < {columns}; {base} += 32 * gridDim.y)"):
             body.write(f"const int64_t {index} = group.row({base}, {columns});")
             body.write(f"const bool {body.guard} = group.active({base}, {columns});")
-            for op in block.ops:
+            for op in step.loop.body.block.ops:
                 if op in self.buffers and isinstance(op, scf.ParallelOp):
                     parts = zip(combiners(op), self.buffers[op], strict=True)
                     count = f"{self.count} * {strips}"
                     body.finish(op, [combined(k, f"{b.name} + {first}", columns, count) for k, b in parts])
                 else:
                     body.in_turn(op)
-        read = {*needed, *step.reductions}
-        place = [s for s in self.rows.steps.values() if s.columns].index(step)
-        across = f"static_cast<unsigned>(agentc::smaller(({columns} + 31) / 32, {MOST_ACROSS}))"
-        return self._kernel(f"_columns{place}", "dim3(32, 16)", body, [], read, across)
+        body.guard = ""
 
     def _kernel(
         self,
@@ -253,7 +313,7 @@ class _RowParts:
         body: DeviceBody,
         written: Sequence[Buffer],
         known: Container[Operation],
-        across: str,
+        grid: Sequence[str],
     ) -> str:
         """Write ``body`` as a kernel that leaves the parts ``written`` and reads those of ``known``; the line that
         launches it."""
@@ -262,5 +322,6 @@ class _RowParts:
         declared += [f"const {b.ctype}* __restrict__ {b.name}" for b in read]
         bound = threads if isinstance(threads, int) else 512
         self.code.kernel(suffix, bound, body.lines, [*declared, f"int {self.count}"])
+        blocks = ", ".join([f"static_cast<unsigned>({self.rows.counts[0]})", *grid])
         passed = [*(b.name for b in (*written, *read)), self.count]
-        return self.code.call(suffix, f"dim3(static_cast<unsigned>({self.units}), {across})", threads, passed)
+        return self.code.call(suffix, f"dim3({blocks})", threads, passed)

@@ -241,6 +241,21 @@ struct Warp {
   }
 };
 
+// A quarter of a warp for each of four neighboring rows: 8 lanes with packs of 16 bytes read lines of 128 whole, and have
+// four of them under way each. Lanes whose row would be beyond the last repeat that one.
+struct Quarter {
+  static constexpr int size = 8;
+  __device__ int lane() const { return threadIdx.x % 8; }
+  __device__ int64_t row(int64_t base, int64_t high) const { return minimum<int64_t>(base + threadIdx.x % 32 / 8, high - 1); }
+  __device__ bool active(int64_t base, int64_t high) const { return base + threadIdx.x % 32 / 8 < high; }
+  __device__ void sync() const { __syncwarp(); }
+  template <class T, class F> __device__ T reduce(T value, F combine) const {
+#pragma unroll
+    for (int offset = 4; offset > 0; offset /= 2) value = combine(value, shuffle_xor(value, offset));
+    return value;
+  }
+};
+
 // A block for each row.
 template <int kThreads> struct Block {
   using Inner = Warp;
@@ -364,12 +379,14 @@ inline int parts_of(int64_t work, int64_t each, int64_t most) {
   return static_cast<int>(wanted < 1 ? 1 : wanted < most ? wanted : most);
 }
 
-// As many for each of `rows`, of `work` each, that are `length` long: one where that is short, or where there are rows
-// for half of the blocks.
+// As many for each of `rows`, of `work` each, that are `length` long: one where a row is short, or where there are rows
+// for half of all blocks.
 inline int parts_of_rows(int64_t rows, int64_t length, int64_t work, int64_t least, int64_t each, int64_t most) {
   if (rows < 1 || rows > most / 2 || work <= least) return 1;
-  return parts_of(work, each, smaller(most / rows, length < 16 ? 1 : length / 16));
+  return parts_of(work, each, smaller(most / rows, larger(length / 16, 1)));
 }
+// How many blocks to have for `rows` that read the same: one, unless that leaves room for more.
+inline int64_t apart(int64_t rows, int64_t blocks, int64_t most) { return smaller(rows, larger(most / blocks, 1)); }
 
 // Memory of the stream's pool until `release`, or for as long as the launcher runs; the stream gives it back when its
 // work so far is done.
