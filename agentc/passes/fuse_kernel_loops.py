@@ -1,8 +1,8 @@
 """Fuses neighboring loops of kernels and keeps in registers what only they exchange."""
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Literal, TypeAlias
 
 from xdsl.context import Context
@@ -27,25 +27,29 @@ Fusion: TypeAlias = Literal["fused", "not yet", "never"]
 
 @dataclass
 class Accesses:
-    """What an op and all inside it read and write: memory -> the places."""
+    """What an op and all inside it take, read and write: memory -> the places."""
 
     reads: dict[SSAValue, list[Place]] = field(default_factory=dict[SSAValue, list[Place]])
     writes: dict[SSAValue, list[Place]] = field(default_factory=dict[SSAValue, list[Place]])
     whole: set[SSAValue] = field(default_factory=set[SSAValue])
     """Memory that is used as a whole, as by a call or a deallocation."""
+    used: set[SSAValue] = field(default_factory=set[SSAValue])
+    """All values that are taken."""
 
     @staticmethod
     def of(op: Operation) -> "Accesses":
         """Accesses of ``op``."""
         found = Accesses()
+        reads, writes, used = found.reads, found.writes, found.used
         for inner in every(op):
             kind, operands = type(inner), operands_of(inner)
+            used.update(operands)
             if kind is memref.LoadOp:
-                found.reads.setdefault(operands[0], []).append(operands[1:])
+                reads.setdefault(operands[0], []).append(operands[1:])
             elif kind is memref.StoreOp:
-                found.writes.setdefault(operands[1], []).append(operands[2:])
-            elif kind is not memref.DimOp and kind is not memref.AllocOp:
-                found.whole.update(v for v in operands if type(v.type) is MemRefType)
+                writes.setdefault(operands[1], []).append(operands[2:])
+            elif not _takes_none(kind):
+                found.whole.update([v for v in operands if type(v.type) is MemRefType])
         return found
 
     @cached_property
@@ -58,6 +62,10 @@ class Accesses:
         """All memory that is written."""
         return {*self.writes, *self.whole}
 
+    def conflict(self, other: "Accesses") -> bool:
+        """Whether the order of the two matters."""
+        return not (self.changed.isdisjoint(other.touched) and other.changed.isdisjoint(self.touched))
+
     def conflicts(self, other: "Accesses") -> set[SSAValue]:
         """Memory because of which the order of the two matters."""
         return (self.changed & other.touched) | (other.changed & self.touched)
@@ -66,13 +74,34 @@ class Accesses:
         """Where ``memory`` is accessed."""
         return self.reads.get(memory, []) + self.writes.get(memory, [])
 
+    def joined(self, other: "Accesses", theirs: SSAValue, mine: SSAValue) -> "Accesses":
+        """Of both in one loop: the index of the other's is ``theirs`` until then, and ``mine`` after it."""
+        found = Accesses(whole=self.whole | other.whole, used=self.used | other.used)
+        if theirs in found.used:
+            found.used.remove(theirs)
+            found.used.add(mine)
+        for both, first, second in (
+            (found.reads, self.reads, other.reads),
+            (found.writes, self.writes, other.writes),
+        ):
+            both.update({memory: [*places] for memory, places in first.items()})
+            for memory, places in second.items():
+                moved = [tuple([mine if i is theirs else i for i in p]) if theirs in p else p for p in places]
+                both.setdefault(memory, []).extend(moved)
+        return found
+
+
+@cache
+def _takes_none(kind: type[Operation]) -> bool:
+    """Whether ops of ``kind`` use no memory, or only its size."""
+    return kind.name.startswith(("arith.", "math.")) or kind is memref.DimOp or kind is memref.AllocOp
+
 
 @dataclass
 class Footprints:
     """What ops of a block use, each looked at once: fusion asks for every pair of loops, after every fusion again."""
 
     accesses: dict[Operation, Accesses] = field(default_factory=dict[Operation, Accesses])
-    operands: dict[Operation, set[SSAValue]] = field(default_factory=dict[Operation, set[SSAValue]])
 
     def of(self, op: Operation) -> Accesses:
         """Accesses of ``op``."""
@@ -81,33 +110,23 @@ class Footprints:
             found = self.accesses[op] = Accesses.of(op)
         return found
 
-    def used(self, op: Operation) -> set[SSAValue]:
-        """The values that ``op`` and all inside it take."""
-        found = self.operands.get(op)
-        if found is None:
-            found = self.operands[op] = {o for inner in every(op) for o in operands_of(inner)}
-        return found
-
     def depends(self, later: Operation, earlier: Operation) -> bool:
         """Whether ``later`` has to stay behind ``earlier``: by a value, or by memory."""
-        if earlier.results and not self.used(later).isdisjoint(earlier.results):
+        own = self.of(later)
+        if earlier.results and not own.used.isdisjoint(earlier.results):
             return True
-        return bool(self.of(later).conflicts(self.of(earlier)))
+        return own.conflict(self.of(earlier))
 
     def forget(self, *ops: Operation) -> None:
         """``ops`` are gone; whoever took their results takes others now."""
         for op in ops:
-            self._drop(op)
+            self.accesses.pop(op, None)
             for result in op.results:
                 for use in result.uses:
                     user: Operation | None = use.operation
                     while user is not None:
-                        self._drop(user)
+                        self.accesses.pop(user, None)
                         user = user.parent_op()
-
-    def _drop(self, op: Operation) -> None:
-        self.accesses.pop(op, None)
-        self.operands.pop(op, None)
 
 
 def range_of(loop: Loop) -> Place:
@@ -150,7 +169,7 @@ def needed_before(
     """Those of ``between`` that have to run before ``second``; ``None`` if one of them has to run after ``first``."""
     needed: list[Operation] = []
     own = footprints.of(second)
-    used, changed, touched = set(footprints.used(second)), set(own.changed), set(own.touched)
+    used, changed, touched = set(own.used), set(own.changed), set(own.touched)
     for op in reversed(between):
         its = footprints.of(op)
         ordered = its.touched and not (changed.isdisjoint(its.touched) and its.changed.isdisjoint(touched))
@@ -158,7 +177,7 @@ def needed_before(
             if footprints.depends(op, first):
                 return None
             needed.append(op)
-            used |= footprints.used(op)
+            used |= its.used
             changed |= its.changed
             touched |= its.touched
     return needed[::-1]
@@ -166,8 +185,11 @@ def needed_before(
 
 def try_fuse(first: Loop, second: Loop, outermost: bool, footprints: Footprints) -> Fusion:
     """Fuse ``second`` into ``first``, a loop of the same kind, if nothing observable changes."""
-    between = list(_between(first, second))
-    needed = _to_move(first, second, between, footprints)
+    mine, theirs = footprints.of(first), footprints.of(second)
+    if not theirs.used.isdisjoint(first.results) or not iterations_match(first, second, footprints):
+        return "never"
+    between = _between(first, second)
+    needed = needed_before(first, second, between, footprints)
     if needed is None:
         return "never"
     if outermost and not _is_rows(second) and any(_is_rows(op) for op in between if op not in needed):
@@ -176,19 +198,14 @@ def try_fuse(first: Loop, second: Loop, outermost: bool, footprints: Footprints)
         op.detach()
         Rewriter.insert_op(op, InsertPoint.before(first))
     footprints.forget(first, second)
+    both = mine.joined(theirs, second.body.block.args[0], first.body.block.args[0])
     if isinstance(first, scf.ParallelOp) and isinstance(second, scf.ParallelOp):
-        merge(first, second)
+        footprints.accesses[merge(first, second)] = both
     else:
         inherit(first, sources(second))
         append(first.body.block, second)
+        footprints.accesses[first] = both
     return "fused"
-
-
-def _to_move(first: Loop, second: Loop, between: Sequence[Operation], footprints: Footprints) -> list[Operation] | None:
-    """As ``needed_before``; ``None`` also where the loops themselves have to be apart."""
-    if not footprints.used(second).isdisjoint(first.results) or not iterations_match(first, second, footprints):
-        return None
-    return needed_before(first, second, between, footprints)
 
 
 def append(block: Block, second: Loop) -> None:
@@ -208,14 +225,16 @@ def _is_rows(op: Operation) -> bool:
     return isinstance(op, scf.ParallelOp) and not op.res
 
 
-def _between(first: Operation, second: Operation) -> Iterator[Operation]:
+def _between(first: Operation, second: Operation) -> list[Operation]:
+    found: list[Operation] = []
     op = first.next_op
     while op is not None and op is not second:
-        yield op
+        found.append(op)
         op = op.next_op
+    return found
 
 
-def merge(first: scf.ParallelOp, second: scf.ParallelOp) -> None:
+def merge(first: scf.ParallelOp, second: scf.ParallelOp) -> scf.ParallelOp:
     """One loop, in the place of ``first``, whose body is both bodies."""
     block = first.body.block
     last, other = block.last_op, second.body.block.last_op
@@ -241,6 +260,7 @@ def merge(first: scf.ParallelOp, second: scf.ParallelOp) -> None:
     for old in (second, first):
         old.detach()
         old.erase()
+    return merged
 
 
 def _take(region: Region) -> Region:
