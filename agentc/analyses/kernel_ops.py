@@ -121,6 +121,11 @@ def functions(module: ModuleOp) -> list[func.FuncOp]:
     return [op for op in module.body.block.ops if isinstance(op, func.FuncOp)]
 
 
+def inputs_of(op: GenericOp) -> tuple[SSAValue, ...]:
+    """What ``op`` reads: ``op.inputs``, of one with one output."""
+    return tuple(op.operands)[:-1]
+
+
 PARALLEL, REDUCTION = IteratorTypeAttr.parallel(), IteratorTypeAttr.reduction()
 
 
@@ -130,9 +135,9 @@ def segments(*counts: int) -> DenseArrayBase:
     return DenseArrayBase.from_list(i32, counts)
 
 
-@lru_cache(maxsize=1024)
+@cache
 def map_attribute(map_: AffineMap) -> AffineMapAttr:
-    """``map_`` as an attribute."""
+    """``map_`` as an attribute: the same object for equal maps, of which kernels have few."""
     return AffineMapAttr(map_)
 
 
