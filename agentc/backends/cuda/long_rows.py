@@ -7,14 +7,15 @@ What is reduced is known only once all blocks are done: whatever needs it is in 
 anew.
 """
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence, Set
 
 from xdsl.dialects import memref, scf
 from xdsl.ir import Block, Operation, SSAValue
 
-from agentc.backends.cuda.device import DeviceBody, ends_with, inner_loops
+from agentc.backends.cuda.device import DeviceBody, ends_with, inner_loops, touched
 from agentc.backends.cuda.matrices import from_zero
 from agentc.backends.cuda.phase import PhaseCode, size
+from agentc.backends.cuda.scans import Scan, scan_of
 from agentc.support.record import record
 
 
@@ -22,7 +23,7 @@ from agentc.support.record import record
 class Step:
     """A loop of a row."""
 
-    loop: scf.ParallelOp
+    loop: scf.ParallelOp | scf.ForOp
     reductions: tuple[scf.ParallelOp, ...]
     """The loops along the row that leave parts: the loop itself, or those inside of one over columns."""
     columns: str
@@ -30,7 +31,13 @@ class Step:
     launch: int
     """In which launch the pieces run."""
     finish: int
-    """In which launch columns go on from what their parts come to; else the same as ``launch``."""
+    """In which launch columns, or a scan, go on from what parts come to; else the same as ``launch``."""
+    scan: Scan | None = None
+
+    @property
+    def along(self) -> tuple[scf.ParallelOp | scf.ForOp, ...]:
+        """The loops along the row."""
+        return self.reductions if self.columns else (self.loop,)
 
 
 @record
@@ -77,7 +84,7 @@ def spread_loop(rows: scf.ParallelOp) -> scf.ParallelOp | None:
 
 def long_rows_of(code: PhaseCode) -> LongRows | None:
     """The phase as rows that may be cut; ``None`` where a piece of one would need another's."""
-    if (rows := code.rows_loop) is None or any(isinstance(op, scf.ForOp) for op in rows.walk()):
+    if (rows := code.rows_loop) is None:
         return None
     units = [rows]
     while (inner := spread_loop(units[-1])) is not None:
@@ -88,8 +95,9 @@ def long_rows_of(code: PhaseCode) -> LongRows | None:
     length = _length(ops, body)
     if length is None or None in extents:
         return None
-    order = _Order(body, length)
-    if not order.place(ops) or not _apart(rows, order.steps.values()):
+    outside = [op for unit in (code.function, *units[:-1]) for op in unit.body.block.ops if not op.regions]
+    order = _Order(body, length, {memory for op in outside for memory in touched(op)[0]})
+    if not order.place(ops) or not _apart(units[-1].body.block, order.steps):
         return None
     work = " + ".join(dict.fromkeys(work for step in order.steps.values() for work in _work(step, length, body)))
     counts = (size(code.phase.rows or 1), *map(str, extents))
@@ -102,7 +110,8 @@ def _length(ops: Sequence[Operation], body: DeviceBody) -> str | None:
     reducing = [loop for loop in loops if loop.res]
     if not reducing and loops and _down(loops[0]):
         reducing = [op for op in loops[0].body.block.ops if isinstance(op, scf.ParallelOp)]
-    return next((body.extent(loop.upperBound[0]) for loop in [*reducing, *loops]), None)
+    ends = [loop.upperBound[0] for loop in [*reducing, *loops]] + [op.ub for op in ops if isinstance(op, scf.ForOp)]
+    return body.extent(ends[0]) if ends else None
 
 
 def _down(loop: scf.ParallelOp) -> bool:
@@ -130,7 +139,7 @@ def _shared(units: Sequence[scf.ParallelOp], steps: Iterable[Step]) -> bool:
     """Whether inner rows read the same, but for what the phase itself has written."""
     inner = {loop.body.block.args[0] for loop in units[1:]}
     written = {op.memref for op in units[0].walk() if isinstance(op, memref.StoreOp)}
-    along = {r.body.block.args[0] for step in steps for r in (step.reductions or (step.loop,))}
+    along = {loop.body.block.args[0] for step in steps for loop in step.along}
     reads = (op for op in units[0].walk() if isinstance(op, memref.LoadOp) and op.memref not in written)
     found = [op for op in reads if along.intersection(op.indices)]
     return bool(inner and found) and not any(inner.intersection(op.indices) for op in found)
@@ -139,51 +148,74 @@ def _shared(units: Sequence[scf.ParallelOp], steps: Iterable[Step]) -> bool:
 class _Order:
     """State of the placing of a row's ops in launches."""
 
-    def __init__(self, body: DeviceBody, length: str) -> None:
+    def __init__(self, body: DeviceBody, length: str, final: set[SSAValue]) -> None:
         self.body, self.length = body, length
         self.steps: dict[Operation, Step] = {}
         self.stores: dict[Operation, int] = {}
         self.known: dict[SSAValue, int] = {}
         """The first launch in which a value of the row can be had."""
+        self.written: dict[SSAValue, int] = {}
+        """The last launch in which memory is written."""
+        self.final = final
+        """Memory that must not be written any more, as it is read outside of the loops along the row."""
 
     def place(self, ops: Iterable[Operation]) -> bool:
         """Whether all of ``ops`` have a place, in order."""
         launch = 0
         for op in ops:
             needed = self.needed(op)
-            if isinstance(op, memref.StoreOp):
-                self.stores[op] = needed
-                continue
-            step = self._step(op, launch) if isinstance(op, scf.ParallelOp) else None
-            if step is None and any(isinstance(inner, memref.StoreOp) for inner in op.walk()):
+            reads, writes = touched(op)
+            step = self._step(op, launch)
+            if self.final & writes or (step is None and not self._waits(op, writes)):
                 return False
             if step is not None:
-                self.steps[op], launch = step, step.launch
-            after = needed if step is None else step.launch + 1
-            self.known |= dict.fromkeys(op.results, after)
+                self.steps[op] = step
+                launch = step.finish if step.scan is not None else step.launch
+                needed = step.launch + 1
+                self.written |= dict.fromkeys(writes, step.finish)
+            elif isinstance(op, memref.StoreOp):
+                self.stores[op] = self.written[op.memref] = needed
+            else:
+                needed = max([needed, *(1 + self.written.get(memory, -1) for memory in reads)])
+                self.final |= reads
+            self.known |= dict.fromkeys(op.results, needed)
         return bool(self.steps)
+
+    def _waits(self, op: Operation, writes: Set[SSAValue]) -> bool:
+        """Whether any block may do ``op`` as often as it likes, or one of them at the end of a launch."""
+        return isinstance(op, memref.StoreOp) or (not writes and not isinstance(op, scf.ForOp))
 
     def needed(self, op: Operation) -> int:
         """The first launch in which all can be had that ``op`` uses."""
         return max((self.known.get(value, 0) for inner in op.walk() for value in inner.operands), default=0)
 
-    def _step(self, loop: scf.ParallelOp, launch: int) -> Step | None:
-        """``loop``, if it is cut, after the steps so far, the last of them in ``launch``."""
-        extent = self.body.extent(loop.upperBound[0]) if from_zero(loop) else None
-        if extent == self.length:
+    def _step(self, loop: Operation, launch: int) -> Step | None:
+        """``loop``, if it is one and cut, after the steps so far, the last of them in ``launch``."""
+        if isinstance(loop, scf.ForOp):
+            scan = scan_of(loop) if self._whole(loop.lb, loop.ub) and not loop.results[0].uses else None
+            launch = max(launch, self.needed(loop))
+            return Step(loop, (), "", launch, launch + 1, scan) if scan is not None else None
+        if not isinstance(loop, scf.ParallelOp):
+            return None
+        if self._whole(loop.lowerBound[0], loop.upperBound[0]):
             launch = max(launch, self.needed(loop))
             return Step(loop, (loop,) if loop.res else (), "", launch, launch)
+        extent = self.body.extent(loop.upperBound[0]) if from_zero(loop) else None
         found = self._columns(loop) if extent is not None and not loop.res else ()
         if not found:
             return None
         launch = max(launch, *(self.needed(op) for one in found for op in before(loop.body.block, one)))
         return Step(loop, found, str(extent), launch, max(launch + 1, self.needed(loop)))
 
+    def _whole(self, low: SSAValue, high: SSAValue) -> bool:
+        """Whether a loop goes along all of the row."""
+        return self.body.extent(low) == "0" and self.body.extent(high) == self.length
+
     def _columns(self, loop: scf.ParallelOp) -> tuple[scf.ParallelOp, ...]:
         """The reductions along the row in a loop over columns, if all are, and none needs another."""
         ops = [op for op in loop.body.block.ops if op.regions and not isinstance(op, scf.ReduceOp)]
-        found = tuple(op for op in ops if isinstance(op, scf.ParallelOp) and op.res and from_zero(op))
-        same = all(self.body.extent(op.upperBound[0]) == self.length for op in found)
+        found = tuple(op for op in ops if isinstance(op, scf.ParallelOp) and op.res)
+        same = all(self._whole(op.lowerBound[0], op.upperBound[0]) for op in found)
         writes = any(isinstance(inner, memref.StoreOp) for op in found for inner in op.walk())
         chained = any(other in before(loop.body.block, op) for op in found for other in found if other is not op)
         return found if len(found) == len(ops) and same and not writes and not chained else ()
@@ -207,12 +239,13 @@ def owners(block: Block, ops: Iterable[Operation], known: Container[Operation] =
     return {value.owner for value in values if isinstance(value.owner, Operation) and value.owner.parent is block}
 
 
-def _apart(rows: scf.ParallelOp, steps: Iterable[Step]) -> bool:
+def _apart(block: Block, steps: Mapping[Operation, Step]) -> bool:
     """Whether no piece of a row touches what another writes: of what is written, all is at the place along the row that
-    the loop is at, or there is one op that writes it and none that reads it.
+    the loop is at, or there is one op that writes it and none that reads it. What reads after all steps is aside.
     """
-    along = {loop for step in steps for loop in (step.reductions if step.columns else (step.loop,))}
-    accesses = [op for op in rows.walk() if isinstance(op, memref.LoadOp | memref.StoreOp)]
+    along = {loop for step in steps.values() for loop in step.along}
+    inside = [op for op in block.ops if op in steps or isinstance(op, memref.StoreOp)]
+    accesses = [op for one in inside for op in one.walk() if isinstance(op, memref.LoadOp | memref.StoreOp)]
     for memory in {op.memref for op in accesses if isinstance(op, memref.StoreOp)}:
         touching = [op for op in accesses if op.memref is memory]
         places = {_place(op, along) for op in touching}
@@ -221,10 +254,10 @@ def _apart(rows: scf.ParallelOp, steps: Iterable[Step]) -> bool:
     return True
 
 
-def _place(access: memref.LoadOp | memref.StoreOp, along: set[scf.ParallelOp]) -> int | None:
+def _place(access: memref.LoadOp | memref.StoreOp, along: Container[Operation]) -> int | None:
     """Which of the indices of ``access`` is that of the loop along the row around it."""
     loop = access.parent_op()
     while loop is not None and loop not in along:
         loop = loop.parent_op()
-    index = loop.body.block.args[0] if isinstance(loop, scf.ParallelOp) else None
+    index = loop.body.block.args[0] if isinstance(loop, scf.ParallelOp | scf.ForOp) else None
     return next((place for place, value in enumerate(access.indices) if value is index), None)

@@ -88,32 +88,42 @@ def _start(code: PhaseCode, found: LongScan) -> tuple[DeviceBody, str, str]:
     return body, begin, end
 
 
+def total_of(body: DeviceBody, loop: scf.ForOp, scan: scans.Scan, low: str, high: str) -> str:
+    """Write what the piece from ``low`` to ``high`` comes to; its name."""
+    kind, function = scan.combine, body.fresh("combine")
+    total, j = body.fresh("total"), body.fresh("j")
+    body.write(f"const auto {function} = {function_of(kind)};")
+    body.write(f"{c_type(kind.results[0].type)} {total} = {first_of(kind, kind.results[0].type)};")
+    body.names[loop.body.block.args[0]] = j
+    needed = scans.needed(loop, [scan.value])
+    with body.braces(f"for (int64_t {j} = {low} + group.lane(); {j} < {high}; {j} += group.size)"):
+        body.each_alone(op for op in loop.body.block.ops if op in needed)
+        body.write(f"{total} = {function}({total}, {body.names[scan.value]});")
+    body.write(f"{total} = group.reduce({total}, {function});")
+    return total
+
+
+def go_on(body: DeviceBody, loop: scf.ForOp, scan: scans.Scan, parts: str, count: str, low: str, high: str) -> None:
+    """Write the piece from ``low`` to ``high``, from what the ``count`` before it come to, which ``parts`` has."""
+    kind = scan.combine
+    ctype, function, start = c_type(kind.results[0].type), body.fresh("combine"), body.fresh("start")
+    before = combined(kind, parts, "1", f"static_cast<int>({count})")
+    body.write(f"const auto {function} = {function_of(kind)};")
+    body.write(f"const {ctype} {start} = {function}({body.names[loop.iter_args[0]]}, {before});")
+    neutral = first_of(kind, kind.results[0].type)
+    scans.write(body, loop, scan, neutral, function, scans.Piece(start, low, high))
+
+
 def _parts(code: PhaseCode, found: LongScan, name: str) -> None:
     """``_parts``: what each piece comes to."""
     body, begin, end = _start(code, found)
-    kind, loop = found.scan.combine, found.loop
-    ctype, function = c_type(kind.results[0].type), body.fresh("combine")
-    total, j = body.fresh("total"), body.fresh("j")
-    body.write(f"const auto {function} = {function_of(kind)};")
-    body.write(f"{ctype} {total} = {first_of(kind, kind.results[0].type)};")
-    body.names[loop.body.block.args[0]] = j
-    needed = scans.needed(loop, [found.scan.value])
-    with body.braces(f"for (int64_t {j} = {begin} + group.lane(); {j} < {end}; {j} += group.size)"):
-        body.each_alone(op for op in loop.body.block.ops if op in needed)
-        body.write(f"{total} = {function}({total}, {body.names[found.scan.value]});")
-    body.write(f"{total} = group.reduce({total}, {function});")
+    total = total_of(body, found.loop, found.scan, begin, end)
     body.write(f"if (group.lane() == 0) {name}[blockIdx.y * gridDim.x + blockIdx.x] = {total};")
-    code.kernel("_parts", THREADS, body.lines, [f"{ctype}* __restrict__ {name}"])
+    code.kernel("_parts", THREADS, body.lines, [f"{c_type(found.scan.value.type)}* __restrict__ {name}"])
 
 
 def _pieces(code: PhaseCode, found: LongScan, name: str) -> None:
     """``_pieces``: each piece from what those before it come to."""
     body, begin, end = _start(code, found)
-    kind, loop = found.scan.combine, found.loop
-    ctype, function, start = c_type(kind.results[0].type), body.fresh("combine"), body.fresh("start")
-    before = combined(kind, f"{name} + blockIdx.y * gridDim.x", "1", "static_cast<int>(blockIdx.x)")
-    body.write(f"const auto {function} = {function_of(kind)};")
-    body.write(f"const {ctype} {start} = {function}({body.names[loop.iter_args[0]]}, {before});")
-    neutral = first_of(kind, kind.results[0].type)
-    scans.write(body, loop, found.scan, neutral, function, scans.Piece(start, begin, end))
-    code.kernel("_pieces", THREADS, body.lines, [f"const {ctype}* __restrict__ {name}"])
+    go_on(body, found.loop, found.scan, f"{name} + blockIdx.y * gridDim.x", "blockIdx.x", begin, end)
+    code.kernel("_pieces", THREADS, body.lines, [f"const {c_type(found.scan.value.type)}* __restrict__ {name}"])

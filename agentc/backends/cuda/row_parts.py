@@ -18,11 +18,13 @@ from math import prod
 from xdsl.dialects import scf
 from xdsl.ir import Block, Operation
 
-from agentc.backends.cuda.device import DeviceBody, combiners
+from agentc.backends.cuda import long_scans
+from agentc.backends.cuda.device import SYNC, DeviceBody, combiners
 from agentc.backends.cuda.long_rows import LongRows, Step, before, long_rows_of, owners
 from agentc.backends.cuda.parts import EACH, LONG, MOST, combined
 from agentc.backends.cuda.phase import MOST_ACROSS, THREADS, PhaseCode
 from agentc.backends.cuda.scalars import c_type
+from agentc.backends.cuda.scans import needed
 from agentc.support.record import record
 
 AHEAD = 8
@@ -80,10 +82,14 @@ class PieceBody(DeviceBody):
         self.finish(op, self.across(op, names))
 
     def finish(self, op: scf.ParallelOp, texts: Sequence[str]) -> None:
-        """Leave a part where others will combine it."""
+        """A part stays as it is: others will combine it."""
         if op not in self.pieces:
             super().finish(op, texts)
-            return
+        else:
+            self.leave(op, texts)
+
+    def leave(self, op: Operation, texts: Sequence[str]) -> None:
+        """Leave what ``op`` comes to in the block's piece."""
         for buffer, text in zip(self.pieces[op], texts, strict=True):
             total = self.fresh("total")
             self.write(f"const {buffer.ctype} {total} = {text};")
@@ -116,6 +122,13 @@ def _until(loop: scf.ParallelOp, block: Block, body: DeviceBody) -> None:
         body.op(op)
 
 
+def inside(step: Step) -> Iterable[Operation]:
+    """What a piece of a loop does before others are needed."""
+    if step.scan is not None and isinstance(step.loop, scf.ForOp):
+        return needed(step.loop, [step.scan.value])
+    return before(step.loop.body.block, *step.reductions) if step.columns else [step.loop]
+
+
 class _RowParts:
     """The writing of a phase."""
 
@@ -126,8 +139,8 @@ class _RowParts:
         self.buffers: dict[Operation, list[Buffer]] = {}
         number = count()
         for step in rows.steps.values():
-            for loop in step.reductions or (step.loop,):
-                made = [(c_type(value.type), code.free(f"parts_{next(number)}")) for value in loop.res]
+            for loop in step.along:
+                made = [(c_type(value.type), code.free(f"parts_{next(number)}")) for value in loop.results]
                 self.buffers[loop] = [Buffer(*one, step.columns) for one in made]
 
     def write(self, others: Sequence[str]) -> list[str]:
@@ -198,34 +211,50 @@ class _RowParts:
 
     def _pieces(self, number: int) -> list[str]:
         """Write what is done piece by piece; the lines that launch it."""
-        running = [step for step in self.rows.steps.values() if step.launch == number]
+        steps = self.rows.steps
+        running = [step for step in steps.values() if step.launch == number]
+        ending = [step for step in steps.values() if step.scan is not None and step.finish == number]
         written = [op for op, launch in self.rows.stores.items() if launch == number]
-        if not running and not written:
+        if not running and not ending and not written:
             return []
-        pieces: dict[Operation, list[Buffer]] = {
-            loop: self.buffers[loop] for step in running for loop in step.reductions or (step.loop,)
-        }
-        inside = [op for s in running for op in (before(s.loop.body.block, *s.reductions) if s.columns else [s.loop])]
-        needed = self._needed([*inside, *written])
+        needed = self._needed([*(op for step in running for op in inside(step)), *(s.loop for s in ending), *written])
+        pieces: dict[Operation, Sequence[Buffer]] = {loop: self.buffers[loop] for s in running for loop in s.along}
         body = PieceBody(self.code.function, pieces=pieces, part=f"{self.unit} * {self.count} + blockIdx.y")
         body.layered = True
         with self._unit(body, f"agentc::Block<{THREADS}>"):
-            if running:
+            if running or ending:
                 body.low, body.high = self._bounds(body)
             for op in self.block.ops:
-                step = self.rows.steps.get(op)
-                if step is not None and step in running:
-                    self._column_parts(step, body) if step.columns else body.in_turn(op)
-                elif op in written:
+                if op in written:
                     body.guard = "blockIdx.y == 0"
                     body.op(op)
                     body.guard = ""
+                elif (step := steps.get(op)) is not None and step in ending:
+                    self._scan(step, body)
+                elif step is not None and step in running:
+                    self._piece(step, body)
                 elif op in needed:
                     self._known(op, body)
         made = [buffer for found in pieces.values() for buffer in found]
-        count = self.count if running else "1"
-        grid = [count, *([self.apart] if self.inner else [])]
-        return [self._kernel(f"_pieces{number}", THREADS, body, made, needed, grid)]
+        grid = [self.count if running or ending else "1", *([self.apart] if self.inner else [])]
+        return [self._kernel(f"_pieces{number}", THREADS, body, made, {*needed, *(s.loop for s in ending)}, grid)]
+
+    def _piece(self, step: Step, body: PieceBody) -> None:
+        """A piece of a loop."""
+        if step.scan is not None and isinstance(step.loop, scf.ForOp):
+            body.leave(step.loop, [long_scans.total_of(body, step.loop, step.scan, body.low, body.high)])
+        elif step.columns:
+            self._column_parts(step, body)
+        else:
+            body.in_turn(step.loop)
+
+    def _scan(self, step: Step, body: PieceBody) -> None:
+        """A piece of a scan, which goes on from where those before it end."""
+        assert step.scan is not None and isinstance(step.loop, scf.ForOp)
+        parts = f"{self.buffers[step.loop][0].name} + {self.unit} * {self.count}"
+        body.write(SYNC)
+        long_scans.go_on(body, step.loop, step.scan, parts, "blockIdx.y", body.low, body.high)
+        body.write(SYNC)
 
     def _needed(self, ops: Iterable[Operation]) -> set[Operation]:
         """What of the row has to be known for ``ops``."""
