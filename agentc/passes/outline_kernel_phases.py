@@ -7,10 +7,9 @@ from typing import TypeGuard
 from xdsl.builder import Builder
 from xdsl.context import Context
 from xdsl.dialects import arith, func, memref, scf
-from xdsl.dialects.builtin import ArrayAttr, IndexType, ModuleOp, StringAttr
+from xdsl.dialects.builtin import ArrayAttr, FunctionType, ModuleOp, StringAttr, SymbolRefAttr
 from xdsl.ir import Block, BlockArgument, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
-from xdsl.rewriter import InsertPoint
 
 from agentc.analyses.kernel_dims import (
     DIMS,
@@ -25,8 +24,18 @@ from agentc.analyses.kernel_dims import (
     temporary_names,
     value_dims,
 )
-from agentc.analyses.kernel_ops import index_constant, size_along, walked, with_values
-from agentc.analyses.kernel_sources import inherit, sources, sources_inside
+from agentc.analyses.kernel_ops import (
+    INDEX,
+    Appending,
+    index_constant,
+    made,
+    parallel,
+    size_along,
+    walked,
+    with_values,
+)
+from agentc.analyses.kernel_sources import inherit, place_attribute, sources, sources_inside
+from agentc.analyses.kernel_walks import operands_of, ops_of
 from agentc.dialects.linalg_ext import ExtOp
 from agentc.plan.kernels import Dim
 from agentc.support.diagnostics import Diagnostic, Refused
@@ -47,7 +56,7 @@ def is_setup(op: Operation | Block) -> TypeGuard[Operation]:
         return True
     if kind not in ARITHMETIC or not isinstance(op, Operation):
         return False
-    return all(isinstance(o, BlockArgument) or is_setup(o.owner) for o in op.operands)
+    return all(isinstance(o, BlockArgument) or is_setup(o.owner) for o in operands_of(op))
 
 
 @dataclass
@@ -60,47 +69,50 @@ class Outline:
     def run(self) -> list[func.FuncOp]:
         """Cut the function; its phases, to be put into the module."""
         self._dims = value_dims(self.function)
+        ops = ops_of(self.function.body.block)
         arguments = list(self.function.body.block.args)
         names = argument_names(self.function)
         self._names: dict[SSAValue, str] = dict(zip(arguments, names, strict=False))
-        made = [op.memref for op in self.function.body.block.ops if isinstance(op, memref.AllocOp)]
-        self._names.update(zip(made, temporary_names(self.function, len(made)), strict=True))
-        self._order: list[SSAValue] = [*arguments, *made]
-        for group in groups(list(self.function.body.block.ops)):
+        own = [op.results[0] for op in ops if type(op) is memref.AllocOp]
+        self._names.update(zip(own, temporary_names(self.function, len(own)), strict=True))
+        self._order: dict[SSAValue, int] = {value: i for i, value in enumerate([*arguments, *own])}
+        for group in groups(ops):
             self._outline(group)
         return self.phases
 
     def _outline(self, group: Sequence[Operation]) -> None:
         rows = _rows(group)
-        captured = _captured(group)
+        each = [_captured(op) for op in group]
+        captured = _together(group, each)
         used = self._used(captured)
-        index = IndexType()
-        block = Block(arg_types=[v.type for v in used] + [index, index] * (rows is not None))
-        for argument, label in zip(block.args, [*(self._names[v] for v in used), "low", "high"], strict=False):
+        block = Block(arg_types=[v.type for v in used] + [INDEX, INDEX] * (rows is not None))
+        labels = [self._names[v] for v in used] + ["low", "high"] * (rows is not None)
+        for argument, label in zip(block.args, labels, strict=True):
             argument.name_hint = label
         mapper: dict[SSAValue, SSAValue] = dict(zip(used, block.args, strict=False))
-        body = Builder(InsertPoint.at_end(block))
+        body = Appending(block)
         name = f"{self.function.sym_name.data}_p{len(self.phases)}"
         bounds = [rows.lowerBound[0], rows.upperBound[0]] if rows is not None else []
         size = self._size(bounds[1]) if bounds else None
         places = sources_inside(group)
-        Builder(InsertPoint.before(group[-1])).insert(func.CallOp(name, [*used, *bounds], []))
+        around = group[-1].parent
+        assert around is not None
+        around.insert_op_before(called(name, [*used, *bounds]), group[-1])
         if rows is not None:
             mapper[rows.lowerBound[0]], mapper_high = block.args[-2], block.args[-1]
             self._rows_loop(rows, captured, mapper, mapper_high, body)
         else:
-            for op in group:
-                for value in _captured([op]):
+            for op, values in zip(group, each, strict=True):
+                for value in values:
                     self._value(value, mapper, body)
                 op.detach()
                 block.add_op(with_values(op, mapper))
-        block.add_op(func.ReturnOp())
-        phase = func.FuncOp(name, ([a.type for a in block.args], []), Region(block))
+        block.add_op(made(func.ReturnOp))
+        phase = function(name, block)
         inherit(phase, places)
         phase.attributes[DIMS] = dims_attr([self._dims[v] for v in used if v in self._dims])
-        labels = [self._names[v] for v in used] + ["low", "high"] * (rows is not None)
-        phase.attributes[NAMES] = ArrayAttr([StringAttr(n) for n in labels])
-        phase.attributes[PHASE] = StringAttr("rows" if rows is not None else "serial")
+        phase.attributes[NAMES] = ArrayAttr([place_attribute(n) for n in labels])
+        phase.attributes[PHASE] = place_attribute("rows" if rows is not None else "serial")
         if size is not None:
             phase.attributes[ROWS] = dims_attr([[size]]).data[0]
         self.phases.append(phase)
@@ -119,7 +131,7 @@ class Outline:
         step = self._value(rows.step[0], mapper, body)
         region = Region()
         with_values(rows, mapper).regions[0].move_blocks(region)
-        inherit(body.insert(scf.ParallelOp([low], [high], [step], region)), sources(rows))
+        inherit(body.insert(parallel(low, high, step, region)), sources(rows))
         rows.detach()
         rows.erase()
 
@@ -135,7 +147,7 @@ class Outline:
                 if isinstance(dim, str) and dim not in known:
                     found.append(next(v for v in self._order if dim in self._dims.get(v, ())))
                     known.update(self._dims[found[-1]])
-        return sorted(found, key=self._order.index)
+        return sorted(found, key=self._order.__getitem__)
 
     def _roots(self, value: SSAValue) -> set[SSAValue]:
         if value in self._order:
@@ -145,15 +157,15 @@ class Outline:
             if isinstance(owner, memref.DimOp):
                 return set()
             raise Refused(Diagnostic("kernel-unsupported", "parts of a kernel exchange a value outside memory"))
-        return {root for o in owner.operands for root in self._roots(o)}
+        return {root for o in operands_of(owner) for root in self._roots(o)}
 
     def _sizes_of(self, value: SSAValue) -> set[Dim]:
         owner = value.owner
-        if isinstance(owner, memref.DimOp):
+        if type(owner) is memref.DimOp:
             return {self._size(value)}
         if value in self._order or not isinstance(owner, Operation):
             return set()
-        return {d for o in owner.operands for d in self._sizes_of(o)}
+        return {d for o in operands_of(owner) for d in self._sizes_of(o)}
 
     def _size(self, value: SSAValue) -> Dim:
         found = size_of(value, self._read_size)
@@ -177,16 +189,16 @@ class Outline:
         if isinstance(owner, memref.DimOp):
             new = self._dim(self._size(value), mapper, body)
         elif is_setup(owner):
-            for operand in owner.operands:
+            for operand in operands_of(owner):
                 self._value(operand, mapper, body)
-            new = body.insert(owner.clone(value_mapper=mapper)).results[0]
+            new = body.insert(copied(owner, mapper)).results[0]
         else:
             return value
         mapper[value] = new
         return new
 
     def _dim(self, name: Dim, mapper: dict[SSAValue, SSAValue], body: Builder) -> SSAValue:
-        owner = next(v for v in mapper if v in self._dims and name in self._dims[v])
+        owner = next(v for v in mapper if name in self._dims.get(v, ()))
         axis = body.insert(index_constant(self._dims[owner].index(name)))
         size = body.insert(size_along(mapper[owner], axis.result))
         size.result.name_hint = str(name)
@@ -215,18 +227,45 @@ def _rows(group: Sequence[Operation]) -> scf.ParallelOp | None:
     return first if isinstance(first, scf.ParallelOp) and not first.res else None
 
 
-def _captured(group: Sequence[Operation]) -> list[SSAValue]:
-    """Values from outside ``group``, in order of use."""
+def _captured(op: Operation) -> list[SSAValue]:
+    """Values from outside ``op``, in order of use."""
     inside: set[SSAValue] = set()
     taken: dict[SSAValue, None] = {}
-    for op in group:
-        for inner in walked(op):
-            taken.update(dict.fromkeys(inner.operands))
-            inside.update(inner.results)
-            for region in inner.regions:
-                for block in region.blocks:
-                    inside.update(block.args)
+    for inner in walked(op):
+        taken.update(dict.fromkeys(operands_of(inner)))
+        inside.update(inner.results)
+        for region in inner.regions:
+            for block in region.blocks:
+                inside.update(block.args)
     return [value for value in taken if value not in inside]
+
+
+def _together(group: Sequence[Operation], captured: Sequence[Sequence[SSAValue]]) -> list[SSAValue]:
+    """Values from outside ``group``, whose ops take what is ``captured``, in order of use."""
+    inside = {result for op in group for result in op.results}
+    return [value for value in dict.fromkeys(value for values in captured for value in values) if value not in inside]
+
+
+def called(name: str, arguments: Sequence[SSAValue]) -> func.CallOp:
+    """A call of the phase ``name``."""
+    return made(func.CallOp, arguments, (), {"callee": SymbolRefAttr(name)})
+
+
+def function(name: str, body: Block) -> func.FuncOp:
+    """The function ``name`` that gives nothing."""
+    type_ = FunctionType.from_lists([a.type for a in body.args], [])
+    return made(func.FuncOp, (), (), {"sym_name": StringAttr(name), "function_type": type_}, [Region(body)])
+
+
+def copied(op: Operation, values: dict[SSAValue, SSAValue]) -> Operation:
+    """``op``, which has no regions, once more on ``values``, which are told what becomes of its results."""
+    new = made(type(op), [values.get(o, o) for o in operands_of(op)], [r.type for r in op.results], op.properties)
+    new.attributes.update(op.attributes)
+    for old, result in zip(op.results, new.results, strict=True):
+        if old.name_hint is not None:
+            result.name_hint = old.name_hint
+        values[old] = result
+    return new
 
 
 @dataclass(frozen=True)
@@ -260,7 +299,7 @@ class OutlineKernelPhasesPass(ModulePass):
     name = "outline-kernel-phases"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        for function in list(op.body.block.ops):
-            if isinstance(function, func.FuncOp) and OUTPUTS in function.attributes:
-                for phase in Outline(function).run():
+        for kernel in ops_of(op.body.block):
+            if isinstance(kernel, func.FuncOp) and OUTPUTS in kernel.attributes:
+                for phase in Outline(kernel).run():
                     op.body.block.add_op(phase)
