@@ -84,6 +84,11 @@ def is_tensor(type_: Attribute) -> TypeGuard[TensorType[Attribute]]:
     return isinstance(type_, TensorType)
 
 
+def is_memory(type_: Attribute) -> TypeGuard[MemRefType[Attribute]]:
+    """Whether ``type_`` is a ranked memory."""
+    return isinstance(type_, MemRefType)
+
+
 def bits(type_: IntegerType) -> int:
     """The width of an integer type."""
     return type_.width.data

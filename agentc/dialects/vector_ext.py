@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 from math import prod
-from typing import cast
+from typing import ClassVar, cast
 
+from xdsl.dialects.arith import CMPF_COMPARISON_OPERATIONS, CMPI_COMPARISON_OPERATIONS
 from xdsl.dialects.builtin import (
     I64,
     AnyFloat,
     Float32Type,
     IntegerAttr,
     IntegerType,
+    MemRefType,
     StringAttr,
     VectorType,
     f32,
+    i1,
     i32,
     i64,
 )
 from xdsl.ir import Attribute, Dialect, SSAValue
 from xdsl.irdl import (
     IRDLOperation,
+    VarConstraint,
+    base,
     operand_def,
     prop_def,
     result_def,
     traits_def,
 )
-from xdsl.traits import Pure
+from xdsl.traits import MemoryReadEffect, Pure
 from xdsl.utils.exceptions import VerifyException
 
 from agentc.dialects.definition import op_definition
@@ -143,4 +148,97 @@ def _parts(type_: Attribute) -> tuple[tuple[int, ...], Attribute]:
     return tuple(vector.get_shape()), vector.element_type
 
 
-VectorExt = Dialect("vector_ext", [CastOp, WordsOp, FieldOp], [])
+@op_definition
+class CompareOp(IRDLOperation):
+    """Whether the lanes of two vectors are in the order `kind`, by the names that `arith` has for numbers.
+
+    ```mlir
+    %above = vector_ext.compare "sgt" %a, %b : vector<16xi64>
+    ```
+    """
+
+    name = "vector_ext.compare"
+
+    lhs = operand_def(VectorType)
+    rhs = operand_def(VectorType)
+    result = result_def(VectorType)
+    kind = prop_def(StringAttr)
+
+    assembly_format = "$kind $lhs `,` $rhs attr-dict `:` type($lhs) `,` type($rhs) `to` type($result)"
+    traits = traits_def(Pure())
+
+    def __init__(self, kind: str, lhs: SSAValue, rhs: SSAValue) -> None:
+        made = VectorType(i1, _parts(lhs.type)[0])
+        super().__init__(operands=[lhs, rhs], result_types=[made], properties={"kind": StringAttr(kind)})
+
+    def verify_(self) -> None:
+        shape, element = _parts(self.lhs.type)
+        if self.lhs.type != self.rhs.type or _parts(self.result.type) != (shape, i1):
+            raise VerifyException("two vectors of one type give a truth value for each lane")
+        names = CMPF_COMPARISON_OPERATIONS if isinstance(element, AnyFloat) else CMPI_COMPARISON_OPERATIONS
+        if self.kind.data not in names:
+            raise VerifyException(f"`{self.kind.data}` is no order of {element}: expected one of {', '.join(names)}")
+
+
+@op_definition
+class SelectOp(IRDLOperation):
+    """Each lane of the second vector where the first one says so, else that of the third.
+
+    ```mlir
+    %v = vector_ext.select %above, %a, %b : vector<16xi1>, vector<16xi64>
+    ```
+    """
+
+    name = "vector_ext.select"
+
+    T: ClassVar = VarConstraint("T", base(VectorType))
+
+    cond = operand_def(VectorType)
+    lhs = operand_def(T)
+    rhs = operand_def(T)
+    result = result_def(T)
+
+    assembly_format = "$cond `,` $lhs `,` $rhs attr-dict `:` type($cond) `,` type($result)"
+    traits = traits_def(Pure())
+
+    def __init__(self, cond: SSAValue, lhs: SSAValue, rhs: SSAValue) -> None:
+        super().__init__(operands=[cond, lhs, rhs], result_types=[lhs.type])
+
+    def verify_(self) -> None:
+        shape, _ = _parts(self.result.type)
+        if _parts(self.cond.type) != (shape, i1):
+            raise VerifyException("truth values choose, one for each lane")
+
+
+@op_definition
+class GatherOp(IRDLOperation):
+    """The elements of an array at the places that the lanes of a vector say, all of which are inside.
+
+    ```mlir
+    %v = vector_ext.gather %x[%places] : memref<?xf32>, vector<16xi64> to vector<16xf32>
+    ```
+    """
+
+    name = "vector_ext.gather"
+
+    memory = operand_def(MemRefType)
+    places = operand_def(VectorType)
+    result = result_def(VectorType)
+
+    assembly_format = "$memory `[` $places `]` attr-dict `:` type($memory) `,` type($places) `to` type($result)"
+    traits = traits_def(MemoryReadEffect())
+
+    def __init__(self, memory: SSAValue, places: SSAValue) -> None:
+        element = cast("MemRefType[Attribute]", memory.type).element_type
+        super().__init__(operands=[memory, places], result_types=[VectorType(element, _parts(places.type)[0])])
+
+    def verify_(self) -> None:
+        memory = cast("MemRefType[Attribute]", self.memory.type)
+        (shape, word), (made, element) = _parts(self.places.type), _parts(self.result.type)
+        if memory.get_num_dims() != 1 or word != i64 or len(shape) != 1:
+            raise VerifyException("elements of an array with one axis are gathered by a vector of i64")
+        if made != shape or element != memory.element_type:
+            raise VerifyException(f"{self.result.type} is not what {self.places.type} gather of {memory}")
+
+
+VectorExt = Dialect("vector_ext", [CastOp, CompareOp, SelectOp, WordsOp, FieldOp, GatherOp], [])

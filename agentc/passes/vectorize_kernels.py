@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from xdsl.builder import Builder
 from xdsl.context import Context
 from xdsl.dialects import arith, memref, scf, vector
-from xdsl.dialects.builtin import IndexType, ModuleOp, VectorType
+from xdsl.dialects.builtin import IndexType, ModuleOp, VectorType, i64
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint
@@ -14,7 +14,7 @@ from xdsl.rewriter import InsertPoint
 from agentc.analyses.kernel_dims import is_vector
 from agentc.analyses.kernel_sources import replacing
 from agentc.analyses.short_sums import CASTS, Short, short_of
-from agentc.dialects.vector_ext import CastOp
+from agentc.dialects.vector_ext import CastOp, CompareOp, SelectOp
 
 
 @dataclass
@@ -87,9 +87,11 @@ class Vectorizing:
 
 
 def wide(build: Builder, value: SSAValue, lanes: int) -> SSAValue:
-    """``value`` in every lane."""
+    """``value`` in every lane; an index as a number of 64 bits."""
     if is_vector(value.type):
         return value
+    if isinstance(value.type, IndexType):
+        value = build.insert(arith.IndexCastOp(value, i64)).result
     return build.insert(vector.BroadcastOp(value, VectorType(value.type, [lanes]))).vector
 
 
@@ -97,7 +99,13 @@ def lanewise(build: Builder, op: Operation, operands: Sequence[SSAValue], lanes:
     """What ``op``, one of ``LANEWISE``, gives in each lane for ``operands``, some of which are vectors."""
     kept = 1 if isinstance(op, arith.SelectOp) and not is_vector(operands[0].type) else 0
     given = [*operands[:kept], *(wide(build, o, lanes) for o in operands[kept:])]
-    type_ = VectorType(op.results[0].type, [lanes])
+    element = op.results[0].type
+    type_ = VectorType(i64 if isinstance(element, IndexType) else element, [lanes])
+    if isinstance(op, arith.CmpiOp | arith.CmpfOp):
+        names = arith.CMPI_COMPARISON_OPERATIONS if isinstance(op, arith.CmpiOp) else arith.CMPF_COMPARISON_OPERATIONS
+        return build.insert(CompareOp(names[op.predicate.value.data], *given)).result
+    if isinstance(op, arith.SelectOp) and not kept:
+        return build.insert(SelectOp(*given)).result
     if isinstance(op, CASTS):
         return build.insert(CastOp(op.name.removeprefix("arith."), given[0], type_)).result
     made = type(op).create(

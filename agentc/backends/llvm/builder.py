@@ -214,13 +214,14 @@ class Builder(ir.IRBuilder):
     def gep(
         self, ptr: Any, indices: Sequence[Any], inbounds: bool = False, name: str = "", source_etype: Any = None
     ) -> Any:
-        """The address ``indices`` elements behind ``ptr``."""
+        """The address ``indices`` elements behind ``ptr``; of a vector of indices, one in each lane."""
         if name or source_etype is None or len(indices) != 1:
             return super().gep(ptr, indices, inbounds, name, source_etype)
         type_, index = ptr.type, indices[0]
         op = "getelementptr inbounds" if inbounds else "getelementptr"
         at = f"{index.type} {index.get_reference()}"
-        return self.line(type_, f"{op} {source_etype}, {type_} {ptr.get_reference()}, {at}")
+        made = ir.VectorType(type_, index.type.count) if isinstance(index.type, ir.VectorType) else type_
+        return self.line(made, f"{op} {source_etype}, {type_} {ptr.get_reference()}, {at}")
 
     def call(self, fn: Any, args: Sequence[Any], *more: Any, fastmath: Sequence[str] = (), **others: Any) -> Any:
         """The value of ``fn`` for ``args``."""

@@ -11,12 +11,12 @@ from typing import Any, TypeAlias
 
 from llvmlite import ir
 from xdsl.dialects import arith, math
-from xdsl.dialects.builtin import FloatAttr, IndexType, IntegerAttr, IntegerType
+from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, FloatAttr, IndexType, IntegerAttr, IntegerType
 from xdsl.ir import Attribute, Operation
 
 from agentc.analyses.kernel_dims import bits, is_vector, name_of
 from agentc.backends.llvm.functions import Functions
-from agentc.dialects.vector_ext import CastOp
+from agentc.dialects.vector_ext import CastOp, CompareOp, SelectOp
 
 Values: TypeAlias = list[Any]
 I64 = ir.IntType(64)
@@ -158,13 +158,16 @@ class Scalars:
             case arith.ConstantOp():
                 return constant(op)
             case arith.CmpiOp():
-                return _compare_integers(build, op, values)
-            case arith.SelectOp():
+                return _compare_integers(build, arith.CMPI_COMPARISON_OPERATIONS[op.predicate.value.data], values)
+            case CompareOp():
+                whole = isinstance(values[0].type.element, ir.IntType)
+                return (_compare_integers if whole else _compare_floats)(build, op.kind.data, values)
+            case arith.SelectOp() | SelectOp():
                 return build.select(*values)
             case arith.IndexCastOp():
                 return _index_cast(build, op, values[0])
             case arith.CmpfOp():
-                return _compare_floats(build, op, values)
+                return _compare_floats(build, arith.CMPF_COMPARISON_OPERATIONS[op.predicate.value.data], values)
             case arith.NegfOp():
                 return build.fneg(values[0], flags=flags_of(op))
             case arith.FloorDivSIOp():
@@ -243,21 +246,21 @@ def _signature(values: Values) -> ir.FunctionType:
 
 
 def constant(op: arith.ConstantOp) -> ir.Constant:
-    """The constant that ``op`` is."""
+    """The constant that ``op`` is: a number, or one for each lane."""
     value = op.value
+    if isinstance(value, DenseIntOrFPElementsAttr):
+        return ir.Constant(llvm_type(op.result.type), list(value.iter_values()))
     assert isinstance(value, IntegerAttr | FloatAttr)
     number = value.value.data
     return ir.Constant(llvm_type(op.result.type), number)
 
 
-def _compare_floats(build: Any, op: arith.CmpfOp, values: Values) -> Any:
-    name = arith.CMPF_COMPARISON_OPERATIONS[op.predicate.value.data]
+def _compare_floats(build: Any, name: str, values: Values) -> Any:
     emit = build.fcmp_unordered if name.startswith("u") else build.fcmp_ordered
     return emit(FLOAT_PREDICATES[name[1:]], *values, flags=())
 
 
-def _compare_integers(build: Any, op: arith.CmpiOp, values: Values) -> Any:
-    name = arith.CMPI_COMPARISON_OPERATIONS[op.predicate.value.data]
+def _compare_integers(build: Any, name: str, values: Values) -> Any:
     emit = build.icmp_unsigned if name.startswith("u") else build.icmp_signed
     return emit(FLOAT_PREDICATES[name if name in ("eq", "ne") else name[1:]], *values)
 

@@ -16,7 +16,7 @@ from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, IntegerAttr, Integer
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from agentc.analyses.kernel_abi import sizes
-from agentc.analyses.kernel_dims import PHASE, ROWS, argument_names, name_of, value_dims
+from agentc.analyses.kernel_dims import PHASE, ROWS, argument_names, element_of, name_of, value_dims
 from agentc.analyses.kernel_sources import located
 from agentc.backends.llvm.builder import Builder, Bytes, anything, lanes
 from agentc.backends.llvm.fields import field
@@ -34,7 +34,7 @@ from agentc.backends.llvm.scalars import (
     memory_type,
     to_memory,
 )
-from agentc.dialects.vector_ext import CastOp, FieldOp, WordsOp
+from agentc.dialects.vector_ext import CastOp, FieldOp, GatherOp, WordsOp
 from agentc.plan.kernels import PARALLEL, PREFIX, Dim
 from agentc.plan.sizes import fold
 from agentc.support.diagnostics import Diagnostic, Refused
@@ -216,6 +216,16 @@ class FunctionTranslation:
         type_, value = llvm_type(op.vector.type), self.values[op.source]
         first = self.build.insert_element(anything(type_), value, ir.Constant(ir.IntType(32), 0))
         self.values[op.vector] = self.build.shuffle_vector(first, anything(type_), lanes((0,) * type_.count))
+
+    def _gather(self, op: GatherOp) -> None:
+        made, element = llvm_type(op.result.type), element_of(op.memory.type)
+        places = self.build.gep(self.values[op.memory], [self.values[op.places]], True, source_etype=made.element)
+        bits = ir.VectorType(ir.IntType(1), made.count)
+        name = f"llvm.masked.gather.v{made.count}{made.element.intrinsic_name}.v{made.count}p0"
+        signature = ir.FunctionType(made, [places.type, ir.IntType(32), bits, made])
+        callee = self.module.globals.get(name) or ir.Function(self.module, signature, name)
+        every, width = ir.Constant(bits, [1] * made.count), ir.Constant(ir.IntType(32), width_of(element))
+        self.values[op.result] = self.build.call(callee, [places, width, every, anything(made)])
 
     def _convert(self, op: CastOp) -> None:
         self.values[op.result] = convert_lanes(self.build, op, self.values[op.input])
@@ -464,6 +474,7 @@ class FunctionTranslation:
         vector.BroadcastOp: _broadcast,
         vector.ShuffleOp: _shuffle,
         vector.ReductionOp: _join_lanes,
+        GatherOp: _gather,
         CastOp: _convert,
         WordsOp: _words,
         FieldOp: _field,

@@ -9,8 +9,8 @@ from xdsl.dialects.builtin import VectorType
 from xdsl.interpreter import Interpreter, InterpreterFunctions, PythonValues, impl, register_impls
 from xdsl.ir import Attribute, SSAValue
 
-from agentc.dialects.vector_ext import CastOp, FieldOp, WordsOp
-from agentc.runtime.interpreters.scalars import dtype_of, unsigned
+from agentc.dialects.vector_ext import CastOp, CompareOp, FieldOp, GatherOp, SelectOp, WordsOp
+from agentc.runtime.interpreters.scalars import compare_floats, compare_integers, dtype_of, unsigned
 
 REDUCE: Mapping[str, Callable[[Any], Any]] = {
     "add": np.sum,
@@ -96,6 +96,31 @@ class VectorMeaning(InterpreterFunctions):
         """Each lane converted."""
         value = unsigned(args[0]) if op.kind.data in ("uitofp", "extui") else np.asarray(args[0])
         return (value.astype(dtype_of(op.result.type)),)
+
+    @impl(CompareOp)
+    def compare(self, interpreter: Interpreter, op: CompareOp, args: PythonValues) -> PythonValues:
+        """Each lane compared."""
+        floats = np.asarray(args[0]).dtype.kind == "f"
+        return ((compare_floats if floats else compare_integers)(op.kind.data, *args),)
+
+    @impl(SelectOp)
+    def select(self, interpreter: Interpreter, op: SelectOp, args: PythonValues) -> PythonValues:
+        """One of two in each lane."""
+        condition, first, second = args
+        found: Any = np.where(condition, first, second)
+        return (found,)
+
+    @impl(GatherOp)
+    def gather(self, interpreter: Interpreter, op: GatherOp, args: PythonValues) -> PythonValues:
+        """Elements by place.
+
+        Raises:
+            IndexError: one is not inside.
+        """
+        memory, places = args
+        if np.min(places) < 0:
+            raise IndexError(f"place {np.min(places)} of {len(memory)}")
+        return (memory[places],)
 
     @impl(WordsOp)
     def words(self, interpreter: Interpreter, op: WordsOp, args: PythonValues) -> PythonValues:

@@ -39,3 +39,33 @@
 %x = "test.op"() : () -> vector<16xi32>
 %f = vector_ext.field %x at 0 bits 4 plus 100000 : vector<16xi32> to vector<16xf32>
 // CHECK: the constant 100000 is beyond 65536
+
+// -----
+
+%a, %b = "test.op"() : () -> (vector<8xi64>, vector<8xi32>)
+// CHECK: two vectors of one type give a truth value for each lane
+%c = vector_ext.compare "sgt" %a, %b : vector<8xi64>, vector<8xi32> to vector<8xi1>
+
+// -----
+
+%a, %b = "test.op"() : () -> (vector<8xf32>, vector<8xf32>)
+// CHECK: `sgt` is no order of f32: expected one of
+%c = vector_ext.compare "sgt" %a, %b : vector<8xf32>, vector<8xf32> to vector<8xi1>
+
+// -----
+
+%c, %a, %b = "test.op"() : () -> (vector<4xi1>, vector<8xf32>, vector<8xf32>)
+// CHECK: truth values choose, one for each lane
+%v = vector_ext.select %c, %a, %b : vector<4xi1>, vector<8xf32>
+
+// -----
+
+%x, %p = "test.op"() : () -> (memref<?x4xf32>, vector<8xi64>)
+// CHECK: elements of an array with one axis are gathered by a vector of i64
+%v = vector_ext.gather %x[%p] : memref<?x4xf32>, vector<8xi64> to vector<8xf32>
+
+// -----
+
+%x, %p = "test.op"() : () -> (memref<?xf32>, vector<8xi64>)
+// CHECK: vector<4xf32> is not what vector<8xi64> gather of memref<?xf32>
+%v = vector_ext.gather %x[%p] : memref<?xf32>, vector<8xi64> to vector<4xf32>

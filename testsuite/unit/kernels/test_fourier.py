@@ -84,3 +84,69 @@ def test_other_lengths_are_multiplied() -> None:
     for length in (30, 33, 34, 4098):
         assert not found_in(module(length)) if length < 4096 else radices(length // 2) is None
     assert radices(200) == [5, 5, 4, 2] and radices(27) == [3, 3, 3] and radices(1) == [] and radices(14) is None
+
+
+def numbers(*shape: int, kind: str = "f4") -> np.ndarray:
+    return (30 * np.random.default_rng(sum(shape)).standard_normal(shape)).astype(kind)
+
+
+FRAMES = "np.clip(np.arange(x.shape[0] // 16)[:, None] * 16 + np.arange(40) - 20, 0, x.shape[0] - 1)"
+MADE = {
+    "frames": (
+        'x: f32["t"], w: f32[40]',
+        '"t//16", ',
+        f"x[{FRAMES}] * w",
+        lambda n: [numbers(16 * n + 3), numbers(40)],
+    ),
+    "doubles": ('x: f64["t"]', '"t//16", ', f"x[{FRAMES}] * 2.0", lambda n: [numbers(16 * n + 3, kind="f8")]),
+    "choice": (
+        'x: f32["n", 40], s: f32',
+        '"n", ',
+        "np.where(x > s, x * s, -x)",
+        lambda n: [numbers(n, 40), np.float32(2)],
+    ),
+    "places": (
+        'x: f32["n", 40]',
+        '"n", ',
+        "x * (np.arange(x.shape[0])[:, None] + np.arange(40) % 3).astype(f32)",
+        lambda n: [numbers(n, 40)],
+    ),
+    "one row": ("x: f32[40], w: f32[40]", "", "np.maximum(x * w, w - x)", lambda n: [numbers(40), numbers(40) + 1]),
+    "blocks": (
+        'x: f32["b", "n", 40], w: f32[40]',
+        '"b", "n", ',
+        "x * w + np.arange(x.shape[0])[:, None, None].astype(f32)",
+        lambda n: [numbers(3, n, 40), numbers(40)],
+    ),
+    "integers": ('x: i32["n", 40]', '"n", ', "x.astype(f32) * 0.5", lambda n: [numbers(n, 40, kind="i4")]),
+    "other rows": (
+        'x: f32["n", 40], i: i32["n"]',
+        '"n", ',
+        "x[i] * 0.5",
+        lambda n: [numbers(max(n, 1), 40), np.arange(max(n, 1), dtype="i4")[::-1].copy()],
+    ),
+    "bytes": ('x: i8["n", 40]', '"n", ', "x.astype(f32) * 0.5", lambda n: [numbers(n, 40, kind="i1")]),
+    "logarithms": ('x: f32["n", 40]', '"n", ', "np.log(np.abs(x) + 1.0)", lambda n: [numbers(n, 40)]),
+}
+ON_THE_WAY = {"frames", "doubles", "choice", "places", "one row", "blocks", "integers"}
+"""Those that are computed as they are read; the last ones need what vectors do not have, and are stored."""
+
+
+@pytest.mark.parametrize("rows", [0, 1, 9, 16])
+@pytest.mark.parametrize("name", MADE)
+def test_rows_are_computed_on_the_way(name: str, rows: int) -> None:
+    arguments, outer, what, make = MADE[name]
+    kind = "f64" if name == "doubles" else "f32"
+    head = f"import numpy as np\nfrom agentc import f32, f64, i8, i32, power_spectrum\ndef f({arguments}) -> {kind}"
+    kernel = compile_source(parse(f"{head}[{outer}21]:\n    return power_spectrum({what})\n", "k.py"), "f")
+    values = make(rows)
+    seen = dict(zip("xwsi" if "w:" in arguments else "xsi" if "s:" in arguments else "xi", values, strict=False))
+    x = [v.astype("f8") if np.asarray(v).dtype.kind == "f" else v for v in seen.values()]
+    wanted = np.abs(np.fft.rfft(eval(what, {"np": np, "f32": np.float64, **dict(zip(seen, x, strict=True))}))) ** 2
+    found = compile_kernel(kernel, threads=2)(*values)
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=4e-6 * wanted.max(initial=1))
+    if rows < 10:
+        lowered = lower_kernel(kernel)
+        np.testing.assert_allclose(run_kernel(lowered, *values)[0], wanted, rtol=0, atol=4e-6 * wanted.max(initial=1))
+        stored = [p for p in lowered.body.block.ops if "phase" in str(p.attributes) and "fourier" not in p.name]
+        assert (len(stored) == 1) == (name in ON_THE_WAY), [p.name for p in stored]
