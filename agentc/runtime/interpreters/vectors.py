@@ -106,9 +106,8 @@ class VectorMeaning(InterpreterFunctions):
     @impl(SelectOp)
     def select(self, interpreter: Interpreter, op: SelectOp, args: PythonValues) -> PythonValues:
         """One of two in each lane."""
-        condition, first, second = args
-        found: Any = np.where(condition, first, second)
-        return (found,)
+        condition, first, second = (np.asarray(a) for a in args)
+        return (np.where(condition, first, second),)
 
     @impl(GatherOp)
     def gather(self, interpreter: Interpreter, op: GatherOp, args: PythonValues) -> PythonValues:
