@@ -1,6 +1,7 @@
 """What elementwise tensor code gives whose operands are all known: NumPy arrays."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -12,7 +13,10 @@ from xdsl.dialects.linalg.ops import GenericOp, IndexOp, YieldOp
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineMap
 
+from agentc.analyses.by_identity import ByIdentity
 from agentc.analyses.kernel_dims import element_of, name_of, shape_of
+from agentc.analyses.kernel_maps import is_identity
+from agentc.analyses.kernel_ops import inputs_of
 
 Array: TypeAlias = NDArray[Any]
 Function: TypeAlias = Callable[..., Any]
@@ -107,39 +111,65 @@ RELATIONS: Mapping[str, Function] = {
 }
 
 
+def _dtype(type_: Attribute) -> str | None:
+    return DTYPES.get(name_of(element_of(type_)))
+
+
+dtype_or_none = ByIdentity(_dtype)
+"""The NumPy type of a scalar, or of the elements of an array, where NumPy has it."""
+
+
+def _number(value: IntegerAttr | FloatAttr) -> Array | None:
+    element = dtype_or_none(value.type)
+    return None if element is None else np.asarray(value.value.data).astype(element)
+
+
+_number_of = ByIdentity(_number)
+
+
 def dense(op: arith.ConstantOp) -> Array | None:
     """The array that a constant is; ``None`` for a type that NumPy lacks."""
     value = op.value
-    element = DTYPES.get(name_of(element_of(op.result.type)))
+    if isinstance(value, IntegerAttr | FloatAttr):
+        return _number_of(value)
+    element = dtype_or_none(op.result.type)
     if element is None:
         return None
-    if isinstance(value, IntegerAttr | FloatAttr):
-        return np.asarray(value.value.data).astype(element)
     assert isinstance(value, DenseIntOrFPElementsAttr)
     return np.frombuffer(value.data.data, element).reshape(value.get_shape())
 
 
+shape_known = ByIdentity(shape_of)
+"""As ``shape_of``."""
+
+
 def known_value(op: GenericOp, known: Mapping[SSAValue, Array]) -> Array | None:
     """The result of ``op``, if it computes each element by itself and from what is ``known`` alone."""
-    shape = shape_of(op.results[0].type) if len(op.results) == 1 else None
-    rank = len(op.iterator_types)
-    identity = AffineMap.identity(rank)
-    if shape is None or any(n < 0 for n in shape) or op.indexing_maps.data[-1].data != identity:
+    shape = shape_known(op.results[0].type) if len(op.results) == 1 else None
+    maps = op.indexing_maps.data
+    if shape is None or any(n < 0 for n in shape) or not is_identity(maps[-1]):
         return None
-    block, inputs = op.body.block, op.inputs
-    if block.args[-1].uses or any(v not in known for v in inputs):
+    block, inputs = op.body.block, inputs_of(op)
+    if block.args[-1].first_use is not None or any(v not in known for v in inputs):
         return None
-    loops = [np.arange(n).reshape([-1 if i == axis else 1 for i in range(rank)]) for axis, n in enumerate(shape)]
+    loops = _loops(shape)
     values: dict[SSAValue, Any] = {}
-    for argument, value, map_ in zip(block.args, inputs, op.indexing_maps.data, strict=False):
-        whole = map_.data == identity and known[value].shape == tuple(shape)
+    for argument, value, map_ in zip(block.args, inputs, maps, strict=False):
+        whole = is_identity(map_) and known[value].shape == shape
         values[argument] = known[value] if whole else known[value][_places(map_.data, loops)]
     found = body_value(block, values, loops, known)
-    kind = DTYPES[name_of(element_of(op.results[0].type))]
-    if found is None:
+    kind = dtype_or_none(op.results[0].type)
+    if found is None or kind is None:
         return None
-    every = found if np.shape(found) == tuple(shape) else np.broadcast_to(found, shape)
+    every = found if np.shape(found) == shape else np.broadcast_to(found, shape)
     return np.ascontiguousarray(every.astype(kind, copy=False))
+
+
+@lru_cache(maxsize=16)
+def _loops(shape: tuple[int, ...]) -> tuple[Array, ...]:
+    """The index of each loop, to be broadcast."""
+    rank = len(shape)
+    return tuple(np.arange(n).reshape([-1 if i == axis else 1 for i in range(rank)]) for axis, n in enumerate(shape))
 
 
 def body_value(
@@ -155,20 +185,26 @@ def body_value(
     known = dict(values)
     with np.errstate(all="ignore"):
         for inner in block.ops:
-            for operand in inner.operands:
-                if operand in known:
-                    continue
-                if operand in outside:
-                    known[operand] = outside[operand]
-                elif isinstance(owner := operand.owner, arith.ConstantOp):
-                    known[operand] = dense(owner)
             if isinstance(inner, YieldOp):
-                return known.get(inner.operands[0])
+                return _of_body(inner.operands[0], known, outside)
+            for operand in inner.operands:
+                _of_body(operand, known, outside)
             found = element_value(inner, known, loops)
             if found is None:
                 return None
             known[inner.results[0]] = found
     return None
+
+
+def _of_body(value: SSAValue, known: dict[SSAValue, Any], outside: Mapping[SSAValue, Any]) -> Any:
+    """What ``value`` is, which ``known`` has then if it is known."""
+    found = known.get(value)
+    if found is None:
+        found = outside.get(value)
+        if found is None and isinstance(owner := value.owner, arith.ConstantOp):
+            found = dense(owner)
+        known[value] = found
+    return found
 
 
 def _places(map_: AffineMap, loops: Sequence[Array]) -> tuple[Any, ...]:
@@ -185,30 +221,38 @@ def element_value(op: Operation, values: Mapping[SSAValue, Any], loops: Sequence
         return dense(op)
     if isinstance(op, IndexOp):
         return loops[op.dim.value.data] if loops else None
-    if any(values.get(o) is None for o in op.operands) or name_of(op.results[0].type) not in DTYPES:
+    given: list[Any] = [values.get(o) for o in op.operands]
+    kind = dtype_or_none(op.results[0].type)
+    if kind is None or any(value is None for value in given):
         return None
-    given = [values[o] for o in op.operands]
+    if (function := FUNCTIONS.get(type(op))) is not None:
+        return _typed(function(*given), kind)
     match op:
+        case arith.CmpiOp():
+            return _RELATION_OF(op.predicate)(*given)
         case tensor.ExtractOp():
             return _extracted(given[0], given[1:])
-        case arith.CmpiOp():
-            name = arith.CMPI_COMPARISON_OPERATIONS[op.predicate.value.data]
-            both = [unsigned(v) for v in given] if name.startswith("u") else given
-            return RELATIONS[name if name in ("eq", "ne") else name[1:]](*both)
         case arith.CmpfOp():
             name = arith.CMPF_COMPARISON_OPERATIONS[op.predicate.value.data]
             apart = np.isnan(given[0]) | np.isnan(given[1])
             found = RELATIONS[name[1:]](*given) if name[1:] in RELATIONS else None
             return None if found is None else (found | apart if name.startswith("u") else found & ~apart)
         case _:
-            return _plain(op, given)
+            divides = QUOTIENTS.get(type(op))
+            return _typed(divides(*given), kind) if divides and np.all(np.asarray(given[1]) != 0) else None
 
 
-def _plain(op: Operation, given: Sequence[Any]) -> Any:
-    function = FUNCTIONS.get(type(op))
-    if type(op) in QUOTIENTS and np.all(np.asarray(given[1]) != 0):
-        function = QUOTIENTS[type(op)]
-    return None if function is None else np.asarray(function(*given)).astype(dtype_of(op.results[0].type), copy=False)
+def _typed(value: Any, kind: str) -> Array:
+    return np.asarray(value).astype(kind, copy=False)
+
+
+def _relation(predicate: IntegerAttr) -> Function:
+    name = arith.CMPI_COMPARISON_OPERATIONS[predicate.value.data]
+    relation = RELATIONS[name if name in ("eq", "ne") else name[1:]]
+    return _unsigned(relation) if name.startswith("u") else relation
+
+
+_RELATION_OF = ByIdentity(_relation)
 
 
 def _extracted(value: Array, places: Sequence[Any]) -> Any:

@@ -8,13 +8,14 @@ from xdsl.context import Context
 from xdsl.dialects import arith, func
 from xdsl.dialects.builtin import BytesAttr, DenseIntOrFPElementsAttr, ModuleOp
 from xdsl.dialects.linalg.ops import GenericOp
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
 
-from agentc.analyses.kernel_dims import element_of, is_tensor, name_of, shape_of
+from agentc.analyses.by_identity import ByIdentity
+from agentc.analyses.kernel_dims import is_tensor, shape_of
 from agentc.analyses.kernel_ops import functions
-from agentc.analyses.kernel_values import DTYPES, Array, dense, element_value, known_value
+from agentc.analyses.kernel_values import Array, dense, dtype_or_none, element_value, known_value
 from agentc.passes.fuse_kernels import erase_unread, is_cheap
 
 MOST = 1 << 18
@@ -25,28 +26,36 @@ def tables(function: func.FuncOp) -> dict[SSAValue, Array]:
     """What is known in ``function`` before it runs."""
     known: dict[SSAValue, Array] = {}
     for op in function.body.block.ops:
-        if isinstance(op, arith.ConstantOp) and (value := dense(op)) is not None:
-            known[op.result] = value
-        elif isinstance(op, GenericOp) and _is_small(op) and (value := known_value(op, known)) is not None:
-            known[op.results[0]] = value
-        elif not op.regions and len(op.results) == 1 and (number := element_value(op, known)) is not None:
-            known[op.results[0]] = np.asarray(number)
+        if isinstance(op, arith.ConstantOp):
+            value = dense(op)
+        elif isinstance(op, GenericOp):
+            value = known_value(op, known) if len(op.results) == 1 and _is_small(op.results[0].type) else None
+        elif op.operands and len(op.results) == 1 and not op.regions:
+            value = element_value(op, known)
+        else:
+            continue
+        if value is not None:
+            known[op.results[0]] = np.asarray(value)
     return known
 
 
-def _is_small(op: GenericOp) -> bool:
-    shape = shape_of(op.results[0].type) if len(op.results) == 1 else None
-    if shape is None or name_of(element_of(op.results[0].type)) not in DTYPES:
+def _holds_little(type_: Attribute) -> bool:
+    shape = shape_of(type_)
+    if shape is None or dtype_or_none(type_) is None:
         return False
     return all(n >= 0 for n in shape) and 0 < prod(shape) <= MOST
 
 
+_is_small = ByIdentity(_holds_little)
+"""Whether an array of this type is no larger than a table may be."""
+
+
 def worth_keeping(op: GenericOp, known: dict[SSAValue, Array]) -> bool:
     """Whether somebody reads the table of ``op`` who is none, and would not rather compute an element anew."""
-    if not op.inputs and is_cheap(op) and not _extracts(op):
+    readers = (_top(use.operation) for use in op.results[0].uses)
+    if all(any(r in known for r in reader.results) for reader in readers):
         return False
-    readers = [_top(use.operation) for use in op.results[0].uses]
-    return any(not any(r in known for r in reader.results) for reader in readers)
+    return len(op.operands) > 1 or not is_cheap(op) or _extracts(op)
 
 
 def _top(op: Operation) -> Operation:
