@@ -1,8 +1,10 @@
 """Folds what is known and canonicalizes what is left, in a few sweeps."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cache
 
 from xdsl.context import Context
+from xdsl.dialects import arith
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.folder import Folder
 from xdsl.ir import Operation
@@ -12,44 +14,49 @@ from xdsl.traits import ConstantLike, HasCanonicalizationPatternsTrait, HasFolde
 
 from agentc.analyses.dead_code import erase_dead, is_dead
 from agentc.analyses.kernel_ops import walked
+from agentc.support.record import record
+
+OF_NUMBERS = (arith.SignlessIntegerBinaryOperation, arith.FloatingPointLikeBinaryOperation)
+"""Kinds whose rules all ask for an operand that is a number. Most have none, and asking each rule takes long."""
 
 
-@dataclass(frozen=True)
+@record
 class Rules:
     """What may become of the ops of one kind."""
 
     folds: bool
     patterns: tuple[RewritePattern, ...]
+    of_numbers: bool
+    """Whether nothing becomes of an op without an operand that is a number."""
 
-    @staticmethod
-    def of(kind: type[Operation]) -> "Rules | None":
-        """The rules of ``kind``; ``None`` if there are none."""
-        traits = kind.get_traits_of_type(HasCanonicalizationPatternsTrait)
-        patterns = tuple(pattern for trait in traits for pattern in trait.get_patterns(kind))
-        folds = kind.has_trait(HasFolder) and not kind.has_trait(ConstantLike)
-        return Rules(folds, patterns) if folds or patterns else None
+    def may_hold(self, op: Operation) -> bool:
+        """Whether ``op`` is worth asking about."""
+        return not self.of_numbers or any(isinstance(o.owner, arith.ConstantOp) for o in op.operands)
+
+
+@cache
+def rules_of(kind: type[Operation]) -> Rules | None:
+    """The rules of ``kind``; ``None`` if there are none."""
+    traits = kind.get_traits_of_type(HasCanonicalizationPatternsTrait)
+    patterns = tuple(pattern for trait in traits for pattern in trait.get_patterns(kind))
+    folds = kind.has_trait(HasFolder) and not kind.has_trait(ConstantLike)
+    return Rules(folds, patterns, issubclass(kind, OF_NUMBERS)) if folds or patterns else None
 
 
 @dataclass
 class Simplification:
-    """The rules of all kinds of ops that came up."""
+    """Asks the rules of each op's kind."""
 
     folder: Folder
-    known: dict[type[Operation], Rules | None] = field(default_factory=dict[type[Operation], Rules | None])
 
     def sweep(self, module: ModuleOp) -> bool:
         """Apply each op's rules once, then erase what nobody needs; whether anything changed."""
         changed = False
         for op in walked(module):
-            rules = self._rules(type(op))
-            if rules is not None and op.parent is not None and not is_dead(op):
+            rules = rules_of(type(op))
+            if rules is not None and op.parent is not None and rules.may_hold(op) and not is_dead(op):
                 changed |= self._apply(op, rules)
         return erase_dead(module.body) or changed
-
-    def _rules(self, kind: type[Operation]) -> Rules | None:
-        if kind not in self.known:
-            self.known[kind] = Rules.of(kind)
-        return self.known[kind]
 
     def _apply(self, op: Operation, rules: Rules) -> bool:
         rewriter = PatternRewriter(op)
