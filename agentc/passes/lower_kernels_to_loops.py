@@ -6,21 +6,25 @@ from typing import Literal, TypeAlias
 
 from xdsl.builder import Builder
 from xdsl.context import Context
-from xdsl.dialects import func, memref, scf
+from xdsl.dialects import func, memref
 from xdsl.dialects.builtin import DYNAMIC_INDEX, FloatAttr, IndexType, IntegerAttr, ModuleOp
 from xdsl.dialects.linalg.attrs import IteratorType
 from xdsl.dialects.linalg.ops import FillOp, GenericOp, IndexOp, YieldOp
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineExpr, AffineMap
 from xdsl.passes import ModulePass
-from xdsl.rewriter import InsertPoint
 
+from agentc.analyses.kernel_builders import Preceding, copied
 from agentc.analyses.kernel_dims import DIMS, dims_attr, insert_size, shape_of, size_of, value_dims
 from agentc.analyses.kernel_ops import (
+    INDEX,
+    Appending,
     alloc,
+    counted,
     dealloc,
     functions,
     index_constant,
+    inputs_of,
     load,
     memory_type,
     parallel,
@@ -30,8 +34,10 @@ from agentc.analyses.kernel_ops import (
     size_along,
     store,
     with_values,
+    yielded,
 )
 from agentc.analyses.kernel_sources import hand_on, replacing_here
+from agentc.analyses.kernel_walks import operands_of, ops_of
 from agentc.analyses.reductions import NEUTRAL, neutral
 from agentc.plan import sizes
 from agentc.plan.kernels import Dim
@@ -53,7 +59,7 @@ class LoopLowering:
     def __post_init__(self) -> None:
         block = self.function.body.block
         first = block.first_op
-        self._top = Builder(InsertPoint.before(first) if first else InsertPoint.at_end(block))
+        self._top = Preceding(first) if first else Appending(block)
         self._dims = value_dims(self.function)
         self._sizes: dict[Dim, SSAValue] = {}
         self._integers: dict[int, SSAValue] = {}
@@ -61,13 +67,13 @@ class LoopLowering:
     def run(self) -> None:
         """Lower the function in place."""
         block = self.function.body.block
-        work = [op for op in block.ops if isinstance(op, GenericOp | FillOp)]
+        work = [op for op in ops_of(block) if isinstance(op, GenericOp | FillOp)]
         for before, op in zip(work, work[1:], strict=False):
             if isinstance(before, FillOp) and isinstance(op, GenericOp) and _starts(before, op):
                 self.starts[op] = before
         for op in work:
             with replacing_here(op):
-                self._lower(op, Builder(InsertPoint.before(op)))
+                self._lower(op, Preceding(op))
                 op.detach()
                 op.erase()
 
@@ -106,7 +112,7 @@ class LoopLowering:
         made.attributes[DIMS] = dims_attr([tuple(dims)])
         end = self.function.body.block.last_op
         assert end is not None
-        Builder(InsertPoint.before(end)).insert(dealloc(made.memref))
+        self.function.body.block.insert_op_before(dealloc(made.memref), end)
         return made.memref
 
     def _size(self, name: Dim) -> SSAValue:
@@ -129,7 +135,7 @@ class LoopLowering:
         if isinstance(op, GenericOp):
             self._lower_generic(op, build)
         elif op not in self.starts.values():
-            self._fill(build, op.inputs[0], op.outputs[0], ())
+            self._fill(build, operands_of(op)[0], operands_of(op)[1], ())
 
     def _fill(self, build: Builder, value: SSAValue, target: SSAValue, outer: Sequence[SSAValue]) -> None:
         extents = [self.extent(target, a) for a in range(len(outer), len(shape_of(target.type) or ()))]
@@ -144,8 +150,8 @@ class LoopLowering:
         if not extents:
             emit(build, outer)
             return
-        block = Block(arg_types=[IndexType()])
-        self.nest(Builder(InsertPoint.at_end(block)), extents[1:], emit, (*outer, block.args[0]))
+        block = Block(arg_types=[INDEX])
+        self.nest(Appending(block), extents[1:], emit, (*outer, block.args[0]))
         block.add_op(reductions((), ()))
         zero, one = self.integer(0), self.integer(1)
         build.insert(parallel(zero, extents[0], one, Region(block)))
@@ -162,7 +168,7 @@ class LoopLowering:
             generic.in_registers(build)
 
     def _loop_extent(self, op: GenericOp, loop: int) -> SSAValue:
-        for value, map_ in zip(op.operands, op.indexing_maps.data, strict=True):
+        for value, map_ in zip(operands_of(op), op.indexing_maps.data, strict=True):
             for axis, expr in enumerate(map_.data.results):
                 if isinstance(expr, AffineDimExpr) and expr.position == loop:
                     return self.extent(value, axis)
@@ -186,7 +192,7 @@ class Nest:
             at = dict(zip(self.parallel, indices, strict=True))
             value = self._reduce(inner, at) if self.reductions else self._element(inner, at)
             place = self._indices(inner, self._out_map, at)
-            hand_on(inner.insert(store(value, self.op.outputs[0], place)), self._made)
+            hand_on(inner.insert(store(value, self._out, place)), self._made)
 
         self.lowering.nest(build, [self.extents[i] for i in self.parallel], body)
 
@@ -207,7 +213,7 @@ class Nest:
     def _start(self, build: Builder, fill: FillOp, at: dict[int, SSAValue], last: Sequence[int]) -> None:
         def begin(inner: Builder, indices: Sequence[SSAValue]) -> None:
             all_ = {**at, **dict(zip(last, indices, strict=True))}
-            inner.insert(store(fill.inputs[0], self.op.outputs[0], self._indices(inner, self._out_map, all_)))
+            inner.insert(store(operands_of(fill)[0], self._out, self._indices(inner, self._out_map, all_)))
 
         self.lowering.nest(build, [self.extents[i] for i in last], begin)
 
@@ -219,26 +225,26 @@ class Nest:
 
             self.lowering.nest(build, [self.extents[i] for i in last], add)
             return
-        block = Block(arg_types=[IndexType()])
-        inner = Builder(InsertPoint.at_end(block))
+        block = Block(arg_types=[INDEX])
+        inner = Appending(block)
         self._ordered(inner, loops[1:], {**at, loops[0]: block.args[0]}, last)
-        block.add_op(scf.YieldOp())
+        block.add_op(yielded())
         zero, one = self.lowering.integer(0), self.lowering.integer(1)
-        build.insert(scf.ForOp(zero, self.extents[loops[0]], one, [], Region(block)))
+        build.insert(counted(zero, self.extents[loops[0]], one, (), Region(block)))
 
     def _accumulate(self, build: Builder, at: dict[int, SSAValue]) -> None:
         place = self._indices(build, self._out_map, at)
-        old = build.insert(load(self.op.outputs[0], place)).res
+        old = build.insert(load(self._out, place)).res
         value = self._element(build, at, old)
-        hand_on(build.insert(store(value, self.op.outputs[0], place)), self._made)
+        hand_on(build.insert(store(value, self._out, place)), self._made)
 
     def _reduce(self, build: Builder, at: dict[int, SSAValue]) -> SSAValue:
         """The reduced value at one place of the result."""
         fill = self.lowering.starts.get(self.op)
         if fill is not None:
-            start = fill.inputs[0]
+            start = operands_of(fill)[0]
         else:
-            start = build.insert(load(self.op.outputs[0], self._indices(build, self._out_map, at))).res
+            start = build.insert(load(self._out, self._indices(build, self._out_map, at))).res
         return self._reduction_loop(build, self.reductions, at, start)
 
     def _reduction_loop(
@@ -246,8 +252,8 @@ class Nest:
     ) -> SSAValue:
         combiner = combiner_of(self.op)
         assert combiner is not None
-        block = Block(arg_types=[IndexType()])
-        inner = Builder(InsertPoint.at_end(block))
+        block = Block(arg_types=[INDEX])
+        inner = Appending(block)
         here = {**at, loops[0]: block.args[0]}
         if len(loops) > 1:
             first = self.lowering.constant(neutral(type(combiner), start.type))
@@ -257,9 +263,9 @@ class Nest:
         pair = Block(arg_types=[value.type] * 2)
         accumulator = self.op.body.block.args[-1]
         mapper: dict[SSAValue, SSAValue] = {
-            o: pair.args[0] if o is accumulator else pair.args[1] for o in combiner.operands
+            o: pair.args[0] if o is accumulator else pair.args[1] for o in operands_of(combiner)
         }
-        combined = combiner.clone(value_mapper=mapper)
+        combined = copied(combiner, mapper)
         pair.add_ops([combined, reduced(combined.results[0])])
         block.add_op(reductions([value], [Region(pair)]))
         zero, one = self.lowering.integer(0), self.lowering.integer(1)
@@ -272,28 +278,33 @@ class Nest:
         """The body at one iteration. With ``skip`` the combining op is left out: what it would add is the value."""
         body = self.op.body.block
         mapper: dict[SSAValue, SSAValue] = {}
-        for argument, value, map_ in zip(body.args, self.op.inputs, self.op.indexing_maps.data, strict=False):
+        for argument, value, map_ in zip(body.args, inputs_of(self.op), self.op.indexing_maps.data, strict=False):
             if shape_of(value.type) is not None and argument.uses:
                 place = self._indices(build, map_.data, at)
                 made = build.insert(load(value, place))
                 hand_on(made, next(iter(argument.uses)).operation)
-                mapper[argument] = made.res
+                mapper[argument] = made.results[0]
             else:
                 mapper[argument] = value
         if old is not None:
             mapper[body.args[-1]] = old
-        for inner in list(body.ops):
+        for inner in ops_of(body):
             if inner is skip:
-                other = next(o for o in inner.operands if o is not body.args[-1])
+                other = next(o for o in operands_of(inner) if o is not body.args[-1])
                 mapper[inner.results[0]] = mapper.get(other, other)
             elif type(inner) is IndexOp:
-                mapper[inner.result] = at[inner.dim.value.data]
+                mapper[inner.results[0]] = at[inner.dim.value.data]
             elif type(inner) is not YieldOp:
                 inner.detach()  # nobody needs the op itself any more
                 build.insert(with_values(inner, mapper))
         assert body.last_op is not None
         result = body.last_op.operands[0]
         return mapper[result] if result in mapper else result
+
+    @property
+    def _out(self) -> SSAValue:
+        """The memory of the result."""
+        return operands_of(self.op)[-1]
 
     @property
     def _made(self) -> SSAValue:
@@ -321,7 +332,7 @@ class Nest:
 def _starts(fill: FillOp, op: GenericOp) -> bool:
     """Whether ``fill`` gives the first value of the reduction ``op``."""
     reducing = any(t.data != IteratorType.PARALLEL for t in op.iterator_types)
-    return reducing and fill.outputs[0] is op.outputs[0] and op.outputs[0] not in op.inputs
+    return reducing and operands_of(fill)[-1] is operands_of(op)[-1] and operands_of(op)[-1] not in inputs_of(op)
 
 
 def combiner_of(op: GenericOp) -> Operation | None:
@@ -368,8 +379,8 @@ def share_sizes(function: func.FuncOp) -> None:
         return dims[owner.source][axis] if isinstance(axis, int) else None
 
     known: dict[Dim, SSAValue] = {}
-    for op in list(function.body.block.ops):
-        if len(op.results) == 1 and isinstance(op.results[0].type, IndexType):
+    for op in ops_of(function.body.block):
+        if len(op.results) == 1 and type(op.results[0].type) is IndexType:
             name = size_of(op.results[0], read)
             first = known.setdefault(name, op.results[0]) if name is not None else op.results[0]
             if first is not op.results[0]:

@@ -11,6 +11,7 @@ from xdsl.dialects.builtin import ArrayAttr, FunctionType, ModuleOp, StringAttr,
 from xdsl.ir import Block, BlockArgument, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 
+from agentc.analyses.kernel_builders import copied
 from agentc.analyses.kernel_dims import (
     DIMS,
     NAMES,
@@ -255,17 +256,6 @@ def function(name: str, body: Block) -> func.FuncOp:
     """The function ``name`` that gives nothing."""
     type_ = FunctionType.from_lists([a.type for a in body.args], [])
     return made(func.FuncOp, (), (), {"sym_name": StringAttr(name), "function_type": type_}, [Region(body)])
-
-
-def copied(op: Operation, values: dict[SSAValue, SSAValue]) -> Operation:
-    """``op``, which has no regions, once more on ``values``, which are told what becomes of its results."""
-    new = made(type(op), [values.get(o, o) for o in operands_of(op)], [r.type for r in op.results], op.properties)
-    new.attributes.update(op.attributes)
-    for old, result in zip(op.results, new.results, strict=True):
-        if old.name_hint is not None:
-            result.name_hint = old.name_hint
-        values[old] = result
-    return new
 
 
 @dataclass(frozen=True)
