@@ -162,7 +162,7 @@ def known_value(op: GenericOp, known: Mapping[SSAValue, Array]) -> Array | None:
     if found is None or kind is None:
         return None
     every = found if np.shape(found) == shape else np.broadcast_to(found, shape)
-    return np.ascontiguousarray(every.astype(kind, copy=False))
+    return np.asarray(every.astype(kind, copy=False), order="C")
 
 
 @lru_cache(maxsize=16)

@@ -174,8 +174,10 @@ def _dot(scope: Scope, node: ast.Call, args: Args) -> Tensor:
 def _inner(scope: Scope, node: ast.Call, args: Args) -> Tensor:
     keywords(scope, node, ())
     left, right = tensor(scope, args[0]), tensor(scope, args[1])
-    rows = LETTERS[: max(len(left.dims) - 1, 0)]
-    columns = LETTERS[len(rows) : len(rows) + max(len(right.dims) - 1, 0)]
+    if not left.dims or not right.dims:
+        return scope.builder.map("mul", left, right)
+    rows = LETTERS[: len(left.dims) - 1]
+    columns = LETTERS[len(rows) : len(rows) + len(right.dims) - 1]
     return contract(scope.builder, [(left, f"{rows}X"), (right, f"{columns}X")], rows + columns)
 
 
