@@ -9,6 +9,7 @@ from xdsl.dialects.linalg.ops import FillOp, GenericOp
 from xdsl.ir import Block, Operation
 from xdsl.passes import ModulePass
 
+from agentc.analyses.equal_values import share
 from agentc.analyses.kernel_ops import functions
 from agentc.analyses.kernel_sources import SOURCE, inherit, sources
 from agentc.dialects.linalg_ext import ExtOp
@@ -16,7 +17,7 @@ from agentc.dialects.linalg_ext import ExtOp
 Twin = GenericOp | FillOp | ExtOp
 
 
-def key_of(op: Twin) -> Hashable:
+def twin_key(op: Twin) -> Hashable:
     """What twins have in common, before their bodies are compared."""
     return type(op), tuple(op.operands), tuple(sorted(op.properties.items(), key=lambda pair: pair[0]))
 
@@ -29,7 +30,7 @@ def merge(block: Block) -> None:
     for op in list(block.ops):
         if not isinstance(op, GenericOp | FillOp | ExtOp) or not op.results:
             continue
-        places, others = sources(op), known.setdefault(key_of(op), [])
+        places, others = sources(op), known.setdefault(twin_key(op), [])
         op.attributes.pop(SOURCE, None)
         first = next((other for other in others if other.is_structurally_equivalent(op, {block: block})), None)
         where.setdefault(first or op, []).extend(places)
@@ -47,7 +48,7 @@ def merge(block: Block) -> None:
 @dataclass(frozen=True)
 class MergeKernelTwinsPass(ModulePass):
     """Make tensor ops with the same operands and the same body one: sums that are asked for twice, the maximum that both
-    ``np.max`` and ``np.argmax`` need.
+    ``np.max`` and ``np.argmax`` need. Sizes, numbers and elements that are computed twice are one first.
 
     Before:
 
@@ -70,4 +71,5 @@ class MergeKernelTwinsPass(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for function in functions(op):
             if len(function.body.blocks) == 1:
+                share(function.body.block)
                 merge(function.body.block)

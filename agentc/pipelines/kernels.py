@@ -18,8 +18,6 @@ CUDA_PIECE = 512
 
 def kernel_passes(device: Device = "cpu") -> "list[ModulePass]":
     """The passes, in order, each with the reason for its place."""
-    from xdsl.transforms.common_subexpression_elimination import CommonSubexpressionElimination
-
     from agentc.passes.block_column_sums import BlockColumnSumsPass
     from agentc.passes.bufferize_kernels import BufferizeKernelsPass
     from agentc.passes.cut_automata import CutAutomataPass
@@ -49,8 +47,8 @@ def kernel_passes(device: Device = "cpu") -> "list[ModulePass]":
         *([FindFourierPass()] if device == "cpu" else []),  # while products are as the frontend made them
         *([FoldTablesPass()] if device == "cpu" else []),  # first: what is known is nobody else's work
         SimplifyKernelsPass(),  # constants next, so that sizes are as static as they can be
-        CommonSubexpressionElimination(),  # equal sizes become one value, by which bufferization compares
-        MergeKernelTwinsPass(),  # before fusion, which would give each its own copy of what it reads
+        # Before fusion, which would give each its own copy of what it reads; sizes are compared by value from here on.
+        MergeKernelTwinsPass(),
         FuseKernelsPass(),  # on tensors, where a value has no place yet and fusion needs no alias analysis
         FuseKernelGathersPass(),  # after what has an order of its own: what is read by place
         BufferizeKernelsPass(),  # after fusion: what is fused away needs no memory
