@@ -7,7 +7,7 @@ which is padding in the rows whose answers have ended.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from agentc.runtime.models.session import Array
 from agentc.runtime.models.stepping import Stepper
 from agentc.support.diagnostics import Diagnostic, Refused
 from agentc.support.record import record
+
+_PASS: Final = 16
+"""What a pass costs beside its tokens, in tokens: reading all weights takes as long as so many products with them."""
 
 
 @record(slots=True)
@@ -49,18 +52,43 @@ def prefill(model: Decoder, prompts: Sequence[str | Sequence[int]]) -> BatchCach
 
 
 def _filled(model: Decoder, rows: Sequence[Sequence[int]], reach: Sequence[int]) -> BatchCache:
-    """The caches of rows, with the angles of sequences of ``reach`` tokens."""
+    """The caches of rows, with the angles of sequences of ``reach`` tokens.
+
+    A pass takes the rows that have begun, so that little is computed of padding: shorter rows join on the way."""
     longest = max(map(len, rows), default=0)
     starts = tuple(longest - len(row) for row in rows)
     tokens = np.array([[0] * start + list(row) for start, row in zip(starts, rows, strict=True)], np.int64)
-    mask = (np.arange(longest) >= np.array(starts)[:, None]).astype(np.int64) if any(starts) else None
-    together = max(CHUNK // max(len(rows), 1), 1)
-    past, logits = model.nothing(len(rows)), np.zeros((len(rows), 1, 0), np.float32)
-    for start in range(0, longest, together):
-        end = min(start + together, longest)
-        seen = None if mask is None else mask[:, :end]
-        logits, past = model.run(past, start, Part(tokens[:, start:end], (end - start - 1,), tuple(reach), seen))
+    past, logits = model.nothing(0), np.zeros((len(rows), 1, 0), np.float32)
+    begun: list[int] = []
+    start = 0
+    while start < longest:
+        now, end = _pass(starts, start, longest)
+        joins = tuple(place for place, row in enumerate(now) if row not in begun)
+        mask = _mask([starts[row] for row in now], end)
+        part = Part(tokens[now, start:end], (end - start - 1,), tuple(reach[row] for row in now), mask, joins)
+        logits, past = model.run(past, start, part)
+        begun, start = now, end
     return BatchCache(tuple(map(tuple, rows)), past, starts, logits[:, -1])
+
+
+def _pass(starts: Sequence[int], start: int, longest: int) -> tuple[list[int], int]:
+    """The rows that take part in a pass from slot ``start`` on, and where it ends: as many of those that begin first
+    as make it cheapest for each token that counts."""
+    order = sorted(range(len(starts)), key=lambda row: starts[row])
+    least, best = np.inf, (order, longest)
+    for count in range(1, len(order) + 1):
+        later = starts[order[count]] if count < len(order) else longest
+        end = min(start + max(CHUNK // count, 1), later)
+        used = sum(max(end - max(starts[row], start), 0) for row in order[:count])
+        cost = (count * (end - start) + _PASS) / used if used and end > start else np.inf
+        if cost < least:
+            least, best = cost, (sorted(order[:count]), end)
+    return best
+
+
+def _mask(starts: Sequence[int], slots: int) -> Array:
+    """Which slots hold tokens, ``[rows, slots]``."""
+    return (np.arange(slots) >= np.array(starts)[:, None]).astype(np.int64)
 
 
 def _encoded(model: Decoder, prompts: Sequence[str | Sequence[int]]) -> list[list[int]]:
@@ -112,7 +140,7 @@ class _Appended:
     def _begin(self, cache: BatchCache) -> None:
         self._past = cache.tensors
         slots = cache.starts[0] + cache.lengths[0]
-        self._mask: Array = (np.arange(slots) >= np.array(cache.starts)[:, None]).astype(np.int64)
+        self._mask = _mask(cache.starts, slots)
 
     def advance(self, tokens: Sequence[int | None]) -> Logits:
         cached = self._mask.shape[1]

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from agentc.runtime.models.bundle import open_bundle
-from agentc.runtime.models.part import Part
+from agentc.runtime.models.part import Part, with_joined
 from agentc.runtime.models.sampling import GREEDY, Logits, Mask, Sampler, log_softmax
 from agentc.runtime.models.session import Array, Session, tensor
 from agentc.runtime.models.stepping import Stepper
@@ -238,22 +238,23 @@ class Decoder:
     def run(self, past: tuple[Any, ...], cached: int, part: Part) -> tuple[Array, tuple[Any, ...]]:
         """Logits of the kept places, ``[rows, kept, vocab]``, and the cache after ``part``. ``past``: the cache before
         it, of ``cached`` slots a row."""
-        feed = dict(zip(self._past, past, strict=True))
+        if part.joins:
+            past = tuple(tensor(with_joined(one.numpy(), part.joins), np.float32) for one in past)
+        feed = {"input_ids": tensor(part.tokens), "keep": tensor(part.keep), **self._of_rows(past, part)}
         if "reach" in self._prefill.optional:
             feed["reach"] = tensor(part.reach)
-        if part.mask is not None:
-            feed["attention_mask"] = tensor(part.mask)
-        feed |= {"input_ids": tensor(part.tokens), "keep": tensor(part.keep)}
         logits, *after = self._prefill.run(feed)
         return logits.numpy(), tuple(after)
 
     def run_one(self, past: tuple[Any, ...], cached: int, part: Part) -> tuple[Array, tuple[Any, ...]]:
         """The same for one token a row, as a decode step; its places and its reach follow from the rest."""
-        feed = dict(zip(self._past, past, strict=True))
-        if part.mask is not None:
-            feed["attention_mask"] = tensor(part.mask)
-        logits, *after = self._decode.run({"input_ids": tensor(part.tokens), **feed})
+        logits, *after = self._decode.run({"input_ids": tensor(part.tokens), **self._of_rows(past, part)})
         return logits.numpy(), tuple(after)
+
+    def _of_rows(self, past: tuple[Any, ...], part: Part) -> dict[str, Any]:
+        """What a graph is told of the rows beside their tokens."""
+        mask = {} if part.mask is None else {"attention_mask": tensor(part.mask)}
+        return dict(zip(self._past, past, strict=True)) | mask
 
     def nothing(self, rows: int = 1) -> tuple[Any, ...]:
         """The cache before the first token."""

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from agentc.runtime.models.part import Part
+from agentc.runtime.models.part import Part, with_joined
 from agentc.runtime.models.session import Array, Session, Tensor, tensor
 from agentc.support.record import record
 
@@ -96,8 +96,8 @@ class Shard:
         for key in step.gone:
             self._caches.pop(key, None)
         part = step.part
-        cached = self._caches[step.base] if step.base else self._nothing(len(part.tokens))
-        past = iter([_first(one, step.length) for one in cached])
+        cached = self._caches[step.base] if step.base else self._nothing(len(part.tokens) - len(part.joins))
+        past = iter([_before(one, step.length, part.joins) for one in cached])
         ids, shared = tensor(part.tokens), _optional(part)
         present: list[Tensor] = []
         feed: dict[str, Tensor] = {}
@@ -163,6 +163,10 @@ def _parts(segment: Session) -> list[str]:
     return [name for name in segment.inputs if name.startswith("past.")]
 
 
-def _first(part: Tensor, length: int) -> Tensor:
-    values = part.numpy()
-    return part if values.shape[2] == length else tensor(values[:, :, :length], np.float32)
+def _before(cached: Tensor, length: int, joins: tuple[int, ...]) -> Tensor:
+    """What a part goes on from: the first slots of a cache, and rows that join."""
+    values = cached.numpy()
+    if values.shape[2] == length and not joins:
+        return cached
+    values = values[:, :, :length]
+    return tensor(with_joined(values, joins) if joins else values, np.float32)
