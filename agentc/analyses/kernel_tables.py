@@ -6,17 +6,20 @@ from xdsl.dialects import func, memref
 from xdsl.dialects.builtin import (
     BytesAttr,
     DenseIntOrFPElementsAttr,
-    MemRefType,
     ModuleOp,
     StringAttr,
-    TensorType,
+    SymbolRefAttr,
     UnitAttr,
 )
 from xdsl.ir import Attribute, SSAValue
 from xdsl.traits import SymbolTable
 
 from agentc.analyses.kernel_dims import element_of, name_of
+from agentc.analyses.kernel_ops import ALIGNMENT, made, memory_type, tensor_type
 from agentc.analyses.kernel_values import DTYPES, Array
+from agentc.analyses.kernel_walks import ops_of
+
+PRIVATE, CONSTANT = StringAttr("private"), UnitAttr()
 
 
 def known_table(memory: SSAValue) -> Array | None:
@@ -40,15 +43,29 @@ def insert_table(build: Builder, function: func.FuncOp, name: str, element: Attr
     """``values`` as a constant of the module of ``function``, by address; where ``name`` is taken, with a number."""
     module = function.parent_op()
     assert isinstance(module, ModuleOp)
-    stem, taken = name, 0
-    while SymbolTable.lookup_symbol(module, name) is not None:
+    stem, taken, names = name, 0, _names(module)
+    while name in names:
         taken += 1
         name = f"{stem}{taken}"
-    type_ = MemRefType(element, values.shape)
-    data = DenseIntOrFPElementsAttr(TensorType(element, values.shape), BytesAttr(values.tobytes()))  # pyright: ignore[reportArgumentType]
-    table = memref.GlobalOp.get(StringAttr(name), type_, data, constant=UnitAttr(), alignment=64)
-    module.body.block.insert_op_before(table, function)
-    return build.insert(memref.GetGlobalOp(name, type_)).memref
+    shape = tuple(values.shape)
+    type_ = memory_type(element, shape)
+    data = DenseIntOrFPElementsAttr(tensor_type(element, shape), BytesAttr(values.tobytes()))  # pyright: ignore[reportArgumentType]
+    properties: dict[str, Attribute] = {
+        "sym_name": StringAttr(name),
+        "type": type_,
+        "initial_value": data,
+        "sym_visibility": PRIVATE,
+        "constant": CONSTANT,
+        "alignment": ALIGNMENT,
+    }
+    module.body.block.insert_op_before(made(memref.GlobalOp, (), (), properties), function)
+    return build.insert(made(memref.GetGlobalOp, (), [type_], {"name": SymbolRefAttr(name)})).results[0]
+
+
+def _names(module: ModuleOp) -> set[str]:
+    """The names of what is at the top of ``module``."""
+    found = [op.properties.get("sym_name") for op in ops_of(module.body.block)]
+    return {each.data for each in found if isinstance(each, StringAttr)}
 
 
 def erase_unread_table(memory: SSAValue) -> None:

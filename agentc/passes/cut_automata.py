@@ -5,15 +5,16 @@ from dataclasses import dataclass
 
 from xdsl.builder import Builder
 from xdsl.context import Context
-from xdsl.dialects import arith, memref
-from xdsl.dialects.builtin import DYNAMIC_INDEX, IndexType, IntegerAttr, ModuleOp, i8
+from xdsl.dialects import arith
+from xdsl.dialects.builtin import DYNAMIC_INDEX, IntegerAttr, ModuleOp, i8
 from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
-from xdsl.rewriter import InsertPoint
 
+from agentc.analyses.kernel_builders import Preceding
 from agentc.analyses.kernel_dims import DIMS, dims_attr, insert_size, shape_of
-from agentc.analyses.kernel_ops import functions
+from agentc.analyses.kernel_ops import alloc, functions, index_attribute, memory_type
 from agentc.analyses.kernel_sources import replacing
+from agentc.analyses.kernel_walks import ops_of
 from agentc.dialects.linalg_ext import AutomatonOp
 from agentc.passes.lower_kernels_to_loops import LoopLowering
 from agentc.passes.lower_linalg_ext import Code
@@ -26,7 +27,7 @@ AT_ONCE = 8
 """Pieces that one loop goes through: a step waits for the table, about six cycles, and eight steps hide each other."""
 WINDOW = 32
 """Bytes before a piece from which its first state is found: most automata forget within a word or two."""
-UNKNOWN = -1
+START, UNKNOWN = IntegerAttr(0, i8), IntegerAttr(-1, i8)
 
 
 @dataclass
@@ -45,9 +46,9 @@ class Pieces:
         self.end = self.loops.extent(self.text, 0)
         self.zero, self.one = self.loops.integer(0), self.loops.integer(1)
         self.states = self.loops.extent(self.table, 0)
-        self.low = self.loops.constant(IntegerAttr(255, IndexType()))
-        self.unknown = self.loops.constant(IntegerAttr(UNKNOWN, i8))
-        self.start = self.loops.constant(IntegerAttr(0, i8))
+        self.low = self.loops.constant(index_attribute(255))
+        self.unknown = self.loops.constant(UNKNOWN)
+        self.start = self.loops.constant(START)
 
     def place(self, code: Code, at: SSAValue) -> SSAValue:
         """Where byte ``at`` lies in memory."""
@@ -83,10 +84,10 @@ class Pieces:
     def states_before(self, build: Builder, pieces: Dim, count: SSAValue) -> SSAValue:
         """Memory with the state before each of ``pieces``, which are ``count``."""
         code = Code(self.loops, build)
-        shape, given = ([pieces], []) if isinstance(pieces, int) else ([DYNAMIC_INDEX], [count])
-        made = memref.AllocOp.get(i8, 64, shape, given)
+        size, given = (pieces, []) if isinstance(pieces, int) else (DYNAMIC_INDEX, [count])
+        made = build.insert(alloc(memory_type(i8, (size,)), given))
         made.attributes[DIMS] = dims_attr([[pieces]])
-        first = build.insert(made).memref
+        first = made.results[0]
         self.loops.nest(build, [count], lambda b, at: self._guess(Code(self.loops, b), at[0], first))
         code.loop(self.zero, count, self.one, lambda c, p, _: self._settle(c, p, first))
         return first
@@ -135,7 +136,7 @@ class Cutting:
         """Put the loops in the place of the op."""
         if self.groups == 0:
             return
-        build = Builder(InsertPoint.before(self.op))
+        build = Preceding(self.op)
         self.pieces = Pieces(self.loops, self.op, self.length)
         groups = insert_size(build, self.groups, self.loops.named)
         pieces = sizes.multiply(self.groups, self.at_once)
@@ -211,7 +212,7 @@ class CutAutomataPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for function in [f for f in functions(op) if len(f.body.blocks) == 1]:
-            found = [inner for inner in function.body.block.ops if isinstance(inner, AutomatonOp)]
+            found = [inner for inner in ops_of(function.body.block) if isinstance(inner, AutomatonOp)]
             for inner in found:
                 if len(shape_of(inner.inputs[0].type) or ()) == 1:
                     with replacing(inner):

@@ -5,26 +5,35 @@ from dataclasses import dataclass
 
 from xdsl.builder import Builder
 from xdsl.context import Context
-from xdsl.dialects import arith, scf
+from xdsl.dialects import arith
 from xdsl.dialects.builtin import AnyFloat, FloatAttr, IndexType, IntegerAttr, ModuleOp, i1
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
-from xdsl.rewriter import InsertPoint
 
+from agentc.analyses.kernel_builders import Preceding
 from agentc.analyses.kernel_dims import bits, element_of, is_integer, shape_of
 from agentc.analyses.kernel_ops import (
+    INDEX,
+    Appending,
+    binary,
     branch,
     cast,
     compare_floats,
     compare_integers,
     counted,
     functions,
+    index_attribute,
     load,
+    made,
+    parallel,
+    reduced,
+    reductions,
     select,
     store,
     yielded,
 )
 from agentc.analyses.kernel_sources import replacing
+from agentc.analyses.kernel_walks import ops_of
 from agentc.dialects.linalg_ext import AutomatonOp, ExtOp, ScanOp, ScatterOp, SortOp, TopKOp
 from agentc.passes.lower_kernels_to_loops import LoopLowering
 
@@ -70,7 +79,7 @@ class Code:
 
     def op(self, kind: type[Operation], *operands: SSAValue) -> SSAValue:
         """An op whose result has the type of its operands."""
-        return self.build.insert(kind.create(operands=operands, result_types=[operands[0].type])).results[0]
+        return self.build.insert(made(kind, operands, [operands[0].type])).results[0]
 
     def plus(self, a: SSAValue, b: SSAValue) -> SSAValue:
         """``a + b``."""
@@ -86,19 +95,19 @@ class Code:
 
     def whole(self, predicate: str, a: SSAValue, b: SSAValue) -> SSAValue:
         """Comparison of integers."""
-        return self.build.insert(compare_integers(predicate, a, b)).result
+        return self.build.insert(compare_integers(predicate, a, b)).results[0]
 
     def real(self, predicate: str, a: SSAValue, b: SSAValue) -> SSAValue:
         """Comparison of floats."""
-        return self.build.insert(compare_floats(predicate, a, b)).result
+        return self.build.insert(compare_floats(predicate, a, b)).results[0]
 
     def choose(self, condition: SSAValue, a: SSAValue, b: SSAValue) -> SSAValue:
         """``a if condition else b``."""
-        return self.build.insert(select(condition, a, b)).result
+        return self.build.insert(select(condition, a, b)).results[0]
 
     def load(self, memory: SSAValue, *at: SSAValue) -> SSAValue:
         """``memory[at]``."""
-        return self.build.insert(load(memory, at)).res
+        return self.build.insert(load(memory, at)).results[0]
 
     def store(self, value: SSAValue, memory: SSAValue, *at: SSAValue) -> None:
         """``memory[at] = value``."""
@@ -106,20 +115,20 @@ class Code:
 
     def index(self, value: SSAValue) -> SSAValue:
         """An integer as an index."""
-        return value if isinstance(value.type, IndexType) else self.cast(value, IndexType())
+        return value if type(value.type) is IndexType else self.cast(value, INDEX)
 
     def cast(self, value: SSAValue, type_: Attribute) -> SSAValue:
         """Between an index and an integer."""
         if value.type == type_:
             return value
-        return self.build.insert(cast(value, type_)).result
+        return self.build.insert(cast(value, type_)).results[0]
 
     def ordered(
         self, low: SSAValue, high: SSAValue, step: SSAValue, body: Body, start: Sequence[SSAValue] = ()
     ) -> Sequence[SSAValue]:
         """``for i in range(low, high, step)`` that carries values."""
-        block = Block(arg_types=[IndexType(), *(v.type for v in start)])
-        inner = Code(self.loops, Builder(InsertPoint.at_end(block)))
+        block = Block(arg_types=[INDEX, *(v.type for v in start)])
+        inner = Code(self.loops, Appending(block))
         block.add_op(yielded(body(inner, block.args[0], block.args[1:])))
         return self.build.insert(counted(low, high, step, start, Region(block))).results
 
@@ -130,7 +139,7 @@ class Code:
     def when(self, condition: SSAValue, body: Callable[["Code"], None]) -> None:
         """``if condition``."""
         block = Block()
-        body(Code(self.loops, Builder(InsertPoint.at_end(block))))
+        body(Code(self.loops, Appending(block)))
         block.add_op(yielded())
         self.build.insert(branch(condition, [], Region(block)))
 
@@ -144,7 +153,7 @@ class Code:
         sides: list[Block] = []
         for write in (body, other):
             block = Block()
-            values = write(Code(self.loops, Builder(InsertPoint.at_end(block))))
+            values = write(Code(self.loops, Appending(block)))
             block.add_op(yielded(values))
             sides.append(block)
         types = [o.type for o in (sides[0].last_op or yielded()).operands]
@@ -152,15 +161,15 @@ class Code:
 
     def any_of(self, low: SSAValue, high: SSAValue, body: Callable[["Code", SSAValue], SSAValue]) -> SSAValue:
         """Whether ``body`` holds for any index: a parallel loop."""
-        block = Block(arg_types=[IndexType()])
-        inner = Code(self.loops, Builder(InsertPoint.at_end(block)))
+        block = Block(arg_types=[INDEX])
+        inner = Code(self.loops, Appending(block))
         value = body(inner, block.args[0])
         pair = Block(arg_types=[i1, i1])
-        either = arith.OrIOp(pair.args[0], pair.args[1])
-        pair.add_ops([either, scf.ReduceReturnOp(either.result)])
-        block.add_op(scf.ReduceOp([value], [Region(pair)]))
+        either = binary(arith.OrIOp, pair.args[0], pair.args[1])
+        pair.add_ops([either, reduced(either.results[0])])
+        block.add_op(reductions([value], [Region(pair)]))
         no = self.loops.constant(IntegerAttr(0, i1))
-        return self.build.insert(scf.ParallelOp([low], [high], [self.number(1)], Region(block), [no])).res[0]
+        return self.build.insert(parallel(low, high, self.number(1), Region(block), [no])).results[0]
 
     def ahead(self, a: SSAValue, b: SSAValue, predicate: str, order: str) -> SSAValue:
         """Whether ``a`` comes before ``b``, where NaN comes last; ``predicate`` is ``lt`` or ``gt``."""
@@ -214,7 +223,7 @@ def automaton(op: AutomatonOp, code: Code) -> None:
     states = code.loops.extent(table, 0)
     length = code.loops.extent(text, len(shape_of(text.type) or ()) - 1)
     zero, one = code.number(0), code.number(1)
-    low = code.loops.constant(IntegerAttr(255, IndexType()))
+    low = code.loops.constant(index_attribute(255))
 
     def byte(code: Code, value: SSAValue) -> SSAValue:
         return code.op(arith.AndIOp, code.index(value), low)
@@ -448,12 +457,12 @@ class LowerLinalgExtPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for function in [f for f in functions(op) if len(f.body.blocks) == 1]:
-            every = [inner for inner in function.body.block.ops if isinstance(inner, ExtOp)]
+            every = [inner for inner in ops_of(function.body.block) if isinstance(inner, ExtOp)]
             found = [inner for inner in every if not (self.keep_selections and is_selection(inner))]
             loops = LoopLowering(function, "auto") if found else None
             for inner in found:
                 assert loops is not None
                 with replacing(inner):
-                    lower(inner, Code(loops, Builder(InsertPoint.before(inner))))
+                    lower(inner, Code(loops, Preceding(inner)))
                 inner.detach()
                 inner.erase()

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from xdsl.builder import Builder
@@ -10,6 +11,7 @@ from xdsl.dialects import arith, memref, vector
 from xdsl.dialects.builtin import (
     IntegerAttr,
     ModuleOp,
+    StringAttr,
     VectorType,
     i1,
     i8,
@@ -19,13 +21,14 @@ from xdsl.dialects.linalg.ops import FillOp, GenericOp, IndexOp, YieldOp
 from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.ir.affine import AffineMap
 from xdsl.passes import ModulePass
-from xdsl.rewriter import InsertPoint
 
+from agentc.analyses.kernel_builders import Preceding, copied
 from agentc.analyses.kernel_dims import insert_size, shape_of
-from agentc.analyses.kernel_ops import functions
+from agentc.analyses.kernel_ops import EXACT, functions, inputs_of, made
 from agentc.analyses.kernel_sources import replacing
 from agentc.analyses.kernel_tables import insert_table, known_table
 from agentc.analyses.kernel_values import Array, body_value
+from agentc.analyses.kernel_walks import operands_of, ops_of
 from agentc.dialects.linalg_ext import AutomatonOp, ExtOp
 from agentc.dialects.vector_ext import CastOp
 from agentc.passes.cut_automata import Pieces
@@ -44,6 +47,16 @@ RANGES = 4
 COMMON = 48
 """Bytes that matter, at most: where there are more of them, few blocks have none."""
 NEVER = 255
+LANES: VectorType[Attribute] = VectorType(i8, [BLOCK])
+BITS: VectorType[Attribute] = VectorType(i1, [BLOCK])
+YES = IntegerAttr(1, i1)
+ALL, TRUNCATE = vector.CombiningKindAttr(vector.CombiningKindFlag.AND), StringAttr("trunci")
+
+
+@lru_cache(maxsize=256)
+def number(value: int) -> IntegerAttr:
+    """``value`` as a byte."""
+    return IntegerAttr(value, i8)
 
 
 @record
@@ -129,10 +142,10 @@ class Skipping:
     def run(self) -> None:
         """Put the loops in the place of the op, or of what reads its states."""
         place = self.reader or self.op
-        build = Builder(InsertPoint.before(place))
+        build = Preceding(place)
         self.text = self.op.inputs[0]
         self.zero, self.one, self.block = (self.loops.integer(n) for n in (0, 1, BLOCK))
-        self.calm = self.loops.constant(IntegerAttr(self.found.states[0], i8))
+        self.calm = self.loops.constant(number(self.found.states[0]))
         self.pieces = Pieces(self.loops, self.op, LENGTH, closed=True)
         is_calm = np.isin(np.arange(len(self.table)), self.found.states).astype(np.uint8)
         self.calm_table = self._global(build, "calm", is_calm)
@@ -189,19 +202,18 @@ class Skipping:
             calm = inner.load(self.calm_table, self.pieces.row(inner, state))
             return [inner.op(arith.OrIOp, hot, inner.whole("eq", calm, self.pieces.start))]
 
-        yes = self.loops.constant(IntegerAttr(1, i1))
+        yes = self.loops.constant(YES)
         return code.either(code.whole("sle", at, last), look, lambda _: [yes])[0]
 
     def _matters(self, code: Code, at: SSAValue) -> SSAValue:
         """Whether any byte of the block leaves the quiet states: not whether the least of 1 and
         `max(byte - low, width) ^ width`, which is 0 within a range, is 1 in every lane."""
-        lanes: VectorType[Attribute] = VectorType(i8, [BLOCK])
-        bytes_ = code.build.insert(vector.LoadOp(self.text, [self.pieces.first(code, at, BLOCK)], lanes)).result
+        load = made(vector.LoadOp, [self.text, self.pieces.first(code, at, BLOCK)], [LANES])
+        bytes_ = code.build.insert(load).results[0]
 
         def every(byte: int) -> SSAValue:
-            return code.build.insert(
-                vector.BroadcastOp(self.loops.constant(IntegerAttr(_signed(byte), i8)), lanes)
-            ).vector
+            one = self.loops.constant(number(_signed(byte)))
+            return code.build.insert(made(vector.BroadcastOp, [one], [LANES])).results[0]
 
         sides: list[SSAValue] = []
         for low, high in self.found.ranges:
@@ -212,13 +224,9 @@ class Skipping:
         least = every(1)
         for side in sides:
             least = code.op(arith.MinUIOp, least, side)
-        bits = code.build.insert(CastOp("trunci", least, VectorType(i1, [BLOCK]))).result
-        properties: dict[str, Attribute] = {
-            "kind": vector.CombiningKindAttr(vector.CombiningKindFlag.AND),
-            "fastmath": arith.FastMathFlagsAttr("none"),
-        }
-        quiet = vector.ReductionOp.create(operands=[bits], result_types=[i1], properties=properties)
-        return code.op(arith.XOrIOp, code.build.insert(quiet).dest, self.loops.constant(IntegerAttr(1, i1)))
+        bits = code.build.insert(made(CastOp, [least], [BITS], {"kind": TRUNCATE})).results[0]
+        quiet = made(vector.ReductionOp, [bits], [i1], {"kind": ALL, "fastmath": EXACT})
+        return code.op(arith.XOrIOp, code.build.insert(quiet).results[0], self.loops.constant(YES))
 
     def _caught_up(self, code: Code, known: SSAValue, state: SSAValue, at: SSAValue) -> tuple[SSAValue, SSAValue]:
         """Where to go on for what comes from ``at`` on, and the state there: ``state`` at ``known``, and quiet bytes since.
@@ -226,7 +234,7 @@ class Skipping:
         in between is made again."""
         if len(self.found.states) == 1:
             return at, state
-        never = self.loops.constant(IntegerAttr(_signed(NEVER), i8))
+        never = self.loops.constant(number(_signed(NEVER)))
 
         def look(inner: Code, i: SSAValue, carried: Sequence[SSAValue]) -> Sequence[SSAValue]:
             reset = inner.load(self.reset_table, self.pieces.byte(inner, i))
@@ -270,19 +278,20 @@ class Skipping:
             return
         body = self.reader.body.block
         mapper: dict[SSAValue, SSAValue] = {}
-        for argument, value in zip(body.args, self.reader.inputs, strict=False):
+        out = operands_of(self.reader)[-1]
+        for argument, value in zip(body.args, inputs_of(self.reader), strict=False):
             if value is self.op.outputs[0]:
                 mapper[argument] = state
             elif argument.uses:
                 mapper[argument] = code.load(value, place) if shape_of(value.type) else value
-        for inner in body.ops:
-            if isinstance(inner, IndexOp):
-                mapper[inner.result] = place
-            elif isinstance(inner, YieldOp):
-                result = inner.operands[0]
-                code.store(mapper[result] if result in mapper else result, self.reader.outputs[0], place)
+        for inner in ops_of(body):
+            if type(inner) is IndexOp:
+                mapper[inner.results[0]] = place
+            elif type(inner) is YieldOp:
+                result = operands_of(inner)[0]
+                code.store(mapper.get(result, result), out, place)
             else:
-                code.build.insert(inner.clone(value_mapper=mapper))
+                code.build.insert(copied(inner, mapper))
 
 
 def _signed(byte: int) -> int:
@@ -335,7 +344,7 @@ class SkipAutomataPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for function in [f for f in functions(op) if len(f.body.blocks) == 1]:
-            for inner in [inner for inner in function.body.block.ops if isinstance(inner, AutomatonOp)]:
+            for inner in [inner for inner in ops_of(function.body.block) if isinstance(inner, AutomatonOp)]:
                 table = table_of(inner) if len(shape_of(inner.inputs[0].type) or ()) == 1 else None
                 if table is None:
                     continue
