@@ -8,7 +8,7 @@ from xdsl.context import Context
 from xdsl.dialects import arith, math, tensor
 from xdsl.dialects.builtin import AffineMapAttr, ArrayAttr, Float32Type, IntegerType, ModuleOp
 from xdsl.dialects.linalg.ops import FillOp, GenericOp, IndexOp, YieldOp
-from xdsl.ir import Block, Operation, SSAValue
+from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineMap
 from xdsl.passes import ModulePass
 
@@ -166,9 +166,8 @@ class Fusion:
         consumer.properties["operandSegmentSizes"] = segments(len(inputs), len(outputs))
         consumer.properties["indexing_maps"] = ArrayAttr([*(each.map_ for each in inputs.values()), *maps[count:]])
         inherit(consumer, sources(producer))
-        if not producer.results[0].uses:
-            producer.detach()
-            producer.erase()
+        if producer.results[0].first_use is None:
+            erase_op(producer)
 
 
 class Input(NamedTuple):
@@ -237,10 +236,42 @@ def _index_op(loops: AffineMap, op: IndexOp) -> Operation:
 
 def erase_unread(module: ModuleOp) -> None:
     """Erase tensor code whose result nobody reads. Linalg on tensors has no effect but its result."""
-    for op in reversed(every(module)):
-        if isinstance(op, GenericOp | FillOp | ExtOp) and op.results and not any(r.uses for r in op.results):
-            op.detach()
-            op.erase()
+    for region in module.regions:
+        _erase_unread(region)
+
+
+def _erase_unread(region: Region) -> None:
+    for block in region.blocks:
+        op = block.last_op
+        while op is not None:
+            before = op.prev_op
+            if not isinstance(op, GenericOp | FillOp | ExtOp):
+                for inner in op.regions:
+                    _erase_unread(inner)
+            elif op.results and all(r.first_use is None for r in op.results):
+                erase_op(op)
+            op = before
+
+
+def erase_op(op: Operation) -> None:
+    """Erase ``op``, whose results nobody reads. xDSL takes all inside of it apart; here, where a body is one block of
+    plain ops, only what it reads from around is let go of."""
+    block = op.regions[0].first_block if len(op.regions) == 1 else None
+    if block is None or block.next_block is not None:
+        op.detach()
+        op.erase()
+        return
+    inner = block.first_op
+    while inner is not None:
+        if inner.regions or any(_is_around(o.owner, block) for o in inner.operands):
+            inner.drop_all_references()
+        inner = inner.next_op
+    op.detach()
+    op.operands = ()
+
+
+def _is_around(owner: Operation | Block, block: Block) -> bool:
+    return owner is not block and (isinstance(owner, Block) or owner.parent is not block)
 
 
 @dataclass(frozen=True)
