@@ -23,8 +23,9 @@ from xdsl.dialects.linalg.ops import FillOp, GenericOp, YieldOp
 from xdsl.ir import Attribute, Block, BlockArgument, Operation, OpResult, Region, SSAValue
 from xdsl.ir.affine import AffineMap
 from xdsl.passes import ModulePass
-from xdsl.rewriter import InsertPoint, Rewriter
+from xdsl.rewriter import Rewriter
 
+from agentc.analyses.kernel_builders import Preceding
 from agentc.analyses.kernel_dims import (
     DIMS,
     OUTPUTS,
@@ -36,12 +37,31 @@ from agentc.analyses.kernel_dims import (
     shape_of,
     size_of,
 )
-from agentc.analyses.kernel_ops import alloc, dealloc, fill, functions, generic, index_constant, memory_type, size_along
+from agentc.analyses.kernel_maps import is_identity
+from agentc.analyses.kernel_ops import (
+    alloc,
+    dealloc,
+    every,
+    fill,
+    functions,
+    generic,
+    index_constant,
+    inputs_of,
+    load,
+    made,
+    memory_type,
+    size_along,
+    walked,
+)
 from agentc.analyses.kernel_sources import hand_on, replacing_here
+from agentc.analyses.kernel_walks import operands_of, ops_of
 from agentc.dialects.linalg_ext import ExtOp
 from agentc.passes.fuse_kernels import is_elementwise
 from agentc.plan.kernels import Dim
 from agentc.support.diagnostics import Diagnostic, Refused
+
+KEPT = frozenset((tensor.EmptyOp, arith.IndexCastOp, arith.SIToFPOp, *SIZE_OPS.values()))
+"""What a kernel on memory has as well, or what nobody asks for any more."""
 
 
 def to_memref(type_: Attribute) -> MemRefType[Attribute]:
@@ -72,10 +92,12 @@ class Bufferizer:
         self.dims: dict[SSAValue, tuple[Dim, ...]] = dict(zip(shaped, stated, strict=False))
         outputs = self._add_outputs(block)
         self.share(block, outputs)
-        for op in list(block.ops):
+        for op in ops_of(block):
+            if type(op) in KEPT:
+                continue
             with replacing_here(op):
-                self._convert(op, Builder(InsertPoint.before(op)))
-        for op in reversed(list(block.ops)):
+                self._convert(op, Preceding(op))
+        for op in reversed(ops_of(block)):
             if op.results and is_tensor(op.results[0].type):
                 op.detach()
                 op.erase(safe_erase=False)
@@ -100,10 +122,10 @@ class Bufferizer:
         """Decide from the end who shares memory: a result is the caller's memory, and an elementwise op writes over an
         operand that nobody reads afterwards.
         """
-        order = {op: i for i, op in enumerate(block.ops)}
+        order = {op: i for i, op in enumerate(ops_of(block))}
         last = block.last_op
         assert isinstance(last, func.ReturnOp)
-        for value, argument in zip(last.arguments, outputs, strict=True):
+        for value, argument in zip(operands_of(last), outputs, strict=True):
             if isinstance(value.owner, GenericOp | ExtOp):
                 self.homes.setdefault(value, argument)
         for op in reversed(list(order)):
@@ -127,17 +149,14 @@ class Bufferizer:
             case FillOp():
                 if any(not _is_start(u.operation, op.results[0]) for u in op.results[0].uses):
                     target = self._allocate(op.results[0], build)
-                    build.insert(fill(op.inputs[0], target))
+                    build.insert(fill(operands_of(op)[0], target))
             case func.ReturnOp():
                 self._return(op, build)
             case ExtOp():
                 self._ext(op, build)
-            case arith.ConstantOp() if is_tensor(op.result.type):
-                self._table(op, build)
-            case tensor.EmptyOp() | arith.ConstantOp() | arith.IndexCastOp() | arith.SIToFPOp():
-                pass
-            case _ if type(op) in SIZE_OPS.values():
-                pass
+            case arith.ConstantOp():
+                if is_tensor(op.result.type):
+                    self._table(op, build)
             case _:
                 raise _refuse(op)
 
@@ -150,25 +169,31 @@ class Bufferizer:
         if target is None:
             target = self.buffers[home] = self._allocate(result, build)
         self.buffers[result] = target
-        start = op.outputs[0]
-        if isinstance(start.owner, FillOp):
-            build.insert(fill(start.owner.inputs[0], target))
-        elif not isinstance(start.owner, tensor.EmptyOp):
-            self._copy(self._memory(start), target, build)
-        inputs = [self._memory(v) if isinstance(v.type, TensorType) else v for v in op.inputs]
+        *given, start = operands_of(op)
+        self._begin(start, target, build)
+        inputs = [self._memory(v) if type(v.type) is TensorType else v for v in given]
         body = Region()
         op.body.move_blocks(body)  # nobody reads the op itself any more
         self._load_extracted(body.block)
         maps = [m.data for m in op.indexing_maps.data]
         build.insert(generic(inputs, target, body, maps, op.iterator_types.data))
 
+    def _begin(self, start: SSAValue, target: SSAValue, build: Builder) -> None:
+        """Give ``target`` what ``start`` holds, where that is anything."""
+        owner = start.owner
+        if type(owner) is FillOp:
+            build.insert(fill(operands_of(owner)[0], target))
+        elif type(owner) is not tensor.EmptyOp:
+            self._copy(self._memory(start), target, build)
+
     def _load_extracted(self, body: Block) -> None:
         """``tensor.extract`` becomes a load."""
-        for op in list(body.walk()):
+        for op in [inner for outer in ops_of(body) for inner in walked(outer)]:
             if type(op) is tensor.ExtractOp:
-                load = memref.LoadOp.get(self._memory(op.tensor), list(op.indices))
-                hand_on(load, op)
-                Rewriter.replace_op(op, load)
+                source, *place = operands_of(op)
+                loaded = load(self._memory(source), place)
+                hand_on(loaded, op)
+                Rewriter.replace_op(op, loaded)
 
     def _ext(self, op: ExtOp, build: Builder) -> None:
         """An op that writes each output whole, after what the output held was copied where that counts."""
@@ -177,10 +202,7 @@ class Bufferizer:
             home = self.homes.setdefault(result, result)
             target = home if isinstance(home, BlockArgument) else self._allocate(result, build)
             self.buffers[result] = target
-            if isinstance(start.owner, FillOp):
-                build.insert(fill(start.owner.inputs[0], target))
-            elif not isinstance(start.owner, tensor.EmptyOp):
-                self._copy(self._memory(start), target, build)
+            self._begin(start, target, build)
             targets.append(target)
         inputs = [self._memory(v) for v in op.inputs]
         segments = op.properties["operandSegmentSizes"]
@@ -194,19 +216,19 @@ class Bufferizer:
         assert isinstance(module, ModuleOp)
         count = sum(isinstance(other, memref.GlobalOp) for other in module.body.block.ops)
         name, type_ = f"{self.function.sym_name.data}_table{count}", to_memref(op.result.type)
-        made = memref.GlobalOp.get(StringAttr(name), type_, op.value, constant=UnitAttr(), alignment=64)
-        module.body.block.insert_op_before(made, self.function)
+        table = memref.GlobalOp.get(StringAttr(name), type_, op.value, constant=UnitAttr(), alignment=64)
+        module.body.block.insert_op_before(table, self.function)
         self.buffers[op.result] = build.insert(memref.GetGlobalOp(name, type_)).memref
 
     def _return(self, op: func.ReturnOp, build: Builder) -> None:
-        outputs = self.function.body.block.args[-len(op.arguments) :]
-        for value, target in zip(op.arguments, outputs, strict=True):
+        outputs = self.function.body.block.args[-len(op.operands) :]
+        for value, target in zip(operands_of(op), outputs, strict=True):
             if self._memory(value) is not target:
                 self._copy(self._memory(value), target, build)
-        for made in self.function.body.block.ops:
-            if isinstance(made, memref.AllocOp):
-                build.insert(dealloc(made.memref))
-        build.insert(func.ReturnOp())
+        for other in ops_of(self.function.body.block):
+            if type(other) is memref.AllocOp:
+                build.insert(dealloc(other.results[0]))
+        build.insert(made(func.ReturnOp))
         op.detach()
         op.erase()
 
@@ -226,14 +248,14 @@ class Bufferizer:
 
     def _allocate(self, value: SSAValue, build: Builder) -> SSAValue:
         empty = _empty_of(value)
-        type_ = empty.tensor.type
-        op = alloc(memory_type(type_.element_type, type_.get_shape()), list(empty.dynamic_sizes))
-        supply = iter(empty.dynamic_sizes)
+        type_, unknown = empty.tensor.type, operands_of(empty)
+        op = alloc(memory_type(type_.element_type, type_.get_shape()), unknown)
+        supply = iter(unknown)
         row = [self._name(next(supply)) if n < 0 else n for n in type_.get_shape()]
         op.attributes[DIMS] = dims_attr([row])
         build.insert(op)
-        self.buffers[value] = op.memref
-        return op.memref
+        self.buffers[value] = op.results[0]
+        return op.results[0]
 
     def _dim(self, op: tensor.DimOp, build: Builder) -> SSAValue:
         """The size that ``op`` asks for, as the size of an argument."""
@@ -244,7 +266,7 @@ class Bufferizer:
             shape = empty.tensor.type.get_shape()
             if shape[axis] >= 0:
                 return build.insert(index_constant(shape[axis])).result
-            return empty.dynamic_sizes[sum(n < 0 for n in shape[:axis])]
+            return operands_of(empty)[sum(n < 0 for n in shape[:axis])]
         return build.insert(size_along(self._memory(source), op.index)).result
 
     def _name(self, size: SSAValue) -> Dim:
@@ -263,20 +285,19 @@ def _overwritable(op: GenericOp) -> list[SSAValue]:
     """Inputs that are read only at the element that is written, and have the type and sizes of the result."""
     if not is_elementwise(op):
         return []
-    identity = AffineMap.identity(len(op.iterator_types))
-    result = op.results[0]
+    result, inputs = op.results[0], inputs_of(op)
     found: list[SSAValue] = []
-    for value in dict.fromkeys(op.inputs):
-        maps = [m.data for v, m in zip(op.inputs, op.indexing_maps.data, strict=False) if v is value]
-        same = isinstance(value.owner, GenericOp) and value.type == result.type and not _is_extracted(op, value)
-        if same and all(m == identity for m in maps) and _sizes(value) == _sizes(result):
+    for value in dict.fromkeys(inputs):
+        maps = [m for v, m in zip(inputs, op.indexing_maps.data, strict=False) if v is value]
+        same = type(value.owner) is GenericOp and value.type == result.type and not _is_extracted(op, value)
+        if same and all(is_identity(m) for m in maps) and _sizes(value) == _sizes(result):
             found.append(value)
     return found
 
 
 def _is_extracted(op: GenericOp, value: SSAValue) -> bool:
     """Whether the body of ``op`` reads ``value`` wherever it likes."""
-    return any(isinstance(inner, tensor.ExtractOp) and value in inner.operands for inner in op.body.walk())
+    return any(type(inner) is tensor.ExtractOp and value in operands_of(inner) for inner in every(op))
 
 
 def _top(op: Operation, block: Block) -> Operation:
@@ -289,7 +310,7 @@ def _top(op: Operation, block: Block) -> Operation:
 
 
 def _sizes(value: SSAValue) -> tuple[SSAValue, ...]:
-    return tuple(_empty_of(value).dynamic_sizes)
+    return operands_of(_empty_of(value))
 
 
 def _empty_of(value: SSAValue) -> tensor.EmptyOp:
@@ -298,7 +319,7 @@ def _empty_of(value: SSAValue) -> tensor.EmptyOp:
         case tensor.EmptyOp() as op:
             return op
         case GenericOp() | FillOp() as op:
-            return _empty_of(op.outputs[0])
+            return _empty_of(operands_of(op)[-1])
         case ExtOp() as op:
             return _empty_of(op.outputs[[*op.results].index(cast("OpResult", value))])
         case arith.ConstantOp() as op if is_tensor(op.result.type):
@@ -310,7 +331,9 @@ def _empty_of(value: SSAValue) -> tensor.EmptyOp:
 def _is_start(op: Operation, value: SSAValue) -> bool:
     """Whether ``op`` uses ``value`` only as what its own result starts from."""
     match op:
-        case GenericOp() | ExtOp():
+        case GenericOp():
+            return value is operands_of(op)[-1] and value not in inputs_of(op)
+        case ExtOp():
             return value in op.outputs and value not in op.inputs
         case _:
             return False
