@@ -97,7 +97,7 @@ def long_rows_of(code: PhaseCode) -> LongRows | None:
         return None
     outside = [op for unit in (code.function, *units[:-1]) for op in unit.body.block.ops if not op.regions]
     order = _Order(body, length, {memory for op in outside for memory in touched(op)[0]})
-    if not order.place(ops) or not _apart(units[-1].body.block, order.steps):
+    if not order.place(ops) or not _apart(units[-1].body.block, order):
         return None
     work = " + ".join(dict.fromkeys(work for step in order.steps.values() for work in _work(step, length, body)))
     counts = (size(code.phase.rows or 1), *map(str, extents))
@@ -156,8 +156,12 @@ class _Order:
         """The first launch in which a value of the row can be had."""
         self.written: dict[SSAValue, int] = {}
         """The last launch in which memory is written."""
+        self.own: dict[SSAValue, int | None] = {}
+        """Which index of memory is the place along the row at which each piece writes its own."""
+        self.far: set[Operation] = set()
+        """Loads from where another piece may have written, in an earlier launch."""
         self.final = final
-        """Memory that must not be written any more, as it is read outside of the loops along the row."""
+        """Memory that must not be written any more, as it is read elsewhere than where it was written."""
 
     def place(self, ops: Iterable[Operation]) -> bool:
         """Whether all of ``ops`` have a place, in order."""
@@ -166,13 +170,17 @@ class _Order:
             needed = self.needed(op)
             reads, writes = touched(op)
             step = self._step(op, launch)
+            if step is not None and (far := self._far(step)):
+                self.far.update(far)
+                self.final |= (memories := {load.memref for load in far})
+                step = self._step(op, max(launch, 1 + max(self.written[memory] for memory in memories)))
             if self.final & writes or (step is None and not self._waits(op, writes)):
                 return False
             if step is not None:
                 self.steps[op] = step
                 launch = step.finish if step.scan is not None else step.launch
                 needed = step.launch + 1
-                self.written |= dict.fromkeys(writes, step.finish)
+                self._writes(step)
             elif isinstance(op, memref.StoreOp):
                 self.stores[op] = self.written[op.memref] = needed
             else:
@@ -180,6 +188,20 @@ class _Order:
                 self.final |= reads
             self.known |= dict.fromkeys(op.results, needed)
         return bool(self.steps)
+
+    def _writes(self, step: Step) -> None:
+        """Note what ``step`` writes, and when it is all there."""
+        for store in step.loop.walk():
+            if isinstance(store, memref.StoreOp):
+                self.written[store.memref] = step.finish
+                self.own[store.memref] = place_of(store, step.along)
+
+    def _far(self, step: Step) -> list[memref.LoadOp]:
+        """What ``step`` reads at places along the row that another piece may have written."""
+        loads = [op for op in step.loop.walk() if isinstance(op, memref.LoadOp) and op.memref in self.written]
+        places = [place_of(op, step.along) for op in loads]
+        own = [self.own.get(op.memref) for op in loads]
+        return [op for op, place, written in zip(loads, places, own, strict=True) if place is None or place != written]
 
     def _waits(self, op: Operation, writes: Set[SSAValue]) -> bool:
         """Whether any block may do ``op`` as often as it likes, or one of them at the end of a launch."""
@@ -239,22 +261,22 @@ def owners(block: Block, ops: Iterable[Operation], known: Container[Operation] =
     return {value.owner for value in values if isinstance(value.owner, Operation) and value.owner.parent is block}
 
 
-def _apart(block: Block, steps: Mapping[Operation, Step]) -> bool:
-    """Whether no piece of a row touches what another writes: of what is written, all is at the place along the row that
-    the loop is at, or there is one op that writes it and none that reads it. What reads after all steps is aside.
+def _apart(block: Block, order: _Order) -> bool:
+    """Whether no piece of a row touches what another writes at the same time: of what is written, all is at the place
+    along the row that the loop is at, or there is one op that writes it and none that reads it but later.
     """
-    along = {loop for step in steps.values() for loop in step.along}
-    inside = [op for op in block.ops if op in steps or isinstance(op, memref.StoreOp)]
-    accesses = [op for one in inside for op in one.walk() if isinstance(op, memref.LoadOp | memref.StoreOp)]
+    along = {loop for step in order.steps.values() for loop in step.along}
+    inside = [op for one in block.ops if one in order.steps or one in order.stores for op in one.walk()]
+    accesses = [op for op in inside if isinstance(op, memref.LoadOp | memref.StoreOp) and op not in order.far]
     for memory in {op.memref for op in accesses if isinstance(op, memref.StoreOp)}:
         touching = [op for op in accesses if op.memref is memory]
-        places = {_place(op, along) for op in touching}
+        places = {place_of(op, along) for op in touching}
         if len(touching) > 1 and (len(places) > 1 or None in places):
             return False
     return True
 
 
-def _place(access: memref.LoadOp | memref.StoreOp, along: Container[Operation]) -> int | None:
+def place_of(access: memref.LoadOp | memref.StoreOp, along: Container[Operation]) -> int | None:
     """Which of the indices of ``access`` is that of the loop along the row around it."""
     loop = access.parent_op()
     while loop is not None and loop not in along:
