@@ -1,17 +1,18 @@
 """Keeps one function of phases of a kernel that do the same to other memory."""
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp, SymbolRefAttr
-from xdsl.ir import Attribute, Block, Operation, SSAValue
+from xdsl.ir import Attribute, Block, SSAValue
 from xdsl.passes import ModulePass
 
 from agentc.analyses.kernel_dims import NAMES, PHASE
 from agentc.analyses.kernel_ops import every
 from agentc.analyses.kernel_sources import SOURCE, inherit, sources_inside
+from agentc.analyses.kernel_walks import operands_of, ops_of
 
 UNSEEN = frozenset({NAMES, SOURCE})
 """Attributes that do not tell phases apart: what their arguments are called, and where they come from."""
@@ -24,36 +25,34 @@ def shape_of(phase: func.FuncOp) -> Hashable:
 
 def meaning_of(phase: func.FuncOp) -> Hashable:
     """The same for two phases that do the same, whatever they and their arguments are called."""
-    numbers: dict[SSAValue, int] = {}
-    return _attributes(phase.attributes), tuple(_block(phase.body.block, numbers))
+    found: list[Hashable] = [_attributes(phase.attributes)]
+    _block(phase.body.block, {}, found)
+    return tuple(found)
 
 
-def _block(block: Block, numbers: dict[SSAValue, int]) -> Iterator[Hashable]:
+def _block(block: Block, numbers: dict[SSAValue, int], found: list[Hashable]) -> None:
     for argument in block.args:
         numbers[argument] = len(numbers)
-        yield argument.type
-    for op in block.ops:
-        yield from _op(op, numbers)
-
-
-def _op(op: Operation, numbers: dict[SSAValue, int]) -> Iterator[Hashable]:
-    yield op.name, tuple(numbers[o] for o in op.operands)
-    yield tuple(r.type for r in op.results), _attributes(op.properties), _attributes(op.attributes)
-    for region in op.regions:
-        for block in region.blocks:
-            yield from _block(block, numbers)
-        yield None
-    for result in op.results:
-        numbers[result] = len(numbers)
+        found.append(argument.type)
+    for op in ops_of(block):
+        found += (type(op), *[numbers[o] for o in operands_of(op)])
+        found += [r.type for r in op.results]
+        found += (_attributes(op.properties), _attributes(op.attributes))
+        for region in op.regions:
+            for inner in region.blocks:
+                _block(inner, numbers, found)
+            found.append(None)
+        for result in op.results:
+            numbers[result] = len(numbers)
 
 
 def _attributes(found: dict[str, Attribute]) -> Hashable:
-    return frozenset((name, value) for name, value in found.items() if name not in UNSEEN)
+    return frozenset([(name, value) for name, value in found.items() if name not in UNSEEN]) if found else None
 
 
 def twins(module: ModuleOp) -> dict[str, func.FuncOp]:
     """Name of each phase that does what one before it does -> that one."""
-    phases = [op for op in module.body.block.ops if isinstance(op, func.FuncOp) and PHASE in op.attributes]
+    phases = [op for op in ops_of(module.body.block) if isinstance(op, func.FuncOp) and PHASE in op.attributes]
     alike: dict[Hashable, list[func.FuncOp]] = {}
     for phase in phases:
         alike.setdefault(shape_of(phase), []).append(phase)
@@ -101,8 +100,7 @@ class MergeKernelPhasesPass(ModulePass):
         for call in [inner for inner in every(op) if type(inner) is func.CallOp]:
             if (kept := found.get(call.callee.string_value())) is not None:
                 call.properties["callee"] = SymbolRefAttr(kept.sym_name.data)
-        for phase in list(op.body.block.ops):
+        for phase in ops_of(op.body.block):
             if isinstance(phase, func.FuncOp) and (kept := found.get(phase.sym_name.data)) is not None:
                 inherit(kept, sources_inside([phase]))
-                phase.detach()
-                phase.erase()
+                phase.detach()  # nothing outside of it knows of what is inside: there is nothing to be undone

@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from xdsl.builder import Builder
 from xdsl.context import Context
 from xdsl.dialects import arith, func, memref
 from xdsl.dialects.builtin import DYNAMIC_INDEX, MemRefType, ModuleOp, i8
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
-from xdsl.rewriter import InsertPoint, Rewriter
 
-from agentc.analyses.kernel_dims import DIMS, OUTPUTS, dims_attr, element_of, shape_of, value_dims
-from agentc.analyses.kernel_ops import dealloc, index_constant
+from agentc.analyses.kernel_builders import Preceding
+from agentc.analyses.kernel_dims import DIMS, OUTPUTS, dims_attr, element_of, name_of, shape_of, value_dims
+from agentc.analyses.kernel_ops import alloc, binary, dealloc, index_constant, made, memory_type
+from agentc.analyses.kernel_walks import operands_of, ops_of
 from agentc.plan import arena
 from agentc.plan.kernels import Dim, bytes_of
 from agentc.plan.sizes import Sizes
@@ -34,7 +34,7 @@ class Temporary:
     def typical_bytes(self) -> int:
         """Bytes where every size is ``TYPICAL``."""
         counts = Sizes({name: TYPICAL for dim in self.dims if isinstance(dim, str) for name in _names(dim)})
-        return bytes_of(str(element_of(self.op.memref.type)), self.dims, counts)
+        return bytes_of(name_of(element_of(self.op.memref.type)), self.dims, counts)
 
 
 def _names(dim: str) -> set[str]:
@@ -45,12 +45,13 @@ def temporaries(function: func.FuncOp) -> list[Temporary]:
     """The memory that ``function`` allocates, and how long each lives; what no phase uses is left out."""
     dims = value_dims(function)
     users: dict[SSAValue, list[int]] = {}
-    block = function.body.block
-    for number, op in enumerate(op for op in block.ops if isinstance(op, func.CallOp)):
-        for operand in op.operands:
+    ops = ops_of(function.body.block)
+    for number, op in enumerate(op for op in ops if type(op) is func.CallOp):
+        for operand in operands_of(op):
             users.setdefault(operand, []).append(number)
-    found = [op for op in block.ops if isinstance(op, memref.AllocOp) and op.memref in users and op.memref in dims]
-    return [Temporary(op, dims[op.memref], range(users[op.memref][0], users[op.memref][-1] + 1)) for op in found]
+    every = [(op, op.results[0]) for op in ops if type(op) is memref.AllocOp]
+    found = [(op, memory) for op, memory in every if memory in users and memory in dims]
+    return [Temporary(op, dims[memory], range(users[memory][0], users[memory][-1] + 1)) for op, memory in found]
 
 
 class Arena:
@@ -62,7 +63,7 @@ class Arena:
         self.found = [found[i] for i in placement]
         first = next(op for op in self.block.ops if isinstance(op, func.CallOp))
         self.before: Operation = first
-        self.build = Builder(InsertPoint.before(first))
+        self.build = Preceding(first)
         self.numbers: dict[int, SSAValue] = {}
 
     def run(self) -> None:
@@ -78,13 +79,12 @@ class Arena:
             ends.append(self._above(shifts[-1], self._bytes(temporary)))
         covered = {j for under in below for j in under}
         highest = self._top([end for i, end in enumerate(ends) if i not in covered])
-        whole = memref.AllocOp.get(i8, arena.ALIGNMENT, [DYNAMIC_INDEX], [highest])
-        self.build.insert(whole)
+        whole = self.build.insert(alloc(memory_type(i8, (DYNAMIC_INDEX,)), [highest]))
         for temporary, shift in zip(self.found, shifts, strict=True):
             self._view(temporary, whole.memref, shift)
         last = self.block.last_op
         assert last is not None
-        Rewriter.insert_op(dealloc(whole.memref), InsertPoint.before(last))
+        self.block.insert_op_before(dealloc(whole.memref), last)
 
     def _hoist(self, value: SSAValue) -> None:
         """Let a size be known before the first phase. Sizes are made of arguments alone."""
@@ -94,7 +94,7 @@ class Arena:
         for operand in op.operands:
             self._hoist(operand)
         op.detach()
-        Rewriter.insert_op(op, InsertPoint.before(self.before))
+        self.block.insert_op_before(op, self.before)
 
     def _number(self, value: int) -> SSAValue:
         if value not in self.numbers:
@@ -104,33 +104,36 @@ class Arena:
     def _bytes(self, temporary: Temporary) -> SSAValue:
         """Bytes of ``temporary`` in whole lines."""
         shape = shape_of(temporary.op.memref.type) or ()
-        element = str(element_of(temporary.op.memref.type))
+        element = name_of(element_of(temporary.op.memref.type))
         known = bytes_of(element, [n for n in shape if n != DYNAMIC_INDEX], Sizes({}))
         if not temporary.op.dynamic_sizes:
             return self._number(arena.aligned(known))
         count = self._number(known)
         for size in temporary.op.dynamic_sizes:
-            count = self.build.insert(arith.MuliOp(count, size)).result
-        more = self.build.insert(arith.AddiOp(count, self._number(arena.ALIGNMENT - 1))).result
-        return self.build.insert(arith.AndIOp(more, self._number(-arena.ALIGNMENT))).result
+            count = self._op(arith.MuliOp, count, size)
+        more = self._op(arith.AddiOp, count, self._number(arena.ALIGNMENT - 1))
+        return self._op(arith.AndIOp, more, self._number(-arena.ALIGNMENT))
+
+    def _op(self, kind: type[Operation], a: SSAValue, b: SSAValue) -> SSAValue:
+        return self.build.insert(binary(kind, a, b)).results[0]
 
     def _above(self, shift: SSAValue, count: SSAValue) -> SSAValue:
         if shift is self._number(0):
             return count
-        return self.build.insert(arith.AddiOp(shift, count)).result
+        return self._op(arith.AddiOp, shift, count)
 
     def _top(self, ends: Sequence[SSAValue]) -> SSAValue:
         if not ends:
             return self._number(0)
         top = ends[0]
         for end in ends[1:]:
-            top = self.build.insert(arith.MaxSIOp(top, end)).result
+            top = self._op(arith.MaxSIOp, top, end)
         return top
 
     def _view(self, temporary: Temporary, whole: SSAValue, shift: SSAValue) -> None:
         op = temporary.op
         assert isinstance(op.memref.type, MemRefType)
-        view = memref.ViewOp(whole, shift, list(op.dynamic_sizes), op.memref.type)
+        view = made(memref.ViewOp, [whole, shift, *operands_of(op)], [op.memref.type])
         view.attributes[DIMS] = dims_attr([temporary.dims])
         view.result.name_hint = op.memref.name_hint
         self.build.insert(view)

@@ -10,6 +10,8 @@ from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from agentc.analyses.kernel_dims import OUTPUTS, shape_of, value_dims
+from agentc.analyses.kernel_ops import walked
+from agentc.analyses.kernel_walks import ops_of
 from agentc.passes.outline_kernel_phases import is_setup
 from agentc.plan.kernels import Dim
 
@@ -20,11 +22,32 @@ def accesses(memory: SSAValue) -> list[Operation]:
     return [op for op in users if not isinstance(op, memref.DeallocOp | memref.DimOp)]
 
 
-def ends_before(first: Sequence[Operation], second: Sequence[Operation], block: Block) -> bool:
+class Orders:
+    """Where the ops of each block are. Memory that is given up in between leaves the order of all else as it is."""
+
+    def __init__(self) -> None:
+        self._places: dict[Block, dict[Operation, int]] = {}
+        self._work: dict[Block, dict[Operation, int]] = {}
+
+    def places(self, block: Block) -> dict[Operation, int]:
+        """The place of each op of ``block``."""
+        if block not in self._places:
+            self._places[block] = {op: place for place, op in enumerate(ops_of(block))}
+        return self._places[block]
+
+    def work(self, block: Block) -> dict[Operation, int]:
+        """The place of each op of ``block`` that is part of a phase, among those."""
+        if block not in self._work:
+            found = [op for op in ops_of(block) if not is_setup(op)]
+            self._work[block] = {op: place for place, op in enumerate(found)}
+        return self._work[block]
+
+
+def ends_before(first: Sequence[Operation], second: Sequence[Operation], block: Block, orders: Orders) -> bool:
     """Whether every op of ``first`` is done with its elements before any of ``second`` begins with the same ones: all
     come earlier in ``block``, or they meet in one loop of which each iteration keeps to elements of its own.
     """
-    order = {op: place for place, op in enumerate(block.ops)}
+    order = orders.places(block)
     mine, theirs = ([(ancestor(op, block), op) for op in ops] for ops in (first, second))
     last = max(order[top] for top, _ in mine)
     begin = min(order[top] for top, _ in theirs)
@@ -35,7 +58,7 @@ def ends_before(first: Sequence[Operation], second: Sequence[Operation], block: 
         return False
     inside, others = ([op for top, op in pairs if top is meeting] for pairs in (mine, theirs))
     body = meeting.body.block
-    return bool(_own_axes([*inside, *others], body.args[0])) and ends_before(inside, others, body)
+    return bool(_own_axes([*inside, *others], body.args[0])) and ends_before(inside, others, body, orders)
 
 
 def ancestor(op: Operation, block: Block) -> Operation:
@@ -72,23 +95,23 @@ class Slot:
     result: bool
     """It is the caller's, who reads what was written last."""
 
-    def takes(self, life: Sequence[Operation], block: Block) -> bool:
+    def takes(self, life: Sequence[Operation], block: Block, orders: Orders) -> bool:
         """Whether what is accessed by ``life`` can live here as well, without keeping memory that could be free."""
-        if self.result and self.lives[0] and not ends_before(life, self.lives[0], block):
+        if self.result and self.lives[0] and not ends_before(life, self.lives[0], block, orders):
             return False
         earlier = self.lives[self.result :]
-        if not all(ends_before(other, life, block) for other in earlier):
+        if not all(ends_before(other, life, block, orders) for other in earlier):
             return False
-        return self.result or not _pause(earlier, life, block)
+        return self.result or not _pause(earlier, life, block, orders)
 
 
-def _pause(earlier: Sequence[Sequence[Operation]], life: Sequence[Operation], block: Block) -> bool:
+def _pause(earlier: Sequence[Sequence[Operation]], life: Sequence[Operation], block: Block, orders: Orders) -> bool:
     """Whether anything of ``block`` runs after the last of ``earlier`` and before ``life``."""
     tops = {ancestor(op, block) for ops in earlier for op in ops}
     following = {ancestor(op, block) for op in life}
-    ops = [op for op in block.ops if not is_setup(op)]
-    last = max(place for place, op in enumerate(ops) if op in tops)
-    begin = min(place for place, op in enumerate(ops) if op in following)
+    places = orders.work(block)
+    last = max(places[op] for op in tops if op in places)
+    begin = min(places[op] for op in following if op in places)
     return begin > last + 1
 
 
@@ -102,14 +125,15 @@ class Sharing:
         """Replace memory in place."""
         block = self.function.body.block
         self._dims = value_dims(self.function)
-        made = [op for op in block.ops if isinstance(op, memref.AllocOp) and op.memref.type.get_shape()]
+        made = [op for op in ops_of(block) if isinstance(op, memref.AllocOp) and op.memref.type.get_shape()]
         if not made:
             return
-        order = {op: place for place, op in enumerate(block.walk())}
+        order = {op: place for place, op in enumerate(walked(self.function))}
+        orders = Orders()
         lives = {op: accesses(op.memref) for op in made}
         slots = [Slot(memory, [accesses(memory)], True) for memory in self._results()]
         for op in sorted((op for op in made if lives[op]), key=lambda op: min(order[user] for user in lives[op])):
-            home = next((s for s in self._alike(slots, op.memref) if s.takes(lives[op], block)), None)
+            home = next((s for s in self._alike(slots, op.memref) if s.takes(lives[op], block, orders)), None)
             if home is None:
                 slots.append(Slot(op.memref, [lives[op]], False))
             else:
