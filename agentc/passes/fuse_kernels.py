@@ -1,6 +1,6 @@
 """Fuses elementwise tensor code into what uses it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeGuard
 
@@ -155,19 +155,18 @@ class Fusion:
         own = [Input(value, map_) for value, map_ in zip(inputs_of(producer), places, strict=True)]
         kept = {i: Input(given[i], maps[i]) for i in range(count) if i != index}
         inputs = {each.key: each for each in (*own, *kept.values())}
-        block = consumer.body.block
-        old = block.args[:count]
-        new = {key: block.insert_arg(element_of(each.value.type), i) for i, (key, each) in enumerate(inputs.items())}
-        value = _move_body(producer, block, [new[each.key] for each in own], read.data)
-        for i, argument in enumerate(old):
-            argument.replace_all_uses_with(new[kept[i].key] if i in kept else value)
-            block.erase_arg(argument)
+        once = producer.results[0].has_one_use()
+        put = _extend if once and _is_longer(producer.body.block, consumer.body.block) else _precede
+        put(producer, consumer, own, kept, read)
         consumer.operands = [*(each.value for each in inputs.values()), *outputs]
         consumer.properties["operandSegmentSizes"] = segments(len(inputs), len(outputs))
         consumer.properties["indexing_maps"] = ArrayAttr([*(each.map_ for each in inputs.values()), *maps[count:]])
         inherit(consumer, sources(producer))
         if producer.results[0].first_use is None:
             erase_op(producer)
+
+
+Key = tuple[SSAValue, int]
 
 
 class Input(NamedTuple):
@@ -177,18 +176,79 @@ class Input(NamedTuple):
     map_: AffineMapAttr
 
     @property
-    def key(self) -> tuple[SSAValue, int]:
+    def key(self) -> Key:
         """What two that are the same have in common."""
         return self.value, id(self.map_)
 
 
-def _move_body(op: GenericOp, block: Block, places: Sequence[SSAValue], loops: AffineMap) -> SSAValue:
-    """Put the body of ``op`` without its yield first into ``block``, a copy if ``op`` has other readers; the value that
-    it yields. ``loops`` says what its loops are there.
-    """
-    first, result = block.first_op, op.results[0]
+def _is_longer(block: Block, other: Block) -> bool:
+    """Whether ``block`` has more ops."""
+    op, end = block.first_op, other.first_op
+    while op is not None and end is not None:
+        op, end = op.next_op, end.next_op
+    return op is not None
+
+
+def _extend(
+    producer: GenericOp, consumer: GenericOp, own: Sequence[Input], kept: Mapping[int, Input], loops: AffineMapAttr
+) -> None:
+    """Put the body of ``consumer`` behind that of ``producer``, which nobody else reads, and let ``consumer`` have it.
+
+    ``own`` and ``kept`` are what both read, ``kept`` by place; ``loops`` says what the producer's loops are."""
+    block, rest = producer.body.block, consumer.body.block
+    arguments, new = block.args, dict[Key, SSAValue]()
+    for argument, each in zip(arguments[:-1], own, strict=True):
+        if new.setdefault(each.key, argument) is not argument:
+            argument.replace_all_uses_with(new[each.key])
+            block.erase_arg(argument)
+    block.erase_arg(arguments[-1])
+    for each in kept.values():
+        if each.key not in new:
+            new[each.key] = block.insert_arg(element_of(each.value.type), len(block.args))
+    _turn(block, loops)
+    end = block.last_op
+    assert end is not None
+    value = end.operands[0]
+    block.erase_op(end)
+    for i, argument in enumerate(rest.args[:-1]):
+        argument.replace_all_uses_with(new[kept[i].key] if i in kept else value)
+    out = rest.args[-1]
+    out.replace_all_uses_with(block.insert_arg(out.type, len(block.args)))
+    for op in list(rest.ops):
+        op.detach()
+        block.add_op(op)
+    region = producer.detach_region(0)
+    consumer.detach_region(0)
+    consumer.add_region(region)
+
+
+def _turn(block: Block, loops: AffineMapAttr) -> None:
+    """Let what ``block`` knows of its loops be what ``loops`` says."""
+    if is_identity(loops):
+        return
+    for op in block.ops:
+        if isinstance(op, IndexOp):
+            made = _index_op(loops.data, op)
+            block.insert_op_before(made, op)
+            op.result.replace_all_uses_with(made.results[0])
+            block.erase_op(op)
+
+
+def _precede(
+    producer: GenericOp, consumer: GenericOp, own: Sequence[Input], kept: Mapping[int, Input], loops: AffineMapAttr
+) -> None:
+    """As ``_extend``, of a short producer, or of one that others read: its body, or a copy, is put first into that of
+    ``consumer``."""
+    block = consumer.body.block
+    old, first = block.args[:-1], block.first_op
     assert first is not None
-    return (_taken if result.has_one_use() else _copied)(op, first, places, loops)
+    inputs = {each.key: each for each in (*own, *kept.values())}
+    new = {key: block.insert_arg(element_of(each.value.type), i) for i, (key, each) in enumerate(inputs.items())}
+    take = _taken if producer.results[0].has_one_use() else _copied
+    value = take(producer, first, [new[each.key] for each in own], loops.data)
+    for i, argument in enumerate(old):
+        argument.replace_all_uses_with(new[kept[i].key] if i in kept else value)
+        block.erase_arg(argument)
 
 
 def _copied(op: GenericOp, first: Operation, places: Sequence[SSAValue], loops: AffineMap) -> SSAValue:
