@@ -9,7 +9,7 @@ from xdsl.dialects.linalg.ops import FillOp, GenericOp
 from xdsl.ir import Block, Operation
 from xdsl.passes import ModulePass
 
-from agentc.analyses.equal_values import share
+from agentc.analyses.equal_values import number_of, share
 from agentc.analyses.kernel_ops import functions
 from agentc.analyses.kernel_sources import SOURCE, inherit, sources
 from agentc.dialects.linalg_ext import ExtOp
@@ -19,7 +19,8 @@ Twin = GenericOp | FillOp | ExtOp
 
 def twin_key(op: Twin) -> Hashable:
     """What twins have in common, before their bodies are compared."""
-    return type(op), tuple(op.operands), tuple(sorted(op.properties.items(), key=lambda pair: pair[0]))
+    stated = sorted((name, number_of(value)) for name, value in op.properties.items())
+    return type(op), tuple(map(id, op.operands)), tuple(stated)
 
 
 def merge(block: Block) -> None:

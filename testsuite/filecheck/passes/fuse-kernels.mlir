@@ -146,3 +146,39 @@ func.func @read_thrice(%x: tensor<?xf32>, %e: tensor<?xf32>) -> (tensor<?xf32>, 
   } -> tensor<?xf32>
   func.return %u, %v, %w : tensor<?xf32>, tensor<?xf32>, tensor<?xf32>
 }
+
+// -----
+
+// A body that is longer than its reader's takes that one in: what both read is read once, and each loop has its place.
+// CHECK-LABEL: func.func @longer
+// CHECK: linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d1, d0)>, affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>]
+// CHECK-SAME: ins(%x, %y : tensor<4x4xf32>, tensor<4x4xf32>)
+// CHECK-NEXT: ^bb0(%[[A:.*]]: f32, %[[C:.*]]: f32, %{{.*}}: f32):
+// CHECK-NEXT: %[[I:.*]] = linalg.index 1 : index
+// CHECK-NEXT: %[[J:.*]] = arith.index_cast %[[I]] : index to i64
+// CHECK-NEXT: %[[F:.*]] = arith.sitofp %[[J]] : i64 to f32
+// CHECK-NEXT: %[[M:.*]] = arith.mulf %[[A]], %[[A]] : f32
+// CHECK-NEXT: %[[N:.*]] = arith.addf %[[M]], %[[F]] : f32
+// CHECK-NEXT: %[[S:.*]] = arith.subf %[[C]], %[[N]] : f32
+// CHECK-NEXT: %[[T:.*]] = arith.divf %[[S]], %[[A]] : f32
+// CHECK-NEXT: linalg.yield %[[T]] : f32
+// CHECK-NOT: linalg.generic
+func.func @longer(%x: tensor<4x4xf32>, %y: tensor<4x4xf32>) -> tensor<4x4xf32> {
+  %e = tensor.empty() : tensor<4x4xf32>
+  %p = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%x, %x : tensor<4x4xf32>, tensor<4x4xf32>) outs(%e : tensor<4x4xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %i = linalg.index 0 : index
+    %j = arith.index_cast %i : index to i64
+    %f = arith.sitofp %j : i64 to f32
+    %m = arith.mulf %a, %b : f32
+    %n = arith.addf %m, %f : f32
+    linalg.yield %n : f32
+  } -> tensor<4x4xf32>
+  %q = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d1, d0)>, affine_map<(d0, d1) -> (d1, d0)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%y, %p, %x : tensor<4x4xf32>, tensor<4x4xf32>, tensor<4x4xf32>) outs(%e : tensor<4x4xf32>) {
+  ^bb0(%c: f32, %d: f32, %g: f32, %o: f32):
+    %s = arith.subf %c, %d : f32
+    %t = arith.divf %s, %g : f32
+    linalg.yield %t : f32
+  } -> tensor<4x4xf32>
+  func.return %q : tensor<4x4xf32>
+}
