@@ -427,17 +427,18 @@ class KernelBuilder:
 
 
 def _check_constants(op: str, operands: Sequence[Operand], element: Element) -> None:
-    """Refuse a number that the integers of the other operand do not hold.
+    """Refuse a number that the integers of the other operand do not hold, and one with a point, with which NumPy makes
+    floats of them: but for comparisons, to which it is the same.
 
     Raises:
-        ShapeError: it is a fraction, or too large.
+        ShapeError: it has a point, or is too large.
     """
     numbers = [o for o in operands if not isinstance(o, Tensor)]
     if not numbers:
         return
     low, high = limits(element)
     for operand in numbers:
-        if operand != operand or abs(operand) == float("inf") or int(operand) != operand:
+        if isinstance(operand, float) and not (op in COMPARISONS and operand.is_integer()):
             raise ShapeError(f"`{op}` of {element_name(element)} and {operand}: convert one with `astype`")
         if not low <= operand <= high:
             raise ShapeError(f"`{op}`: {int(operand)} is beyond {element_name(element)}, which ends at {high}")

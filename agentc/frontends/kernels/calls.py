@@ -402,7 +402,7 @@ def _cast(scope: Scope, node: ast.Call, name: str) -> Value:
         return scope.builder.cast(value, ELEMENTS[kind])
     if value != value or abs(value) == float("inf"):
         return value
-    return bool(value) if kind == "i1" else int(value) if kind[0] in "iu" else value
+    return bool(value) if kind == "i1" else int(value) if kind[0] in "iu" else float(value)
 
 
 def _inline(scope: Scope, node: ast.Call, function: ast.FunctionDef) -> Values:
