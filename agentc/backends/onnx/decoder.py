@@ -5,10 +5,12 @@
 a shared prefix is computed once, and the two can run in different places.
 
 ``step`` is ``decode`` for ONNX Runtime alone: its cache is a buffer with room for more tokens, of which the first
-``length`` are filled, and which it fills in place where past and present are bound to the same memory.
+``length`` of each row are filled, and which it fills in place where past and present are bound to the same memory.
 
-    input_ids [batch, tokens] int64, keep [kept] int64 (prefill only), reach [1] int64 (see ``positions``)
+    input_ids [batch, tokens] int64, keep [kept] int64 (prefill only)
     past.L.key, past.L.value [batch, kv_heads, past, head_dim]
+    attention_mask [batch, past + tokens] int64, reach [batch] int64: optional (see ``positions``)
+    length [batch] int64 (step only)
     -> logits [batch, kept, vocab], present.L.key, present.L.value [batch, kv_heads, total, head_dim]
 """
 

@@ -1,8 +1,9 @@
 """Several sequences of a language model at once, each of its own length and as if it were alone.
 
-Prompts are padded on the left, so that all rows end together and one list of places gives the logits of all. Where
-decode steps fill buffers in place, each row then goes on in its own place; elsewhere a step adds a slot to every row,
-which is padding in the rows whose answers have ended.
+Rows begin in the first slot, and what is padding lies behind them, where no token of theirs looks; a row that has ended
+takes no part in later passes. Its keys so lie where they would alone: products and sums go in the same order, and with
+decode steps that fill buffers in place, answers are those of each row alone, bit by bit. Where a step appends a slot to
+every row instead, that of a row which has ended is padding.
 """
 
 from collections.abc import Iterator, Sequence
@@ -29,9 +30,8 @@ class BatchCache:
 
     tokens: tuple[tuple[int, ...], ...]
     tensors: tuple[Any, ...]
-    """The engine's own: key and value by layer, ``[rows, kv_heads, slots, head_dim]``, or what shards hold."""
-    starts: tuple[int, ...]
-    """Slots of padding before each row."""
+    """The engine's own: key and value by layer, ``[rows, kv_heads, slots, head_dim]``, or what shards hold. A row's
+    tokens lie in the first slots."""
     logits: Logits
     """Of the token to come, ``[rows, vocab]``."""
 
@@ -52,43 +52,46 @@ def prefill(model: Decoder, prompts: Sequence[str | Sequence[int]]) -> BatchCach
 
 
 def _filled(model: Decoder, rows: Sequence[Sequence[int]], reach: Sequence[int]) -> BatchCache:
-    """The caches of rows, with the angles of sequences of ``reach`` tokens.
-
-    A pass takes the rows that have begun, so that little is computed of padding: shorter rows join on the way."""
-    longest = max(map(len, rows), default=0)
-    starts = tuple(longest - len(row) for row in rows)
-    tokens = np.array([[0] * start + list(row) for start, row in zip(starts, rows, strict=True)], np.int64)
-    past, logits = model.nothing(0), np.zeros((len(rows), 1, 0), np.float32)
-    begun: list[int] = []
+    """The caches of rows, with the angles of sequences of ``reach`` tokens."""
+    lengths = [len(row) for row in rows]
+    longest = max(lengths, default=0)
+    tokens = np.array([[*row, *[0] * (longest - len(row))] for row in rows], np.int64)
+    past, last = model.nothing(len(rows)), dict[int, Logits]()
     start = 0
     while start < longest:
-        now, end = _pass(starts, start, longest)
-        joins = tuple(place for place, row in enumerate(now) if row not in begun)
-        mask = _mask([starts[row] for row in now], end)
-        part = Part(tokens[now, start:end], (end - start - 1,), tuple(reach[row] for row in now), mask, joins)
+        live = tuple(row for row, length in enumerate(lengths) if length > start)
+        end = _end(start, [lengths[row] for row in live])
+        ending = [row for row in live if lengths[row] <= end]
+        keep = sorted({lengths[row] - 1 - start for row in ending}) or [end - start - 1]
+        mask = _mask([lengths[row] for row in live], end)
+        some = live if len(live) < len(rows) else None
+        part = Part(tokens[list(live), start:end], tuple(keep), tuple(reach[row] for row in live), mask, some)
         logits, past = model.run(past, start, part)
-        begun, start = now, end
-    return BatchCache(tuple(map(tuple, rows)), past, starts, logits[:, -1])
+        last |= {row: logits[live.index(row), keep.index(lengths[row] - 1 - start)] for row in ending}
+        start = end
+    return BatchCache(tuple(map(tuple, rows)), past, np.array([last[row] for row in range(len(rows))]))
 
 
-def _pass(starts: Sequence[int], start: int, longest: int) -> tuple[list[int], int]:
-    """The rows that take part in a pass from slot ``start`` on, and where it ends: as many of those that begin first
-    as make it cheapest for each token that counts."""
-    order = sorted(range(len(starts)), key=lambda row: starts[row])
-    least, best = np.inf, (order, longest)
-    for count in range(1, len(order) + 1):
-        later = starts[order[count]] if count < len(order) else longest
-        end = min(start + max(CHUNK // count, 1), later)
-        used = sum(max(end - max(starts[row], start), 0) for row in order[:count])
-        cost = (count * (end - start) + _PASS) / used if used and end > start else np.inf
-        if cost < least:
-            least, best = cost, (sorted(order[:count]), end)
-    return best
+def _end(start: int, lengths: Sequence[int]) -> int:
+    """Where a pass of rows from slot ``start`` on ends: where it is cheapest for each token that counts. A pass of one
+    slot is avoided: engines sum a single row in another order."""
+    longest = max(lengths)
+    most = min(start + max(CHUNK // len(lengths), 1), longest)
+    ends = {most, most - 1, *(length for length in lengths if length < most)}
+    wide = {end for end in ends if end - start > 1 and longest - end != 1} or {most}
+    return min(sorted(wide), key=lambda end: _cost(start, end, lengths))
 
 
-def _mask(starts: Sequence[int], slots: int) -> Array:
+def _cost(start: int, end: int, lengths: Sequence[int]) -> float:
+    """Tokens that are computed for each that counts; logits of a row and place are taken for one more."""
+    kept = len({length for length in lengths if length <= end})
+    used = sum(min(length, end) - start for length in lengths)
+    return (len(lengths) * (end - start + kept) + _PASS) / used
+
+
+def _mask(lengths: Sequence[int], slots: int) -> Array:
     """Which slots hold tokens, ``[rows, slots]``."""
-    return (np.arange(slots) >= np.array(starts)[:, None]).astype(np.int64)
+    return (np.arange(slots) < np.array(lengths)[:, None]).astype(np.int64)
 
 
 def _encoded(model: Decoder, prompts: Sequence[str | Sequence[int]]) -> list[list[int]]:
@@ -139,8 +142,7 @@ class _Appended:
 
     def _begin(self, cache: BatchCache) -> None:
         self._past = cache.tensors
-        slots = cache.starts[0] + cache.lengths[0]
-        self._mask = _mask(cache.starts, slots)
+        self._mask = _mask(cache.lengths, max(cache.lengths))
 
     def advance(self, tokens: Sequence[int | None]) -> Logits:
         cached = self._mask.shape[1]
@@ -155,7 +157,7 @@ class _Appended:
 
 
 def _steps(model: Decoder, cache: BatchCache) -> _Steps:
-    stepper = model.stepper_of(cache.tensors, cache.lengths, cache.starts)
+    stepper = model.stepper_of(cache.tensors, cache.lengths)
     return _Appended(model, cache) if stepper is None else _InPlace(model, stepper)
 
 

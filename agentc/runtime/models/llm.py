@@ -9,9 +9,9 @@ from typing import Any, Literal
 import numpy as np
 
 from agentc.runtime.models.bundle import open_bundle
-from agentc.runtime.models.part import Part, with_joined
+from agentc.runtime.models.part import Part, of_rows, with_rows
 from agentc.runtime.models.sampling import GREEDY, Logits, Mask, Sampler, log_softmax
-from agentc.runtime.models.session import Array, Session, tensor
+from agentc.runtime.models.session import Array, Session, Tensor, tensor
 from agentc.runtime.models.stepping import Stepper
 from agentc.runtime.models.tokenizer import TextStream, open_tokenizer
 from agentc.support.diagnostics import Diagnostic, Refused
@@ -74,12 +74,12 @@ class Decoder:
 
     def stepper(self, cache: KvCache) -> Stepper | None:
         """Steps from ``cache`` on over a copy of it that grows in place; ``None`` where there is no graph for it."""
-        return self.stepper_of(cache.tensors, [len(cache.tokens)], [0])
+        return self.stepper_of(cache.tensors, [len(cache.tokens)])
 
-    def stepper_of(self, tensors: tuple[Any, ...], lengths: Sequence[int], starts: Sequence[int]) -> Stepper | None:
-        """The same from several caches on, a row each: ``lengths`` of its slots from ``starts`` on hold tokens."""
+    def stepper_of(self, tensors: tuple[Any, ...], lengths: Sequence[int]) -> Stepper | None:
+        """The same from several caches on, a row each, of which the first ``lengths`` slots hold tokens."""
         session = self._in_place
-        return Stepper(session, tensors, lengths, starts, self.bundle.max_tokens) if session else None
+        return Stepper(session, tensors, lengths, self.bundle.max_tokens) if session else None
 
     @property
     def is_stand_in(self) -> bool:
@@ -238,12 +238,14 @@ class Decoder:
     def run(self, past: tuple[Any, ...], cached: int, part: Part) -> tuple[Array, tuple[Any, ...]]:
         """Logits of the kept places, ``[rows, kept, vocab]``, and the cache after ``part``. ``past``: the cache before
         it, of ``cached`` slots a row."""
-        if part.joins:
-            past = tuple(tensor(with_joined(one.numpy(), part.joins), np.float32) for one in past)
-        feed = {"input_ids": tensor(part.tokens), "keep": tensor(part.keep), **self._of_rows(past, part)}
+        subset = past if part.rows is None else tuple(_tensor(of_rows(one.numpy(), part.rows)) for one in past)
+        feed = {"input_ids": tensor(part.tokens), "keep": tensor(part.keep), **self._of_rows(subset, part)}
         if "reach" in self._prefill.optional:
             feed["reach"] = tensor(part.reach)
         logits, *after = self._prefill.run(feed)
+        if part.rows is not None:
+            pairs = zip(past, after, strict=True)
+            after = [_tensor(with_rows(old.numpy(), new.numpy(), part.rows)) for old, new in pairs]
         return logits.numpy(), tuple(after)
 
     def run_one(self, past: tuple[Any, ...], cached: int, part: Part) -> tuple[Array, tuple[Any, ...]]:
@@ -359,6 +361,10 @@ class Decoding(Iterator[str]):
         tokens = (*self._prompt, *said)
         reach = self._model.reach(len(tokens))
         return KvCache(tokens, self._stepper.tensors(), self._logits.copy(), self._from.reused, reach)
+
+
+def _tensor(values: Array) -> Tensor:
+    return tensor(values, np.float32)
 
 
 def _is_printable(piece: str | None) -> bool:

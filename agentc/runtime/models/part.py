@@ -18,13 +18,21 @@ class Part:
     """The length of each row's whole sequence, of which these tokens may be a part."""
     mask: Array | None = None
     """``[rows, cached + tokens]``: 1 where a slot holds a token of its row, 0 where it is padding; ``None``: all do."""
-    joins: tuple[int, ...] = ()
-    """Rows that the cache before it lacks, since they were padding until now."""
+    rows: tuple[int, ...] | None = None
+    """Which rows of the cache these are; ``None``: all. The others get padding."""
 
 
-def with_joined(past: Array, joins: tuple[int, ...]) -> Array:
-    """A cache with rows of padding at the places that ``joins`` lists in what comes, in their order."""
-    rows = len(past) + len(joins)
-    joined = np.zeros((rows, *past.shape[1:]), past.dtype)
-    joined[[row for row in range(rows) if row not in joins]] = past
-    return joined
+def of_rows(past: Array, rows: tuple[int, ...] | None) -> Array:
+    """The part of a cache, ``[rows, heads, slots, width]``, that a pass goes on from."""
+    return past if rows is None else past[list(rows)]
+
+
+def with_rows(past: Array, present: Array, rows: tuple[int, ...] | None) -> Array:
+    """The whole cache after a pass that made ``present`` of the part."""
+    if rows is None:
+        return present
+    slots = past.shape[2]
+    whole = np.zeros((*past.shape[:2], *present.shape[2:]), past.dtype)
+    whole[:, :, :slots] = past
+    whole[list(rows), :, slots:] = present[:, :, slots:]
+    return whole

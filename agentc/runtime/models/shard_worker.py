@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from agentc.runtime.models.part import Part, with_joined
+from agentc.runtime.models.part import Part, of_rows, with_rows
 from agentc.runtime.models.session import Array, Session, Tensor, tensor
 from agentc.support.record import record
 
@@ -96,8 +96,8 @@ class Shard:
         for key in step.gone:
             self._caches.pop(key, None)
         part = step.part
-        cached = self._caches[step.base] if step.base else self._nothing(len(part.tokens) - len(part.joins))
-        past = iter([_before(one, step.length, part.joins) for one in cached])
+        whole = self._past(step)
+        past = iter(whole if part.rows is None else [_of(one, part.rows) for one in whole])
         ids, shared = tensor(part.tokens), _optional(part)
         present: list[Tensor] = []
         feed: dict[str, Tensor] = {}
@@ -109,8 +109,14 @@ class Shard:
             residual, partial, *cached = segment.run(feed)
             present += cached
             feed = {"before": residual, "sum": self._all_reduce(partial)}
-        self._caches[step.key] = present
+        self._caches[step.key] = present if part.rows is None else _joined(whole, present, part.rows)
         return self._gathered(self._segments[-1].run({**feed, "keep": tensor(part.keep)})[0].numpy())
+
+    def _past(self, step: Step) -> list[Tensor]:
+        """The cache that a step goes on from."""
+        if step.base:
+            return [_first(one, step.length) for one in self._caches[step.base]]
+        return self._nothing(len(step.part.tokens))
 
     def _all_reduce(self, partial: Tensor) -> Tensor:
         """The sum over all ranks. Two buffers take turns, so that one wait is enough: who writes the next sum has
@@ -163,10 +169,15 @@ def _parts(segment: Session) -> list[str]:
     return [name for name in segment.inputs if name.startswith("past.")]
 
 
-def _before(cached: Tensor, length: int, joins: tuple[int, ...]) -> Tensor:
-    """What a part goes on from: the first slots of a cache, and rows that join."""
-    values = cached.numpy()
-    if values.shape[2] == length and not joins:
-        return cached
-    values = values[:, :, :length]
-    return tensor(with_joined(values, joins) if joins else values, np.float32)
+def _first(part: Tensor, length: int) -> Tensor:
+    values = part.numpy()
+    return part if values.shape[2] == length else tensor(values[:, :, :length], np.float32)
+
+
+def _of(part: Tensor, rows: tuple[int, ...]) -> Tensor:
+    return tensor(of_rows(part.numpy(), rows), np.float32)
+
+
+def _joined(past: list[Tensor], present: list[Tensor], rows: tuple[int, ...]) -> list[Tensor]:
+    pairs = zip(past, present, strict=True)
+    return [tensor(with_rows(old.numpy(), new.numpy(), rows), np.float32) for old, new in pairs]

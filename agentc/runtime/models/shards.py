@@ -167,7 +167,7 @@ class ShardedDecoder(Decoder):
     def _open(self, threads: int) -> None:
         """The whole model stays closed."""
 
-    def stepper_of(self, tensors: tuple[Any, ...], lengths: Sequence[int], starts: Sequence[int]) -> None:
+    def stepper_of(self, tensors: tuple[Any, ...], lengths: Sequence[int]) -> None:
         """Caches grow in the processes."""
 
     def nothing(self, rows: int = 1) -> tuple[Any, ...]:

@@ -20,11 +20,9 @@ class Stepper:
     copied. Rows may be of different lengths.
     """
 
-    def __init__(
-        self, session: Session, tensors: tuple[Tensor, ...], lengths: Sequence[int], starts: Sequence[int], limit: int
-    ) -> None:
+    def __init__(self, session: Session, tensors: tuple[Tensor, ...], lengths: Sequence[int], limit: int) -> None:
         """``tensors``: the caches to go on from, which stay as they are; ``lengths``: how many tokens of each row they
-        hold, and ``starts``: from which slot on; ``limit``: tokens that a row may come to."""
+        hold; ``limit``: tokens that a row may come to."""
         self._session = session
         self._limit = limit
         self._names = [name for name in session.inputs if name.startswith("past.")]
@@ -34,7 +32,7 @@ class Stepper:
         (vocab,) = {int(session.shapes[name][-1]) for name in session.outputs if name == "logits"}
         self._logits: npt.NDArray[np.float32] = np.zeros((rows, 1, vocab), np.float32)
         self._buffers: list[Array] = [value.numpy() for value in tensors]
-        self._bound = self._grown(starts)
+        self._bound = self._grown()
 
     def step(self, token: int) -> Logits:
         """The logits after ``token`` of the one answer; the next step writes over them."""
@@ -44,7 +42,7 @@ class Stepper:
         """The logits after the token of each row, ``[rows, vocab]``; the next step writes over them. A row without
         one stays as it is, and its logits mean nothing."""
         if self._lengths.max() >= self._buffers[0].shape[2]:
-            self._bound = self._grown([0] * len(self._lengths))
+            self._bound = self._grown()
         for row, token in enumerate(tokens):
             self._tokens[row, 0] = token or 0
         self._bound.run()
@@ -61,13 +59,13 @@ class Stepper:
         for buffer, value in zip(self._buffers, tensors, strict=True):
             buffer[row, :, : self._lengths[row]] = value.numpy()[0]
 
-    def _grown(self, starts: Sequence[int]) -> Bound:
+    def _grown(self) -> Bound:
         longest = int(self._lengths.max())
         room = max(min(self._limit, longest + max(_ROOM, longest // 2)), longest + 1)
         for place, old in enumerate(self._buffers):
             new = np.zeros((*old.shape[:2], room, old.shape[3]), np.float32)
-            for row, (start, length) in enumerate(zip(starts, self._lengths, strict=True)):
-                new[row, :, :length] = old[row, :, start : start + length]
+            for row, length in enumerate(self._lengths):
+                new[row, :, :length] = old[row, :, :length]
             self._buffers[place] = new
         arrays: dict[str, Array] = {"input_ids": self._tokens, "length": self._lengths, "logits": self._logits}
         for name, buffer in zip(self._names, self._buffers, strict=True):

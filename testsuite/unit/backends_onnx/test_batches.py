@@ -26,7 +26,7 @@ ENDS = 3
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Several chunks, some of them padding alone, and buffers that have to grow on the way."""
+    """Several passes, which rows leave one by one, and buffers that have to grow on the way."""
     monkeypatch.setattr("agentc.runtime.models.stepping._ROOM", 3)
     monkeypatch.setattr("agentc.runtime.models.batching.CHUNK", 20)
 

@@ -153,13 +153,14 @@ def test_families_in_more_shards_than_key_heads(family: str, tmp_path: Path) -> 
     np.testing.assert_allclose(found, expected, atol=2e-5 * float(np.abs(expected).max()))
 
 
-def test_logits_are_gathered_in_pieces(tmp_path: Path) -> None:
-    """A vocabulary that ranks do not divide, of more positions than the shared block takes at once."""
+@pytest.mark.parametrize("room", [10, 4])
+def test_sums_and_logits_go_in_pieces(room: int, tmp_path: Path) -> None:
+    """A vocabulary that ranks do not divide, and more tokens than the shared block takes at once."""
     shape = replace(LLAMA, vocab=1001)
     emit_model(shape, tmp_path / "whole", role="decoder", weights=None, seed=3)
     emit_shards(shape, tmp_path / "parts", ranks=4, weights=None, seed=3)
     step = _step(0, 0, TOKENS, tuple(range(10)), 1)
-    [answer] = _steps(tmp_path / "parts", 4, [step], tokens=10)
+    [answer] = _steps(tmp_path / "parts", 4, [step], tokens=room)
     whole = Decoder(tmp_path / "whole", 1)
     assert answer.shape[:2] == (1, 10)
     for place in range(10):
