@@ -42,6 +42,7 @@ NAMES = (
     "matvec",
     "weighted_sum",
     "quantize_int8",
+    "gqa_decode",
     "product_bf16",
 )
 CHECKED_ROWS = 64
@@ -64,8 +65,10 @@ DTYPES = {
 """NumPy's types; it has no bfloat16, whose bits are the upper half of a float."""
 SCALARS = {"f32": ctypes.c_float, "f64": ctypes.c_double, "i32": ctypes.c_int32, "i64": ctypes.c_int64}
 REPEATS, ROUNDS = 10, 7
-SMALL = (1237, 516, 264)
-"""Sizes of arrays that are only checked: rows, width, side."""
+SMALL: dict[str, int] = {"n": 1237, "d": 516, "s": 264, "g": 2, "q": 3, "t": 777}
+"""Sizes of arrays that are only checked: rows, width, side; groups, heads of each and cached keys."""
+HEADS: dict[str, int] = {"g": 8, "q": 4, "d": 128}
+"""Of attention, as in an 8B Llama 3: groups, query heads of each, and how wide a head is."""
 
 
 def softmax(x: np.ndarray) -> np.ndarray:
@@ -85,6 +88,12 @@ def quantized(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.rint(x / scale[:, None]), scale
 
 
+def attention(query: np.ndarray, keys: np.ndarray, values: np.ndarray, length: int) -> np.ndarray:
+    """Of one token over all keys, whose number is ``length``."""
+    scores = np.einsum("gqd,tgd->gqt", query, keys[:length]) / np.sqrt(query.shape[2])
+    return np.einsum("gqt,tgd->gqd", softmax(scores), values[:length])
+
+
 REFERENCES: dict[str, Callable[..., Any]] = {
     "cosine_softmax": lambda q, x, t: softmax(cosine(q, x) / t),
     "cosine_gate": lambda q, x: softmax(x * cosine(q, x)[:, None]),
@@ -94,6 +103,7 @@ REFERENCES: dict[str, Callable[..., Any]] = {
     "matvec": lambda a, x: a @ x,
     "weighted_sum": lambda w, v: w @ v,
     "quantize_int8": quantized,
+    "gqa_decode": attention,
     "product_bf16": lambda a, b: a[:CHECKED_ROWS] @ b,
 }
 """In double precision: what a kernel has to give."""
@@ -125,6 +135,9 @@ def torch_references() -> Mapping[str, Callable[..., Any]]:
         "matvec": lambda a, x: a @ x,
         "weighted_sum": lambda w, v: w @ v,
         "quantize_int8": codes,
+        "gqa_decode": lambda q, k, v, _: functional.scaled_dot_product_attention(
+            q, k.transpose(0, 1), v.transpose(0, 1)
+        ),
         "product_bf16": lambda a, b: a @ b,
     }
 
@@ -171,7 +184,7 @@ def arrays(abi: Mapping[str, Any], sizes: Mapping[str, int]) -> tuple[list[Any],
     inputs: list[Any] = []
     for parameter in abi["arguments"]:
         if parameter["dims"] is None:
-            inputs.append(0.5)
+            inputs.append(0.5 if parameter["dtype"] == "f32" else sizes["t"])
             continue
         values = random.standard_normal([sizes[d] for d in parameter["dims"]], dtype=np.float32)
         inputs.append(rounded(values) if parameter["dtype"] == "bf16" else values)
@@ -319,7 +332,7 @@ class Run:
 
 def errors(name: str, abi: Mapping[str, Any], device: Device, sizes: Mapping[str, int]) -> dict[str, float]:
     """Errors on small arrays, of sizes that nothing divides: plain, off alignment, on two streams, from a graph."""
-    small = dict(zip(sizes, SMALL, strict=True))
+    small = {size: SMALL[size] for size in sizes}
     found = dict[str, float]()
     for odd in (0, 1):
         one = Run(name, abi, device, {size: value + odd for size, value in small.items()}, late=odd)
@@ -410,6 +423,7 @@ def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--only", choices=NAMES, help="one kernel, in this process")
     parser.add_argument("--rows", type=int, default=262_144)
     parser.add_argument("--width", type=int, default=1024)
+    parser.add_argument("--keys", type=int, default=65_536, help="that attention of one token is over")
     parser.add_argument("--side", type=int, default=8192, help="of the square matrices of the product")
     return parser.parse_args(arguments)
 
@@ -420,7 +434,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.emit:
         return emit_all(options.emit, options.arch or "sm_90a")
     if options.check:
-        return check({"n": 150, "d": 68, "s": 72})
+        return check({"n": 150, "d": 68, "s": 72, "g": 2, "q": 3, "t": 700})
     if options.only:
         return one(options)
     here = Path(__file__).resolve().parent
@@ -471,10 +485,11 @@ def on_gpu(folder: Path, options: argparse.Namespace) -> int:
     Device(library).good(library.bench_describe(text, len(text)))
     print(text.value.decode())
     print(f"[{options.rows}, {options.width}] f32 and [{options.side}, {options.side}] bf16; ms: medians of {ROUNDS}")
+    print(f"attention of one token: {HEADS['g'] * HEADS['q']} heads over {options.keys} keys of {HEADS['g']}")
     print("copy: the device's copy of as many bytes; torch: compiled, for the product cuBLAS")
     head = ("kernel", "ms", "GB/s", "copy", "copy/", "torch", "torch/")
     print("{:16} {:>9} {:>9} {:>9} {:>7} {:>9} {:>7}".format(*head), flush=True)
-    sizes = [f"--{what}={getattr(options, what)}" for what in ("rows", "width", "side")]
+    sizes = [f"--{what}={getattr(options, what)}" for what in ("rows", "width", "side", "keys")]
     command = [sys.executable, str(Path(__file__).resolve()), str(folder), *sizes]
     statuses = {name: subprocess.run([*command, "--only", name], check=False).returncode for name in there(folder)}
     for name in (name for name, status in statuses.items() if status):
@@ -489,6 +504,8 @@ def one(options: argparse.Namespace) -> int:
     library.bench_devices()
     abi = json.loads((options.folder / f"{options.only}.abi.json").read_text())
     sizes = {"n": options.rows, "d": options.width, "s": options.side}
+    if options.only == "gqa_decode":
+        sizes = {**HEADS, "t": options.keys}
     return measure(options.only, abi, Device(library), sizes)
 
 

@@ -2,7 +2,7 @@
 
 With a block for each row, eight heads of attention keep 8 of a GPU's 132 multiprocessors busy. How many pieces there
 are follows from sizes alone, so that a result is the same on every GPU and in every run: a thousand blocks are two or
-three waves of those that fit an H200, three or four of 256 threads on each multiprocessor.
+three waves of those that fit an H200, three on each multiprocessor.
 
 Rows that read the same, as query heads of a group do, are one block's, one after another. Of 4096 elements or some more
 in single precision, what it reads for the first is in the multiprocessor's own cache for the others; from the cache
@@ -27,11 +27,11 @@ from agentc.backends.cuda.scalars import c_type
 from agentc.backends.cuda.scans import needed
 from agentc.support.record import record
 
+RESIDENT = 3
+"""Blocks that a multiprocessor has registers for, 80 a thread: nothing is spilled."""
 AHEAD = 8
-"""Values of a column that a thread has under way: 32 bytes. With 64 registers a thread a multiprocessor has 1024
-threads, which have the 26 KiB under way that it takes to keep an H200's memory busy."""
-
-
+"""Values of a column that a thread has under way: 24 KiB with those of a multiprocessor's other threads, about what it
+takes to keep an H200's memory busy."""
 TIMES = 8
 """As many more pieces at most where rows read the same, so that they stay that short."""
 
@@ -350,7 +350,10 @@ class _RowParts:
         declared = [f"{b.ctype}* __restrict__ {b.name}" for b in written]
         declared += [f"const {b.ctype}* __restrict__ {b.name}" for b in read]
         bound = threads if isinstance(threads, int) else 512
-        self.code.kernel(suffix, bound, body.lines, [*declared, f"int {self.count}"])
+        least = (
+            0 if bound > THREADS else RESIDENT if written else 2
+        )  # as of rows that are whole, where nothing is reduced
+        self.code.kernel(suffix, bound, body.lines, [*declared, f"int {self.count}"], blocks=least)
         blocks = ", ".join([f"static_cast<unsigned>({self.rows.counts[0]})", *grid])
         passed = [*(b.name for b in (*written, *read)), self.count]
         return self.code.call(suffix, f"dim3({blocks})", threads, passed)

@@ -72,7 +72,7 @@ def test_all_that_it_does_on_a_gpu(
     monkeypatch.setattr(cuda_kernels, "NAMES", ("rms_norm", "gelu"))
     monkeypatch.setattr(cuda_kernels, "REPEATS", 1)
     monkeypatch.setattr(cuda_kernels, "ROUNDS", 1)
-    monkeypatch.setattr(cuda_kernels, "SMALL", (9, 20, 24))
+    monkeypatch.setattr(cuda_kernels, "SMALL", {"n": 9, "d": 20, "s": 24})
     monkeypatch.setattr(cuda_kernels, "torch_references", dict)
     cuda_kernels.emit(tmp_path)
     (tmp_path / "runtime.cpp").write_text(RUNTIME)
