@@ -129,8 +129,48 @@ def _conversion(name: str) -> Callable[..., Any]:
     return emit
 
 
+class Names:
+    """The names of one function's values and blocks: those that llvmlite gives, of which most are numbers."""
+
+    def __init__(self, function: Any) -> None:
+        named = [*function.args, *function.blocks]
+        self._taken: set[str] = {value.name for value in named}
+        self._numbers: dict[str, int] = {}
+        self._last = int(function.return_value.name.removeprefix("."))  # what a function itself has names first
+
+    def number(self) -> str:
+        """The next name that is only a number."""
+        self._last += 1
+        return f".{self._last}"
+
+    def register(self, name: str, deduplicate: bool = False) -> str:
+        """``name``, or where it is taken, with a number.
+
+        Raises:
+            ValueError: it is taken, and is not to be changed.
+        """
+        if not name:
+            return self.number()
+        stem = name
+        while name in self._taken:
+            if not deduplicate:
+                raise ValueError(f"two values are called {name}")
+            self._numbers[stem] = self._numbers.get(stem, 0) + 1
+            name = f"{stem}.{self._numbers[stem]}"
+        self._taken.add(name)
+        return name
+
+
 class Builder(ir.IRBuilder):
-    """As llvmlite's builder."""
+    """As llvmlite's builder, of a function that nothing has been written into yet."""
+
+    def __init__(self, block: Any) -> None:
+        super().__init__(block)
+        function = block.parent
+        if not isinstance(function.scope, Names):
+            function.scope = Names(function)
+            for known in function.blocks:
+                known.scope = function.scope
 
     add, sub, mul = _binary("add"), _binary("sub"), _binary("mul")
     sdiv, udiv, srem, urem = _binary("sdiv"), _binary("udiv"), _binary("srem"), _binary("urem")
@@ -147,16 +187,18 @@ class Builder(ir.IRBuilder):
 
     def line(self, type_: Any, text: str) -> Line:
         """The instruction ``text``, which gives a value of ``type_``."""
-        reference = self._named()
-        return self._placed(Line(type_, reference, f"{reference} = {text}{self._said()}"))
+        block = self._at
+        reference = f'%"{block.scope.number()}"'
+        said = "" if self.debug_metadata is None else self._said()
+        made = Line(type_, reference, f"{reference} = {text}{said}")
+        block.instructions.insert(self._anchor, made)
+        self._anchor += 1
+        return made
 
     def silent(self, text: str) -> Line:
         """The instruction ``text``, which gives no value. It uses up a name, as in llvmlite."""
-        self._named()
+        self._at.scope.number()
         return self._placed(Line(VOID, "", f"{text}{self._said()}"))
-
-    def _named(self, name: str = "") -> str:
-        return f'%"{self._at.scope.register(name, deduplicate=True)}"'
 
     def _said(self) -> str:
         """Where in the source an instruction is from."""
@@ -237,7 +279,8 @@ class Builder(ir.IRBuilder):
         """A value that depends on the block before."""
         if flags:
             return super().phi(typ, name, flags)
-        return self._placed(Joined(typ, self._named(name), self._said()))
+        reference = f'%"{self._at.scope.register(name, deduplicate=True)}"'
+        return self._placed(Joined(typ, reference, self._said()))
 
     def branch(self, target: ir.Block) -> Any:
         """Go on in ``target``."""

@@ -19,10 +19,11 @@ from xdsl.ir import Block, Operation, SSAValue
 
 from agentc.analyses.kernel_abi import kernel_abi
 from agentc.analyses.reductions import neutral
+from agentc.backends.llvm.declarations import Declared, declare
 from agentc.backends.llvm.functions import Functions
 from agentc.backends.llvm.gpu_functions import GpuFunctions
 from agentc.backends.llvm.scalars import I64, llvm_type
-from agentc.backends.llvm.translate import Declared, FunctionTranslation, declare
+from agentc.backends.llvm.translate import FunctionTranslation
 from agentc.support.diagnostics import Diagnostic, Refused
 
 if TYPE_CHECKING:

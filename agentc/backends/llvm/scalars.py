@@ -14,6 +14,7 @@ from xdsl.dialects import arith, math
 from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, FloatAttr, IndexType, IntegerAttr, IntegerType
 from xdsl.ir import Attribute, Operation
 
+from agentc.analyses.by_identity import ByIdentity
 from agentc.analyses.kernel_dims import bits, is_vector, name_of
 from agentc.backends.llvm.functions import Functions
 from agentc.dialects.vector_ext import CastOp, CompareOp, SelectOp
@@ -129,10 +130,12 @@ class Scalars:
     def emit(self, build: Any, op: Operation, values: Values) -> Any:
         """The value of ``op``, or ``None`` if it is no scalar op."""
         kind = type(op)
-        if kind in FLOAT_BINARY:
-            return getattr(build, FLOAT_BINARY[kind])(*values, flags=flags_of(op))
-        if kind in INTEGER_BINARY:
-            return getattr(build, INTEGER_BINARY[kind])(*values)
+        if (name := INTEGER_BINARY.get(kind)) is not None:
+            return getattr(build, name)(values[0], values[1])
+        if (name := FLOAT_BINARY.get(kind)) is not None:
+            return getattr(build, name)(values[0], values[1], "", flags_of(op))
+        if kind is arith.ConstantOp:
+            return constant(op.properties["value"])
         if kind in INTRINSICS:
             return self._intrinsic(build, INTRINSICS[kind], op, values)
         if kind in VECTORIZABLE:
@@ -155,8 +158,6 @@ class Scalars:
 
     def _other(self, build: Any, op: Operation, values: Values) -> Any:
         match op:
-            case arith.ConstantOp():
-                return constant(op)
             case arith.CmpiOp():
                 return _compare_integers(build, arith.CMPI_COMPARISON_OPERATIONS[op.predicate.value.data], values)
             case CompareOp():
@@ -245,14 +246,15 @@ def _signature(values: Values) -> ir.FunctionType:
     return ir.FunctionType(values[0].type, [v.type for v in values])
 
 
-def constant(op: arith.ConstantOp) -> ir.Constant:
-    """The constant that ``op`` is: a number, or one for each lane."""
-    value = op.value
+def _constant(value: Attribute) -> ir.Constant:
     if isinstance(value, DenseIntOrFPElementsAttr):
-        return ir.Constant(llvm_type(op.result.type), list(value.iter_values()))
+        return ir.Constant(llvm_type(value.type), list(value.iter_values()))
     assert isinstance(value, IntegerAttr | FloatAttr)
-    number = value.value.data
-    return ir.Constant(llvm_type(op.result.type), number)
+    return ir.Constant(llvm_type(value.get_type()), value.value.data)
+
+
+constant = ByIdentity(_constant)
+"""The constant that an attribute is: a number, or one for each lane. By identity, as 0.0 and -0.0 are equal."""
 
 
 def _compare_floats(build: Any, name: str, values: Values) -> Any:

@@ -4,25 +4,25 @@
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
 
-import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from math import prod
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 from llvmlite import ir
 from xdsl.dialects import arith, func, memref, scf, vector
-from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, IntegerAttr, IntegerType, MemRefType, ModuleOp
-from xdsl.ir import Attribute, Block, Operation, SSAValue
+from xdsl.dialects.builtin import IntegerAttr, IntegerType, MemRefType, ModuleOp
+from xdsl.ir import Block, Operation, SSAValue
 
-from agentc.analyses.kernel_abi import sizes
-from agentc.analyses.kernel_dims import PHASE, ROWS, argument_names, element_of, name_of, value_dims
+from agentc.analyses.kernel_dims import PHASE, ROWS, element_of, value_dims
 from agentc.analyses.kernel_sources import located
-from agentc.backends.llvm.builder import Builder, Bytes, anything, lanes
+from agentc.analyses.kernel_walks import operands_of, ops_of
+from agentc.backends.llvm.builder import Builder, anything, lanes
+from agentc.backends.llvm.declarations import Declared, declare, declare_parallel, declare_table, width_of
 from agentc.backends.llvm.fields import field
 from agentc.backends.llvm.functions import Functions
 from agentc.backends.llvm.lines import Lines
-from agentc.backends.llvm.parts import POINTER, RUN_TYPE, Runner, declare_part, fill_part, hand_over
+from agentc.backends.llvm.parts import POINTER, Runner, declare_part, fill_part, hand_over
 from agentc.backends.llvm.scalars import (
     I64,
     Scalars,
@@ -35,10 +35,11 @@ from agentc.backends.llvm.scalars import (
     to_memory,
 )
 from agentc.dialects.vector_ext import CastOp, FieldOp, GatherOp, WordsOp
-from agentc.plan.kernels import PARALLEL, PREFIX, Dim
+from agentc.plan.kernels import PREFIX, Dim
 from agentc.plan.sizes import fold
 from agentc.support.diagnostics import Diagnostic, Refused
 
+NSW = ("nsw",)
 WHOLE_LANES: Mapping[str, str] = {
     "add": "add",
     "and": "and",
@@ -78,67 +79,12 @@ def translate(module: ModuleOp, scales: bool = False, lines: bool = False, phase
     return target
 
 
-def declare_table(target: ir.Module, table: memref.GlobalOp) -> None:
-    """A constant array: its bytes as they lie in memory, which are read far faster than as many numbers."""
-    value = table.initial_value
-    assert isinstance(value, DenseIntOrFPElementsAttr) and sys.byteorder == "little"
-    type_ = ir.ArrayType(ir.IntType(8), len(value.data.data))
-    made: Any = ir.GlobalVariable(target, type_, PREFIX + table.sym_name.data)
-    made.initializer = Bytes(type_, value.data.data)
-    made.linkage, made.global_constant, made.align = "internal", True, 64
-
-
-def width_of(element: Attribute) -> int:
-    """Bytes of an element in memory."""
-    return {"f32": 4, "i32": 4, "i8": 1, "i1": 1, "f16": 2, "bf16": 2}.get(name_of(element), 8)
-
-
-class Declared(NamedTuple):
-    """A function of the module and the sizes it is passed after its arguments."""
-
-    made: ir.Function
-    sizes: list[str]
-
-
-def declare(module: ir.Module, function: func.FuncOp) -> Declared:
-    """``function`` in ``module``, without a body."""
-    made = _declare(module, function)
-    if PHASE in function.attributes:
-        made.attributes.add("noinline")  # called by itself: a second copy in the kernel only takes longer to compile
-    return Declared(made, sizes(function))
-
-
-def declare_parallel(
-    module: ir.Module, function: func.FuncOp, parts: Mapping[str, ir.Function]
-) -> tuple[Declared, Runner]:
-    """The kernel ``function`` once more, for callers that run ``parts``; without a body."""
-    made = _declare(module, function, PARALLEL, {"run": RUN_TYPE.as_pointer(), "context": POINTER})
-    run, context = made.args[-2:]
-    return Declared(made, sizes(function)), Runner(run, context, parts)
-
-
 def _part(phase: func.FuncOp, declared: Mapping[str, Declared], lines: Lines | None) -> ir.Function:
     made = declared[phase.sym_name.data].made
     part = declare_part(made)
     places = lines.function(phase, part) if lines else None
     fill_part(part, made, len(phase.body.block.args), places and places.start)
     return part
-
-
-def _declare(
-    module: ir.Module, function: func.FuncOp, suffix: str = "", more: Mapping[str, Any] | None = None
-) -> ir.Function:
-    arguments = function.body.block.args
-    types = [POINTER if isinstance(a.type, MemRefType) else llvm_type(a.type) for a in arguments]
-    names, more = sizes(function), more or {}
-    signature = ir.FunctionType(ir.VoidType(), [*types, *[I64] * len(names), *more.values()])
-    made = ir.Function(module, signature, PREFIX + function.sym_name.data + suffix)
-    made.attributes.add("nounwind")
-    for parameter, name in zip(made.args, [*argument_names(function), *names, *more], strict=True):
-        parameter.name = name
-        if isinstance(parameter.type, ir.PointerType) and name not in more:
-            parameter.add_attribute("noalias")
-    return made
 
 
 class FunctionTranslation:
@@ -177,7 +123,7 @@ class FunctionTranslation:
     def _block(self, block: Block) -> None:
         outer, op = self.build.debug_metadata, None
         try:
-            for op in block.ops:
+            for op in ops_of(block):
                 if self.lines is not None:
                     self.build.debug_metadata = self.lines.of(op, outer)
                 self._op(op)
@@ -193,22 +139,22 @@ class FunctionTranslation:
             self._scalar(op)
 
     def _load(self, op: memref.LoadOp) -> None:
-        memory, *indices = op.operands
+        memory, *indices = operands_of(op)
         result = op.results[0]
         loaded = self.build.load(self._address(memory, indices), typ=memory_type(result.type))
         self.values[result] = from_memory(self.build, loaded, result.type)
 
     def _store(self, op: memref.StoreOp) -> None:
-        value, memory, *indices = op.operands
+        value, memory, *indices = operands_of(op)
         self.build.store(to_memory(self.build, self.values[value]), self._address(memory, indices))
 
     def _load_lanes(self, op: vector.LoadOp) -> None:
-        base, *indices = op.operands
+        base, *indices = operands_of(op)
         result, place = op.results[0], self._address(base, indices)
         self.values[result] = self.build.load(place, align=self._vector_alignment(base), typ=llvm_type(result.type))
 
     def _store_lanes(self, op: vector.StoreOp) -> None:
-        value, base, *indices = op.operands
+        value, base, *indices = operands_of(op)
         place = self._address(base, indices)
         self.build.store(self.values[value], place, align=self._vector_alignment(base))
 
@@ -293,10 +239,11 @@ class FunctionTranslation:
         self.values[op.dest] = self.build.call(callee, values, fastmath=() if whole else flags_of(op))
 
     def _scalar(self, op: Operation) -> None:
-        value = self.scalars.emit(self.build, op, [self.values[o] for o in op.operands])
+        values = self.values
+        value = self.scalars.emit(self.build, op, [values[o] for o in operands_of(op)])
         if value is None:
             raise _no_form(op)
-        self.values[op.results[0]] = value
+        values[op.results[0]] = value
 
     def _size(self, dim: Dim) -> Any:
         if dim in self.sizes:
@@ -311,7 +258,7 @@ class FunctionTranslation:
         return floor_divide(self.build, [left, right]) if symbol == "//" else emit[symbol](left, right)
 
     def _dim(self, op: memref.DimOp) -> None:
-        memory, axis = op.operands
+        memory, axis = operands_of(op)
         owner = axis.owner
         assert isinstance(owner, arith.ConstantOp) and isinstance(owner.value, IntegerAttr)
         self.values[op.results[0]] = self._size(self.dims[memory][owner.value.value.data])
@@ -323,8 +270,8 @@ class FunctionTranslation:
             return base
         place = self.values[indices[0]]
         for index, dim in zip(indices[1:], self.dims[memory][1:], strict=True):
-            place = self.build.mul(place, self._size(dim), flags=("nsw",))
-            place = self.build.add(place, self.values[index], flags=("nsw",))
+            place = self.build.mul(place, self._size(dim), "", NSW)
+            place = self.build.add(place, self.values[index], "", NSW)
         assert isinstance(memory.type, MemRefType)
         return self.build.gep(base, [place], inbounds=True, source_etype=memory_type(memory.type.element_type))
 
@@ -384,7 +331,7 @@ class FunctionTranslation:
             self._block(op.body.block)
             last = op.body.block.last_op
             assert last is not None
-            finish.extend(self.values[v] for v in last.operands)
+            finish.extend([self.values[v] for v in operands_of(last)])
         self.values.update(zip(op.results, carried, strict=True))
 
     def _if(self, op: scf.IfOp) -> None:
@@ -402,7 +349,7 @@ class FunctionTranslation:
             self._block(block)
             last = block.last_op
             assert last is not None
-            ends.append((build.block, [self.values[v] for v in last.operands]))
+            ends.append((build.block, [self.values[v] for v in operands_of(last)]))
             build.branch(after)
         build.position_at_end(after)
         for i, result in enumerate(op.results):
@@ -454,7 +401,7 @@ class FunctionTranslation:
         build.position_at_end(body)
         finish: list[Any] = []
         yield index, carried, finish
-        index.add_incoming(build.add(index, step, flags=("nsw",)), build.block)
+        index.add_incoming(build.add(index, step, flags=NSW), build.block)
         for phi, value in zip(carried, finish, strict=True):
             phi.add_incoming(value, build.block)
         build.branch(header)

@@ -147,3 +147,12 @@ def test_bytes_are_spelled_as_by_llvmlite() -> None:
     data = bytes(range(256)) + b'"\\\0'
     type_ = ir.ArrayType(I8, len(data))
     assert Bytes(type_, data).get_reference() == ir.Constant(type_, bytearray(data)).get_reference()
+
+
+def test_names_are_given_once() -> None:
+    _, build, _ = function(Builder)
+    scope = build.block.scope
+    assert [scope.register("at", deduplicate=True) for _ in range(3)] == ["at", "at.1", "at.2"]
+    assert scope.register("", deduplicate=True) != scope.register("")
+    with pytest.raises(ValueError, match="two values are called at"):
+        scope.register("at")
