@@ -119,11 +119,11 @@ class KernelBuilder:
 
     def _adapted(self, operand: Operand, element: Element) -> Operand:
         """A size takes the type of what it meets, as a number does, and so do truth values."""
-        if isinstance(operand, Tensor) and operand.element == ELEMENTS["i1"]:
+        if not isinstance(operand, Tensor) or operand.element is element:
+            return operand
+        if operand.element == ELEMENTS["i1"]:
             return self.cast(operand, element)
-        if isinstance(operand, Tensor) and operand.size is not None and operand.element != element:
-            return self.size(operand.size, element)
-        return operand
+        return operand if operand.size is None else self.size(operand.size, element)
 
     def cast(self, operand: Tensor, element: Element) -> Tensor:
         """``operand`` converted to ``element``."""
