@@ -7,7 +7,7 @@ What is inside of such an op has one place of its own: that of the op that it wa
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from xdsl.dialects import arith, func, memref, scf
 from xdsl.dialects.builtin import ArrayAttr, StringAttr
@@ -67,8 +67,13 @@ def settle(op: Operation) -> None:
 def _settle(ops: Iterable[Operation], places: Sequence[str]) -> None:
     place = place_attribute(places[-1])
     for op in ops:
-        if SOURCE not in op.attributes and type(op) not in NOWHERE and not op.has_trait(IsTerminator):
+        if SOURCE not in op.attributes and not _is_nowhere(type(op)):
             op.attributes[SOURCE] = place
+
+
+@cache
+def _is_nowhere(kind: type[Operation]) -> bool:
+    return kind in NOWHERE or kind.has_trait(IsTerminator)
 
 
 def hand_on(made: Operation, origin: Operation | SSAValue) -> None:
