@@ -1,5 +1,7 @@
 """What the indexing maps of tensor code say, found once for each attribute."""
 
+from collections.abc import Sequence
+
 from xdsl.dialects.builtin import AffineMapAttr, ArrayAttr
 from xdsl.dialects.linalg.attrs import IteratorType, IteratorTypeAttr
 from xdsl.ir.affine import AffineMap
@@ -45,3 +47,16 @@ are_parallel = ByIdentity(_are_parallel)
 def composed(outer: AffineMapAttr, inner: AffineMapAttr) -> AffineMapAttr:
     """What ``outer`` reads at the place that ``inner`` gives."""
     return outer if is_identity(inner) and outer.data.num_dims == inner.data.num_dims else _COMPOSERS(inner)(outer)
+
+
+_LISTS: dict[tuple[int, ...], ArrayAttr[AffineMapAttr]] = {}
+"""By the identity of what was ``interned``, which is never gone."""
+
+
+def listed(maps: Sequence[AffineMapAttr]) -> ArrayAttr[AffineMapAttr]:
+    """``maps``, each of them ``interned``, as one attribute."""
+    key = tuple(map(id, maps))
+    found = _LISTS.get(key)
+    if found is None:
+        found = _LISTS[key] = ArrayAttr(maps)
+    return found

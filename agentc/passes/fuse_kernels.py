@@ -6,7 +6,7 @@ from typing import NamedTuple, TypeGuard
 
 from xdsl.context import Context
 from xdsl.dialects import arith, math, tensor
-from xdsl.dialects.builtin import AffineMapAttr, ArrayAttr, Float32Type, IntegerType, ModuleOp
+from xdsl.dialects.builtin import AffineMapAttr, Float32Type, IntegerType, ModuleOp
 from xdsl.dialects.linalg.ops import FillOp, GenericOp, IndexOp, YieldOp
 from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineMap
@@ -14,7 +14,7 @@ from xdsl.passes import ModulePass
 
 from agentc.analyses.dead_code import erase_dead
 from agentc.analyses.kernel_dims import element_of, is_tensor, shape_of
-from agentc.analyses.kernel_maps import are_parallel, composed, covers, interned, is_identity, used
+from agentc.analyses.kernel_maps import are_parallel, composed, covers, interned, is_identity, listed, used
 from agentc.analyses.kernel_ops import every, index_constant, inputs_of, segments
 from agentc.analyses.kernel_ops import index as index_op
 from agentc.analyses.kernel_sources import inherit, settle, sources
@@ -160,7 +160,7 @@ class Fusion:
         put(producer, consumer, own, kept, read)
         consumer.operands = [*(each.value for each in inputs.values()), *outputs]
         consumer.properties["operandSegmentSizes"] = segments(len(inputs), len(outputs))
-        consumer.properties["indexing_maps"] = ArrayAttr([*(each.map_ for each in inputs.values()), *maps[count:]])
+        consumer.properties["indexing_maps"] = listed([*(each.map_ for each in inputs.values()), *maps[count:]])
         inherit(consumer, sources(producer))
         if producer.results[0].first_use is None:
             erase_op(producer)

@@ -97,6 +97,13 @@ def test_maps_compose() -> None:
     assert kernel_maps.interned(AffineMapAttr(TURNED)) is first
 
 
+def test_lists_of_maps_are_made_once() -> None:
+    maps = [map_attribute(TURNED), map_attribute(ROWS)]
+    assert kernel_maps.listed(maps) == ArrayAttr(maps)
+    assert kernel_maps.listed(maps) is kernel_maps.listed(tuple(maps))
+    assert kernel_maps.listed(maps[::-1]) == ArrayAttr(maps[::-1])
+
+
 def test_what_maps_say() -> None:
     said = [(kernel_maps.is_identity(m), kernel_maps.covers(m)) for m in map(map_attribute, (IDENTITY, TURNED, ROWS))]
     assert said == [(True, True), (False, True), (False, False)]
