@@ -34,17 +34,9 @@ def product_bf16(a: bf16["s", "s"], b: bf16["s", "s"]) -> bf16["s", "s"]:
     return a @ b
 """
 NAMES = (
-    "cosine_softmax",
-    "cosine_gate",
-    "softmax_rows",
-    "rms_norm",
-    "gelu",
-    "matvec",
-    "weighted_sum",
-    "quantize_int8",
-    "gqa_decode",
-    "product_bf16",
-)
+    "cosine_softmax", "cosine_gate", "softmax_rows", "rms_norm", "gelu", "matvec", "weighted_sum", "quantize_int8",
+    "gqa_decode", "product_bf16",
+)  # fmt: skip
 CHECKED_ROWS = 64
 """Rows of a large product that NumPy computes, too."""
 TOLERANCE: dict[str, float] = {"product_bf16": 1e-2, "quantize_int8": 2 / 127}
@@ -55,13 +47,8 @@ GOAL, PRODUCT_GOAL = 0.85, 0.7
 HELPER = "cuda_helper.cu"
 """What this needs of the CUDA runtime."""
 DTYPES = {
-    "bf16": np.uint16,
-    "f32": np.float32,
-    "f64": np.float64,
-    "i8": np.int8,
-    "i32": np.int32,
-    "i64": np.int64,
-}
+    "bf16": np.uint16, "f32": np.float32, "f64": np.float64, "i8": np.int8, "i32": np.int32, "i64": np.int64
+}  # fmt: skip
 """NumPy's types; it has no bfloat16, whose bits are the upper half of a float."""
 SCALARS = {"f32": ctypes.c_float, "f64": ctypes.c_double, "i32": ctypes.c_int32, "i64": ctypes.c_int64}
 REPEATS, ROUNDS = 10, 7

@@ -4,9 +4,9 @@ With a block for each row, eight heads of attention keep 8 of a GPU's 132 multip
 are follows from sizes alone, so that a result is the same on every GPU and in every run: a thousand blocks are two or
 three waves of those that fit an H200, three on each multiprocessor.
 
-Rows that read the same, as query heads of a group do, are one block's, one after another. Of 4096 elements or some more
-in single precision, what it reads for the first is in the multiprocessor's own cache for the others; from the cache
-that all share, every one would take as long as the first takes from memory.
+Rows that read the same, as query heads of a group do, are one block's, one after another. What it reads for the first
+is in the multiprocessor's own cache for the others, where a piece has 4096 elements or some more: the cache that all
+share gives each byte once, not once for each head.
 """
 
 from collections.abc import Container, Generator, Iterable, Mapping, Sequence
@@ -18,7 +18,7 @@ from math import prod
 from xdsl.dialects import scf
 from xdsl.ir import Block, Operation
 
-from agentc.backends.cuda import long_scans
+from agentc.backends.cuda import long_scans, row_columns
 from agentc.backends.cuda.device import SYNC, DeviceBody, combiners
 from agentc.backends.cuda.long_rows import LongRows, Step, before, long_rows_of, owners
 from agentc.backends.cuda.parts import EACH, LONG, MOST, combined
@@ -29,9 +29,6 @@ from agentc.support.record import record
 
 RESIDENT = 3
 """Blocks that a multiprocessor has registers for, 80 a thread: nothing is spilled."""
-AHEAD = 8
-"""Values of a column that a thread has under way: 24 KiB with those of a multiprocessor's other threads, about what it
-takes to keep an H200's memory busy."""
 TIMES = 8
 """As many more pieces at most where rows read the same, so that they stay that short."""
 
@@ -167,15 +164,10 @@ class _RowParts:
     def _scratch(self) -> list[str]:
         lines: list[str] = []
         for buffer in (b for found in self.buffers.values() for b in found):
-            columns = f" * {self._strips(buffer.columns)} * {buffer.columns}" if buffer.columns else ""
-            size = f"int64_t({self.count}) * {self.units}{columns}"
+            size = " * ".join([f"int64_t({self.count})", self.units, *([buffer.columns] if buffer.columns else [])])
             lines.append(f"const agentc::Scratch<{buffer.ctype}> {buffer.name}({size}, stream);")
             lines.append(f"if ({buffer.name}.error) return {buffer.name}.error;")
         return lines
-
-    def _strips(self, columns: str) -> str:
-        """C++ for how many rows a block is on at a time, where its threads stand on ``columns``."""
-        return f"({THREADS} / agentc::across({columns}, {THREADS}))"
 
     @contextmanager
     def _unit(self, body: DeviceBody, group: str) -> Generator[None]:
@@ -244,7 +236,9 @@ class _RowParts:
         if step.scan is not None and isinstance(step.loop, scf.ForOp):
             body.leave(step.loop, [long_scans.total_of(body, step.loop, step.scan, body.low, body.high)])
         elif step.columns:
-            self._column_parts(step, body)
+            buffers = [buffer.name for loop in step.reductions for buffer in self.buffers[loop]]
+            parts = [f"{name} + ({body.part}) * {step.columns}" for name in buffers]
+            row_columns.write(step, body, body.low, body.high, parts)
         else:
             body.in_turn(step.loop)
 
@@ -276,29 +270,6 @@ class _RowParts:
             body.write(f"const int64_t {name} = agentc::piece_of({self.rows.length}, {piece}, {self.count});")
         return low, high
 
-    def _column_parts(self, step: Step, body: PieceBody) -> None:
-        """Columns by threads side by side; those that are left over are on other rows of the piece."""
-        block = step.loop.body.block
-        side, strip, strips = body.fresh("side"), body.fresh("strip"), body.fresh("strips")
-        index = body.names[block.args[0]] = body.fresh("j")
-        body.write(f"const int {side} = agentc::across({step.columns}, {THREADS});")
-        body.write(f"const int {strips} = {THREADS} / {side}, {strip} = group.lane() / {side};")
-        needed = before(block, *step.reductions)
-        body.group = False
-        head = f"for (int64_t {index} = group.lane() % {side}; {index} < {step.columns}; {index} += {side})"
-        with body.braces(head):
-            for op in block.ops:
-                if op in step.reductions and isinstance(op, scf.ParallelOp):
-                    names = body.accumulators(op)
-                    body.write(f"#pragma unroll {AHEAD}")
-                    body.plain_loop(op, names, f"{body.low} + {strip}", strips, body.high)
-                    for buffer, name in zip(self.buffers[op], names, strict=True):
-                        part = f"(({body.part}) * {strips} + {strip}) * {step.columns} + {index}"
-                        body.write(f"{buffer.name}[{part}] = {name};")
-                elif op in needed:
-                    body.op(op)
-        body.group = True
-
     def _columns(self, step: Step) -> str:
         """Write what columns go on with from what their parts come to; the line that launches it."""
         rest = [op for op in step.loop.body.block.ops if op not in self.buffers]
@@ -318,19 +289,17 @@ class _RowParts:
 
     def _column_ends(self, step: Step, body: DeviceBody) -> None:
         """32 columns at a time, with 16 threads for the parts of each."""
-        columns, base, strips = step.columns, body.fresh("base"), body.fresh("strips")
-        body.write(f"const int {strips} = {self._strips(columns)};")
+        columns, base = step.columns, body.fresh("base")
         index, body.guard = body.fresh("j"), body.fresh("active")
         body.names[step.loop.body.block.args[0]] = index
-        first = f"{self.unit} * {self.count} * {strips} * {columns} + {index}"
+        first = f"{self.unit} * {self.count} * {columns} + {index}"
         with body.braces(f"for (int64_t {base} = 32 * blockIdx.y; {base} < {columns}; {base} += 32 * gridDim.y)"):
             body.write(f"const int64_t {index} = group.row({base}, {columns});")
             body.write(f"const bool {body.guard} = group.active({base}, {columns});")
             for op in step.loop.body.block.ops:
                 if op in self.buffers and isinstance(op, scf.ParallelOp):
                     parts = zip(combiners(op), self.buffers[op], strict=True)
-                    count = f"{self.count} * {strips}"
-                    body.finish(op, [combined(k, f"{b.name} + {first}", columns, count) for k, b in parts])
+                    body.finish(op, [combined(k, f"{b.name} + {first}", columns, self.count) for k, b in parts])
                 else:
                     body.in_turn(op)
         body.guard = ""

@@ -139,7 +139,20 @@ ROWS: Mapping[str, tuple[str, str, str, Any]] = {
         lambda w, v: np.einsum("nt,ntd->nd", np.exp(w), v) / np.exp(w).sum(1)[:, None],
     ),
 }  # fmt: skip
-SHAPES = {"rows of rows": [(2, 3, 101)], "elements": [(3, 211), (211,)], "columns": [(2, 77), (2, 77, 21)]}
+ROWS = {
+    **ROWS,
+    "columns of halves": (
+        ROWS["columns"][0],
+        *(t.replace("f32", "f16") for t in ROWS["columns"][1:3]),
+        ROWS["columns"][3],
+    ),
+}
+SHAPES = {
+    "columns of halves": [(2, 70), (2, 70, 24)],
+    "rows of rows": [(2, 3, 101)],
+    "elements": [(3, 211), (211,)],
+    "columns": [(2, 77), (2, 77, 21)],
+}
 
 
 @needs_compiler
@@ -156,7 +169,7 @@ def test_rows_of_every_kind(name: str, tmp_path: Path) -> None:
     values = [v.astype(dtype_of(p.dtype)) for v, p in zip(values, kernel.abi.arguments, strict=True)]
     expected = wanted(*values)
     for one, other in zip(run(kernel, values), expected if isinstance(expected, tuple) else [expected], strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-2 if name == "halves" else 2e-5, atol=1e-5)
+        np.testing.assert_allclose(one, other, rtol=2e-2 if "halves" in name else 2e-5, atol=1e-5)
 
 
 @needs_compiler
@@ -224,7 +237,8 @@ FAULTS = {
     "pieces that overlap": ("agentc::piece_of(t, blockIdx.y + 1, pieces)", "t"),
     "pieces that leave some out": ("agentc::piece_of(t, blockIdx.y, pieces)", "agentc::piece_of(t, blockIdx.y, pieces) + 1"),
     "one part for all": ("parts_1[unit * pieces + blockIdx.y] = total", "parts_1[unit * pieces] = total"),
-    "strips in one place": ("* strips + strip) * d", "* strips) * d"),
+    "rows that are read twice": ("+ group.lane() / side", ""),
+    "rows that are not joined": ("], side_20, []", "], 256, []"),
     "a row's parts for another": ("parts_2 + unit * pieces", "parts_2 + (unit ^ 1) * pieces"),
     "a head that is left out": ("unit < (blockIdx.x + 1) * q;", "unit < (blockIdx.x + 1) * q - 1;"),
     "columns that are not there": ("if (active && group.lane() == 0) out", "if (group.lane() == 0) out"),

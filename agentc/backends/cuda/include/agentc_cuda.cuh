@@ -328,6 +328,19 @@ template <class T> struct Same {
   using type = T;
 };
 
+// What the threads of a block come to that are on the same of `side` columns, in the first of them.
+template <int kThreads, class T, class F> __device__ __forceinline__ T join_side(T value, int side, F combine) {
+  __shared__ T partial[kThreads];
+  partial[threadIdx.x] = value;
+  __syncthreads();
+  const int own = threadIdx.x;
+  if (own < side) {
+    for (int other = own + side; other < kThreads; other += side) value = combine(value, partial[other]);
+  }
+  __syncthreads();
+  return value;
+}
+
 // What `count` parts of a reduction come to, each `stride` from the one before, in an order that does not vary.
 template <class Group, class T, class F>
 __device__ __forceinline__ T combine_parts(const Group& group, const T* parts, int64_t stride, int count, typename Same<T>::type neutral, F combine) {
