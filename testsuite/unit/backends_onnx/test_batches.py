@@ -12,6 +12,7 @@ from agentc.backends.onnx import emit_model
 from agentc.plan.models import ModelShape
 from agentc.runtime.models import batching
 from agentc.runtime.models.llm import Decoder
+from agentc.runtime.models.part import Part
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
@@ -64,14 +65,28 @@ def _alone(model: Any, rows: list[list[int]]) -> np.ndarray:
     return expected
 
 
-def _masked(model: Any, prompts: list[list[int]]) -> np.ndarray:
-    """Logits of the last tokens as transformers gives them for a batch that is padded on the left."""
+def _padded(prompts: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
+    """Tokens and mask of a batch that is padded on the left, as users of transformers pad."""
     longest = max(map(len, prompts))
-    ids = torch.tensor([[0] * (longest - len(prompt)) + prompt for prompt in prompts])
-    mask = torch.tensor([[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts])
-    places = (mask.cumsum(1) - 1).clamp(min=0)
+    ids = np.array([[0] * (longest - len(prompt)) + prompt for prompt in prompts])
+    mask = np.array([[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts])
+    return ids, mask
+
+
+def _masked(model: Any, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Logits of the last tokens as transformers gives them for the batch."""
+    places = np.maximum(mask.cumsum(1) - 1, 0)
     with torch.no_grad():
-        return model(ids, attention_mask=mask, position_ids=places).logits[:, -1].float().numpy()
+        inputs = (torch.tensor(array) for array in (ids, mask, places))
+        logits = model(next(inputs), attention_mask=next(inputs), position_ids=next(inputs)).logits
+    return logits[:, -1].float().numpy()
+
+
+def _masked_here(decoder: Decoder, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The same by our graphs: all but the last tokens at once, those in a decode step."""
+    cached, reach = ids.shape[1] - 1, tuple(mask.sum(1).tolist())
+    _, past = decoder.run(decoder.nothing(len(ids)), 0, Part(ids[:, :-1], (0,), reach, mask[:, :-1]))
+    return decoder.run_one(past, cached, Part(ids[:, -1:], (0,), reach, mask))[0][:, 0]
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -82,6 +97,7 @@ def test_rows_are_as_transformers_answers_them_alone(case: str, tmp_path: Path) 
     np.testing.assert_allclose(_stepped(decoder, rows), expected, atol=2e-5, rtol=2e-5)
     decoder._in_place = None  # then by standard operators
     np.testing.assert_allclose(_stepped(decoder, rows), expected, atol=2e-5, rtol=2e-5)
-    prompts = [row[:-STEPS] for row in rows]
+    batch = _padded([row[:-STEPS] for row in rows])
+    np.testing.assert_allclose(_masked_here(decoder, *batch), expected[:, 0], atol=2e-5, rtol=2e-5)
     if case not in OF_THE_BATCH:
-        np.testing.assert_allclose(_masked(model, prompts), expected[:, 0], atol=2e-5, rtol=2e-5)
+        np.testing.assert_allclose(_masked(model, *batch), expected[:, 0], atol=2e-5, rtol=2e-5)
