@@ -15,7 +15,7 @@ from xdsl.ir import Attribute, SSAValue
 from xdsl.traits import SymbolTable
 
 from agentc.analyses.kernel_dims import element_of, name_of
-from agentc.analyses.kernel_ops import ALIGNMENT, made, memory_type, tensor_type
+from agentc.analyses.kernel_ops import ALIGNMENT, every, made, memory_type, tensor_type
 from agentc.analyses.kernel_values import DTYPES, Array
 from agentc.analyses.kernel_walks import ops_of
 
@@ -79,6 +79,6 @@ def erase_unread_table(memory: SSAValue) -> None:
     owner.erase()
     if found is None or module is None:
         return
-    if not any(isinstance(op, memref.GetGlobalOp) and op.name_ == owner.name_ for op in module.walk()):
+    if not any(type(op) is memref.GetGlobalOp and op.name_ == owner.name_ for op in every(module)):
         found.detach()
         found.erase()

@@ -10,7 +10,6 @@ from xdsl.dialects import arith, memref, scf, vector
 from xdsl.dialects.builtin import (
     Float32Type,
     Float64Type,
-    IndexType,
     ModuleOp,
     VectorType,
 )
@@ -19,13 +18,28 @@ from xdsl.dialects.linalg.ops import FillOp, GenericOp, YieldOp
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineMap
 from xdsl.passes import ModulePass
-from xdsl.rewriter import InsertPoint
 
+from agentc.analyses.kernel_builders import Preceding, copied
 from agentc.analyses.kernel_dims import element_of, insert_size
-from agentc.analyses.kernel_ops import functions
+from agentc.analyses.kernel_ops import (
+    INDEX,
+    Appending,
+    binary,
+    branch,
+    compare_integers,
+    counted,
+    functions,
+    load,
+    made,
+    parallel,
+    reductions,
+    store,
+    yielded,
+)
 from agentc.analyses.kernel_sources import replacing
 from agentc.analyses.kernel_tables import erase_unread_table, insert_table, known_table
 from agentc.analyses.kernel_values import Array
+from agentc.analyses.kernel_walks import ops_of
 from agentc.dialects.linalg_ext import ExtOp
 from agentc.passes.lower_kernels_to_loops import LoopLowering
 from agentc.plan import sizes
@@ -121,7 +135,7 @@ def product_of(op: Operation, before: Operation | None) -> Product | None:
 
 def _multiplies_and_adds(op: GenericOp) -> bool:
     block = op.body.block
-    match list(block.ops):
+    match ops_of(block):
         case [arith.MulfOp() as product, arith.AddfOp() as total, YieldOp() as last]:
             factors, terms = set(product.operands), set(total.operands)
             inputs = set(block.args[:2])
@@ -162,7 +176,7 @@ class Tiling:
         """Put tiled loops in the place of the product."""
         if self.pays == 0:
             return
-        build = Builder(InsertPoint.before(self.product.fill))
+        build = Preceding(self.product.fill)
         self.size = {name: self._size(build, name) for name in (self.n, self.m, self.k, self.packed_tiles)}
         packed = self._packed(build)
         blocks = self._size(build, sizes.floordiv(sizes.add(self.n, ROWS - 1), ROWS))
@@ -202,7 +216,7 @@ class Tiling:
         """As ``_packed``, of a matrix that is known while compiling: another constant, at the top of the function."""
         owner = self.product.right.owner
         assert isinstance(owner, memref.GetGlobalOp)
-        top = Builder(InsertPoint.before(owner))
+        top = Preceding(owner)
         name, values = f"{owner.name_.string_value()}_packed", packed_table(table, self.lanes)
         memory = insert_table(top, self.lowering.function, name, self.element, values)
         self.packs[key] = Pack(memory, None)
@@ -218,13 +232,13 @@ class Tiling:
 
         def row(inner: Builder, k: SSAValue) -> None:
             if not self.product.transposed:
-                loaded = inner.insert(vector.LoadOp(self.product.right, [first, k][::-1], self.vector)).result
-                inner.insert(vector.StoreOp(loaded, packed, [tile, k, self.count(0)]))
+                loaded = inner.insert(made(vector.LoadOp, [self.product.right, k, first], [self.vector])).results[0]
+                inner.insert(made(vector.StoreOp, [loaded, packed, tile, k, self.count(0)]))
                 return
             for lane in range(self.lanes):
-                column = inner.insert(arith.AddiOp(first, self.count(lane))).result
-                one = inner.insert(memref.LoadOp.get(self.product.right, [column, k])).res
-                inner.insert(memref.StoreOp.get(one, packed, [tile, k, self.count(lane)]))
+                column = inner.insert(binary(arith.AddiOp, first, self.count(lane))).results[0]
+                one = inner.insert(load(self.product.right, [column, k])).results[0]
+                inner.insert(store(one, packed, [tile, k, self.count(lane)]))
 
         self._for(build, self.size[self.k], row)
 
@@ -232,32 +246,32 @@ class Tiling:
         """Where block ``index`` begins: the last one is moved back, so that it is whole; what it shares with the one
         before is computed twice, to the same value.
         """
-        start = build.insert(arith.MuliOp(index, self.count(step))).result
-        last = build.insert(arith.SubiOp(self.size[whole], self.count(step))).result
-        return build.insert(arith.MinSIOp(start, last)).result
+        start = build.insert(binary(arith.MuliOp, index, self.count(step))).results[0]
+        last = build.insert(binary(arith.SubiOp, self.size[whole], self.count(step))).results[0]
+        return build.insert(binary(arith.MinSIOp, start, last)).results[0]
 
     def _block(self, build: Builder, block: SSAValue, packed: SSAValue) -> None:
         if self.pays == 1:
             self._tiles(build, block, packed)
             return
         zero = self.count(0)
-        pays = build.insert(arith.CmpiOp(self.size[self.packed_tiles], zero, "sgt")).result
+        pays = build.insert(compare_integers("sgt", self.size[self.packed_tiles], zero)).results[0]
         sides = [Block(), Block()]
-        self._tiles(Builder(InsertPoint.at_end(sides[0])), block, packed)
-        self._plain(Builder(InsertPoint.at_end(sides[1])), block)
+        self._tiles(Appending(sides[0]), block, packed)
+        self._plain(Appending(sides[1]), block)
         for side in sides:
-            side.add_op(scf.YieldOp())
-        build.insert(scf.IfOp(pays, [], [sides[0]], [sides[1]]))
+            side.add_op(yielded())
+        build.insert(branch(pays, [], Region(sides[0]), Region(sides[1])))
 
     def _tiles(self, build: Builder, block: SSAValue, packed: SSAValue) -> None:
         rows = self._rows(build, block)
 
         def tile(inner: Builder, t: SSAValue) -> None:
-            start = inner.insert(vector.BroadcastOp(self.product.fill.inputs[0], self.vector)).vector
+            start = inner.insert(made(vector.BroadcastOp, [self.product.fill.inputs[0]], [self.vector])).results[0]
             sums = self._sums(inner, [start] * ROWS, lambda b, k, old: self._step(b, rows, t, k, packed, old))
             column = self._first(inner, t, self.lanes, self.m)
             for place, value in zip(rows, sums, strict=True):
-                inner.insert(vector.StoreOp(value, self.product.out, [place, column]))
+                inner.insert(made(vector.StoreOp, [value, self.product.out, place, column]))
 
         self._for(build, self.size[self.packed_tiles], tile)
 
@@ -266,11 +280,11 @@ class Tiling:
         few = self.table is not None and not isinstance(self.n, int)
         first = self._first(build, block, ROWS, self.n)
         if not few:
-            return [build.insert(arith.AddiOp(first, self.count(r))).result for r in range(ROWS)]
-        first = build.insert(arith.MaxSIOp(first, self.count(0))).result
-        last = build.insert(arith.SubiOp(self.size[self.n], self.count(1))).result
-        rows = [build.insert(arith.AddiOp(first, self.count(r))).result for r in range(ROWS)]
-        return [rows[0], *(build.insert(arith.MinSIOp(row, last)).result for row in rows[1:])]
+            return [build.insert(binary(arith.AddiOp, first, self.count(r))).results[0] for r in range(ROWS)]
+        first = build.insert(binary(arith.MaxSIOp, first, self.count(0))).results[0]
+        last = build.insert(binary(arith.SubiOp, self.size[self.n], self.count(1))).results[0]
+        rows = [build.insert(binary(arith.AddiOp, first, self.count(r))).results[0] for r in range(ROWS)]
+        return [rows[0], *(build.insert(binary(arith.MinSIOp, row, last)).results[0] for row in rows[1:])]
 
     def _step(
         self,
@@ -282,16 +296,17 @@ class Tiling:
         old: Sequence[SSAValue],
     ) -> list[SSAValue]:
         """One vector of the right matrix times one number of each row of the left one."""
-        right = build.insert(vector.LoadOp(packed, [t, k, self.count(0)], self.vector)).result
+        right = build.insert(made(vector.LoadOp, [packed, t, k, self.count(0)], [self.vector])).results[0]
         body = self.product.op.body.block
         product, total = (next(o for o in body.ops if isinstance(o, kind)) for kind in (arith.MulfOp, arith.AddfOp))
-        made: list[SSAValue] = []
+        multiplied, added = {"fastmath": product.fastmath}, {"fastmath": total.fastmath}
+        found: list[SSAValue] = []
         for row, value in zip(rows, old, strict=True):
-            one = build.insert(memref.LoadOp.get(self.product.left, [row, k])).res
-            many = build.insert(vector.BroadcastOp(one, self.vector)).vector
-            term = build.insert(arith.MulfOp(many, right, product.fastmath)).result
-            made.append(build.insert(arith.AddfOp(value, term, total.fastmath)).result)
-        return made
+            one = build.insert(load(self.product.left, [row, k])).results[0]
+            many = build.insert(made(vector.BroadcastOp, [one], [self.vector])).results[0]
+            term = build.insert(made(arith.MulfOp, [many, right], [self.vector], multiplied)).results[0]
+            found.append(build.insert(made(arith.AddfOp, [value, term], [self.vector], added)).results[0])
+        return found
 
     def _sums(
         self,
@@ -299,20 +314,20 @@ class Tiling:
         starts: Sequence[SSAValue],
         step: Callable[[Builder, SSAValue, Sequence[SSAValue]], list[SSAValue]],
     ) -> Sequence[SSAValue]:
-        block = Block(arg_types=[IndexType(), *(s.type for s in starts)])
-        inner = Builder(InsertPoint.at_end(block))
-        inner.insert(scf.YieldOp(*step(inner, block.args[0], block.args[1:])))
-        loop = scf.ForOp(self.count(0), self.size[self.k], self.count(1), list(starts), Region(block))
+        block = Block(arg_types=[INDEX, *(s.type for s in starts)])
+        inner = Appending(block)
+        inner.insert(yielded(step(inner, block.args[0], block.args[1:])))
+        loop = counted(self.count(0), self.size[self.k], self.count(1), starts, Region(block))
         return build.insert(loop).results
 
     def _plain(self, build: Builder, block: SSAValue) -> None:
         """Rows of a block when there are few of them, or few columns: a sum for each element."""
-        start = build.insert(arith.MuliOp(block, self.count(ROWS))).result
-        left = build.insert(arith.SubiOp(self.size[self.n], start)).result
-        rows = build.insert(arith.MinSIOp(left, self.count(ROWS))).result
+        start = build.insert(binary(arith.MuliOp, block, self.count(ROWS))).results[0]
+        left = build.insert(binary(arith.SubiOp, self.size[self.n], start)).results[0]
+        rows = build.insert(binary(arith.MinSIOp, left, self.count(ROWS))).results[0]
 
         def row(inner: Builder, r: SSAValue) -> None:
-            i = inner.insert(arith.AddiOp(start, r)).result
+            i = inner.insert(binary(arith.AddiOp, start, r)).results[0]
             if self.product.transposed:
                 self._for(inner, self.size[self.m], lambda b, j: self._element(b, i, j))
                 return
@@ -322,43 +337,43 @@ class Tiling:
         self._for(build, rows, row)
 
     def _clear(self, build: Builder, i: SSAValue, j: SSAValue) -> None:
-        build.insert(memref.StoreOp.get(self.product.fill.inputs[0], self.product.out, [i, j]))
+        build.insert(store(self.product.fill.inputs[0], self.product.out, [i, j]))
 
     def _along(self, build: Builder, i: SSAValue, k: SSAValue) -> None:
         def add(inner: Builder, j: SSAValue) -> None:
-            old = inner.insert(memref.LoadOp.get(self.product.out, [i, j])).res
-            inner.insert(memref.StoreOp.get(self._term(inner, i, j, k, old), self.product.out, [i, j]))
+            old = inner.insert(load(self.product.out, [i, j])).results[0]
+            inner.insert(store(self._term(inner, i, j, k, old), self.product.out, [i, j]))
 
         self._for(build, self.size[self.m], add)
 
     def _element(self, build: Builder, i: SSAValue, j: SSAValue) -> None:
         start = self.product.fill.inputs[0]
         (value,) = self._sums(build, [start], lambda b, k, old: [self._term(b, i, j, k, old[0])])
-        build.insert(memref.StoreOp.get(value, self.product.out, [i, j]))
+        build.insert(store(value, self.product.out, [i, j]))
 
     def _term(self, build: Builder, i: SSAValue, j: SSAValue, k: SSAValue, old: SSAValue) -> SSAValue:
         body = self.product.op.body.block
-        one = build.insert(memref.LoadOp.get(self.product.left, [i, k])).res
+        one = build.insert(load(self.product.left, [i, k])).results[0]
         place = [j, k] if self.product.transposed else [k, j]
-        other = build.insert(memref.LoadOp.get(self.product.right, place)).res
+        other = build.insert(load(self.product.right, place)).results[0]
         mapper: dict[SSAValue, SSAValue] = dict(zip(body.args, (one, other, old), strict=True))
         value = old
-        for op in body.ops:
+        for op in ops_of(body):
             if not isinstance(op, YieldOp):
-                value = build.insert(op.clone(value_mapper=mapper)).results[0]
+                value = build.insert(copied(op, mapper)).results[0]
         return value
 
     def _for(self, build: Builder, count: SSAValue, body: Callable[[Builder, SSAValue], None]) -> None:
-        block = Block(arg_types=[IndexType()])
-        body(Builder(InsertPoint.at_end(block)), block.args[0])
-        block.add_op(scf.YieldOp())
-        build.insert(scf.ForOp(self.count(0), count, self.count(1), [], Region(block)))
+        block = Block(arg_types=[INDEX])
+        body(Appending(block), block.args[0])
+        block.add_op(yielded())
+        build.insert(counted(self.count(0), count, self.count(1), (), Region(block)))
 
     def _parallel(self, build: Builder, count: SSAValue, body: Callable[[Builder, SSAValue], None]) -> scf.ParallelOp:
-        block = Block(arg_types=[IndexType()])
-        body(Builder(InsertPoint.at_end(block)), block.args[0])
-        block.add_op(scf.ReduceOp())
-        return build.insert(scf.ParallelOp([self.count(0)], [count], [self.count(1)], Region(block)))
+        block = Block(arg_types=[INDEX])
+        body(Appending(block), block.args[0])
+        block.add_op(reductions((), ()))
+        return build.insert(parallel(self.count(0), count, self.count(1), Region(block)))
 
 
 @dataclass(frozen=True)
@@ -394,7 +409,7 @@ class TileKernelsPass(ModulePass):
         for function in functions(op):
             if len(function.body.blocks) == 1:
                 packs: dict[Hashable, Pack] = {}
-                for inner in list(function.body.block.ops):
+                for inner in ops_of(function.body.block):
                     before = inner.prev_op
                     if (found := product_of(inner, before)) is not None:
                         with replacing(found.fill, found.op):
