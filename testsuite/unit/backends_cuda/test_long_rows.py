@@ -138,15 +138,12 @@ ROWS: Mapping[str, tuple[str, str, str, Any]] = {
         'w: f32["n", "t"], v: f32["n", "t", "d"]', 'f32["n", "d"]',
         lambda w, v: np.einsum("nt,ntd->nd", np.exp(w), v) / np.exp(w).sum(1)[:, None],
     ),
-}  # fmt: skip
-ROWS = {
-    **ROWS,
     "columns of halves": (
-        ROWS["columns"][0],
-        *(t.replace("f32", "f16") for t in ROWS["columns"][1:3]),
-        ROWS["columns"][3],
+        "np.sum(np.exp(w)[:, :, None] * v, axis=1) / np.sum(np.exp(w), axis=1)[:, None]",
+        'w: f16["n", "t"], v: f16["n", "t", "d"]', 'f16["n", "d"]',
+        lambda w, v: np.einsum("nt,ntd->nd", np.exp(w), v) / np.exp(w).sum(1)[:, None],
     ),
-}
+}  # fmt: skip
 SHAPES = {
     "columns of halves": [(2, 70), (2, 70, 24)],
     "rows of rows": [(2, 3, 101)],
@@ -237,7 +234,7 @@ FAULTS = {
     "pieces that overlap": ("agentc::piece_of(t, blockIdx.y + 1, pieces)", "t"),
     "pieces that leave some out": ("agentc::piece_of(t, blockIdx.y, pieces)", "agentc::piece_of(t, blockIdx.y, pieces) + 1"),
     "one part for all": ("parts_1[unit * pieces + blockIdx.y] = total", "parts_1[unit * pieces] = total"),
-    "rows that are read twice": ("+ group.lane() / side", ""),
+    "rows that are read twice": ("+ group.lane() / side", "+ 0 * side"),
     "rows that are not joined": ("], side_20, []", "], 256, []"),
     "a row's parts for another": ("parts_2 + unit * pieces", "parts_2 + (unit ^ 1) * pieces"),
     "a head that is left out": ("unit < (blockIdx.x + 1) * q;", "unit < (blockIdx.x + 1) * q - 1;"),
