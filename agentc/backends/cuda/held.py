@@ -5,7 +5,7 @@ them to be busy (4.8 TB/s times some 700 ns, over 132 of them), which 7 such war
 warps with few registers, of which there are more at a time.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 
 from xdsl.dialects import memref, scf
@@ -84,9 +84,11 @@ class HeldRows(DeviceBody):
         """
         return 3 if len(self.packed) <= 2 else 0
 
-    def condition(self, threads: int) -> str:
-        """C++ for whether this body may run on ``threads``: the row is short, and all moves by packs."""
-        aligned = [f"agentc::packable<{self.width}>({self.names[m]})" for m in self.packed]
+    def condition(self, threads: int, passed: Mapping[SSAValue, str]) -> str:
+        """C++ for whether this body may run on ``threads``: the row is short, and all moves by packs. ``passed``: what
+        the launcher calls memory.
+        """
+        aligned = [f"agentc::packable<{self.width}>({passed[m]})" for m in self.packed]
         short = f"{self.length} <= {self.capacity(threads, PACKS)}"
         return " && ".join([short, f"{self.length} % {self.width} == 0", *aligned])
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from xdsl.dialects import func, memref, scf
 from xdsl.dialects.builtin import MemRefType
-from xdsl.ir import Operation
+from xdsl.ir import Operation, SSAValue
 
 from agentc.analyses.kernel_abi import parameters, sizes
 from agentc.backends.cuda.device import DeviceBody, touched
@@ -77,6 +77,11 @@ class PhaseCode:
         """The same, as arguments that pass them on."""
         return [text.split()[-1] for text in self.declared()]
 
+    def passed(self) -> dict[SSAValue, str]:
+        """What the launcher calls what it passes."""
+        names = [c_name(self.abi.buffers[place].name) for place in self.phase.arguments]
+        return dict(zip(self.function.body.block.args, names, strict=False))
+
     def free(self, stem: str) -> str:
         """``stem``, or a name like it that no array or size of the kernel has."""
         taken = {*(c_name(b.name) for b in self.abi.buffers), *map(size_name, self.abi.sizes)}
@@ -96,7 +101,7 @@ class PhaseCode:
 
     def call(self, suffix: str, grid: str, block: int | str, extra: Sequence[str] = ()) -> str:
         """The host's line that launches it."""
-        passed = [c_name(self.abi.buffers[i].name) for i in self.phase.arguments]
+        passed = list(self.passed().values())
         if self.phase.rows is not None:
             passed += ["int64_t(0)", f"int64_t({self.rows})"]
         passed += [*map(size_name, self.phase.sizes), *extra]

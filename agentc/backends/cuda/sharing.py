@@ -193,7 +193,7 @@ def _kept(code: PhaseCode, rows: scf.ParallelOp) -> list[str]:
             f"  {'} else ' if lines else ''}if ({shorter}) {{",
             f"    {code.call(suffix, blocks(code.rows, THREADS // threads), THREADS)}",
         ]
-    return [f"if ({held.condition(THREADS)}) {{", *lines, "  }"]
+    return [f"if ({held.condition(THREADS, code.passed())}) {{", *lines, "  }"]
 
 
 def group_rows(body: DeviceBody, rows: scf.ParallelOp, guarded: bool) -> None:

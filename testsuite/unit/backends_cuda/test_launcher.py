@@ -84,6 +84,16 @@ def test_launches_are_as_their_kernels_say(name: str) -> None:
         assert int(bounds[kernel]) == (512 if threads.startswith("dim3") else int(threads))
 
 
+def test_the_launcher_asks_for_the_alignment_of_what_it_passes() -> None:
+    """A phase's own names of temporaries are not the launcher's."""
+    lines = source(lower_kernel(builtin("maximal_marginal_relevance"), "cuda")).splitlines()
+    asked = next(place for place, line in enumerate(lines) if "if (d <= 8192 && d % 4 == 0" in line)
+    launch = next(line for line in lines[asked:] if "_p1_held_short" in line)
+    for name in re.findall(r"packable<4>\((\w+)\)", lines[asked]):
+        assert f" {name}," in launch
+    assert "void maximal_marginal_relevance_p1_held(" in "\n".join(lines) and "packable<4>(tmp1)" in lines[asked]
+
+
 FAULTS = {
     "a shuffle from a lane that is not there": "if (threadIdx.x < 31) agentc::shuffle_xor(1, 16);",
     "lanes of a warp at different calls": "if (threadIdx.x < 16) __syncwarp(); else agentc::shuffle_xor(1, 1);",
