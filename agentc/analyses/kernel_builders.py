@@ -1,11 +1,29 @@
-"""Puts ops of kernels in their place, where xDSL's own builder looks for listeners and for the place of each."""
+"""Puts ops of kernels in their place, where xDSL's own builder looks for listeners and for the place of each.
+
+Also what several passes make: copies of ops, and vectors.
+"""
+
+from functools import lru_cache
 
 from xdsl.builder import Builder, InsertOpInvT
-from xdsl.ir import Block, Operation, SSAValue
+from xdsl.dialects import vector
+from xdsl.dialects.builtin import VectorType
+from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.rewriter import InsertPoint
 
 from agentc.analyses.kernel_ops import made
 from agentc.analyses.kernel_walks import operands_of
+
+
+@lru_cache(maxsize=256)
+def vector_type(element: Attribute, *shape: int) -> VectorType[Attribute]:
+    """The type of a vector of ``shape``."""
+    return VectorType(element, shape)
+
+
+def wide_of(value: SSAValue, lanes: int) -> vector.BroadcastOp:
+    """``value`` in every lane."""
+    return made(vector.BroadcastOp, [value], [vector_type(value.type, lanes)])
 
 
 class Preceding(Builder):

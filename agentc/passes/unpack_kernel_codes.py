@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import lru_cache, reduce
 from typing import TypeAlias
 
 from xdsl.builder import Builder
@@ -11,22 +11,38 @@ from xdsl.dialects import arith, memref, scf, vector
 from xdsl.dialects.builtin import (
     DenseArrayBase,
     FloatAttr,
-    IndexType,
     IntegerAttr,
-    IntegerType,
     ModuleOp,
     VectorType,
     f32,
+    i8,
     i32,
     i64,
 )
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
-from xdsl.rewriter import InsertPoint
 
+from agentc.analyses.kernel_builders import Preceding, vector_type
 from agentc.analyses.kernel_dims import OUTPUTS, is_vector, size_of, value_dims
-from agentc.analyses.kernel_ops import functions
+from agentc.analyses.kernel_ops import (
+    INDEX,
+    Appending,
+    binary,
+    branch,
+    compare_integers,
+    counted,
+    functions,
+    made,
+    parallel,
+    reductions,
+    scalar,
+    select,
+    store,
+    walked,
+    yielded,
+)
 from agentc.analyses.kernel_sources import hand_on, replacing
+from agentc.analyses.kernel_walks import operands_of
 from agentc.analyses.narrow_codes import LANES, Codes, Field, codes_of, named_size, nest_of
 from agentc.analyses.short_sums import Short, nested_of
 from agentc.dialects.vector_ext import WORD, FieldOp, WordsOp
@@ -40,6 +56,7 @@ CHAINS = 2
 AT_ONCE, ROWS = 4, 2
 """Rows of a batch that are summed with one reading of the codes, and rows of codes with one reading of those: as many sums
 as there are registers for."""
+ZERO = FloatAttr(0.0, f32)
 Values: TypeAlias = dict[SSAValue, SSAValue]
 Emit: TypeAlias = Callable[[Builder, SSAValue], None]
 
@@ -62,7 +79,7 @@ class Unpacking:
             return
         outer = reading.short.outer
         self.packed = self._lay_out(None) if reading.laid_out else None
-        total = self._sums(Builder(InsertPoint.before(outer)), [{}])[0]
+        total = self._sums(Preceding(outer), [{}])[0]
         outer.res[0].replace_all_uses_with(total)
         outer.detach()
         outer.erase()
@@ -74,7 +91,7 @@ class Unpacking:
         for op in list(inner.body.block.ops):
             if isinstance(op, arith.ConstantOp):
                 op.detach()
-                Builder(InsertPoint.before(top)).insert(op)
+                Preceding(top).insert(op)
         size = size_of(batch.upperBound[0], lambda value: named_size(value, value_dims(self.lowering.function)))
         assert size is not None
         self.packed = self._lay_out(size) if reading.laid_out else None
@@ -82,12 +99,12 @@ class Unpacking:
         assert count is not None
         pairs = self._size(sizes.floordiv(sizes.add(count, ROWS - 1), ROWS))
         self.full = self._size(sizes.multiply(sizes.floordiv(size, AT_ONCE), AT_ONCE))
-        block = Block(arg_types=[IndexType()])
-        self._pair(Builder(InsertPoint.at_end(block)), block.args[0], rows.upperBound[0], batch.upperBound[0])
-        block.add_op(scf.ReduceOp())
-        made = scf.ParallelOp([number(0)], [pairs], [number(1)], Region(block))
-        made.attributes.update(top.attributes)
-        Builder(InsertPoint.before(top)).insert(made)
+        block = Block(arg_types=[INDEX])
+        self._pair(Appending(block), block.args[0], rows.upperBound[0], batch.upperBound[0])
+        block.add_op(reductions((), ()))
+        loop = parallel(number(0), pairs, number(1), Region(block))
+        loop.attributes.update(top.attributes)
+        Preceding(top).insert(loop)
         top.detach()
         top.erase()
 
@@ -96,20 +113,23 @@ class Unpacking:
         what is left one by one.
         """
         number = self._number
-        low = build.insert(arith.MuliOp(pair, number(ROWS))).result
-        end = build.insert(arith.AddiOp(low, number(ROWS))).result
-        left = build.insert(arith.MuliOp(self._size(self.steps), number(self.codes.reading.groups))).result
+        low = build.insert(binary(arith.MuliOp, pair, number(ROWS))).results[0]
+        end = build.insert(binary(arith.AddiOp, low, number(ROWS))).results[0]
+        left = build.insert(binary(arith.MuliOp, self._size(self.steps), number(self.codes.reading.groups))).results[0]
         fits = [(end, rows), (self.codes.reading.short.outer.upperBound[0], left)]
         whole = reduce(
-            lambda a, b: build.insert(arith.AndIOp(a, b)).result,
-            [build.insert(arith.CmpiOp(a, b, "sle")).result for a, b in fits],
+            lambda a, b: build.insert(binary(arith.AndIOp, a, b)).results[0],
+            [build.insert(compare_integers("sle", a, b)).results[0] for a, b in fits],
         )
-        full = build.insert(arith.SelectOp(whole, self.full, number(0))).result
-        high = build.insert(arith.MinSIOp(end, rows)).result
+        full = build.insert(select(whole, self.full, number(0))).results[0]
+        high = build.insert(binary(arith.MinSIOp, end, rows)).results[0]
 
         def some(inner: Builder, first: SSAValue) -> None:
-            near = [low, *(inner.insert(arith.AddiOp(low, number(i))).result for i in range(1, ROWS))]
-            places = [first, *(inner.insert(arith.AddiOp(first, number(i))).result for i in range(1, AT_ONCE))]
+            near = [low, *(inner.insert(binary(arith.AddiOp, low, number(i))).results[0] for i in range(1, ROWS))]
+            places = [
+                first,
+                *(inner.insert(binary(arith.AddiOp, first, number(i))).results[0] for i in range(1, AT_ONCE)),
+            ]
             self._some(inner, [(row, place) for row in near for place in places])
 
         def one(inner: Builder, row: SSAValue) -> None:
@@ -135,20 +155,20 @@ class Unpacking:
     def _sums(self, build: Builder, given: Sequence[Values]) -> list[SSAValue]:
         """The sums for each of ``given``, values of what is outside of the loops."""
         short = self.codes.reading.short
-        vector_ = VectorType(f32, [LANES])
-        zero = build.insert(arith.ConstantOp(FloatAttr(0.0, f32))).result
-        block = Block(arg_types=[IndexType(), *[vector_] * len(given)])
-        Step(self, Builder(InsertPoint.at_end(block)), block.args[0], given).run(block.args[1:])
+        vector_ = vector_type(f32, LANES)
+        zero = build.insert(scalar(ZERO)).results[0]
+        block = Block(arg_types=[INDEX, *[vector_] * len(given)])
+        Step(self, Appending(block), block.args[0], given).run(block.args[1:])
         count, start = self._size(self.steps), wide(build, zero, LANES)
-        loop = scf.ForOp(self._number(0), count, self._number(1), [start] * len(given), Region(block))
+        loop = counted(self._number(0), count, self._number(1), [start] * len(given), Region(block))
         kind = vector.CombiningKindAttr(vector.CombiningKindFlag.ADD)
         properties: dict[str, Attribute] = {"kind": kind, "fastmath": short.combiner.fastmath}
         totals: list[SSAValue] = []
         for lanes, values in zip(build.insert(loop).results, given, strict=True):
             joined = vector.ReductionOp.create(operands=[lanes], result_types=[f32], properties=dict(properties))
             whole, first = build.insert(joined).dest, short.outer.initVals[0]
-            total = arith.AddfOp(values.get(first, first), whole, short.combiner.fastmath)
-            totals.append(build.insert(total).result)
+            total = made(arith.AddfOp, [values.get(first, first), whole], [f32], {"fastmath": short.combiner.fastmath})
+            totals.append(build.insert(total).results[0])
         return totals if len(given) > 1 else [self._rest(build, totals[0], count, given[0])]
 
     def _number(self, value: int) -> SSAValue:
@@ -163,73 +183,73 @@ class Unpacking:
         if isinstance(self.codes.count, int) and self.codes.count % reading.groups == 0 or reading.groups == 1:
             return total
         outer = reading.short.outer
-        first = build.insert(arith.MuliOp(count, self._number(reading.groups))).result
-        some = build.insert(arith.CmpiOp(first, outer.upperBound[0], "slt")).result
+        first = build.insert(binary(arith.MuliOp, count, self._number(reading.groups))).results[0]
+        some = build.insert(compare_integers("slt", first, outer.upperBound[0])).results[0]
         sides = [Block(), Block()]
         left = outer.clone(value_mapper=dict(values))
         left.operands = [first, outer.upperBound[0], outer.step[0], total]
-        sides[0].add_ops([left, scf.YieldOp(left.res[0])])
-        sides[1].add_op(scf.YieldOp(total))
-        return build.insert(scf.IfOp(some, [f32], [sides[0]], [sides[1]])).results[0]
+        sides[0].add_ops([left, yielded([left.res[0]])])
+        sides[1].add_op(yielded([total]))
+        return build.insert(branch(some, [f32], Region(sides[0]), Region(sides[1]))).results[0]
 
     def _lay_out(self, batch: Dim | None) -> SSAValue:
         """Copy what all rows read into memory in the order of the bytes of words, before the first row."""
         reading, steps = self.codes.reading, self.steps
-        build = Builder(InsertPoint.before(reading.top))
+        build = Preceding(reading.top)
         dims = (*([batch] if batch is not None else []), steps, WORD * len(reading.laid_out), LANES)
         memory = self.lowering.temporary(build, f32, dims, [self._size(d) for d in dims if isinstance(d, str)])
-        block = Block(arg_types=[IndexType()])
-        inner = Builder(InsertPoint.at_end(block))
+        block = Block(arg_types=[INDEX])
+        inner = Appending(block)
         if batch is None:
             self._copy_groups(inner, block.args[0], memory, None)
         else:
             count = self._size(batch)
             self._loop(inner, count, lambda b, row: self._copy_groups(b, block.args[0], memory, row))
-        block.add_op(scf.ReduceOp())
-        build.insert(scf.ParallelOp([self._number(0)], [self._size(steps)], [self._number(1)], Region(block)))
+        block.add_op(reductions((), ()))
+        build.insert(parallel(self._number(0), self._size(steps), self._number(1), Region(block)))
         return memory
 
     def _copy_groups(self, build: Builder, step: SSAValue, memory: SSAValue, row: SSAValue | None) -> None:
         reading = self.codes.reading
         words = reading.short.length // WORD
-        first = build.insert(arith.MuliOp(step, self._number(reading.groups))).result
+        first = build.insert(binary(arith.MuliOp, step, self._number(reading.groups))).results[0]
         known: Values = {reading.batch: row} if reading.batch is not None and row is not None else {}
 
         def group(inner: Builder, number: SSAValue) -> None:
-            start = inner.insert(arith.MuliOp(number, self._number(words))).result
+            start = inner.insert(binary(arith.MuliOp, number, self._number(words))).results[0]
             self._loop(inner, self._number(words), lambda b, word: copy(b, number, start, word))
 
         def copy(inner: Builder, number: SSAValue, start: SSAValue, word: SSAValue) -> None:
-            place = inner.insert(arith.AddiOp(first, number)).result
-            lane = inner.insert(arith.AddiOp(start, word)).result
-            byte = inner.insert(arith.MuliOp(word, self._number(WORD))).result
+            place = inner.insert(binary(arith.AddiOp, first, number)).results[0]
+            lane = inner.insert(binary(arith.AddiOp, start, word)).results[0]
+            byte = inner.insert(binary(arith.MuliOp, word, self._number(WORD))).results[0]
             for i in range(WORD):
-                own = inner.insert(arith.AddiOp(byte, self._number(i))).result
-                made: Values = {**known, reading.group: place, reading.place: own}
+                own = inner.insert(binary(arith.AddiOp, byte, self._number(i))).results[0]
+                given: Values = {**known, reading.group: place, reading.place: own}
                 for n, value in enumerate(reading.laid_out):
-                    one = self._again(inner, value, made)
+                    one = self._again(inner, value, given)
                     places = [*known.values(), step, self._number(WORD * n + i), lane]
-                    inner.insert(memref.StoreOp.get(one, memory, places))
+                    inner.insert(store(one, memory, places))
 
         self._loop(build, self._number(reading.groups), group)
 
-    def _again(self, build: Builder, value: SSAValue, made: Values) -> SSAValue:
-        """``value`` computed once more, from what is ``made``."""
+    def _again(self, build: Builder, value: SSAValue, known: Values) -> SSAValue:
+        """``value`` computed once more, from what is ``known``."""
         owner = value.owner
-        if value not in made and isinstance(owner, Operation) and self.codes.reading.short.outer.is_ancestor(owner):
+        if value not in known and isinstance(owner, Operation) and self.codes.reading.short.outer.is_ancestor(owner):
             for operand in owner.operands:
-                self._again(build, operand, made)
-            made[value] = build.insert(owner.clone(value_mapper=made)).results[0]
-        return made.get(value, value)
+                self._again(build, operand, known)
+            known[value] = build.insert(owner.clone(value_mapper=known)).results[0]
+        return known.get(value, value)
 
     def _loop(self, build: Builder, count: SSAValue, body: Emit) -> None:
         self._ordered(build, self._number(0), count, 1, body)
 
     def _ordered(self, build: Builder, low: SSAValue, high: SSAValue, step: int, body: Emit) -> None:
-        block = Block(arg_types=[IndexType()])
-        body(Builder(InsertPoint.at_end(block)), block.args[0])
-        block.add_op(scf.YieldOp())
-        build.insert(scf.ForOp(low, high, self._number(step), [], Region(block)))
+        block = Block(arg_types=[INDEX])
+        body(Appending(block), block.args[0])
+        block.add_op(yielded())
+        build.insert(counted(low, high, self._number(step), (), Region(block)))
 
 
 def _in_order(flags: arith.FastMathFlagsAttr) -> arith.FastMathFlagsAttr:
@@ -249,7 +269,7 @@ class Step:
 
     def __post_init__(self) -> None:
         self.reading = self.state.codes.reading
-        self.first = self._add(arith.MuliOp(self.index, self.state.lowering.integer(self.reading.groups)))
+        self.first = self._add(binary(arith.MuliOp, self.index, self.state.lowering.integer(self.reading.groups)))
         self.made: dict[tuple[SSAValue, SSAValue | None, SSAValue | None, int], SSAValue] = {}
         self.words: dict[tuple[memref.LoadOp, int, SSAValue | None], SSAValue] = {}
 
@@ -261,23 +281,26 @@ class Step:
         for byte in range(WORD):
             for term in self.state.codes.terms:  # all rows with one field, while that is in a register
                 for row, parts in enumerate(sums):
-                    made = self._of(term, byte, row)
+                    value = self._of(term, byte, row)
                     if number < chains:
-                        parts.append(made)
+                        parts.append(value)
                     else:
-                        parts[number % chains] = self._plus(parts[number % chains], made)
+                        parts[number % chains] = self._plus(parts[number % chains], value)
                 number += 1
         wholes = [self._whole(parts, row) for row, parts in enumerate(sums)]
-        self.build.insert(scf.YieldOp(*(self._plus(o, w) for o, w in zip(old, wholes, strict=True))))
+        self.build.insert(yielded([self._plus(o, w) for o, w in zip(old, wholes, strict=True)]))
 
     def _whole(self, parts: Sequence[SSAValue], row: int) -> SSAValue:
         value = reduce(self._plus, parts)
         for factor in self.state.codes.factors:
-            value = self._add(arith.MulfOp(value, self._wide(self._of(factor, 0, row)), self.state.flags))
+            value = self._float(arith.MulfOp, value, self._wide(self._of(factor, 0, row)))
         return value
 
     def _plus(self, left: SSAValue, right: SSAValue) -> SSAValue:
-        return self._add(arith.AddfOp(self._wide(left), self._wide(right), self.state.flags))
+        return self._float(arith.AddfOp, self._wide(left), self._wide(right))
+
+    def _float(self, kind: type[Operation], a: SSAValue, b: SSAValue) -> SSAValue:
+        return self._add(made(kind, [a, b], [a.type], {"fastmath": self.state.flags}))
 
     def _wide(self, value: SSAValue) -> SSAValue:
         return wide(self.build, value, LANES)
@@ -297,9 +320,7 @@ class Step:
 
     def _make(self, value: SSAValue, byte: int, row: int) -> SSAValue:
         if (field := self.reading.fields.get(value)) is not None:
-            made = FieldOp(self._words(field, row), 8 * byte + field.at, field.bits, field.plus)
-            hand_on(made, value)
-            return self._add(made)
+            return self._handed(_field(self._words(field, row), 8 * byte + field.at, field), value)
         owner = value.owner
         if value in self.reading.laid_out:
             return self._laid_out(value, byte, row)
@@ -307,14 +328,14 @@ class Step:
             return self.given[row].get(value, value)
         if isinstance(owner, memref.LoadOp):
             return self._loaded(owner, byte, row)
-        operands = [self._of(o, byte, row) for o in owner.operands]
+        operands = [self._of(o, byte, row) for o in operands_of(owner)]
         if any(is_vector(o.type) for o in operands):
-            made = lanewise(self.build, owner, operands, LANES)
+            value = lanewise(self.build, owner, operands, LANES)
         else:
-            made = self._add(owner.clone(value_mapper=dict(zip(owner.operands, operands, strict=True))))
-        if isinstance(op := made.owner, Operation) and "fastmath" in op.properties:
+            value = self._add(owner.clone(value_mapper=dict(zip(operands_of(owner), operands, strict=True))))
+        if isinstance(op := value.owner, Operation) and "fastmath" in op.properties:
             op.properties["fastmath"] = self.state.flags
-        return made
+        return value
 
     def _laid_out(self, value: SSAValue, byte: int, row: int) -> SSAValue:
         number, batch = self.state.lowering.integer, self.reading.batch
@@ -322,9 +343,12 @@ class Step:
         places = [self.index, number(WORD * self.reading.laid_out.index(value) + byte), number(0)]
         if batch is not None and batch in self.given[row]:
             places = [self.given[row][batch], *places]
-        made = vector.LoadOp(self.state.packed, places, VectorType(f32, [LANES]))
-        hand_on(made, value)
-        return self._add(made)
+        return self._handed(_loaded(self.state.packed, places, vector_type(f32, LANES)), value)
+
+    def _handed(self, op: Operation, origin: Operation | SSAValue) -> SSAValue:
+        """``op``, which is there for ``origin``."""
+        hand_on(op, origin)
+        return self._add(op)
 
     def _loaded(self, op: memref.LoadOp, byte: int, row: int) -> SSAValue:
         reading = self.reading
@@ -332,12 +356,10 @@ class Step:
             mapper = {o: self.index if o is reading.group else self._of(o, byte, row) for o in op.operands}
             return self._add(op.clone(value_mapper=mapper))
         places = [*(self._of(o, byte, row) for o in op.indices[:-1]), self.first]
-        few = self._add(vector.LoadOp(op.memref, places, VectorType(op.res.type, [reading.groups])))
+        few = self._add(_loaded(op.memref, places, vector_type(op.res.type, reading.groups)))
         many = [lane * reading.groups // LANES for lane in range(LANES)]
-        type_ = VectorType(op.res.type, [LANES])
-        made = vector.ShuffleOp(few, few, DenseArrayBase.from_list(i64, many), result_type=type_)
-        hand_on(made, op)
-        return self._add(made)
+        mask = {"mask": DenseArrayBase.from_list(i64, many)}
+        return self._handed(made(vector.ShuffleOp, [few, few], [vector_type(op.res.type, LANES)], mask), op)
 
     def _words(self, field: Field, row: int) -> SSAValue:
         """The words that ``field`` is a part of, with what is to be turned over, for fields beside it, too."""
@@ -353,21 +375,35 @@ class Step:
     def _turned(self, load: memref.LoadOp, flip: int, row: int) -> SSAValue:
         plain = self._read(load, row)
         every = int.from_bytes(bytes([flip] * WORD), "little", signed=True)
-        mask = self._add(arith.ConstantOp(IntegerAttr(every, i32)))
-        return self._add(arith.XOrIOp(plain, self._wide(mask)))
+        mask = self._add(scalar(IntegerAttr(every, i32)))
+        return self._add(binary(arith.XOrIOp, plain, self._wide(mask)))
 
     def _read(self, load: memref.LoadOp, row: int) -> SSAValue:
         reading, number = self.reading, self.state.lowering.integer
         groups, length = reading.groups, reading.short.length
         if reading.is_flat(load):
-            start = self._add(arith.MuliOp(self.first, number(length)))
-            places, type_ = [start], VectorType(IntegerType(8), [groups * length])
+            start = self._add(binary(arith.MuliOp, self.first, number(length)))
+            places, type_ = [start], vector_type(i8, groups * length)
         else:
-            places, type_ = [self.first, number(0)], VectorType(IntegerType(8), [groups, length])
+            places, type_ = [self.first, number(0)], vector_type(i8, groups, length)
         others = [self._of(o, 0, row) for o in load.indices[: -len(places)]]
-        loaded = vector.LoadOp(load.memref, [*others, *places], type_)
-        hand_on(loaded, load)
-        return self._add(WordsOp(self._add(loaded)))
+        bytes_ = self._handed(_loaded(load.memref, [*others, *places], type_), load)
+        return self._add(made(WordsOp, [bytes_], [vector_type(i32, groups * length // WORD)]))
+
+
+@lru_cache(maxsize=256)
+def _whole(number: int) -> IntegerAttr:
+    return IntegerAttr(number, i64)
+
+
+def _field(words: SSAValue, at: int, field: Field) -> FieldOp:
+    """The lanes of ``field``, at bit ``at`` of ``words``."""
+    properties = {"at": _whole(at), "bits": _whole(field.bits), "plus": _whole(field.plus)}
+    return made(FieldOp, [words], [vector_type(f32, LANES)], properties)
+
+
+def _loaded(memory: SSAValue, place: Sequence[SSAValue], type_: VectorType[Attribute]) -> vector.LoadOp:
+    return made(vector.LoadOp, [memory, *place], [type_])
 
 
 @dataclass(frozen=True)
@@ -408,7 +444,7 @@ class UnpackKernelCodesPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for function in [f for f in functions(op) if OUTPUTS in f.attributes]:
-            for inner in list(function.walk()):
+            for inner in walked(function):
                 if isinstance(inner, scf.ParallelOp) and (short := nested_of(inner)) is not None:
                     unpack(short, LoopLowering(function, "auto"))
 

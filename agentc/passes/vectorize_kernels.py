@@ -11,8 +11,10 @@ from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint
 
+from agentc.analyses.kernel_builders import vector_type, wide_of
 from agentc.analyses.kernel_dims import is_vector
-from agentc.analyses.kernel_sources import replacing
+from agentc.analyses.kernel_ops import cast, made
+from agentc.analyses.kernel_sources import place_attribute, replacing
 from agentc.analyses.short_sums import CASTS, Short, short_of
 from agentc.dialects.vector_ext import CastOp, CompareOp, SelectOp
 
@@ -52,7 +54,7 @@ class Vectorizing:
         outer.erase()
 
     def _vector(self, element: Attribute) -> VectorType[Attribute]:
-        return VectorType(element, [self.short.length])
+        return vector_type(element, self.short.length)
 
     def _lanes(self, build: Builder) -> None:
         inner = self.short.inner
@@ -91,8 +93,8 @@ def wide(build: Builder, value: SSAValue, lanes: int) -> SSAValue:
     if is_vector(value.type):
         return value
     if isinstance(value.type, IndexType):
-        value = build.insert(arith.IndexCastOp(value, i64)).result
-    return build.insert(vector.BroadcastOp(value, VectorType(value.type, [lanes]))).vector
+        value = build.insert(cast(value, i64)).results[0]
+    return build.insert(wide_of(value, lanes)).results[0]
 
 
 def lanewise(build: Builder, op: Operation, operands: Sequence[SSAValue], lanes: int) -> SSAValue:
@@ -100,18 +102,18 @@ def lanewise(build: Builder, op: Operation, operands: Sequence[SSAValue], lanes:
     kept = 1 if isinstance(op, arith.SelectOp) and not is_vector(operands[0].type) else 0
     given = [*operands[:kept], *(wide(build, o, lanes) for o in operands[kept:])]
     element = op.results[0].type
-    type_ = VectorType(i64 if isinstance(element, IndexType) else element, [lanes])
+    type_ = vector_type(i64 if isinstance(element, IndexType) else element, lanes)
     if isinstance(op, arith.CmpiOp | arith.CmpfOp):
         names = arith.CMPI_COMPARISON_OPERATIONS if isinstance(op, arith.CmpiOp) else arith.CMPF_COMPARISON_OPERATIONS
         return build.insert(CompareOp(names[op.predicate.value.data], *given)).result
     if isinstance(op, arith.SelectOp) and not kept:
         return build.insert(SelectOp(*given)).result
     if isinstance(op, CASTS):
-        return build.insert(CastOp(op.name.removeprefix("arith."), given[0], type_)).result
-    made = type(op).create(
-        operands=given, result_types=[type_], properties=op.properties.copy(), attributes=op.attributes.copy()
-    )
-    return build.insert(made).results[0]
+        kind = place_attribute(op.name.removeprefix("arith."))
+        return build.insert(made(CastOp, given, [type_], {"kind": kind})).results[0]
+    new = made(type(op), given, [type_], op.properties)
+    new.attributes.update(op.attributes)
+    return build.insert(new).results[0]
 
 
 @dataclass(frozen=True)
