@@ -34,6 +34,7 @@ from xdsl.ir.affine import AffineExpr, AffineMap
 from xdsl.irdl import IRDLOperation
 from xdsl.rewriter import InsertPoint
 
+from agentc.analyses.kernel_walks import operands_of
 from agentc.plan.kernels import Dim
 
 OpT = TypeVar("OpT", bound=Operation)
@@ -109,9 +110,10 @@ def walked(op: Operation) -> list[Operation]:
 
 def with_values(op: Operation, values: Mapping[SSAValue, SSAValue]) -> Operation:
     """``op``, which takes ``values`` now, as does what is inside of it."""
+    taken = values.keys()
     for inner in every(op):
-        operands = tuple(inner.operands)
-        if any(o in values for o in operands):
+        operands = operands_of(inner)
+        if operands and not taken.isdisjoint(operands):
             inner.operands = [values.get(o, o) for o in operands]
     return op
 
@@ -123,7 +125,7 @@ def functions(module: ModuleOp) -> list[func.FuncOp]:
 
 def inputs_of(op: GenericOp) -> tuple[SSAValue, ...]:
     """What ``op`` reads: ``op.inputs``, of one with one output."""
-    return tuple(op.operands)[:-1]
+    return tuple(operands_of(op))[:-1]
 
 
 PARALLEL, REDUCTION = IteratorTypeAttr.parallel(), IteratorTypeAttr.reduction()

@@ -45,9 +45,11 @@ class Accesses:
             kind, operands = type(inner), operands_of(inner)
             used.update(operands)
             if kind is memref.LoadOp:
-                reads.setdefault(operands[0], []).append(operands[1:])
+                memory, *place = operands
+                reads.setdefault(memory, []).append(tuple(place))
             elif kind is memref.StoreOp:
-                writes.setdefault(operands[1], []).append(operands[2:])
+                _, memory, *place = operands
+                writes.setdefault(memory, []).append(tuple(place))
             elif not _takes_none(kind):
                 found.whole.update([v for v in operands if type(v.type) is MemRefType])
         return found
