@@ -66,6 +66,8 @@ class Accesses:
 
     def conflict(self, other: "Accesses") -> bool:
         """Whether the order of the two matters."""
+        if not self.touched or not other.touched:
+            return False
         return not (self.changed.isdisjoint(other.touched) and other.changed.isdisjoint(self.touched))
 
     def conflicts(self, other: "Accesses") -> set[SSAValue]:
@@ -111,13 +113,6 @@ class Footprints:
         if found is None:
             found = self.accesses[op] = Accesses.of(op)
         return found
-
-    def depends(self, later: Operation, earlier: Operation) -> bool:
-        """Whether ``later`` has to stay behind ``earlier``: by a value, or by memory."""
-        own = self.of(later)
-        if earlier.results and not own.used.isdisjoint(earlier.results):
-            return True
-        return own.conflict(self.of(earlier))
 
     def forget(self, *ops: Operation) -> None:
         """``ops`` are gone; whoever took their results takes others now."""
@@ -170,13 +165,13 @@ def needed_before(
 ) -> list[Operation] | None:
     """Those of ``between`` that have to run before ``second``; ``None`` if one of them has to run after ``first``."""
     needed: list[Operation] = []
-    own = footprints.of(second)
+    earlier, own = footprints.of(first), footprints.of(second)
     used, changed, touched = set(own.used), set(own.changed), set(own.touched)
     for op in reversed(between):
         its = footprints.of(op)
         ordered = its.touched and not (changed.isdisjoint(its.touched) and its.changed.isdisjoint(touched))
         if ordered or not used.isdisjoint(op.results):
-            if footprints.depends(op, first):
+            if not its.used.isdisjoint(first.results) or its.conflict(earlier):
                 return None
             needed.append(op)
             used |= its.used
