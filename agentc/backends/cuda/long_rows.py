@@ -217,7 +217,7 @@ class _Order:
             scan = scan_of(loop) if self._whole(loop.lb, loop.ub) and not loop.results[0].uses else None
             launch = max(launch, self.needed(loop))
             return Step(loop, (), "", launch, launch + 1, scan) if scan is not None else None
-        if not isinstance(loop, scf.ParallelOp):
+        if not isinstance(loop, scf.ParallelOp) or any(isinstance(inner, scf.ForOp) for inner in loop.walk()):
             return None
         if self._whole(loop.lowerBound[0], loop.upperBound[0]):
             launch = max(launch, self.needed(loop))

@@ -60,7 +60,7 @@ class PieceBody(DeviceBody):
 
     def _layered_loop(self, op: scf.ParallelOp) -> None:
         """A quarter of a warp for each iteration of a piece: there are many, and each of few elements."""
-        if op not in self.pieces or any(isinstance(inner, scf.ForOp) for inner in op.walk()):
+        if op not in self.pieces:
             super()._layered_loop(op)
             return
         names, base = self.accumulators(op), self.fresh("base")
