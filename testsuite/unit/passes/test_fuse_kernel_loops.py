@@ -1,15 +1,25 @@
 """What fused loops use is what both used, and no body is left in which a load could be forwarded."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 from xdsl.context import Context
-from xdsl.dialects import arith, func, memref, scf
-from xdsl.dialects.builtin import Builtin, ModuleOp
-from xdsl.ir import Block
-from xdsl.parser import Parser
+from xdsl.dialects import func, memref, scf
+from xdsl.dialects.builtin import ModuleOp, f32
+from xdsl.ir import Block, Operation, Region, SSAValue
 
-from agentc.analyses.kernel_ops import every
+from agentc.analyses.kernel_ops import (
+    INDEX,
+    alloc,
+    dealloc,
+    every,
+    index_constant,
+    load,
+    memory_type,
+    parallel,
+    reductions,
+    store,
+)
 from agentc.frontends.kernels import builtin
 from agentc.passes import fuse_kernel_loops
 from agentc.passes.fuse_kernel_loops import Accesses, FuseKernelLoopsPass, forward
@@ -76,44 +86,30 @@ def test_nothing_is_left_to_be_forwarded(name: str) -> None:
     assert str(module) == text
 
 
-NEST = """
-func.func @k(%x: memref<4x4x4xf32>, %out: memref<4x4x4xf32>) {
-  %c0 = arith.constant 0 : index
-  %c1 = arith.constant 1 : index
-  %c4 = arith.constant 4 : index
-  %t = memref.alloc() : memref<4x4x4xf32>
-  scf.parallel (%i) = (%c0) to (%c4) step (%c1) {
-    scf.parallel (%j) = (%c0) to (%c4) step (%c1) {
-      scf.parallel (%k) = (%c0) to (%c4) step (%c1) {
-        %v = memref.load %x[%i, %j, %k] : memref<4x4x4xf32>
-        memref.store %v, %t[%i, %j, %k] : memref<4x4x4xf32>
-        scf.reduce
-      }
-      scf.reduce
-    }
-    scf.parallel (%j) = (%c0) to (%c4) step (%c1) {
-      scf.parallel (%k) = (%c0) to (%c4) step (%c1) {
-        %v = memref.load %t[%i, %j, %k] : memref<4x4x4xf32>
-        memref.store %v, %out[%i, %j, %k] : memref<4x4x4xf32>
-        scf.reduce
-      }
-      scf.reduce
-    }
-    scf.reduce
-  }
-  memref.dealloc %t : memref<4x4x4xf32>
-  func.return
-}
-"""
+def nest(outer: Sequence[SSAValue], bounds: Sequence[SSAValue], source: SSAValue, target: SSAValue) -> Operation:
+    """Loops inside of each other, down to the third axis, that copy ``source``."""
+    block = Block(arg_types=[INDEX])
+    place = [*outer, block.args[0]]
+    if len(place) < 3:
+        inner = [nest(place, bounds, source, target)]
+    else:
+        loaded = load(source, place)
+        inner = [loaded, store(loaded.res, target, place)]
+    block.add_ops([*inner, reductions((), ())])
+    return parallel(bounds[0], bounds[1], bounds[2], Region(block))
 
 
 def test_what_the_innermost_loops_exchange_is_forwarded() -> None:
     """It is in one body only when loops of all three levels have been fused."""
-    context = Context()
-    for dialect in (Builtin, arith.Arith, func.Func, memref.MemRef, scf.Scf):
-        context.load_dialect(dialect)
-    module = Parser(context, NEST).parse_module()
-    FuseKernelLoopsPass().apply(context, module)
+    type_ = memory_type(f32, (4, 4, 4))
+    block = Block(arg_types=[type_, type_])
+    numbers = [index_constant(n) for n in (0, 4, 1)]
+    bounds, made = [n.result for n in numbers], alloc(type_, [])
+    between = made.memref
+    loops = [nest([], bounds, block.args[0], between), nest([], bounds, between, block.args[1])]
+    block.add_ops([*numbers, made, *loops, dealloc(between), func.ReturnOp()])
+    module = ModuleOp([func.FuncOp("k", ([type_, type_], []), Region(block))])
+    FuseKernelLoopsPass().apply(Context(), module)
     module.verify()
     ops = every(module)
     assert sum(isinstance(op, scf.ParallelOp) for op in ops) == 3
