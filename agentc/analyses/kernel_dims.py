@@ -202,6 +202,8 @@ SIZE_OPS: Mapping[str, type[Operation]] = {
     "max": arith.MaxSIOp,
 }
 """Arithmetic of sizes -> the op on indices. Remainders are taken of sizes only, which are not negative."""
+SIZE_CASTS = (arith.IndexCastOp, arith.SIToFPOp, arith.TruncIOp, arith.TruncFOp)
+"""What makes a size a number of an element type."""
 _APPLY: Mapping[type[Operation], Callable[[Dim, Dim], Dim]] = {
     arith.AddiOp: sizes.add,
     arith.SubiOp: sizes.subtract,

@@ -29,6 +29,7 @@ from agentc.analyses.kernel_builders import Preceding
 from agentc.analyses.kernel_dims import (
     DIMS,
     OUTPUTS,
+    SIZE_CASTS,
     SIZE_OPS,
     dims_attr,
     element_of,
@@ -60,7 +61,7 @@ from agentc.passes.fuse_kernels import is_elementwise
 from agentc.plan.kernels import Dim
 from agentc.support.diagnostics import Diagnostic, Refused
 
-KEPT = frozenset((tensor.EmptyOp, arith.IndexCastOp, arith.SIToFPOp, *SIZE_OPS.values()))
+KEPT = frozenset((tensor.EmptyOp, *SIZE_OPS.values(), *SIZE_CASTS))
 """What a kernel on memory has as well, or what nobody asks for any more."""
 
 

@@ -18,6 +18,7 @@ from agentc.analyses.kernel_dims import (
     OUTPUTS,
     PHASE,
     ROWS,
+    SIZE_CASTS,
     SIZE_OPS,
     argument_names,
     dims_attr,
@@ -47,7 +48,7 @@ SETUP = frozenset(
         *(func.ReturnOp, func.CallOp),
     )
 )
-ARITHMETIC = frozenset((*SIZE_OPS.values(), arith.IndexCastOp, arith.SIToFPOp))
+ARITHMETIC = frozenset((*SIZE_OPS.values(), *SIZE_CASTS))
 
 
 def is_setup(op: Operation | Block) -> TypeGuard[Operation]:

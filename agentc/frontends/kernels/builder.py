@@ -262,7 +262,8 @@ class KernelBuilder:
             return ELEMENTS["i64" if whole else "f32"]
         arrays = [t for t in stated if t.size is None] or stated
         if all(t.element is arrays[0].element for t in arrays):
-            return arrays[0].element
+            counted = len(arrays) < len(stated) and arrays[0].element == ELEMENTS["i1"]
+            return ELEMENTS["i64"] if counted else arrays[0].element  # truth values and a size are whole numbers
         found = {t.element for t in arrays}
         if len(found) == 2:
             found -= {ELEMENTS["i1"]}  # truth values are 0 and 1, as in NumPy

@@ -131,6 +131,10 @@ np.array([0.25, 0.5, 0.25], dtype=f16)
 x[:, [0, -1]]
 m * x + m
 i * (i > 0)
+np.minimum(i + x.shape[0], x.shape[1] - 1)
+b // x.shape[1] + x.shape[0]
+h * x.shape[1]
+m * x.shape[0] + (m == x.shape[1])
 np.where(m, m, x)
 m @ v
 (m == b) & (np.maximum(m, x) > 0)
