@@ -14,12 +14,12 @@ from xdsl.dialects.builtin import (
 )
 from xdsl.dialects.linalg.attrs import IteratorType
 from xdsl.dialects.linalg.ops import GenericOp, IndexOp, YieldOp
-from xdsl.ir import Block, Operation, SSAValue
+from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.ir.affine import AffineDimExpr, AffineMap
 
-from agentc.analyses.kernel_dims import element_of, is_memory, is_vector, shape_of
+from agentc.analyses.kernel_dims import bits, element_of, is_integer, is_memory, is_vector, shape_of
 from agentc.analyses.short_sums import LANEWISE
-from agentc.dialects.vector_ext import GatherOp
+from agentc.dialects.vector_ext import CastOp, GatherOp
 from agentc.passes.butterflies import Code
 from agentc.passes.vectorize_kernels import lanewise, wide
 
@@ -114,7 +114,7 @@ class Rows:
         }
         for op in body.ops:
             if isinstance(op, YieldOp):
-                return wide(code.build, known[op.operands[0]], self.lanes)
+                return wide(code.build, known.get(op.operands[0], op.operands[0]), self.lanes)
             known[op.results[0]] = self._value(code, op, known, k)
         raise AssertionError("a body ends with what it gives")
 
@@ -126,10 +126,19 @@ class Rows:
         if not any(is_vector(operand.type) for operand in operands):
             return code.build.insert(op.clone(value_mapper=known)).results[0]
         if isinstance(op, arith.IndexCastOp):
-            return operands[0]  # lanes are 64 bits wide, indices too
+            return self._counted(code, operands[0], op.result.type)
         if isinstance(op, memref.LoadOp):
             return code.build.insert(GatherOp(op.memref, operands[1])).result
         return lanewise(code.build, op, operands, self.lanes)
+
+    def _counted(self, code: Code, value: SSAValue, type_: Attribute) -> SSAValue:
+        """Lanes as ``type_``: an index has 64 bits."""
+        assert is_vector(value.type)
+        given, wanted = (bits(t) if is_integer(t) else 64 for t in (value.type.element_type, type_))
+        if given == wanted:
+            return value
+        kind = "extsi" if given < wanted else "trunci"
+        return code.build.insert(CastOp(kind, value, VectorType(IntegerType(wanted), [self.lanes]))).result
 
     def _index(self, code: Code, axis: int, k: SSAValue) -> SSAValue:
         last = len(shape_of(self.memory.type) or ()) - 1

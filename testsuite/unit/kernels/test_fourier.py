@@ -119,6 +119,13 @@ MADE = {
         lambda n: [numbers(3, n, 40), numbers(40)],
     ),
     "integers": ('x: i32["n", 40]', '"n", ', "x.astype(f32) * 0.5", lambda n: [numbers(n, 40, kind="i4")]),
+    "gathered": (
+        'x: f32["t"], i: i32["n", 40]',
+        '"n", ',
+        "x[np.minimum(i + 1, x.shape[0] - 1)] * 0.5",
+        lambda n: [numbers(50), np.abs(numbers(n, 40, kind="i4")) % 50],
+    ),
+    "constant": ('x: f32["n"]', '"n", ', "np.full((x.shape[0], 40), 0.5, dtype=np.float32)", lambda n: [numbers(n)]),
     "other rows": (
         'x: f32["n", 40], i: i32["n"]',
         '"n", ',
@@ -128,7 +135,7 @@ MADE = {
     "bytes": ('x: i8["n", 40]', '"n", ', "x.astype(f32) * 0.5", lambda n: [numbers(n, 40, kind="i1")]),
     "logarithms": ('x: f32["n", 40]', '"n", ', "np.log(np.abs(x) + 1.0)", lambda n: [numbers(n, 40)]),
 }
-ON_THE_WAY = {"frames", "doubles", "choice", "places", "one row", "blocks", "integers"}
+ON_THE_WAY = {"frames", "doubles", "choice", "places", "one row", "blocks", "integers", "gathered"}
 """Those that are computed as they are read; the last ones need what vectors do not have, and are stored."""
 
 
