@@ -153,7 +153,7 @@ class CompareOp(IRDLOperation):
     """Whether the lanes of two vectors are in the order `kind`, by the names that `arith` has for numbers.
 
     ```mlir
-    %above = vector_ext.compare "sgt" %a, %b : vector<16xi64>
+    %above = vector_ext.compare "sgt" %a, %b : vector<16xi64>, vector<16xi64> to vector<16xi1>
     ```
     """
 
