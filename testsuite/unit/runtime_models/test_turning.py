@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from decoder_families import LONG
 from onnx_reference import TINY_DECODER as BASE
 
 from agentc.backends.onnx import emit_model, emit_shards
@@ -18,13 +19,6 @@ from agentc.runtime.models.shards import ShardedDecoder
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
-LONG = {
-    "rope_type": "longrope",
-    "short_factor": [1.0, 1.1, 1.2, 1.4],
-    "long_factor": [1.5, 2.5, 3.5, 5.0],
-    "original_max_position_embeddings": 14,
-    "rope_theta": 1e4,
-}
 ROPES: dict[str, dict[str, Any]] = {
     "longrope": {"rope_parameters": LONG},
     "dynamic": {
