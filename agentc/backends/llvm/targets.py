@@ -73,9 +73,9 @@ def find(name: str) -> Target:
     """
     if name == "host":
         initialize()
-        return Target(
-            binding.get_process_triple(), binding.get_host_cpu_name(), binding.get_host_cpu_features().flatten()
-        )
+        features = binding.get_host_cpu_features()
+        wide = f",{WIDE}" if features.get("avx512f") else ""
+        return Target(binding.get_process_triple(), binding.get_host_cpu_name(), features.flatten() + wide)
     if name not in TARGETS:
         help = did_you_mean(name, TARGETS)
         raise Refused(Diagnostic("kernel-target", f"the LLVM backend has no target `{name}`", help=help))
