@@ -111,14 +111,18 @@ def convert_lanes(build: Any, op: CastOp, value: Any) -> Any:
 
 
 def flags_of(op: Operation) -> tuple[str, ...]:
-    """The fast-math flags that ``op`` carries, as LLVM spells them."""
+    """The fast-math flags that ``op`` carries, as LLVM spells them. What is rounded to half precision is not contracted
+    with what follows: where processors compute in that (AVX512-FP16), LLVM would round once what others round twice."""
     found = op.properties.get("fastmath")
-    return _spelled(found) if isinstance(found, arith.FastMathFlagsAttr) else ()
+    if not isinstance(found, arith.FastMathFlagsAttr):
+        return ()
+    user = op.results[0].first_use
+    return _spelled(found, user is not None and type(user.operation) is arith.TruncFOp)
 
 
 @lru_cache(maxsize=64)
-def _spelled(flags: arith.FastMathFlagsAttr) -> tuple[str, ...]:
-    return tuple(sorted(f.value for f in flags.data))
+def _spelled(flags: arith.FastMathFlagsAttr, rounded: bool) -> tuple[str, ...]:
+    return tuple(sorted(f.value for f in flags.data if not (rounded and f.value == "contract")))
 
 
 class Scalars:

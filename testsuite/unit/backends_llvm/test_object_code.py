@@ -1,11 +1,15 @@
-"""Machine code is made without LLVM's loop strength reduction, and other users of LLVM in the process keep it."""
+"""Machine code: what LLVM is told, and that other users of LLVM in the process are not."""
+
+import re
 
 import pytest
 from llvmlite import binding
 
-from agentc.backends.llvm import optimized_ir, phases_code, targets
-from agentc.backends.llvm.targets import find, object_code
+from agentc.backends.llvm import optimized_ir, optimized_module, phases_code, targets
+from agentc.backends.llvm.targets import WIDE, find, object_code
 from agentc.frontends.kernels import builtin
+from agentc.frontends.kernels.python_ast import compile_source
+from agentc.frontends.kernels.source import parse
 from agentc.pipelines.kernels import lower_kernel
 
 TARGET = "x86-64-v3"
@@ -52,3 +56,17 @@ def test_every_option_counts_where_it_is_meant(monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.setitem(targets.LEAN, targets.X86, (option,))
         codes.add(object_code(text, znver3))
     assert len(codes) == 3
+
+
+def test_halves_are_rounded_after_each_operation_where_processors_have_them_too() -> None:
+    text = "import numpy as np\nfrom agentc import f16\ndef k(x: f16['n']) -> f16['n']:\n    return x * x + x\n"
+    lowered = lower_kernel(compile_source(parse(text, "k.py"), "k"))
+    generator = targets.machine(find("sapphirerapids"))
+    assembly = generator.emit_assembly(optimized_module(lowered, "sapphirerapids"))
+    assert "vmulph" in assembly and "vaddph" in assembly and not re.search(r"vfmadd\w+[ps]h", assembly)
+
+
+def test_this_machine_gets_whole_vectors() -> None:
+    wide = bool(binding.get_host_cpu_features().get("avx512f"))
+    assert (WIDE in find("host").features.split(",")) == wide
+    assert find("host").scales == wide
