@@ -39,6 +39,7 @@ PASSES: dict[str, str] = {
     "vectorize-kernels": "agentc.passes.vectorize_kernels:VectorizeKernelsPass",
     "block-column-sums": "agentc.passes.block_column_sums:BlockColumnSumsPass",
     "cut-kernel-reductions": "agentc.passes.cut_kernel_reductions:CutKernelReductionsPass",
+    "stream-kernel-rows": "agentc.passes.stream_kernel_rows:StreamKernelRowsPass",
     "share-kernel-buffers": "agentc.passes.share_kernel_buffers:ShareKernelBuffersPass",
     "privatize-kernel-rows": "agentc.passes.privatize_kernel_rows:PrivatizeKernelRowsPass",
     "outline-kernel-phases": "agentc.passes.outline_kernel_phases:OutlineKernelPhasesPass",

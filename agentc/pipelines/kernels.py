@@ -39,6 +39,7 @@ def kernel_passes(device: Device = "cpu") -> "list[ModulePass]":
     from agentc.passes.shorten_kernel_buffers import ShortenKernelBuffersPass
     from agentc.passes.simplify_kernels import SimplifyKernelsPass
     from agentc.passes.skip_automata import SkipAutomataPass
+    from agentc.passes.stream_kernel_rows import StreamKernelRowsPass
     from agentc.passes.tile_kernels import TileKernelsPass
     from agentc.passes.unpack_kernel_codes import UnpackKernelCodesPass
     from agentc.passes.vectorize_kernels import VectorizeKernelsPass
@@ -65,6 +66,7 @@ def kernel_passes(device: Device = "cpu") -> "list[ModulePass]":
         *([CutKernelReductionsPass()] if device == "cpu" else []),  # after those by rows, which are cut otherwise
         *([UnpackKernelCodesPass()] if device == "cpu" else []),  # before vectors of rows, which get what is left
         *([VectorizeKernelsPass()] if device == "cpu" else []),  # on loops that are as fused as they get
+        *([StreamKernelRowsPass()] if device == "cpu" else []),  # before anything else lives in a result's memory
         ShareKernelBuffersPass(),  # before phases: inside a loop each row has a life of its own
         *([PrivatizeKernelRowsPass()] if device == "cpu" else []),  # after rows share what is left of the memory
         OutlineKernelPhasesPass(),  # late: what is a phase is known when nothing fuses any more

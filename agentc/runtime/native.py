@@ -60,6 +60,8 @@ WORDS: Mapping[str, str] = {
     "u64": "Q",
 }
 """Numbers in words of eight bytes, as ``struct`` writes them."""
+LINE, ALIGNED = 64, 1 << 20
+"""Bytes of a cache line, with which results of so many bytes begin: kernels write lines past the caches."""
 
 
 class KernelCallError(ValueError):
@@ -316,7 +318,14 @@ def _shape(dims: Sequence[Dim], sizes: Mapping[str, int]) -> tuple[int, ...]:
 
 
 def _empty(parameter: Parameter, sizes: Mapping[str, int]) -> Array:
-    return np.empty(_shape(parameter.dims or (), sizes), dtype_of(parameter.dtype))
+    """A result, at a line of the cache where it is large, which NumPy's own are not."""
+    shape, dtype = _shape(parameter.dims or (), sizes), np.dtype(dtype_of(parameter.dtype))
+    size = prod(shape) * dtype.itemsize
+    if size < ALIGNED:
+        return np.empty(shape, dtype)
+    memory = np.empty(size + LINE, np.uint8)
+    first = -memory.ctypes.data % LINE
+    return memory[first : first + size].view(dtype).reshape(shape)
 
 
 def _check_result(parameter: Parameter, array: Array, sizes: Mapping[str, int]) -> None:

@@ -245,6 +245,12 @@ class Builder(ir.IRBuilder):
         aligned = "" if align is None else f", align {align}"
         return self.line(typ, f"load {typ}, {ptr.type} {ptr.get_reference()}{aligned}")
 
+    def stream(self, value: Any, ptr: Any, align: int) -> None:
+        """``value`` to ``ptr``, past the caches."""
+        past = self.module.add_metadata([ir.Constant(ir.IntType(32), 1)]).get_reference()
+        type_, value_ = ptr.type, value.get_reference()
+        self.silent(f"store {value.type} {value_}, {type_} {ptr.get_reference()}, align {align}, !nontemporal {past}")
+
     def store(self, value: Any, ptr: Any, align: int | None = None) -> Any:
         """``value`` to ``ptr``."""
         type_ = ptr.type

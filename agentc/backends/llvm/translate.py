@@ -40,6 +40,8 @@ from agentc.plan.sizes import fold
 from agentc.support.diagnostics import Diagnostic, Refused
 
 NSW = ("nsw",)
+LINE = 64
+"""Bytes of a cache line, where what is written past caches begins."""
 WHOLE_LANES: Mapping[str, str] = {
     "add": "add",
     "and": "and",
@@ -112,6 +114,8 @@ class FunctionTranslation:
         self.build: Any = Builder(made.append_basic_block("entry"))
         self.kept: list[SSAValue] = []
         """Memory that is allocated in a loop: it lives as long as the call."""
+        self.streams = False
+        """Whether it writes past the caches."""
         self.lines = lines.function(function, made) if lines else None
         if self.lines is not None:
             self.build.debug_metadata = self.lines.start
@@ -156,7 +160,11 @@ class FunctionTranslation:
     def _store_lanes(self, op: vector.StoreOp) -> None:
         value, base, *indices = operands_of(op)
         place = self._address(base, indices)
-        self.build.store(self.values[value], place, align=self._vector_alignment(base))
+        if op.nontemporal.value.data:
+            self.build.stream(self.values[value], place, LINE)
+            self.streams = True
+        else:
+            self.build.store(self.values[value], place, align=self._vector_alignment(base))
 
     def _broadcast(self, op: vector.BroadcastOp) -> None:
         type_, value = llvm_type(op.vector.type), self.values[op.source]
@@ -201,11 +209,16 @@ class FunctionTranslation:
         base, shift = self.values[op.source], self.values[op.byte_shift]
         self.values[op.result] = self.build.gep(base, [shift], inbounds=True, source_etype=ir.IntType(8))
 
+    def _pointer(self, op: memref.ExtractAlignedPointerAsIndexOp) -> None:
+        self.values[op.results[0]] = self.build.ptrtoint(self.values[op.operands[0]], I64)
+
     def _free(self, op: memref.DeallocOp) -> None:
         if op.memref not in self.kept:  # what is kept serves the next iteration
             self._release(op.memref)
 
     def _return(self, op: func.ReturnOp) -> None:
+        if self.streams:  # what went past the caches is no store that releasing a lock would order
+            self.build.fence("seq_cst")
         for memory in self.kept:
             self._release(memory)
         self.build.ret_void()
@@ -415,6 +428,7 @@ class FunctionTranslation:
         memref.AllocOp: _new,
         memref.AllocaOp: _on_stack,
         memref.ViewOp: _view,
+        memref.ExtractAlignedPointerAsIndexOp: _pointer,
         memref.DeallocOp: _free,
         vector.LoadOp: _load_lanes,
         vector.StoreOp: _store_lanes,

@@ -49,6 +49,13 @@ class LoopMeaning(InterpreterFunctions):
         """Memory of one iteration: nonsense at first."""
         return (nonsense(shape_of(op.memref.type) or (), dtype_of(op.memref.type)),)
 
+    @impl(memref.ExtractAlignedPointerAsIndexOp)
+    def address(
+        self, interpreter: Interpreter, op: memref.ExtractAlignedPointerAsIndexOp, args: PythonValues
+    ) -> PythonValues:
+        """Where the array lies."""
+        return (np.int64(args[0].ctypes.data),)
+
     @impl(memref.GetGlobalOp)
     def table(self, interpreter: Interpreter, op: memref.GetGlobalOp, args: PythonValues) -> PythonValues:
         """A table of the module."""
