@@ -31,7 +31,7 @@ def once(name: str) -> list[float]:
     lower_in_place(module)
     marks.append(time.process_time())
     target = find("host")
-    text, abi = str(translate(module, target.scales, phases=True)), kernel_abi(module)
+    text, abi = str(translate(module, target.traits, phases=True)), kernel_abi(module)
     marks.append(time.process_time())
     made = optimized(text, target)
     marks.append(time.process_time())

@@ -106,7 +106,7 @@ def optimized_module(module: "ModuleOp", target: str, lines: bool = False) -> An
     from agentc.backends.llvm.translate import translate
 
     processor = find(target)
-    return optimized(str(translate(module, processor.scales, lines)), processor)
+    return optimized(str(translate(module, processor.traits, lines)), processor)
 
 
 def phases_code(module: "ModuleOp", target: str) -> bytes:
@@ -120,4 +120,4 @@ def phases_code(module: "ModuleOp", target: str) -> bytes:
     from agentc.backends.llvm.translate import translate
 
     processor = find(target)
-    return object_of(optimized(str(translate(module, processor.scales, phases=True)), processor), processor)
+    return object_of(optimized(str(translate(module, processor.traits, phases=True)), processor), processor)

@@ -28,7 +28,7 @@ def field(build: Any, functions: Functions, op: FieldOp, words: Any) -> Any:
     """
     at, bits, plus = (attribute.value.data for attribute in (op.at, op.bits, op.plus))
     small = (1 << bits) <= TABLE and words.type.count == TABLE
-    if functions.scales and small and (at == 0 or at >= UPPER):
+    if functions.traits.scales and small and (at == 0 or at >= UPPER):
         return _looked_up(build, functions.module, words, at, bits, plus)
     if at >= UPPER:
         words, at = _shifted(build, words, UPPER), at - UPPER

@@ -63,13 +63,24 @@ EXP_SHAPES: Mapping[str, ExpShape] = {
 }
 
 
+@record
+class Traits:
+    """What a target has that others have not."""
+
+    scales: bool = False
+    """It multiplies by a power of two, and looks up in 16 numbers, in one instruction: AVX-512."""
+    fetches_pages: bool = False
+    """It fetches ahead within one page for each stretch of memory that is read: Intel's processors."""
+
+
+NONE = Traits()
+
+
 class Functions:
     """The math functions of one LLVM module, each made when it is first asked for."""
 
-    def __init__(self, module: ir.Module, scales: bool = False) -> None:
-        self.module = module
-        self.scales = scales
-        """Whether the target multiplies by a power of two, and looks up in 16 numbers, in one instruction: AVX-512."""
+    def __init__(self, module: ir.Module, traits: Traits = NONE) -> None:
+        self.module, self.traits = module, traits
 
     def get(self, name: str, type_: Any) -> ir.Function:
         """The function ``name`` (``exp``, ``log`` or ``tanh``) on ``type_``."""
@@ -135,7 +146,7 @@ def _exp(functions: Functions, build: Any, x: Any) -> Any:
     rest = fused(build, whole, number(-shape.high, x), x)
     rest = fused(build, whole, number(-shape.low, x), rest)
     power = _exp_f32(build, rest) if short == "f32" else _exp_f64(build, rest)
-    if functions.scales:
+    if functions.traits.scales:
         return _scaled(functions, build, power, bits)
     half = build.ashr(bits, ir.Constant(shape.integer, 1))
     for part in (half, build.sub(bits, half)):

@@ -13,6 +13,7 @@ from typing import Any
 
 from llvmlite import binding
 
+from agentc.backends.llvm.functions import Traits
 from agentc.support.diagnostics import Diagnostic, Refused, did_you_mean
 from agentc.support.record import record
 
@@ -26,9 +27,11 @@ class Target:
     features: str = ""
 
     @property
-    def scales(self) -> bool:
-        """Whether lanes are multiplied by powers of two of their own in one instruction (AVX-512's ``vscalef``)."""
-        return self.triple.startswith("x86_64") and not {WIDE, "+avx512f"}.isdisjoint(self.features.split(","))
+    def traits(self) -> Traits:
+        """What code may count on, or should mind."""
+        x86 = self.triple.startswith("x86_64")
+        scales = not {WIDE, "+avx512f"}.isdisjoint(self.features.split(","))
+        return Traits(x86 and scales, x86 and not self.cpu.startswith(("x86-64", "znver", "bdver", "btver", "amdfam")))
 
 
 X86 = "x86_64-unknown-linux-gnu"

@@ -6,6 +6,7 @@
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import reduce
 from math import prod
 from typing import Any, ClassVar
 
@@ -20,9 +21,10 @@ from agentc.analyses.kernel_walks import operands_of, ops_of
 from agentc.backends.llvm.builder import Builder, anything, lanes
 from agentc.backends.llvm.declarations import Declared, declare, declare_parallel, declare_table, width_of
 from agentc.backends.llvm.fields import field
-from agentc.backends.llvm.functions import Functions
+from agentc.backends.llvm.functions import NONE, Functions, Traits
 from agentc.backends.llvm.lines import Lines
 from agentc.backends.llvm.parts import POINTER, Runner, declare_part, fill_part, hand_over
+from agentc.backends.llvm.row_order import in_turn, streamed_rows, stretch
 from agentc.backends.llvm.scalars import (
     I64,
     Scalars,
@@ -35,6 +37,7 @@ from agentc.backends.llvm.scalars import (
     to_memory,
 )
 from agentc.dialects.vector_ext import CastOp, FieldOp, GatherOp, WordsOp
+from agentc.plan import sizes
 from agentc.plan.kernels import PREFIX, Dim
 from agentc.plan.sizes import fold
 from agentc.support.diagnostics import Diagnostic, Refused
@@ -55,9 +58,9 @@ WHOLE_LANES: Mapping[str, str] = {
 """Reductions of the lanes of integers, and what LLVM calls them."""
 
 
-def translate(module: ModuleOp, scales: bool = False, lines: bool = False, phases: bool = False) -> ir.Module:
+def translate(module: ModuleOp, traits: Traits = NONE, lines: bool = False, phases: bool = False) -> ir.Module:
     """The LLVM IR of every function of a lowered kernel module, the phases' parts, and the kernel once more for callers
-    that run these. ``scales``: for targets that multiply by powers of two; ``lines``: each instruction says which line
+    that run these. ``traits``: of the target; ``lines``: each instruction says which line
     of the source it is from; ``phases``: without the functions that call the phases in order.
 
     Raises:
@@ -70,7 +73,7 @@ def translate(module: ModuleOp, scales: bool = False, lines: bool = False, phase
         if isinstance(table, memref.GlobalOp):
             declare_table(target, table)
     declared = {f.sym_name.data: declare(target, f) for f in functions}
-    math = Functions(target, scales)
+    math = Functions(target, traits)
     places = Lines(target) if lines else None
     parts = {f.sym_name.data: _part(f, declared, places) for f in functions if ROWS in f.attributes}
     for function in functions:
@@ -377,14 +380,24 @@ class FunctionTranslation:
             raise Refused(Diagnostic("kernel-unsupported", "an `scf.parallel` in a kernel is one loop"))
         low, high, step = (self.values[v[0]] for v in (op.lowerBound, op.upperBound, op.step))
         starts = [self.values[v] for v in op.initVals]
+        length = self._stretch(op, low, high)
         with self._loop(low, high, step, starts) as (index, carried, finish):
-            self.values[op.body.block.args[0]] = index
+            self.values[op.body.block.args[0]] = index if length is None else in_turn(self.build, index, low, length)
             self._block(op.body.block)
             reduce = op.body.block.last_op
             assert isinstance(reduce, scf.ReduceOp)
             for region, argument, old in zip(reduce.reductions, reduce.args, carried, strict=True):
                 finish.append(self._combine(region.block, old, self.values[argument]))
         self.values.update(zip(op.res, carried, strict=True))
+
+    def _stretch(self, op: scf.ParallelOp, low: Any, high: Any) -> Any:
+        """How many rows of a phase are a stretch of those that are taken in turn; ``None``: they are taken in order."""
+        outside = op.parent_op() is not self.function or ROWS not in self.function.attributes
+        memory = None if outside or not self.scalars.functions.traits.fetches_pages else streamed_rows(op)
+        if memory is None:
+            return None
+        size = reduce(sizes.multiply, self.dims[memory][1:], width_of(element_of(memory.type)))
+        return stretch(self.build, low, high, self._size(size))
 
     def _combine(self, block: Block, old: Any, new: Any) -> Any:
         self.values.update(zip(block.args, (old, new), strict=True))

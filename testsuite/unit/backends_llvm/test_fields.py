@@ -8,6 +8,7 @@ from xdsl.dialects.builtin import Builtin, ModuleOp
 from xdsl.parser import Parser
 
 from agentc.analyses.kernel_abi import kernel_abi
+from agentc.backends.llvm.functions import Traits
 from agentc.backends.llvm.targets import find, optimized
 from agentc.backends.llvm.translate import translate
 from agentc.dialects.vector_ext import MOST_ADDED, VectorExt
@@ -59,7 +60,7 @@ def test_every_field_is_exact(bits: int, plus: int, scales: bool) -> None:
     bytes_ = np.random.default_rng(bits).integers(0, 256, (9, 4, 16)).astype(np.int8)
     bytes_[0], bytes_[1] = 0, -1
     words = bytes_.reshape(9, 64).view("<u4").astype("i8")
-    code = optimized(str(translate(module, scales)), find("host"))
+    code = optimized(str(translate(module, Traits(scales))), find("host"))
     found = load_module(code, kernel_abi(module), threads=1)(bytes_)
     [meant] = run_kernel(module, bytes_)
     for at in range(33 - bits):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from agentc.analyses.kernel_abi import kernel_abi
+from agentc.backends.llvm.functions import Traits
 from agentc.backends.llvm.targets import find, optimized
 from agentc.backends.llvm.translate import translate
 from agentc.frontends.kernels.python_ast import compile_source
@@ -60,7 +61,7 @@ def test_powers_of_two_in_one_instruction_and_in_several(dtype: str) -> None:
     )
     found: list[np.ndarray] = []
     for scales in (False, True):
-        ir = optimized(str(translate(lowered, scales)), find("host"))
+        ir = optimized(str(translate(lowered, Traits(scales))), find("host"))
         assert ("llvm.ldexp" in str(ir)) == scales
         found.append(load_module(ir, kernel_abi(lowered))(x))
     np.testing.assert_array_equal(found[0], found[1])
@@ -71,5 +72,5 @@ def test_powers_of_two_in_one_instruction_and_in_several(dtype: str) -> None:
 
 
 def test_which_targets_have_such_an_instruction() -> None:
-    assert all(find(name).scales for name in ("x86-64-v4", "znver4", "sapphirerapids"))
-    assert not any(find(name).scales for name in ("x86-64", "x86-64-v3", "znver3", "aarch64"))
+    assert all(find(name).traits.scales for name in ("x86-64-v4", "znver4", "sapphirerapids"))
+    assert not any(find(name).traits.scales for name in ("x86-64", "x86-64-v3", "znver3", "aarch64"))

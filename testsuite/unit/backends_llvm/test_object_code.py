@@ -69,4 +69,4 @@ def test_halves_are_rounded_after_each_operation_where_processors_have_them_too(
 def test_this_machine_gets_whole_vectors() -> None:
     wide = bool(binding.get_host_cpu_features().get("avx512f"))
     assert (WIDE in find("host").features.split(",")) == wide
-    assert find("host").scales == wide
+    assert find("host").traits.scales == wide
