@@ -4,7 +4,7 @@ import numpy as np
 
 from agentc.backends.onnx.config import DecoderConfig
 from agentc.backends.onnx.graph import CONTRIB, Graph
-from agentc.backends.onnx.layers import capped, dimension, linear, linears, parameter, real
+from agentc.backends.onnx.layers import capped, dimension, joined, linear, linears, parameter, real
 from agentc.backends.onnx.positions import Positions
 from agentc.backends.onnx.views import Weights
 from agentc.support.record import record
@@ -13,35 +13,47 @@ from agentc.support.record import record
 def attention(graph: Graph, config: DecoderConfig, weights: Weights, x: str, layer: int, positions: Positions) -> str:
     """What a layer sees of the tokens so far, ``[batch, tokens, hidden]``; gives ``present.L.key`` and ``.value``."""
     name = f"model.layers.{layer}.self_attn"
-    wide, narrow = config.heads * config.head_dim, config.kv_heads * config.head_dim
-    leaves = ("q_proj", "k_proj", "v_proj")
-    q, k, v = linears(graph, weights, x, name, leaves, config.hidden, (wide, narrow, narrow))
-    q = _normed(graph, config, weights, q, f"{name}.q", config.heads)
-    k = _normed(graph, config, weights, k, f"{name}.k", config.kv_heads)
-    cosines, sines = positions.tables[config.rope_of(layer)]
-    rotary = 2 * len(config.rope_of(layer).frequencies)
-    part = rotary if rotary < config.head_dim else 0
-    q = graph.op("RotaryEmbedding", q, cosines, sines, num_heads=config.heads, rotary_embedding_dim=part)
-    k = graph.op("RotaryEmbedding", k, cosines, sines, num_heads=config.kv_heads, rotary_embedding_dim=part)
+    qkv = _projected(graph, config, weights, x, layer, positions)
     past = _Cache(f"past.{layer}.key", f"past.{layer}.value")
     present = _Cache(f"present.{layer}.key", f"present.{layer}.value")
     mask = positions.masks.get(config.windows[layer], "")  # none where the operator keeps count itself
     sinks = f"{name}.sinks"
     sink = parameter(graph, weights, sinks, (config.heads,)) if sinks in weights else ""
     if positions.lengths is not None:
-        seen = _in_place(graph, config, (q, k, v), layer, past, present, positions.lengths, sink)
+        seen = _in_place(graph, config, qkv, layer, past, present, positions, sink)
     elif sink or config.attention_cap:
-        seen = _in_parts(graph, config, (q, k, v), mask, past, present, sink)
+        seen = _in_parts(graph, config, qkv, mask, past, present, sink)
     else:
         seen, *_ = graph.ops(
             "Attention",
-            [q, k, v, mask, past.key, past.value],
+            [*qkv, mask, past.key, past.value],
             [f"{name}.seen", present.key, present.value],
             q_num_heads=config.heads,
             kv_num_heads=config.kv_heads,
             scale=config.score_scale,
         )
     return linear(graph, weights, seen, f"{name}.o_proj", config.heads * config.head_dim, config.hidden)
+
+
+def _projected(
+    graph: Graph, config: DecoderConfig, weights: Weights, x: str, layer: int, positions: Positions
+) -> tuple[str, str, str]:
+    """Queries, keys and values, ``[batch, tokens, heads * head_dim]``, turned by their positions. Where the operator
+    that takes them turns them, it takes them side by side, ``(all, "", "")``."""
+    name, rope = f"model.layers.{layer}.self_attn", config.rope_of(layer)
+    wide, narrow = config.heads * config.head_dim, config.kv_heads * config.head_dim
+    leaves, widths = ("q_proj", "k_proj", "v_proj"), (wide, narrow, narrow)
+    if rope in positions.every:
+        return joined(graph, weights, x, name, leaves, config.hidden, widths), "", ""
+    q, k, v = linears(graph, weights, x, name, leaves, config.hidden, widths)
+    q = _normed(graph, config, weights, q, f"{name}.q", config.heads)
+    k = _normed(graph, config, weights, k, f"{name}.k", config.kv_heads)
+    rotary = 2 * len(rope.frequencies)
+    part = rotary if rotary < config.head_dim else 0
+    cosines, sines = positions.tables[rope]
+    q = graph.op("RotaryEmbedding", q, cosines, sines, num_heads=config.heads, rotary_embedding_dim=part)
+    k = graph.op("RotaryEmbedding", k, cosines, sines, num_heads=config.kv_heads, rotary_embedding_dim=part)
+    return q, k, v
 
 
 @record(slots=True)
@@ -69,14 +81,17 @@ def _in_place(
     layer: int,
     past: _Cache,
     present: _Cache,
-    lengths: tuple[str, str],
+    positions: Positions,
     sink: str,
 ) -> str:
     """ONNX Runtime's own operator, which writes the new key and value into the buffer of the past ones where both
-    are bound to the same memory. It knows windows, caps and sinks."""
+    are bound to the same memory. It knows windows, caps and sinks, and turns queries and keys by tables of all
+    positions."""
+    assert positions.lengths is not None
+    every = positions.every.get(config.rope_of(layer))
     seen, *_ = graph.ops(
         "GroupQueryAttention",
-        [*qkv, past.key, past.value, *lengths, "", "", "", "", sink],
+        [*qkv, past.key, past.value, *positions.lengths, *(every or ("", "")), "", "", sink],
         [f"seen.{layer}", present.key, present.value],
         domain=CONTRIB,
         num_heads=config.heads,
@@ -84,6 +99,7 @@ def _in_place(
         scale=config.score_scale,
         softcap=config.attention_cap,
         local_window_size=config.windows[layer] or -1,
+        do_rotary=1 if every else None,
     )
     return seen
 

@@ -68,18 +68,26 @@ def linear(graph: Graph, weights: Weights, x: str, name: str, inputs: int, outpu
 def linears(
     graph: Graph, weights: Weights, x: str, stem: str, leaves: Sequence[str], inputs: int, outputs: Sequence[int]
 ) -> Sequence[str]:
-    """Linear layers ``stem.leaf`` of the same input as one product: one start of all threads instead of several."""
+    """Linear layers ``stem.leaf`` of the same input, computed as one."""
+    y = joined(graph, weights, x, stem, leaves, inputs, outputs)
+    return graph.ops("Split", [y, graph.constant(outputs)], [f"{stem}.{leaf}.out" for leaf in leaves], axis=-1)
+
+
+def joined(
+    graph: Graph, weights: Weights, x: str, stem: str, leaves: Sequence[str], inputs: int, outputs: Sequence[int]
+) -> str:
+    """What they give, side by side: one product, so one start of all threads instead of several."""
     names = [f"{stem}.{leaf}" for leaf in leaves]
     rows = [expect(weights, f"{n}.weight", (o, inputs)) for n, o in zip(names, outputs, strict=True)]
-    joined = Lazy((sum(outputs), inputs), lambda: np.concatenate([part.read() for part in rows]), half_of(rows))
+    whole = Lazy((sum(outputs), inputs), lambda: np.concatenate([part.read() for part in rows]), half_of(rows))
     name = f"{stem}.{'+'.join(leaves)}"
-    y = graph.op("MatMul", x, _stored(graph, joined, f"{name}.weight.T"))
+    y = graph.op("MatMul", x, _stored(graph, whole, f"{name}.weight.T"))
     biases = [f"{n}.bias" for n in names]
-    if any(bias in weights for bias in biases):
-        parts = [expect(weights, bias, (o,)) for bias, o in zip(biases, outputs, strict=True)]
-        bias = stored(graph, f"{name}.bias", (sum(outputs),), lambda: (p.read() for p in parts), half_of(parts))
-        y = graph.op("Add", y, bias)
-    return graph.ops("Split", [y, graph.constant(outputs)], [f"{n}.out" for n in names], axis=-1)
+    if not any(bias in weights for bias in biases):
+        return y
+    parts = [expect(weights, bias, (o,)) for bias, o in zip(biases, outputs, strict=True)]
+    bias = stored(graph, f"{name}.bias", (sum(outputs),), lambda: (p.read() for p in parts), half_of(parts))
+    return graph.op("Add", y, bias)
 
 
 def matrix(graph: Graph, weights: Weights, name: str, inputs: int, outputs: int) -> str:

@@ -6,13 +6,14 @@ positions and its windows count its own tokens only.
 """
 
 from collections.abc import Iterable
+from dataclasses import field
 from typing import Final, Literal, TypeAlias
 
 from agentc.backends.onnx.config import DecoderConfig
 from agentc.backends.onnx.graph import Graph
 from agentc.backends.onnx.layers import dimension, real
 from agentc.backends.onnx.messages import Element
-from agentc.backends.onnx.rope import Rope
+from agentc.backends.onnx.rope import Rope, Tables
 from agentc.support.record import record
 
 REACH: Final = "reach"
@@ -31,22 +32,32 @@ Phase: TypeAlias = Literal["prefill", "decode", "step"]
 class Positions:
     """Values by what they depend on; ``rows`` is the batch, or one where all its rows are alike."""
 
-    tables: dict[Rope, tuple[str, str]]
+    tables: Tables
     """Cosines and sines, ``[batch, tokens, pairs]``."""
     masks: dict[int, str]
     """By window, ``[rows, 1, tokens, total]``."""
     lengths: tuple[str, str] | None = None
     """Where the cache is a buffer that is filled in place: tokens in it of each row, ``[batch]``, and of the longest
     row with the new one, ``[1]``; both int32."""
+    every: Tables = field(default_factory=dict[Rope, tuple[str, str]])
+    """Cosines and sines of all positions, ``[positions, pairs]``, of ropes that are not in ``tables``: the operator
+    that fills the buffer turns queries and keys itself."""
 
 
-def positions(graph: Graph, config: DecoderConfig, phase: Phase, cached: str, only: int | None = None) -> Positions:
+def positions(
+    graph: Graph,
+    config: DecoderConfig,
+    phase: Phase,
+    cached: str,
+    only: int | None = None,
+    every: Tables | None = None,
+) -> Positions:
     """``cached``: how many tokens the cache holds, a vector of one, or of each row in ``step``; ``only``: the one
-    layer that they are for."""
+    layer that they are for; ``every``: as in the answer, in ``step``."""
     layers = range(config.layers) if only is None else [only]
     ropes = dict.fromkeys(config.rope_of(layer) for layer in layers)
     if phase == "step":
-        return _in_buffer(graph, ropes, cached)
+        return _in_buffer(graph, ropes, cached, every or {})
     total = graph.op("Add", cached, dimension(graph, "input_ids", 1))
     full, places = _places(graph, total)
     new = graph.op("Slice", places, cached, total, graph.constant([1]))
@@ -70,13 +81,14 @@ def _places(graph: Graph, total: str) -> tuple[str, str]:
     return full, graph.op("Sub", counts, graph.constant(1))
 
 
-def _in_buffer(graph: Graph, ropes: Iterable[Rope], cached: str) -> Positions:
+def _in_buffer(graph: Graph, ropes: Iterable[Rope], cached: str, every: Tables) -> Positions:
     """Of one token a row, which comes behind those that its row has."""
     total = graph.op("Add", cached, graph.constant([1]))
-    tables = _tables(graph, ropes, _column(graph, cached), _column(graph, total))
+    others = [rope for rope in ropes if rope not in every]
+    own = _tables(graph, others, _column(graph, cached), _column(graph, total)) if others else {}
     per_row = graph.op("Expand", cached, dimension(graph, "input_ids", 0))
     longest = graph.op("ReduceMax", total, keepdims=1)
-    return Positions(tables, {}, (_int32(graph, per_row), _int32(graph, longest)))
+    return Positions(own, {}, (_int32(graph, per_row), _int32(graph, longest)), every)
 
 
 def _column(graph: Graph, vector: str) -> str:
@@ -87,7 +99,7 @@ def _int32(graph: Graph, x: str) -> str:
     return graph.op("Cast", x, to=Element.INT32)
 
 
-def _tables(graph: Graph, ropes: Iterable[Rope], places: str, length: str) -> dict[Rope, tuple[str, str]]:
+def _tables(graph: Graph, ropes: Iterable[Rope], places: str, length: str) -> Tables:
     """Of tokens at ``places``, ``[rows, tokens]``, in rows of ``length``, ``[rows, 1]``."""
     places = graph.op("Cast", graph.op("Unsqueeze", places, graph.constant([2])), to=Element.FLOAT)
     per_batch = graph.op("Concat", dimension(graph, "input_ids", 0), graph.constant([1, 1]), axis=0)

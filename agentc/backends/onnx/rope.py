@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import Final, cast
+from typing import Final, TypeAlias, cast
 
 from agentc.backends.onnx.fields import Json, number, table, whole
 from agentc.support.record import record
@@ -29,6 +29,8 @@ class Rope:
         return bool(self.long or self.growth)
 
 
+Tables: TypeAlias = dict[Rope, tuple[str, str]]
+"""The values of a graph that hold the cosines and the sines of a rope's angles."""
 _MOST: Final = 1e9
 """By which a pair may be slowed."""
 
