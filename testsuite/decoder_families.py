@@ -38,23 +38,31 @@ DEEPSEEK = {
     "num_key_value_heads": 4,
 }
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
-    "llama": ("Llama", {}),
-    "llama-biases-tied": ("Llama", {"attention_bias": True, "mlp_bias": True, "tie_word_embeddings": True}),
-    "llama-linear": ("Llama", {"rope_parameters": {"rope_type": "linear", "factor": 4.0, "rope_theta": 1e4}}),
+    "llama": ("Llama", {"head_dim": 16}),
+    "llama-narrow-heads": ("Llama", {}),
+    "llama-biases-tied": (
+        "Llama",
+        {"head_dim": 16, "attention_bias": True, "mlp_bias": True, "tie_word_embeddings": True},
+    ),
+    "llama-linear": (
+        "Llama",
+        {"head_dim": 16, "rope_parameters": {"rope_type": "linear", "factor": 4.0, "rope_theta": 1e4}},
+    ),
     "llama-dynamic": (
         "Llama",
         {
+            "head_dim": 16,
             "max_position_embeddings": 14,
             "rope_parameters": {"rope_type": "dynamic", "factor": 2.0, "rope_theta": 1e4},
         },
     ),
-    "llama-llama3": ("Llama", {"rope_parameters": LLAMA3}),
+    "llama-llama3": ("Llama", {"head_dim": 16, "rope_parameters": LLAMA3}),
     "llama-yarn": ("Llama", {"rope_parameters": YARN}),
-    "llama-yarn-mscale": ("Llama", {"rope_parameters": {**YARN, "mscale": 1.0, "mscale_all_dim": 0.7}}),
+    "llama-yarn-mscale": ("Llama", {"head_dim": 16, "rope_parameters": {**YARN, "mscale": 1.0, "mscale_all_dim": 0.7}}),
     "mistral": ("Mistral", {"sliding_window": 6}),
     "mistral-wide-heads": ("Mistral", {"sliding_window": None, "head_dim": 16}),
     "mixtral": ("Mixtral", {**EXPERTS, "num_local_experts": 4}),
-    "qwen2": ("Qwen2", {"use_sliding_window": True, "max_window_layers": 1, "sliding_window": 5}),
+    "qwen2": ("Qwen2", {"head_dim": 16, "use_sliding_window": True, "max_window_layers": 1, "sliding_window": 5}),
     "qwen2-moe": (
         "Qwen2Moe",
         {**EXPERTS, "num_experts": 4, "moe_intermediate_size": 24, "shared_expert_intermediate_size": 16},
@@ -97,6 +105,13 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         },
     ),
     "phi3": ("Phi3", {"sliding_window": 7}),
+    "phi3-partial": (
+        "Phi3",
+        {
+            "hidden_size": 128,
+            "rope_parameters": {"rope_type": "default", "rope_theta": 1e4, "partial_rotary_factor": 0.5},
+        },
+    ),
     "phi3-partial-longrope": (
         "Phi3",
         {
