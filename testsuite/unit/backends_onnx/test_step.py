@@ -144,6 +144,13 @@ def test_far_into_a_context_angles_are_those_of_the_other_phases(rope: Rope, tmp
             np.testing.assert_allclose(mine[row, :, length], theirs[0, :, length], atol=2e-5)
 
 
+def test_one_length_may_be_that_of_all_rows(tmp_path: Path) -> None:
+    session = _session(_emitted(PLAIN, tmp_path, "step"))
+    feed = {"input_ids": np.array([[5], [6], [7]]), **_cache(PLAIN, 20, [7, 7, 7])}
+    found, expected = (session.run(None, feed | {"length": np.array(lengths)})[0] for lengths in ([7], [7, 7, 7]))
+    np.testing.assert_array_equal(found, expected)
+
+
 def test_a_row_that_is_full_is_computed_and_none_goes_on(tmp_path: Path) -> None:
     """Others of its batch may not be full yet."""
     session = _session(_emitted(PLAIN, tmp_path, "step"))
