@@ -33,6 +33,11 @@ _WIDEST_FUSED: Final = 1024
 ones faster (2.1 us and 2.6 of 256), wider ones slower (3.8 us and 3.3 of 1,536)."""
 
 
+def steps_in_place(config: DecoderConfig) -> bool:
+    """Whether there is a ``step``: ONNX Runtime's operator takes heads of multiples of 8 only."""
+    return bool(config.latent) or config.head_dim % 8 == 0
+
+
 def build(
     config: DecoderConfig, weights: Weights, phase: Phase, file: WeightFile, quantization: Quantization | None = None
 ) -> Graph:

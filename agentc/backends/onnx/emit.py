@@ -150,7 +150,9 @@ def _graphs(source: Source, role: Role, file: WeightFile) -> dict[str, Graph]:
     if isinstance(config, DecoderConfig):
         from agentc.backends.onnx import decoder
 
-        phases: tuple[Phase, ...] = ("prefill", "decode", "step") if source.checkpoint else ("prefill", "decode")
+        phases: list[Phase] = ["prefill", "decode"]
+        if source.checkpoint and decoder.steps_in_place(config):
+            phases.append("step")
         return {phase: decoder.build(config, weights, phase, file, source.quantization) for phase in phases}
     if isinstance(config, SpeechConfig):
         from agentc.backends.onnx import whisper

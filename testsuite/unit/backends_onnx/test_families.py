@@ -87,6 +87,22 @@ def test_a_checkpoint_answers_as_transformers_does(case: str, tmp_path: Path) ->
     assert expected.std() > 0.3
 
 
+def test_heads_that_the_operator_of_steps_does_not_take(tmp_path: Path) -> None:
+    model = tiny_model("Llama", {"head_dim": 12})
+    model.save_pretrained(tmp_path / "in")
+    write_tokenizer(tmp_path / "in")
+    emit_model(ModelShape("odd", "decoder"), tmp_path / "out", role="decoder", weights=tmp_path / "in")
+    assert {path.name for path in (tmp_path / "out").glob("*.onnx")} == {"prefill.onnx", "decode.onnx"}
+    tokens = np.random.default_rng(3).integers(3, BASE["vocab_size"], PROMPT + STEPS).tolist()
+    decoder = Decoder(tmp_path / "out", 1)
+    cache, found = decoder.prefill(tokens[:-STEPS]), list[np.ndarray]()
+    assert decoder.stepper(cache) is None
+    for token in tokens[-STEPS:]:
+        cache = decoder.step(cache, token)
+        found.append(cache.logits)
+    np.testing.assert_allclose(np.stack(found), answers(model, tokens, STEPS)[-STEPS:], atol=2e-5, rtol=2e-5)
+
+
 def test_the_language_part_of_a_model_that_sees(tmp_path: Path) -> None:
     """Gemma 3 keeps it under `text_config` and behind a prefix."""
     family, change = CASES["gemma3"]
