@@ -3,6 +3,8 @@
 A Llama of eight layers, 512 wide, with random weights, one sequence. Contenders take turns within a round, so that the
 ratios hold on a loaded machine; a figure is the median over rounds. transformers runs eagerly in float32 with its own
 cache. Both run on one thread and on as many as the machine has (two at most); the last table takes each at its best.
+A token in float32 reads every weight once, so that the time of reading as many bytes, which takes its turn as well, is
+the least that anybody needs for it.
 """
 
 import os
@@ -26,7 +28,7 @@ PROMPT, STEPS, PREFILL, ROUNDS = 128, 16, 512, 5
 THREADS = sorted({1, min(2, os.cpu_count() or 1)})
 STORED = {"f32": "bf16", "int8": "int8", "int4": "int4"}
 """Name in the table -> the precision that a definition states for it."""
-EAGER = "transformers"
+EAGER, READING = "transformers", "reading"
 CONFIG: Mapping[str, Any] = {
     "vocab_size": 8192,
     "hidden_size": 512,
@@ -98,6 +100,13 @@ def own_prefill(decoder: Decoder, prompt: list[int]) -> float:
     return (time.perf_counter() - start) * 1e3
 
 
+def reading(weights: Any) -> float:
+    """Milliseconds of adding up ``weights``."""
+    start = time.perf_counter()
+    weights.sum()
+    return (time.perf_counter() - start) * 1e3
+
+
 def measure(
     model: Any, decoders: Mapping[tuple[str, int], Decoder]
 ) -> tuple[Milliseconds, Milliseconds, dict[str, float]]:
@@ -105,6 +114,8 @@ def measure(
     import torch
 
     random = np.random.default_rng(0)
+    used = sum(p.numel() for p in model.parameters()) - model.get_input_embeddings().weight.numel()
+    weights = torch.ones(used)
     prompt, tokens, long = (random.integers(3, 8192, count).tolist() for count in (PROMPT, STEPS, PREFILL))
     decode: Milliseconds = {}
     prefill: Milliseconds = {}
@@ -117,6 +128,7 @@ def measure(
             if round_:
                 decode.setdefault((EAGER, threads), []).append(spent)
                 prefill.setdefault((EAGER, threads), []).append(whole)
+                decode.setdefault((READING, threads), []).append(min(reading(weights) for _ in range(3)))
             for name in STORED:
                 spent, logits = own_decode(decoders[name, threads], prompt, tokens)
                 errors[name] = float(np.abs(logits - expected).max())
@@ -163,6 +175,11 @@ def main() -> int:
     print(f"{date.today()}, {machine}, {os.cpu_count()} cores, torch {torch.__version__}")
     print(f"load before: {os.getloadavg()[1]:.1f}; medians of {ROUNDS} rounds")
     table("decode, a token", decode, print)
+    for threads in THREADS:
+        read, eager, own = (decode[name, threads] for name in (READING, EAGER, "f32"))
+        most = median(e / r for e, r in zip(eager, read, strict=True))
+        share = median(r / o for r, o in zip(read, own, strict=True))
+        print(f"reading f32 weights | {threads} | {median(read):.2f} ms: {most:.1f}x at most, {share:.0%} of f32")
     table(f"prefill of {PREFILL}", prefill, print)
     print("\nlargest error of a logit: " + ", ".join(f"{name} {error:.1e}" for name, error in errors.items()))
     return 0
