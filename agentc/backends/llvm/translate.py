@@ -18,6 +18,7 @@ from xdsl.ir import Block, Operation, SSAValue
 from agentc.analyses.kernel_dims import PHASE, ROWS, element_of, value_dims
 from agentc.analyses.kernel_sources import located
 from agentc.analyses.kernel_walks import operands_of, ops_of
+from agentc.analyses.read_blocks import ReadBlock, block_of, blocks_read
 from agentc.backends.llvm.builder import Builder, anything, lanes
 from agentc.backends.llvm.declarations import Declared, declare, declare_parallel, declare_table, width_of
 from agentc.backends.llvm.fields import field
@@ -115,6 +116,8 @@ class FunctionTranslation:
         self.values: dict[SSAValue, Any] = dict(zip(arguments, made.args, strict=False))
         self.sizes: dict[str, Any] = dict(zip(names, made.args[len(arguments) :], strict=False))
         self.build: Any = Builder(made.append_basic_block("entry"))
+        self.blocks: dict[ReadBlock, Any] = {}
+        """Where the blocks are that the loops around read in this iteration."""
         self.kept: list[SSAValue] = []
         """Memory that is allocated in a loop: it lives as long as the call."""
         self.streams = False
@@ -157,7 +160,7 @@ class FunctionTranslation:
 
     def _load_lanes(self, op: vector.LoadOp) -> None:
         base, *indices = operands_of(op)
-        result, place = op.results[0], self._address(base, indices)
+        result, place = op.results[0], self._beside(op) or self._address(base, indices)
         self.values[result] = self.build.load(place, align=self._vector_alignment(base), typ=llvm_type(result.type))
 
     def _store_lanes(self, op: vector.StoreOp) -> None:
@@ -279,15 +282,18 @@ class FunctionTranslation:
         assert isinstance(owner, arith.ConstantOp) and isinstance(owner.value, IntegerAttr)
         self.values[op.results[0]] = self._size(self.dims[memory][owner.value.value.data])
 
-    def _address(self, memory: SSAValue, indices: Sequence[SSAValue]) -> Any:
-        """Row-major: ``((i * size1) + j) * size2 + k``."""
+    def _address(self, memory: SSAValue, indices: Sequence[SSAValue], rest: int = 1) -> Any:
+        """Row-major: ``((i * size1) + j) * size2 + k``; ``rest``: elements behind each of the last of ``indices``."""
         base = self.values[memory]
         if not indices:
             return base
         place = self.values[indices[0]]
-        for index, dim in zip(indices[1:], self.dims[memory][1:], strict=True):
+        for index, dim in zip(indices[1:], self.dims[memory][1:], strict=rest == 1):
             place = self.build.mul(place, self._size(dim), "", NSW)
             place = self.build.add(place, self.values[index], "", NSW)
+        return self._element(memory, base, place if rest == 1 else self.build.mul(place, ir.Constant(I64, rest)))
+
+    def _element(self, memory: SSAValue, base: Any, place: Any) -> Any:
         assert isinstance(memory.type, MemRefType)
         return self.build.gep(base, [place], inbounds=True, source_etype=memory_type(memory.type.element_type))
 
@@ -341,14 +347,27 @@ class FunctionTranslation:
         """An ordered loop; values that it carries are phis."""
         low, high, step = (self.values[v] for v in (op.lb, op.ub, op.step))
         starts = [self.values[v] for v in op.iter_args]
-        arguments = op.body.block.args
-        with self._loop(low, high, step, starts) as (index, carried, finish):
-            self.values.update(zip(arguments, [index, *carried], strict=True))
+        arguments, blocks = op.body.block.args, blocks_read(op, self.values, self.dims)
+        at = [self._address(block.memory, [*block.before, op.lb], block.size) for block in blocks]
+        with self._loop(low, high, step, [*starts, *at]) as (index, carried, finish):
+            self.values.update(zip(arguments, [index, *carried[: len(starts)]], strict=True))
+            self.blocks.update(zip(blocks, carried[len(starts) :], strict=True))
             self._block(op.body.block)
             last = op.body.block.last_op
             assert last is not None
             finish.extend([self.values[v] for v in operands_of(last)])
-        self.values.update(zip(op.results, carried, strict=True))
+            for block in blocks:
+                by = self.build.mul(step, ir.Constant(I64, block.size))
+                finish.append(self._element(block.memory, self.blocks.pop(block), by))
+        self.values.update(zip(op.results, carried, strict=False))
+
+    def _beside(self, op: vector.LoadOp) -> Any:
+        """Where ``op`` reads, if that is in a block whose place a loop carries."""
+        found = block_of(op, self.dims) if self.blocks else None
+        if found is None or found[0] not in self.blocks:
+            return None
+        block, shift = found
+        return self._element(block.memory, self.blocks[block], ir.Constant(I64, shift))
 
     def _if(self, op: scf.IfOp) -> None:
         """Both sides join in phis of what they yield."""
