@@ -184,8 +184,10 @@ class Streaming:
         row = [*written.indices[:-1], block.args[0]]
         each = _each(loop, written, block.args[0], line)
         inside.insert(parallel(self.zero, step, self.one, Region(each)))
-        whole = inside.insert(vector.LoadOp(line, [self.zero], vector_type(element, lanes))).result
-        inside.insert(vector.StoreOp(whole, written.memref, row, BoolAttr.from_bool(True)))
+        whole = inside.insert(vector.LoadOp(line, [self.zero], vector_type(element, lanes)))
+        past = inside.insert(vector.StoreOp(whole.result, written.memref, row, BoolAttr.from_bool(True)))
+        for op in (whole, past):
+            op.attributes.update(written.attributes)
         inside.insert(yielded())
         build.insert(counted(self.zero, loop.upperBound[0], step, (), Region(block)))
         loop.detach()

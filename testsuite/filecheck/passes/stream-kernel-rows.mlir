@@ -15,8 +15,8 @@
 // CHECK-NEXT: %[[V:.*]] = memref.load %x[%i, %[[J]]] : memref<?x?xf32>
 // CHECK-NEXT: %[[W:.*]] = arith.addf %[[V]], %[[V]] : f32
 // CHECK-NEXT: memref.store %[[W]], %[[LINE]][%[[L]]] {agent.source = "k.py:3:5"} : memref<16xf32>
-// CHECK: %[[ALL:.*]] = vector.load %[[LINE]][%c0] : memref<16xf32>, vector<16xf32>
-// CHECK-NEXT: vector.store %[[ALL]], %out[%i, %[[C]]] {nontemporal = true} : memref<?x?xf32>, vector<16xf32>
+// CHECK: %[[ALL:.*]] = vector.load %[[LINE]][%c0] {agent.source = "k.py:3:5"} : memref<16xf32>, vector<16xf32>
+// CHECK-NEXT: vector.store %[[ALL]], %out[%i, %[[C]]] {agent.source = "k.py:3:5", nontemporal = true} : memref<?x?xf32>, vector<16xf32>
 // CHECK: } else {
 // CHECK: memref.store %{{.*}}, %out[%i, %j] {agent.source = "k.py:3:5"} : memref<?x?xf32>
 func.func @rows(%x: memref<?x?xf32>, %out: memref<?x?xf32>) attributes {agentc.outputs = 1 : i64, agentc.dims = [["n", "d"], ["n", "d"]]} {

@@ -247,7 +247,7 @@ def told(data: bytes) -> Any:
     return value()
 
 
-@pytest.mark.skipif(lld() is None, reason="needs lld or the package ziglang")
+@pytest.mark.skipif(not lld(), reason="needs lld or the package ziglang")
 @pytest.mark.parametrize("target", ["gfx90a", "gfx942", "gfx950", "gfx1100"])
 def test_code_objects_say_how_they_are_called(target: str, tmp_path: Path) -> None:
     """Arguments as the launch file has them, whole waves, no memory beyond the arrays, no spilled register."""
