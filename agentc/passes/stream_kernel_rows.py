@@ -93,14 +93,11 @@ def streamed(memory: SSAValue, lowering: LoopLowering) -> Streamed | None:
     loops = _around(written)
     if not isinstance(written, memref.StoreOp) or [loop.body.block.args[0] for loop in loops] != list(written.indices):
         return None
-    inner = ops_of(loops[-1].body.block)
-    if any(op.regions or _strides(op, loops[-1]) for op in inner) or [count_of(a, lowering.dims) for a in loops] != [
-        *dims
-    ]:
-        return None
+    whole = [count_of(loop, lowering.dims) for loop in loops] == list(dims)
+    straight = not any(op.regions or _strides(op, loops[-1]) for op in ops_of(loops[-1].body.block))
     others = [u for u in users if isinstance(u, memref.LoadOp | memref.StoreOp) and u is not written]
-    alike = all(u.indices[0] is written.indices[0] for u in others)
-    return Streamed(loops, written, tuple(others), dims, width) if alike and len(others) == len(users) - 1 else None
+    alike = len(others) == len(users) - 1 and all(u.indices[0] is written.indices[0] for u in others)
+    return Streamed(loops, written, tuple(others), dims, width) if whole and straight and alike else None
 
 
 def _around(op: Operation) -> tuple[scf.ParallelOp, ...]:
