@@ -3,8 +3,9 @@
 A Llama of eight layers, 512 wide, with random weights, one sequence. Contenders take turns within a round, so that the
 ratios hold on a loaded machine; a figure is the median over rounds. transformers runs eagerly in float32 with its own
 cache. Both run on one thread and on as many as the machine has (two at most); the last table takes each at its best.
-A token in float32 reads every weight once, so that the time of reading as many bytes, which takes its turn as well, is
-the least that anybody needs for it.
+
+What is the least that a token takes is measured in turn with it: its products alone, in a graph of nothing else, and
+reading as many bytes as the weights have in float32.
 """
 
 import os
@@ -23,12 +24,13 @@ import numpy as np
 from agentc.backends.onnx import emit_model
 from agentc.plan.models import ModelShape
 from agentc.runtime.models.llm import Decoder
+from agentc.runtime.models.session import Session
 
 PROMPT, STEPS, PREFILL, ROUNDS = 128, 16, 512, 5
 THREADS = sorted({1, min(2, os.cpu_count() or 1)})
 STORED = {"f32": "bf16", "int8": "int8", "int4": "int4"}
 """Name in the table -> the precision that a definition states for it."""
-EAGER, READING = "transformers", "reading"
+EAGER, READING, ALONE = "transformers", "reading", " alone"
 CONFIG: Mapping[str, Any] = {
     "vocab_size": 8192,
     "hidden_size": 512,
@@ -93,6 +95,37 @@ def eager_prefill(model: Any, prompt: list[int]) -> float:
     return (time.perf_counter() - start) * 1e3
 
 
+def products(folder: Path, threads: int) -> Callable[[], None]:
+    """All products of a decode step and nothing else, of numbers that are there: the least that a step takes."""
+    import onnx
+    from onnx import TensorProto, helper
+
+    step = onnx.load(folder / "step.onnx", load_external_data=False)
+    weights = {i.name: list(i.dims) for i in step.graph.initializer}
+    made = {name: node for node in step.graph.node for name in node.output}
+    kept: list[Any] = []
+    arrays: dict[str, np.ndarray] = {}
+    for node in step.graph.node:
+        before = made.get(node.input[1]) if len(node.input) > 1 else None
+        stored = before.input[0] if before is not None and before.op_type == "DequantizeLinear" else node.input[-1]
+        if node.op_type not in ("MatMul", "Gemm") or stored not in weights:
+            continue
+        turned = any(a.name == "transB" and a.i for a in node.attribute)
+        outputs, inputs = weights[stored] if turned else reversed(weights[stored])
+        arrays |= {f"x{inputs}": np.ones((1, inputs), np.float32), node.output[0]: np.zeros((1, outputs), np.float32)}
+        node.input[0] = f"x{inputs}"
+        kept += [node] if before is None else [before, node]
+    given = [(name, array) for name, array in arrays.items() if name.startswith("x")]
+    values = {name: helper.make_tensor_value_info(name, TensorProto.FLOAT, a.shape) for name, a in arrays.items()}
+    named = [values[name] for name, _ in given]
+    results = [value for name, value in values.items() if name not in dict(given)]
+    used = {name for node in kept for name in node.input}
+    graph = helper.make_graph(kept, "products", named, results, [i for i in step.graph.initializer if i.name in used])
+    path = folder / "products.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=step.opset_import, ir_version=step.ir_version), path)
+    return Session(path, threads).bound(arrays).run
+
+
 def own_prefill(decoder: Decoder, prompt: list[int]) -> float:
     """The same on ONNX Runtime."""
     start = time.perf_counter()
@@ -107,8 +140,17 @@ def reading(weights: Any) -> float:
     return (time.perf_counter() - start) * 1e3
 
 
+def own_products(run: Callable[[], None]) -> float:
+    """Milliseconds of the products of a token."""
+    run()  # threads are awake, and what fits into caches is there, as within a step
+    start = time.perf_counter()
+    for _ in range(STEPS):
+        run()
+    return (time.perf_counter() - start) * 1e3 / STEPS
+
+
 def measure(
-    model: Any, decoders: Mapping[tuple[str, int], Decoder]
+    model: Any, decoders: Mapping[tuple[str, int], Decoder], alone: Mapping[tuple[str, int], Callable[[], None]]
 ) -> tuple[Milliseconds, Milliseconds, dict[str, float]]:
     """Times of decode and of prefill, and the largest error of the logits."""
     import torch
@@ -135,16 +177,18 @@ def measure(
                 whole = own_prefill(decoders[name, threads], long)
                 if round_:
                     decode.setdefault((name, threads), []).append(spent)
+                    decode.setdefault((name + ALONE, threads), []).append(own_products(alone[name, threads]))
                     prefill.setdefault((name, threads), []).append(whole)
     return decode, prefill, errors
 
 
-def table(title: str, times: Milliseconds, say: Callable[[str], None]) -> None:
-    """Medians, and the median of the ratios within rounds."""
+def table(title: str, times: Milliseconds, say: Callable[[str], None], suffix: str = "") -> None:
+    """Medians, and the median of the ratios within rounds; ``suffix``: of the names of ours in ``times``."""
+    names = (EAGER, *(name + suffix for name in STORED))
     say(f"\n{title} | threads | transformers | " + " | ".join(STORED))
     rows: dict[str, list[list[float]]] = {
-        **{str(t): [times[name, t] for name in (EAGER, *STORED)] for t in THREADS},
-        "best": [[min(pair) for pair in zip(*(times[n, t] for t in THREADS), strict=True)] for n in (EAGER, *STORED)],
+        **{str(t): [times[name, t] for name in names] for t in THREADS},
+        "best": [[min(pair) for pair in zip(*(times[n, t] for t in THREADS), strict=True)] for n in names],
     }
     for threads, (eager, *own) in rows.items():
         cells = (
@@ -170,16 +214,17 @@ def main() -> int:
             shape = ModelShape(stored, "decoder")
             emit_model(shape, root / stored, role="decoder", weights=root / "in", precision=precision)
         decoders = {(stored, t): Decoder(root / stored, t) for stored in STORED for t in THREADS}
-        decode, prefill, errors = measure(model, decoders)
+        alone = {(stored, t): products(root / stored, t) for stored in STORED for t in THREADS}
+        decode, prefill, errors = measure(model, decoders, alone)
     machine = platform.processor() or platform.machine()
     print(f"{date.today()}, {machine}, {os.cpu_count()} cores, torch {torch.__version__}")
     print(f"load before: {os.getloadavg()[1]:.1f}; medians of {ROUNDS} rounds")
     table("decode, a token", decode, print)
+    table("products alone", decode, print, ALONE)
     for threads in THREADS:
-        read, eager, own = (decode[name, threads] for name in (READING, EAGER, "f32"))
+        read, eager = decode[READING, threads], decode[EAGER, threads]
         most = median(e / r for e, r in zip(eager, read, strict=True))
-        share = median(r / o for r, o in zip(read, own, strict=True))
-        print(f"reading f32 weights | {threads} | {median(read):.2f} ms: {most:.1f}x at most, {share:.0%} of f32")
+        print(f"reading float32 weights | {threads} | {median(read):.2f} ms, {most:.1f}x")
     table(f"prefill of {PREFILL}", prefill, print)
     print("\nlargest error of a logit: " + ", ".join(f"{name} {error:.1e}" for name, error in errors.items()))
     return 0
