@@ -167,6 +167,14 @@ def value_dims(function: func.FuncOp) -> dict[SSAValue, tuple[Dim, ...]]:
     return known
 
 
+def results_of(function: func.FuncOp) -> list[SSAValue]:
+    """The last arguments of a bufferized kernel, which are its results."""
+    count = function.attributes[OUTPUTS]
+    assert isinstance(count, IntegerAttr)
+    arguments = function.body.block.args
+    return list(arguments[len(arguments) - count.value.data :])
+
+
 def symbols(dims: Iterable[Sequence[Dim]]) -> list[str]:
     """The names in ``dims``, each once, in order of appearance."""
     return list(dict.fromkeys(d for row in dims for d in row if isinstance(d, str)))

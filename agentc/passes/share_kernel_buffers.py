@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from xdsl.context import Context
 from xdsl.dialects import func, memref, scf, vector
-from xdsl.dialects.builtin import IntegerAttr, ModuleOp
+from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
-from agentc.analyses.kernel_dims import OUTPUTS, shape_of, value_dims
+from agentc.analyses.kernel_dims import OUTPUTS, results_of, shape_of, value_dims
 from agentc.analyses.kernel_ops import walked
 from agentc.analyses.kernel_walks import ops_of
 from agentc.passes.outline_kernel_phases import is_setup
@@ -131,7 +131,7 @@ class Sharing:
         order = {op: place for place, op in enumerate(walked(self.function))}
         orders = Orders()
         lives = {op: accesses(op.memref) for op in made}
-        slots = [Slot(memory, [accesses(memory)], True) for memory in self._results()]
+        slots = [Slot(memory, [accesses(memory)], True) for memory in results_of(self.function)]
         for op in sorted((op for op in made if lives[op]), key=lambda op: min(order[user] for user in lives[op])):
             home = next((s for s in self._alike(slots, op.memref) if s.takes(lives[op], block, orders)), None)
             if home is None:
@@ -139,12 +139,6 @@ class Sharing:
             else:
                 home.lives.append(lives[op])
                 _replace(op, home.memory)
-
-    def _results(self) -> Sequence[SSAValue]:
-        count = self.function.attributes[OUTPUTS]
-        assert isinstance(count, IntegerAttr)
-        arguments = self.function.body.block.args
-        return arguments[len(arguments) - count.value.data :]
 
     def _alike(self, slots: Sequence[Slot], memory: SSAValue) -> Iterator[Slot]:
         """The slots of the same type and sizes, those in use last of all first: they are in the cache."""

@@ -9,7 +9,7 @@ from typing import Final
 from xdsl.builder import Builder
 from xdsl.context import Context
 from xdsl.dialects import arith, func, memref, scf, vector
-from xdsl.dialects.builtin import DYNAMIC_INDEX, BoolAttr, IndexType, IntegerAttr, MemRefType, ModuleOp
+from xdsl.dialects.builtin import DYNAMIC_INDEX, BoolAttr, IndexType, ModuleOp
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint
@@ -25,6 +25,7 @@ from agentc.analyses.kernel_dims import (
     insert_size,
     is_integer,
     name_of,
+    results_of,
 )
 from agentc.analyses.kernel_ops import alloc, branch, counted, dealloc, memory_type, parallel, store, walked, yielded
 from agentc.analyses.kernel_sources import replacing
@@ -32,11 +33,9 @@ from agentc.analyses.kernel_walks import ops_of
 from agentc.passes.lower_kernels_to_loops import LoopLowering, share_sizes
 from agentc.passes.share_kernel_buffers import accesses, ancestor
 from agentc.plan import sizes
-from agentc.plan.kernels import Dim
+from agentc.plan.kernels import LINE, Dim
 from agentc.support.record import record
 
-LINE: Final = 64
-"""Bytes that go past caches at once: a line of them."""
 WIDTHS: Final[Mapping[str, int]] = {"f32": 4, "f64": 8}
 """Bytes of the floating-point numbers that lie in memory as they are computed."""
 LARGE: Final = 64 << 20
@@ -265,15 +264,8 @@ class StreamKernelRowsPass(ModulePass):
 def stream_rows(function: func.FuncOp, large: int) -> None:
     """Rewrite the loops of one kernel that write results of ``large`` bytes or more."""
     lowering = LoopLowering(function, "auto")
-    for memory in _results(function):
+    for memory in results_of(function):
         if (found := streamed(memory, lowering)) is not None and found.may_pay(large):
             with replacing(found.loops[-1]):
                 Streaming(found, lowering, large).run()
     share_sizes(function)
-
-
-def _results(function: func.FuncOp) -> Sequence[SSAValue]:
-    count = function.attributes[OUTPUTS]
-    assert isinstance(count, IntegerAttr)
-    arguments = function.body.block.args
-    return [a for a in arguments[len(arguments) - count.value.data :] if isinstance(a.type, MemRefType)]

@@ -16,6 +16,8 @@ from agentc.plan.arena import aligned, stack
 from agentc.plan.sizes import Sizes
 from agentc.support.record import record
 
+LINE = 64
+"""Bytes of a line of processors' caches: so much is written past them at once, where a result begins with a line."""
 PREFIX = "agentc_"
 """Before the name of every machine function, so that a kernel named ``exp`` does not hide the C library's."""
 

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from agentc.plan.kernels import PART, PREFIX, Dim, KernelAbi, Parameter, Phase
+from agentc.plan.kernels import LINE, PART, PREFIX, Dim, KernelAbi, Parameter, Phase
 from agentc.plan.sizes import Sizes, is_name
 from agentc.runtime.kernel_threads import in_parts, parts_of
 from agentc.runtime.linking import host_machine, link
@@ -60,8 +60,8 @@ WORDS: Mapping[str, str] = {
     "u64": "Q",
 }
 """Numbers in words of eight bytes, as ``struct`` writes them."""
-LINE, ALIGNED = 64, 1 << 20
-"""Bytes of a cache line, with which results of so many bytes begin: kernels write lines past the caches."""
+ALIGNED = 1 << 20
+"""Bytes of a result from which on it begins with a line."""
 
 
 class KernelCallError(ValueError):

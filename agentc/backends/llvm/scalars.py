@@ -111,8 +111,8 @@ def convert_lanes(build: Any, op: CastOp, value: Any) -> Any:
 
 
 def flags_of(op: Operation) -> tuple[str, ...]:
-    """The fast-math flags that ``op`` carries, as LLVM spells them. What is rounded to half precision is not contracted
-    with what follows: where processors compute in that (AVX512-FP16), LLVM would round once what others round twice."""
+    """The fast-math flags that ``op`` carries, as LLVM spells them. What is rounded to a narrower type is not
+    contracted with what follows: processors that compute in halves (AVX512-FP16) would round once, others twice."""
     found = op.properties.get("fastmath")
     if not isinstance(found, arith.FastMathFlagsAttr):
         return ()

@@ -39,13 +39,11 @@ from agentc.backends.llvm.scalars import (
 )
 from agentc.dialects.vector_ext import CastOp, FieldOp, GatherOp, WordsOp
 from agentc.plan import sizes
-from agentc.plan.kernels import PREFIX, Dim
+from agentc.plan.kernels import LINE, PREFIX, Dim
 from agentc.plan.sizes import fold
 from agentc.support.diagnostics import Diagnostic, Refused
 
 NSW = ("nsw",)
-LINE = 64
-"""Bytes of a cache line, where what is written past caches begins."""
 WHOLE_LANES: Mapping[str, str] = {
     "add": "add",
     "and": "and",

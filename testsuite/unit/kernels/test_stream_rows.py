@@ -13,9 +13,10 @@ from agentc.backends.llvm import optimized_module
 from agentc.frontends.kernels import BUILTINS, builtin
 from agentc.frontends.kernels.python_ast import compile_source
 from agentc.frontends.kernels.source import parse
-from agentc.passes.stream_kernel_rows import LINE, StreamKernelRowsPass
+from agentc.passes.stream_kernel_rows import StreamKernelRowsPass
 from agentc.pipelines import kernels
 from agentc.pipelines.kernels import compile_kernel, kernel_passes, lower_kernel
+from agentc.plan.kernels import LINE
 from agentc.runtime.interpreters import run_kernel, scalars
 
 STREAMED = (
