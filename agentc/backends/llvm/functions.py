@@ -71,6 +71,8 @@ class Traits:
     """It multiplies by a power of two, and looks up in 16 numbers, in one instruction: AVX-512."""
     fetches_pages: bool = False
     """It fetches ahead within one page for each stretch of memory that is read: Intel's processors."""
+    lacks_halves: bool = False
+    """It has no instructions that convert f16: x86 before F16C."""
 
 
 NONE = Traits()

@@ -4,7 +4,7 @@
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from math import prod
 from typing import Any, TypeAlias
@@ -16,7 +16,8 @@ from xdsl.ir import Attribute, Operation
 
 from agentc.analyses.by_identity import ByIdentity
 from agentc.analyses.kernel_dims import bits, is_vector, name_of
-from agentc.backends.llvm.functions import Functions
+from agentc.backends.llvm.functions import Functions, Traits
+from agentc.backends.llvm.halves import of_bf16, of_f16, to_bf16, to_f16
 from agentc.dialects.vector_ext import CastOp, CompareOp, SelectOp
 
 Values: TypeAlias = list[Any]
@@ -71,6 +72,8 @@ CASTS: Mapping[type[Operation], str] = {
 }
 BF16 = (arith.ExtFOp, arith.TruncFOp, arith.SelectOp, arith.SIToFPOp, arith.UIToFPOp, arith.NegfOp, arith.CmpfOp)
 """What halves in 16 bits would need a form of their own for; a constant has none, either."""
+F16: Mapping[type[Operation], Callable[[Any, Any], Any]] = {arith.ExtFOp: of_f16, arith.TruncFOp: to_f16}
+"""What stands for the conversions that a processor lacks."""
 FLOAT_PREDICATES: Mapping[str, str] = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 
 
@@ -102,10 +105,12 @@ def from_memory(build: Any, value: Any, type_: Attribute) -> Any:
     return build.trunc(value, ir.IntType(1)) if name_of(type_) == "i1" else value
 
 
-def convert_lanes(build: Any, op: CastOp, value: Any) -> Any:
+def convert_lanes(build: Any, op: CastOp, value: Any, traits: Traits) -> Any:
     """Each lane of ``value`` converted."""
     if "bf16" in f"{op.input.type} {op.result.type}":
-        return _of_bf16(build, value) if op.kind.data == "extf" else _to_bf16(build, value)
+        return of_bf16(build, value) if op.kind.data == "extf" else to_bf16(build, value)
+    if traits.lacks_halves and "f16" in f"{op.input.type} {op.result.type}":
+        return of_f16(build, value) if op.kind.data == "extf" else to_f16(build, value)
     names = {"extf": "fpext", "truncf": "fptrunc", "trunci": "trunc", "extsi": "sext", "extui": "zext"}
     return getattr(build, names.get(op.kind.data, op.kind.data))(value, llvm_type(op.result.type))
 
@@ -146,6 +151,12 @@ class Scalars:
             return build.call(self.functions.get(VECTORIZABLE[kind], values[0].type), values)
         if kind in BF16 and "bf16" in (name_of(op.results[0].type), *(name_of(o.type) for o in op.operands)):
             return _bf16(build, op, values)
+        if (
+            kind in F16
+            and self.functions.traits.lacks_halves
+            and "f16" in (name_of(op.results[0].type), name_of(op.operands[0].type))
+        ):
+            return F16[kind](build, values[0])
         if kind in CASTS:
             return getattr(build, CASTS[kind])(values[0], llvm_type(op.results[0].type))
         return self._other(build, op, values)
@@ -201,40 +212,13 @@ def _bf16(build: Any, op: Operation, values: Values) -> Any:
     """The upper half of single precision, rounded to nearest even; kept as an integer, which every target has."""
     match op:
         case arith.ExtFOp():
-            return _of_bf16(build, values[0])
+            return of_bf16(build, values[0])
         case arith.TruncFOp():
-            return _to_bf16(build, values[0])
+            return to_bf16(build, values[0])
         case arith.SelectOp():
             return build.select(*values)
         case _:
             return None
-
-
-def _of_bf16(build: Any, value: Any) -> Any:
-    """Single precision of one or of many."""
-    word = _alike(value, ir.IntType(32))
-    return build.bitcast(build.shl(build.zext(value, word), _filled(word, 16)), _alike(value, ir.FloatType()))
-
-
-def _to_bf16(build: Any, value: Any) -> Any:
-    """One or many of single precision, rounded."""
-    word = _alike(value, ir.IntType(32))
-    bits = build.bitcast(value, word)
-    odd = build.and_(build.lshr(bits, _filled(word, 16)), _filled(word, 1))
-    rounded = build.add(bits, build.add(odd, _filled(word, 0x7FFF)))
-    kept = build.select(build.fcmp_unordered("uno", value, value), _filled(word, 0x7FC00000), rounded)
-    return build.trunc(build.lshr(kept, _filled(word, 16)), _alike(value, ir.IntType(16)))
-
-
-def _alike(value: Any, element: Any) -> Any:
-    """``element``, or a vector of as many as ``value`` has."""
-    return ir.VectorType(element, value.type.count) if isinstance(value.type, ir.VectorType) else element
-
-
-def _filled(type_: Any, number: int) -> Any:
-    if isinstance(type_, ir.VectorType):
-        return ir.Constant(type_, [ir.Constant(type_.element, number)] * type_.count)
-    return ir.Constant(type_, number)
 
 
 def floor_divide(build: Any, values: Values) -> Any:

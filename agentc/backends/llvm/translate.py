@@ -186,7 +186,7 @@ class FunctionTranslation:
         self.values[op.result] = self.build.call(callee, [places, width, every, anything(made)])
 
     def _convert(self, op: CastOp) -> None:
-        self.values[op.result] = convert_lanes(self.build, op, self.values[op.input])
+        self.values[op.result] = convert_lanes(self.build, op, self.values[op.input], self.scalars.functions.traits)
 
     def _words(self, op: WordsOp) -> None:
         self.values[op.result] = self.build.bitcast(self.values[op.input], llvm_type(op.result.type))
