@@ -36,6 +36,10 @@ def width_of(element: Attribute) -> int:
     return {"f32": 4, "i32": 4, "i8": 1, "i1": 1, "f16": 2, "bf16": 2}.get(name_of(element), 8)
 
 
+EXACT_ROOTS = '"reciprocal-estimates"="none"'
+"""LLVM's estimates of 1 / sqrt(x) are NaN where x is 0 or infinite."""
+
+
 class Declared(NamedTuple):
     """A function of the module and the sizes it is passed after its arguments."""
 
@@ -69,6 +73,7 @@ def _declare(
     signature = ir.FunctionType(ir.VoidType(), [*types, *[I64] * len(names), *more.values()])
     made = ir.Function(module, signature, PREFIX + function.sym_name.data + suffix)
     made.attributes.add("nounwind")
+    made.attributes.update({EXACT_ROOTS})  # of which llvmlite does not know
     for parameter, name in zip(made.args, [*argument_names(function), *names, *more], strict=True):
         parameter.name = name
         if isinstance(parameter.type, ir.PointerType) and name not in more:

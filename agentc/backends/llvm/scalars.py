@@ -10,7 +10,7 @@ from math import prod
 from typing import Any, TypeAlias
 
 from llvmlite import ir
-from xdsl.dialects import arith, math
+from xdsl.dialects import arith, math, scf, vector
 from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, FloatAttr, IndexType, IntegerAttr, IntegerType
 from xdsl.ir import Attribute, Operation
 
@@ -116,18 +116,25 @@ def convert_lanes(build: Any, op: CastOp, value: Any, traits: Traits) -> Any:
 
 
 def flags_of(op: Operation) -> tuple[str, ...]:
-    """The fast-math flags that ``op`` carries, as LLVM spells them. What is rounded to a narrower type is not
-    contracted with what follows: processors that compute in halves (AVX512-FP16) would round once, others twice."""
+    """The fast-math flags that ``op`` carries, as LLVM spells them, but for those that would do more than they are for.
+
+    Terms of a sum may change places (``reassoc``); elsewhere LLVM would also make ``(x + y) - x`` of ``y``, which keeps
+    no NaN, and ``(x + y) * s`` of ``x * s + y * s``, which overflows sooner. What is rounded to a narrower type LLVM
+    computes in that type: there the inverse of a divisor (``arcp``) is infinite soon, and a sum with a product that
+    processors add in one step (``contract``, AVX512-FP16) is rounded once.
+    """
     found = op.properties.get("fastmath")
     if not isinstance(found, arith.FastMathFlagsAttr):
         return ()
     user = op.results[0].first_use
-    return _spelled(found, user is not None and type(user.operation) is arith.TruncFOp)
+    reduces = isinstance(op, vector.ReductionOp) or isinstance(op.parent_op(), scf.ReduceOp)
+    return _spelled(found, reduces, user is not None and type(user.operation) is arith.TruncFOp)
 
 
 @lru_cache(maxsize=64)
-def _spelled(flags: arith.FastMathFlagsAttr, rounded: bool) -> tuple[str, ...]:
-    return tuple(sorted(f.value for f in flags.data if not (rounded and f.value == "contract")))
+def _spelled(flags: arith.FastMathFlagsAttr, reduces: bool, rounded: bool) -> tuple[str, ...]:
+    dropped = {*(() if reduces else ("reassoc",)), *(("reassoc", "arcp", "contract") if rounded else ())}
+    return tuple(sorted(f.value for f in flags.data if f.value not in dropped))
 
 
 class Scalars:
