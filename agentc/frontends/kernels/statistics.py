@@ -61,7 +61,7 @@ def _quantile(scale: float | None) -> Function:
     def make(scope: Scope, node: ast.Call, args: Args) -> Tensor:
         keywords(scope, node, ("axis", "keepdims"))
         array = _floats(scope, tensor(scope, args[0]))
-        share = 0.5
+        share = None
         if scale is not None:
             stated = evaluate(scope, args[1])
             if isinstance(stated, Tensor) or not 0 <= stated <= scale:
@@ -78,8 +78,9 @@ def _quantile(scale: float | None) -> Function:
     return make
 
 
-def _of_share(kernel: KernelBuilder, array: Tensor, axes: Sequence[int], share: float) -> Tensor:
-    """The element at ``share`` of the way through the sorted ones; NaN where one is."""
+def _of_share(kernel: KernelBuilder, array: Tensor, axes: Sequence[int], share: float | None) -> Tensor:
+    """The element at ``share`` of the way through the sorted ones, or the mean of the two in the middle; NaN where one
+    is."""
     if array.element in HALVES:
         wide = kernel.cast(array, ELEMENTS["f32"])
         return kernel.cast(_of_share(kernel, wide, axes, share), array.element)
@@ -90,12 +91,15 @@ def _of_share(kernel: KernelBuilder, array: Tensor, axes: Sequence[int], share: 
     last = len(kept)
     count = kernel.size(rows.dims[last], ELEMENTS["f64"])
     kernel.require(rows.dims[last])
-    place = kernel.map("mul", kernel.map("sub", count, 1.0), share)
+    place = kernel.map("mul", kernel.map("sub", count, 1.0), 0.5 if share is None else share)
     low = kernel.map("floor", place)
-    part = kernel.cast(kernel.map("sub", place, low), array.element)
     ranked = ordered(kernel, rows, last, places=False)
     ends = [taken(kernel, ranked, kernel.cast(end, ELEMENTS["i64"]), last) for end in (low, kernel.map("ceil", place))]
-    found = kernel.map("add", ends[0], kernel.map("mul", kernel.map("sub", ends[1], ends[0]), part))
+    if share is None:
+        found = kernel.map("mul", kernel.map("add", *ends), 0.5)
+    else:
+        part = kernel.cast(kernel.map("sub", place, low), array.element)
+        found = kernel.map("add", ends[0], kernel.map("mul", kernel.map("sub", ends[1], ends[0]), part))
     exact = kernel.map("where", kernel.map("eq", ends[0], ends[1]), ends[0], found)
     lost = kernel.reduce("max", kernel.cast(kernel.map("ne", rows, rows), ELEMENTS["u8"]), [last], False)
     return kernel.map("where", kernel.map("eq", lost, 0), exact, float("nan"))

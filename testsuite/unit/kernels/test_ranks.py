@@ -71,3 +71,12 @@ def test_any_number_of_axes(body: str, known: bool) -> None:
         np.testing.assert_allclose(np.asarray(found, "f8"), numpys.astype("f8"), rtol=2e-5, atol=2e-6)
         computed += 1
     assert computed
+
+
+def test_the_middle_of_infinities() -> None:
+    text = 'import numpy as np\ndef f(x: f32["n", "d"]):\n    return np.median(x, axis=1)\n'
+    ends = [-np.inf, 1.0, 2.0, np.inf, np.nan]
+    x = np.array([[a, b] for a in ends for b in ends], "f4")
+    found = compile_kernel(compile_source(parse(text, "k.py"), "f"), threads=1)(x)
+    with np.errstate(invalid="ignore"):
+        np.testing.assert_array_equal(found, np.median(x, axis=1))
