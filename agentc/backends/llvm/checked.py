@@ -16,6 +16,8 @@ SUPPORT = """\
 #include <stdbool.h>
 #include <stdint.h>
 #define AGENTC_ABI_VERSION 1
+// More than any process has; sizes that follow from such axes still have 64 bits.
+#define AGENTC_MOST_BYTES (INT64_C(1) << 56)
 
 typedef enum {
 %(dtypes)s
@@ -23,14 +25,14 @@ typedef enum {
 
 typedef enum {
   AGENTC_OK = 0,
-  AGENTC_NULL = 1,      // no memory, though there are elements
+  AGENTC_NULL = 1,      // no shape, or no memory, though there are elements
   AGENTC_DTYPE = 2,     // another element type
   AGENTC_RANK = 3,      // another number of axes
   AGENTC_SHAPE = 4,     // a size that is negative, does not agree with the others, or is less than the kernel reads
   AGENTC_STRIDES = 5,   // not contiguous, rows first
   AGENTC_ALIGNMENT = 6, // not aligned to its element
   AGENTC_OVERLAP = 7,   // a result that shares memory with another array
-  AGENTC_TOO_LARGE = 8  // more bytes than a 64-bit index reaches
+  AGENTC_TOO_LARGE = 8  // more bytes than there are addresses behind it; axes of no elements do not count
 } agentc_status;
 
 typedef struct {
@@ -91,18 +93,21 @@ static inline agentc_status agentc_check(const agentc_array *a, agentc_dtype dty
   bool empty = false;
   if (a->dtype != dtype) return AGENTC_DTYPE;
   if (a->rank != rank) return AGENTC_RANK;
+  if (rank && !a->shape) return AGENTC_NULL;
   for (int32_t i = 0; i < rank; ++i) {
     if (a->shape[i] < 0) return AGENTC_SHAPE;
     empty = empty || a->shape[i] == 0;
   }
-  for (int32_t i = rank - 1; i >= 0 && !empty; --i) {
+  for (int32_t i = rank - 1; i >= 0; --i) {
     // An axis of one element may have any stride: nothing is ever reached by it.
-    if (a->strides && a->shape[i] != 1 && a->strides[i] != count / width) return AGENTC_STRIDES;
-    if (a->shape[i] > INT64_MAX / count) return AGENTC_TOO_LARGE;
+    if (a->strides && !empty && a->shape[i] != 1 && a->strides[i] != count / width) return AGENTC_STRIDES;
+    if (a->shape[i] == 0) continue;
+    if (a->shape[i] > AGENTC_MOST_BYTES / count) return AGENTC_TOO_LARGE;
     count *= a->shape[i];
   }
   *bytes = empty ? 0 : count;
   if (!empty && !a->data) return AGENTC_NULL;
+  if ((uintptr_t)*bytes > UINTPTR_MAX - (uintptr_t)a->data) return AGENTC_TOO_LARGE;
   return (uintptr_t)a->data %% (uintptr_t)width ? AGENTC_ALIGNMENT : AGENTC_OK;
 }
 static inline bool agentc_overlap(const agentc_array *a, int64_t a_bytes, const agentc_array *b, int64_t b_bytes) {

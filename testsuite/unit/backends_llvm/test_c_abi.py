@@ -24,6 +24,7 @@ PROGRAM = r"""
 static float q[5] = {1, 0, 0, 0, 0}, x[8] = {2, 0, 0, 0, 1, 1, 0, 0}, y[3];
 static int64_t four[1] = {4}, three[1] = {3}, two[1] = {2}, matrix[2] = {2, 4}, none[2] = {0, 4}, zero[1] = {0};
 static int64_t rows[2] = {4, 1}, columns[2] = {1, 2}, negative[2] = {-1, 4};
+static int64_t endless[2] = {INT64_MAX, 0}, most[1] = {INT64_MAX};
 static int64_t huge[2] = {INT64_C(1) << 40, INT64_C(1) << 40};
 static agentc_array array(void *data, int64_t *shape, int rank) {
   return (agentc_array){data, shape, 0, rank, AGENTC_F32};
@@ -47,10 +48,14 @@ int main(void) {
   bad = a; bad.data = 0; show(bad, b, c);
   bad = c; bad.data = x + 4; show(a, b, bad);
   show(a, array(0, none, 2), array(0, zero, 1));
+  bad = b; bad.shape = 0; show(a, bad, c);
+  bad = b; bad.shape = endless; show(a, bad, array(0, most, 1));
+  bad = c; bad.data = (void *)(UINTPTR_MAX - 3); show(a, b, bad);
   return 0;
 }
 """
 EXPECTED = ["0:-1", "1.000000 0.707107", "0:-1", "5:1", "2:0", "3:0", "4:1", "4:1", "8:1", "6:0", "1:0", "7:2", "0:-1"]
+EXPECTED += ["1:1", "8:1", "8:2"]
 
 
 @pytest.mark.skipif(not shutil.which("cc"), reason="needs a C compiler")
@@ -198,3 +203,28 @@ def test_what_a_kernel_reads_for_certain_has_to_be_there(tmp_path: Path) -> None
     subprocess.run(["cc", "main.c", f"{target}/k.o", "-lm", "-o", "main"], cwd=tmp_path, check=True)
     told = subprocess.run([str(tmp_path / "main")], capture_output=True, text=True, check=True).stdout
     assert told == "0:-1 0:-1 4:0 "
+
+
+FOLLOWING = r"""
+#include "k.h"
+int main(void) {
+  int64_t shape[2] = {INT64_MAX, 0}, other[2] = {1, 0};
+  agentc_array a = {0, shape, 0, 2, AGENTC_F32}, b = {0, other, 0, 2, AGENTC_F32};
+  return (int)agentc_k_checked(a, b, a).status;
+}
+"""
+
+
+@pytest.mark.skipif(not shutil.which("cc"), reason="needs a C compiler")
+def test_sizes_that_follow_do_not_overflow_in_the_check(tmp_path: Path) -> None:
+    target = best_target(["x86-64", "aarch64"])
+    assert target is not None
+    text = 'import numpy as np\ndef k(x: f32["n", "m"], y: f32["2*n + 1", "m"]):\n    return x + y[:1]\n'
+    llvm.emit({"k": lower_kernel(compile_source(parse(text, "k.py"), "k"))}, tmp_path, targets=[target])
+    (tmp_path / "main.c").write_text(FOLLOWING)
+    command = ["cc", "-fsanitize=undefined", "-fno-sanitize-recover", "main.c", f"{target}/k.o", "-lm", "-o", "main"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    if "sanitize" in done.stderr or "ubsan" in done.stderr:
+        pytest.skip("the C compiler has no sanitizer")
+    assert done.returncode == 0, done.stderr
+    assert subprocess.run([str(tmp_path / "main")], check=False).returncode == 8
