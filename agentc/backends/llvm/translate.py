@@ -19,6 +19,7 @@ from agentc.analyses.kernel_dims import PHASE, ROWS, element_of, value_dims
 from agentc.analyses.kernel_sources import located
 from agentc.analyses.kernel_walks import operands_of, ops_of
 from agentc.analyses.read_blocks import ReadBlock, block_of, blocks_read
+from agentc.backends.llvm.allocation import allocate, release
 from agentc.backends.llvm.builder import Builder, anything, lanes
 from agentc.backends.llvm.declarations import Declared, declare, declare_parallel, declare_table, width_of
 from agentc.backends.llvm.fields import field
@@ -231,7 +232,7 @@ class FunctionTranslation:
         """The end of a body, which whatever is around it reads."""
 
     def _release(self, memory: SSAValue) -> None:
-        self.build.call(self._c_function("free", ir.VoidType(), POINTER), [self.values[memory]])
+        release(self.scalars.functions, self.build, self.values[memory])
 
     @staticmethod
     def _vector_alignment(memory: SSAValue) -> int:
@@ -303,7 +304,7 @@ class FunctionTranslation:
         else:
             for size in op.dynamic_sizes:  # an arena, of computed bytes
                 count = self.build.mul(count, self.values[size])
-        return self.build.call(self._c_function("malloc", POINTER, I64), [count])
+        return allocate(self.scalars.functions, self.build, count)
 
     def _on_stack(self, op: memref.AllocaOp) -> None:
         """Once a call, at its beginning, however often the loop around it runs."""
@@ -313,12 +314,6 @@ class FunctionTranslation:
             made.align = 64
             made.type = POINTER  # as all others here: what is behind it, loads and stores say
         self.values[op.memref] = made
-
-    def _c_function(self, name: str, result: ir.Type, argument: ir.Type) -> ir.Function:
-        found = self.module.globals.get(name)
-        if isinstance(found, ir.Function):
-            return found
-        return ir.Function(self.module, ir.FunctionType(result, [argument]), name)
 
     def _call(self, op: func.CallOp) -> None:
         name = op.callee.string_value()

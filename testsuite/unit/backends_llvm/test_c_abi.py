@@ -1,6 +1,7 @@
 """A C program calls a kernel through its header: right answers, and a refusal for each thing that may be wrong."""
 
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -203,6 +204,33 @@ def test_what_a_kernel_reads_for_certain_has_to_be_there(tmp_path: Path) -> None
     subprocess.run(["cc", "main.c", f"{target}/k.o", "-lm", "-o", "main"], cwd=tmp_path, check=True)
     told = subprocess.run([str(tmp_path / "main")], capture_output=True, text=True, check=True).stdout
     assert told == "0:-1 0:-1 4:0 "
+
+
+SCARCE = r"""
+#include "k.h"
+#include <sys/resource.h>
+static float x[1], y[1];
+int main(void) {
+  struct rlimit most = {1 << 30, 1 << 30};
+  int64_t shape[2] = {INT64_C(1) << 40, 0};
+  agentc_array a = {x, shape, 0, 2, AGENTC_F32}, b = {y, shape, 0, 2, AGENTC_F32};
+  setrlimit(RLIMIT_AS, &most);
+  return (int)agentc_k_checked(a, b).status;
+}
+"""
+
+
+@pytest.mark.skipif(not shutil.which("cc"), reason="needs a C compiler")
+def test_without_memory_for_itself_a_kernel_stops(tmp_path: Path) -> None:
+    """A trap, where it would write behind address 0 otherwise."""
+    target = best_target(["x86-64", "aarch64"])
+    assert target is not None
+    text = 'import numpy as np\ndef k(x: f32["n", "m"]):\n    return x * np.sort(np.sum(x, axis=1))[:, None]\n'
+    llvm.emit({"k": lower_kernel(compile_source(parse(text, "k.py"), "k"))}, tmp_path, targets=[target])
+    (tmp_path / "main.c").write_text(SCARCE)
+    subprocess.run(["cc", "main.c", f"{target}/k.o", "-lm", "-o", "main"], cwd=tmp_path, check=True)
+    ended = subprocess.run([str(tmp_path / "main")], check=False).returncode
+    assert ended in (-signal.SIGILL, -signal.SIGTRAP)
 
 
 FOLLOWING = r"""
