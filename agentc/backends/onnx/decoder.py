@@ -4,13 +4,15 @@
 ``keep`` lists; ``decode`` takes one token a sequence. Both take and give the KV cache, so prefills can be chunked,
 a shared prefix is computed once, and the two can run in different places.
 
-``step`` is ``decode`` for ONNX Runtime alone: its cache is a buffer with room for more tokens, of which the first
-``length`` of each row are filled, and which it fills in place where past and present are bound to the same memory.
+``step`` is both for ONNX Runtime alone: its cache is a buffer with room for more tokens, which it fills in place where
+past and present are bound to the same memory, so that each row comes to hold its first ``total`` tokens. It takes one
+token a row; where ``reads_prompts``, also any number for one row, or for several rows that hold nothing yet, of which
+shorter ones are padded behind.
 
-    input_ids [batch, tokens] int64, keep [kept] int64 (prefill only)
+    input_ids [batch, tokens] int64, keep [kept] int64 (not of a graph that takes one token)
     past.L.key, past.L.value [batch, kv_heads, past, head_dim]
     attention_mask [batch, past + tokens] int64, reach [batch] int64: optional (see ``positions``)
-    length [batch] int64 (step only)
+    total [batch] int64 (step only)
     -> logits [batch, kept, vocab], present.L.key, present.L.value [batch, kv_heads, total, head_dim]
 """
 
@@ -23,7 +25,7 @@ from agentc.backends.onnx.graph import CONTRIB, Graph, WeightFile
 from agentc.backends.onnx.latent import latent_attention
 from agentc.backends.onnx.layers import capped, dimension, expect, matrix, narrow, parameter, real, widened
 from agentc.backends.onnx.messages import Element
-from agentc.backends.onnx.positions import Phase, positions
+from agentc.backends.onnx.positions import Phase, positions, positions_in_buffer
 from agentc.backends.onnx.quantize import Quantization
 from agentc.backends.onnx.rope_tables import looked_up
 from agentc.backends.onnx.views import Half, Weights
@@ -38,6 +40,13 @@ def steps_in_place(config: DecoderConfig) -> bool:
     return bool(config.latent) or config.head_dim % 8 == 0
 
 
+def reads_prompts(config: DecoderConfig) -> bool:
+    """Whether ``step`` takes more than a token at once: experts, latent attention and angles that depend on a length go
+    their own ways for one."""
+    ropes = map(config.rope_of, range(config.layers))
+    return steps_in_place(config) and all(config.dense) and not any(rope.depends_on_length for rope in ropes)
+
+
 def build(
     config: DecoderConfig, weights: Weights, phase: Phase, file: WeightFile, quantization: Quantization | None = None
 ) -> Graph:
@@ -47,19 +56,20 @@ def build(
         ValueError: a weight is missing or has the wrong shape, or the activation is not known.
     """
     graph = Graph(phase, file, quantization=quantization)
-    tokens = "tokens" if phase == "prefill" else 1
-    graph.input("input_ids", ["batch", tokens], Element.INT64)
-    if phase == "prefill":
+    many = phase == "prefill" or (phase == "step" and reads_prompts(config))
+    graph.input("input_ids", ["batch", "tokens" if many else 1], Element.INT64)
+    if many:
         graph.input("keep", ["kept"], Element.INT64)
     for layer in range(config.layers):
         for part, (heads, width) in config.cache.items():
             graph.input(f"past.{layer}.{part}", ["batch", heads, "past", width])
     if phase == "step":
-        cached = graph.input("length", ["rows"], Element.INT64)
+        total = graph.input("total", ["rows"], Element.INT64)
+        every = looked_up(graph, config, weights)
+        shared = positions_in_buffer(graph, config, total, every, one_token=not many)
     else:
         cached = dimension(graph, f"past.0.{next(iter(config.cache))}", 2)
-    every = looked_up(graph, config, weights) if phase == "step" else {}
-    shared = positions(graph, config, phase, cached, every=every)
+        shared = positions(graph, config, phase, cached)
     x = embedded(graph, config, weights)
     attend = latent_attention if config.latent else attention
     given = ""
@@ -68,13 +78,11 @@ def build(
         if half % 2 == 0:
             y = attend(graph, config, weights, y, half // 2, shared)
         else:
-            y = feed_forward(graph, config, weights, y, half // 2, one_token=phase != "prefill")
+            y = feed_forward(graph, config, weights, y, half // 2, one_token=not many)
         given = output_norm(graph, config, weights, y, half)
-    if phase == "prefill":
-        x, given = graph.op("Gather", graph.op("Add", x, given), "keep", axis=1), ""
     _, y = _entered(graph, config, weights, x, given, "model.norm", fused=phase == "step")
-    logits(graph, config, weights, y)
-    graph.output("logits", ["batch", "kept" if phase == "prefill" else 1, config.vocab])
+    logits(graph, config, weights, graph.op("Gather", y, "keep", axis=1) if many else y)
+    graph.output("logits", ["batch", "kept" if many else 1, config.vocab])
     for layer in range(config.layers):
         for part, (heads, width) in config.cache.items():
             graph.output(f"present.{layer}.{part}", ["batch", heads, "past" if phase == "step" else "total", width])

@@ -11,7 +11,7 @@ from typing import Final, Literal, TypeAlias
 
 from agentc.backends.onnx.config import DecoderConfig
 from agentc.backends.onnx.graph import Graph
-from agentc.backends.onnx.layers import dimension, real
+from agentc.backends.onnx.layers import dimension, real, scalar
 from agentc.backends.onnx.messages import Element
 from agentc.backends.onnx.rope import Rope, Tables
 from agentc.support.record import record
@@ -37,8 +37,8 @@ class Positions:
     masks: dict[int, str]
     """By window, ``[rows, 1, tokens, total]``."""
     lengths: tuple[str, str] | None = None
-    """Where the cache is a buffer that is filled in place: tokens in it of each row, ``[batch]``, and of the longest
-    row with the new one, ``[1]``; both int32."""
+    """Where the cache is a buffer that is filled in place: the place of each row's last token, ``[batch]``, and how
+    many tokens the longest row comes to, ``[1]``; both int32."""
     every: Tables = field(default_factory=dict[Rope, tuple[str, str]])
     """Cosines and sines of all positions, ``[positions, pairs]``, of ropes that are not in ``tables``: the operator
     that fills the buffer turns queries and keys itself."""
@@ -50,14 +50,10 @@ def positions(
     phase: Phase,
     cached: str,
     only: int | None = None,
-    every: Tables | None = None,
 ) -> Positions:
-    """``cached``: how many tokens the cache holds, a vector of one, or of each row in ``step``; ``only``: the one
-    layer that they are for; ``every``: as in the answer, in ``step``."""
+    """``cached``: how many slots the cache holds, a vector of one; ``only``: the one layer that they are for."""
     layers = range(config.layers) if only is None else [only]
     ropes = dict.fromkeys(config.rope_of(layer) for layer in layers)
-    if phase == "step":
-        return _in_buffer(graph, ropes, cached, every or {})
     total = graph.op("Add", cached, dimension(graph, "input_ids", 1))
     full, places = _places(graph, total)
     new = graph.op("Slice", places, cached, total, graph.constant([1]))
@@ -81,14 +77,28 @@ def _places(graph: Graph, total: str) -> tuple[str, str]:
     return full, graph.op("Sub", counts, graph.constant(1))
 
 
-def _in_buffer(graph: Graph, ropes: Iterable[Rope], cached: str, every: Tables) -> Positions:
-    """Of one token a row, which comes behind those that its row has."""
-    total = graph.op("Add", cached, graph.constant([1]))
-    others = [rope for rope in ropes if rope not in every]
-    own = _tables(graph, others, _column(graph, cached), _column(graph, total)) if others else {}
-    per_row = graph.op("Expand", cached, dimension(graph, "input_ids", 0))
+def positions_in_buffer(
+    graph: Graph, config: DecoderConfig, total: str, every: Tables, *, one_token: bool
+) -> Positions:
+    """Of the last tokens of rows that come to ``total`` tokens, in ``step``. ``every``: as in the answer."""
+    last = graph.op("Sub", total, graph.constant([1]))
+    ropes = dict.fromkeys(config.rope_of(layer) for layer in range(config.layers))
+    own: Tables = {}
+    if others := [rope for rope in ropes if rope not in every]:
+        places = _column(graph, last) if one_token else _behind(graph, total)
+        own = _tables(graph, others, places, _column(graph, total))
+    per_row = graph.op("Expand", last, dimension(graph, "input_ids", 0))
     longest = graph.op("ReduceMax", total, keepdims=1)
     return Positions(own, {}, (_int32(graph, per_row), _int32(graph, longest)), every)
+
+
+def _behind(graph: Graph, total: str) -> str:
+    """The places of all new tokens, ``[rows, tokens]``: behind what a row has, or from the first on where it has
+    nothing and is padded behind."""
+    tokens = dimension(graph, "input_ids", 1)
+    before = graph.op("Max", graph.op("Sub", total, tokens), graph.constant([0]))
+    new = graph.op("Range", graph.constant(0), scalar(graph, tokens), graph.constant(1))
+    return graph.op("Add", _column(graph, before), new)
 
 
 def _column(graph: Graph, vector: str) -> str:

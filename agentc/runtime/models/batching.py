@@ -15,8 +15,8 @@ import numpy as np
 from agentc.runtime.models.llm import CHUNK, Answer, Decoder, Saying
 from agentc.runtime.models.part import Part
 from agentc.runtime.models.sampling import GREEDY, Logits, Sampler
-from agentc.runtime.models.session import Array
-from agentc.runtime.models.stepping import Stepper
+from agentc.runtime.models.session import Array, Session, Tensor, tensor
+from agentc.runtime.models.stepping import Stepper, read
 from agentc.support.diagnostics import Diagnostic, Refused
 from agentc.support.record import record
 
@@ -54,6 +54,8 @@ def prefill(model: Decoder, prompts: Sequence[str | Sequence[int]]) -> BatchCach
 
 def _filled(model: Decoder, rows: Sequence[Sequence[int]], reach: Sequence[int]) -> BatchCache:
     """The caches of rows, with the angles of sequences of ``reach`` tokens."""
+    if model.reader is not None:
+        return _read(model, model.reader, rows)
     lengths = [len(row) for row in rows]
     longest = max(lengths, default=0)
     tokens = np.array([[*row, *[0] * (longest - len(row))] for row in rows], np.int64)
@@ -71,6 +73,52 @@ def _filled(model: Decoder, rows: Sequence[Sequence[int]], reach: Sequence[int])
         last |= {row: logits[live.index(row), keep.index(lengths[row] - 1 - start)] for row in ending}
         start = end
     return BatchCache(tuple(map(tuple, rows)), past, np.array([last[row] for row in range(len(rows))]))
+
+
+def _read(model: Decoder, session: Session, rows: Sequence[Sequence[int]]) -> BatchCache:
+    """The same by a graph that fills buffers, which angles do not concern."""
+    slots = max(map(len, rows), default=0)
+    shapes = [one.numpy().shape for one in model.nothing(len(rows))]
+    past = [np.zeros((*shape[:2], slots, shape[3]), np.float32) for shape in shapes]
+    ends: dict[int, Logits] = {}
+    for group in _groups([len(row) for row in rows]):
+        if len(group) == 1:
+            cache = model.prefill(rows[group[0]])
+            logits, tensors = cache.logits[None], cache.tensors
+        else:
+            logits, tensors = _read_together(model, session, [rows[row] for row in group])
+        ends |= dict(zip(group, logits, strict=True))
+        for whole, part in zip(past, tensors, strict=True):
+            for row, own in zip(group, part.numpy(), strict=True):
+                whole[row, :, : len(rows[row])] = own[:, : len(rows[row])]
+    ordered = np.array([ends[row] for row in range(len(rows))])
+    return BatchCache(tuple(map(tuple, rows)), tuple(tensor(one, np.float32) for one in past), ordered)
+
+
+def _read_together(
+    model: Decoder, session: Session, rows: Sequence[Sequence[int]]
+) -> tuple[Logits, tuple[Tensor, ...]]:
+    """Logits after each row, ``[rows, vocab]``, and the caches, by one pass."""
+    lengths = [len(row) for row in rows]
+    tokens = np.array([[*row, *[0] * (max(lengths) - len(row))] for row in rows], np.int64)
+    keep = sorted({length - 1 for length in lengths})
+    logits, tensors = read(session, model.nothing(len(rows)), 0, tokens, lengths, keep)
+    return logits[np.arange(len(rows)), [keep.index(length - 1) for length in lengths]], tensors
+
+
+def _groups(lengths: Sequence[int]) -> list[list[int]]:
+    """Rows that are read in one pass, so that what is padded costs less than another. Rows of one token are alone:
+    engines sum a single row in another order."""
+    groups: list[list[int]] = []
+    longest = 0
+    for row in sorted(range(len(lengths)), key=lengths.__getitem__):
+        length, group = lengths[row], groups[-1] if groups else []
+        padding = (length - longest) * len(group)
+        if not group or longest == 1 or padding > _PASS or length * (len(group) + 1) > CHUNK:
+            groups.append([])
+        groups[-1].append(row)
+        longest = length
+    return groups
 
 
 def _end(start: int, lengths: Sequence[int]) -> int:

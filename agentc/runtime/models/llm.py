@@ -12,7 +12,7 @@ from agentc.runtime.models.bundle import open_bundle
 from agentc.runtime.models.part import Part, of_rows, with_rows
 from agentc.runtime.models.sampling import GREEDY, Logits, Mask, Sampler, log_softmax
 from agentc.runtime.models.session import Array, Session, Tensor, tensor
-from agentc.runtime.models.stepping import Stepper
+from agentc.runtime.models.stepping import Stepper, read
 from agentc.runtime.models.tokenizer import TextStream, open_tokenizer
 from agentc.support.diagnostics import Diagnostic, Refused
 from agentc.support.record import record
@@ -59,14 +59,27 @@ class Decoder:
         self.tokenizer = open_tokenizer(self.bundle)
         self._open(threads)
 
+    _in_place: Session | None = None
+
     def _open(self, threads: int) -> None:
-        self._prefill = Session(self.bundle.folder / "prefill.onnx", threads)
+        """Each graph that is opened holds the weights: the others are, when they are asked for."""
         self._threads = threads
         path = self.bundle.folder / "step.onnx"
         self._in_place = Session(path, threads) if path.is_file() else None
+        if self.reader is None:
+            _ = self._prefill
         if self._in_place is None:
             _ = self._decode
-        self._past = [name for name in self._prefill.inputs if name.startswith("past.")]
+
+    @property
+    def reader(self) -> Session | None:
+        """The graph that reads prompts into buffers (``stepping.read``), where there is one."""
+        session = self._in_place
+        return session if session is not None and "keep" in session.inputs else None
+
+    @cached_property
+    def _prefill(self) -> Session:
+        return Session(self.bundle.folder / "prefill.onnx", self._threads)
 
     @cached_property
     def _decode(self) -> Session:
@@ -190,8 +203,11 @@ class Decoder:
 
     def _stepped(self, cache: KvCache, token: int) -> KvCache:
         total = len(cache.tokens) + 1
-        logits, past = self.run_one(cache.tensors, total - 1, Part(np.array([[token]]), (0,), (total,)))
-        return KvCache((*cache.tokens, token), past, logits[0, 0], cache.reused, self.reach(total))
+        if self.reader is not None:
+            logits, past = self._step(cache, [token], [0], total)
+        else:
+            (logits,), past = self.run_one(cache.tensors, total - 1, Part(np.array([[token]]), (0,), (total,)))
+        return KvCache((*cache.tokens, token), past, logits[0], cache.reused, self.reach(total))
 
     def decode(
         self,
@@ -231,8 +247,11 @@ class Decoder:
     ) -> tuple[Array, tuple[Any, ...]]:
         """Logits of the kept positions, ``[kept, vocab]``, and the cache after ``tokens``, which are part of a
         sequence of ``reach`` tokens."""
-        part = Part(np.array([list(tokens)]), tuple(keep), (reach,))
-        logits, past = self.run(cache.tensors, len(cache.tokens), part)
+        cached, ids = len(cache.tokens), np.array([list(tokens)])
+        if (session := self.reader) is not None:
+            logits, past = read(session, cache.tensors, cached, ids, [cached + len(tokens)], keep)
+        else:
+            logits, past = self.run(cache.tensors, cached, Part(ids, tuple(keep), (reach,)))
         return logits[0], past
 
     def run(self, past: tuple[Any, ...], cached: int, part: Part) -> tuple[Array, tuple[Any, ...]]:
@@ -258,9 +277,18 @@ class Decoder:
         mask = {} if part.mask is None else {"attention_mask": tensor(part.mask)}
         return dict(zip(self._past, past, strict=True)) | mask
 
+    @property
+    def _past(self) -> list[str]:
+        return [name for name in self._facts.inputs if name.startswith("past.")]
+
+    @property
+    def _facts(self) -> Session:
+        """The graph that is open: caches are the same in all."""
+        return self._in_place or self._prefill
+
     def nothing(self, rows: int = 1) -> tuple[Any, ...]:
         """The cache before the first token."""
-        shapes = [self._prefill.inputs[name] for name in self._past]
+        shapes = [self._facts.inputs[name] for name in self._past]
         return tuple(tensor(np.zeros((rows, int(s[1]), 0, int(s[3]))), np.float32) for s in shapes)
 
     def _cut(self, cache: KvCache, length: int) -> tuple[Any, ...]:

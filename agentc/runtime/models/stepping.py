@@ -1,4 +1,4 @@
-"""Decode steps over KV caches of answers' own, which grow in place."""
+"""Prompts and decode steps over KV caches in buffers, which are filled in place."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -13,6 +13,41 @@ _ROOM: Final = 256
 """Tokens by which a buffer grows at least: it is copied as rarely as this."""
 
 
+def read(
+    session: Session, past: Sequence[Tensor], cached: int, tokens: Array, totals: Sequence[int], keep: Sequence[int]
+) -> tuple[Array, tuple[Tensor, ...]]:
+    """Logits of the places ``keep`` of ``tokens``, ``[rows, kept, vocab]``, and the caches after ``tokens``, ``[rows,
+    new]``, which come behind the ``cached`` slots of ``past``. ``totals``: what each row comes to; where there are
+    several rows nothing is cached, and shorter ones are padded behind."""
+    rows, new = tokens.shape
+    names = _past(session)
+    arrays: dict[str, Array] = {
+        "input_ids": tokens,
+        "keep": np.array(keep, np.int64),
+        "total": np.array(totals, np.int64),
+        "logits": np.empty((rows, len(keep), _vocab(session)), np.float32),
+    }
+    for name, old in zip(names, past, strict=True):
+        _, heads, _, width = session.inputs[name]
+        buffer = np.empty((rows, int(heads), cached + new, int(width)), np.float32)
+        buffer[:, :, :cached] = old.numpy()
+        arrays |= {name: buffer, _present(name): buffer}
+    session.bound(arrays).run()
+    return arrays["logits"], tuple(tensor(arrays[name], np.float32) for name in names)
+
+
+def _past(session: Session) -> list[str]:
+    return [name for name in session.inputs if name.startswith("past.")]
+
+
+def _present(past: str) -> str:
+    return past.replace("past.", "present.", 1)
+
+
+def _vocab(session: Session) -> int:
+    return int(session.shapes["logits"][-1])
+
+
 class Stepper:
     """The caches of some answers, a row each, in buffers with room for more tokens.
 
@@ -25,12 +60,12 @@ class Stepper:
         hold; ``limit``: tokens that a row may come to."""
         self._session = session
         self._limit = limit
-        self._names = [name for name in session.inputs if name.startswith("past.")]
+        self._names = _past(session)
         rows = len(lengths)
         self._lengths: npt.NDArray[np.int64] = np.array(lengths, np.int64)
         self._tokens: npt.NDArray[np.int64] = np.zeros((rows, 1), np.int64)
-        (vocab,) = {int(session.shapes[name][-1]) for name in session.outputs if name == "logits"}
-        self._logits: npt.NDArray[np.float32] = np.zeros((rows, 1, vocab), np.float32)
+        self._totals: npt.NDArray[np.int64] = self._lengths + 1
+        self._logits: npt.NDArray[np.float32] = np.zeros((rows, 1, _vocab(session)), np.float32)
         self._buffers: list[Array] = [value.numpy() for value in tensors]
         self._bound = self._grown()
 
@@ -45,6 +80,7 @@ class Stepper:
             self._bound = self._grown()
         for row, token in enumerate(tokens):
             self._tokens[row, 0] = token or 0
+        np.add(self._lengths, 1, out=self._totals)
         self._bound.run()
         self._lengths += [token is not None for token in tokens]
         return self._logits[:, 0]
@@ -67,7 +103,9 @@ class Stepper:
             for row, length in enumerate(self._lengths):
                 new[row, :, :length] = old[row, :, :length]
             self._buffers[place] = new
-        arrays: dict[str, Array] = {"input_ids": self._tokens, "length": self._lengths, "logits": self._logits}
+        arrays: dict[str, Array] = {"input_ids": self._tokens, "total": self._totals, "logits": self._logits}
+        if "keep" in self._session.inputs:
+            arrays["keep"] = np.zeros(1, np.int64)
         for name, buffer in zip(self._names, self._buffers, strict=True):
-            arrays |= {name: buffer, name.replace("past.", "present.", 1): buffer}
+            arrays |= {name: buffer, _present(name): buffer}
         return self._session.bound(arrays)

@@ -1,4 +1,4 @@
-"""What the graph of a decode step for ONNX Runtime alone is made of, and what it answers far into a context."""
+"""What the graph for ONNX Runtime alone is made of, and what it answers: prompts, and steps far into a context."""
 
 from collections import Counter
 from dataclasses import replace
@@ -124,6 +124,7 @@ def _cache(config: DecoderConfig, room: int, lengths: list[int]) -> dict[str, np
     return past
 
 
+KEEP = {"keep": np.array([0])}
 STRETCHED = Rope(plain_rope(16, 5e5).frequencies, scale=1.2)
 
 
@@ -135,7 +136,7 @@ def test_far_into_a_context_angles_are_those_of_the_other_phases(rope: Rope, tmp
     step, decode = (_session(_emitted(config, tmp_path, phase)) for phase in ("step", "decode"))
     lengths, tokens = [0, 70_000, last], np.array([[5], [17], [60]])
     past = _cache(config, last + 1, lengths)
-    logits, *present = step.run(None, {"input_ids": tokens, "length": np.array(lengths), **past})
+    logits, *present = step.run(None, {"input_ids": tokens, **KEEP, "total": np.array(lengths) + 1, **past})
     for row, length in enumerate(lengths):
         alone = {name: value[row : row + 1, :, :length] for name, value in past.items()}
         expected, *keys = decode.run(None, {"input_ids": tokens[row : row + 1], **alone})
@@ -146,8 +147,8 @@ def test_far_into_a_context_angles_are_those_of_the_other_phases(rope: Rope, tmp
 
 def test_one_length_may_be_that_of_all_rows(tmp_path: Path) -> None:
     session = _session(_emitted(PLAIN, tmp_path, "step"))
-    feed = {"input_ids": np.array([[5], [6], [7]]), **_cache(PLAIN, 20, [7, 7, 7])}
-    found, expected = (session.run(None, feed | {"length": np.array(lengths)})[0] for lengths in ([7], [7, 7, 7]))
+    feed = {"input_ids": np.array([[5], [6], [7]]), **KEEP, **_cache(PLAIN, 20, [7, 7, 7])}
+    found, expected = (session.run(None, feed | {"total": np.array(lengths)})[0] for lengths in ([8], [8, 8, 8]))
     np.testing.assert_array_equal(found, expected)
 
 
@@ -156,7 +157,69 @@ def test_a_row_that_is_full_is_computed_and_none_goes_on(tmp_path: Path) -> None
     session = _session(_emitted(PLAIN, tmp_path, "step"))
     lengths = [PLAIN.max_tokens, 3]
     past = _cache(PLAIN, PLAIN.max_tokens + 2, lengths)
-    feed = {"input_ids": np.array([[5], [6]]), "length": np.array(lengths), **past}
+    feed = {"input_ids": np.array([[5], [6]]), **KEEP, "total": np.array(lengths) + 1, **past}
     assert np.isfinite(session.run(None, feed)[0]).all()
     with pytest.raises(Exception, match="cos_cache dimension 0"):
-        session.run(None, feed | {"length": np.array([PLAIN.max_tokens + 1, 3])})
+        session.run(None, feed | {"total": np.array([PLAIN.max_tokens + 2, 4])})
+
+
+MIXTURE = replace(PLAIN, dense=(True, False), experts=6, experts_per_token=2, expert_intermediate=24)
+PROMPTS = {
+    "plain": PLAIN,
+    "window": replace(PLAIN, windows=(3, 0)),
+    "capped": replace(PLAIN, attention_cap=3.0),
+    "narrow-heads": COMPUTED["narrow-heads"],
+    "two-ropes": LOOKED_UP["two-ropes"],
+    "one-kv-head": replace(PLAIN, kv_heads=1),
+    "normed": PLAIN,
+    "sinks": PLAIN,
+}
+MORE = {"normed": NORMS, "sinks": {f"model.layers.{layer}.self_attn.sinks": (4,) for layer in range(2)}}
+IDS = np.random.default_rng(5).integers(0, 61, (3, 17))
+
+
+def _nothing(config: DecoderConfig, rows: int, room: int) -> dict[str, np.ndarray]:
+    return {name: np.zeros_like(value) for name, value in _cache(config, room, [0] * rows).items()}
+
+
+@pytest.mark.parametrize("case", PROMPTS)
+def test_a_prompt_in_parts_is_that_of_prefill(case: str, tmp_path: Path) -> None:
+    config, more = PROMPTS[case], MORE.get(case)
+    step, prefill = (_session(_emitted(config, tmp_path, phase, more)) for phase in ("step", "prefill"))
+    ids, every = IDS[:1], np.arange(17)
+    expected, *caches = prefill.run(None, {"input_ids": ids, "keep": every, **_nothing(config, 1, 0)})
+    past, found = _nothing(config, 1, 20), list[np.ndarray]()
+    for start, end in ((0, 9), (9, 10), (10, 17)):
+        feed = {"input_ids": ids[:, start:end], "keep": every[: end - start], "total": np.array([end]), **past}
+        logits, *present = step.run(None, feed)
+        past = dict(zip(past, present, strict=True))
+        found.append(logits[0])
+    np.testing.assert_allclose(np.concatenate(found), expected[0], atol=2e-5)
+    for mine, theirs in zip(past.values(), caches, strict=True):
+        np.testing.assert_allclose(mine[:, :, :17], theirs, atol=2e-5)
+
+
+@pytest.mark.parametrize("case", PROMPTS)
+def test_prompts_of_several_rows_are_padded_behind(case: str, tmp_path: Path) -> None:
+    config, lengths, every = PROMPTS[case], [17, 4, 11], np.arange(17)
+    step = _session(_emitted(config, tmp_path, "step", MORE.get(case)))
+    feed = {"input_ids": IDS, "keep": every, "total": np.array(lengths), **_nothing(config, 3, 20)}
+    logits, *present = step.run(None, feed)
+    for row, length in enumerate(lengths):
+        alone = {"input_ids": IDS[row : row + 1, :length], "keep": every[:length], "total": np.array([length])}
+        expected, *caches = step.run(None, alone | _nothing(config, 1, 20))
+        np.testing.assert_allclose(logits[row, :length], expected[0], atol=2e-5)
+        for mine, theirs in zip(present, caches, strict=True):
+            np.testing.assert_allclose(mine[row, :, :length], theirs[0, :, :length], atol=2e-5)
+
+
+@pytest.mark.parametrize(
+    "config", [MIXTURE, COMPUTED["dynamic"], COMPUTED["longrope"]], ids=["experts", "grows", "long"]
+)
+def test_what_goes_another_way_for_one_token_takes_one(config: DecoderConfig, tmp_path: Path) -> None:
+    model = onnx.load(str(_emitted(config, tmp_path, "step")), load_external_data=False)
+    inputs = {
+        one.name: [d.dim_param or d.dim_value for d in one.type.tensor_type.shape.dim] for one in model.graph.input
+    }
+    assert inputs["input_ids"] == ["batch", 1]
+    assert "keep" not in inputs

@@ -127,6 +127,7 @@ def test_little_is_computed_of_padding(
     llama: Decoder, lengths: tuple[int, ...], least: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("agentc.runtime.models.batching.CHUNK", 16)
+    monkeypatch.setattr(llama, "_in_place", None)
     run, sizes = llama.run, list[int]()
 
     def counted(past: tuple[Any, ...], cached: int, part: Part) -> tuple[Array, tuple[Any, ...]]:
