@@ -1,16 +1,19 @@
 """The polynomials of exp, log and tanh against NumPy in double precision, everywhere and at the edges."""
 
+import platform
+
 import numpy as np
 import pytest
 
 from agentc.analyses.kernel_abi import kernel_abi
+from agentc.backends.llvm import phases_code
 from agentc.backends.llvm.functions import Traits
 from agentc.backends.llvm.targets import find, optimized
 from agentc.backends.llvm.translate import translate
 from agentc.frontends.kernels.python_ast import compile_source
 from agentc.frontends.kernels.source import parse
 from agentc.pipelines.kernels import compile_kernel, lower_kernel
-from agentc.runtime.native import NativeKernel, load_module
+from agentc.runtime.native import NativeKernel, best_target, load_module, load_object
 
 EDGES = [0.0, -0.0, 1e-45, -1e-45, 1e-38, 1e-30, 1e30, 3e38, 88.7, 89.0, -87.4, -103.0, -104.0, np.inf, -np.inf, np.nan]
 
@@ -38,6 +41,32 @@ def test_within_three_units_in_the_last_place(name: str, dtype: str) -> None:
     np.testing.assert_array_equal(found[special], wanted[special])
     step = np.spacing(np.abs(wanted[~special]))
     assert np.max(np.abs(found[~special].astype(np.float64) - wanted[~special]) / step) <= 3
+
+
+EXP = 'import numpy as np\nfrom agentc import f32\ndef f(x: f32["n"]) -> f32["n"]:\n    return np.exp(x)\n'
+LEVELS = ("x86-64", "x86-64-v3", "x86-64-v4")
+
+
+def runs_here(target: str) -> bool:
+    return platform.machine() == "x86_64" and best_target([target]) == target
+
+
+@pytest.mark.parametrize("target", ["host", *LEVELS])
+def test_exp_of_single_precision_is_closer(target: str) -> None:
+    if target != "host" and not runs_here(target):
+        pytest.skip(f"this machine does not run {target}")
+    lowered = lower_kernel(compile_source(parse(EXP, "k.py"), "f"))
+    x = np.linspace(-104, 89, 1_000_003).astype(np.float32)
+    nan = np.arange(0x7F800001, 0x80000000, 9973, dtype=np.uint32)
+    nan = np.concatenate([nan, nan | np.uint32(1 << 31)]).view(np.float32)
+    found = load_object(phases_code(lowered, target), kernel_abi(lowered))(np.concatenate([x, nan]))
+    exact = np.exp(x.astype(np.float64))
+    with np.errstate(over="ignore"):
+        wanted = exact.astype(np.float32)
+    finite = np.isfinite(wanted)
+    np.testing.assert_array_equal(found[: x.size][~finite], wanted[~finite])
+    assert np.max(np.abs(found[: x.size][finite] - exact[finite]) / np.spacing(wanted[finite])) <= 1.15
+    assert np.isnan(found[x.size :]).all()
 
 
 def test_the_loop_is_vectorized() -> None:
