@@ -26,7 +26,7 @@ from agentc.backends.llvm.fields import field
 from agentc.backends.llvm.functions import NONE, Functions, Traits
 from agentc.backends.llvm.lines import Lines
 from agentc.backends.llvm.parts import POINTER, Runner, declare_part, fill_part, hand_over
-from agentc.backends.llvm.row_order import in_turn, streamed_rows, stretch
+from agentc.backends.llvm.row_order import Order, fetch, order, streamed_rows
 from agentc.backends.llvm.scalars import (
     I64,
     Scalars,
@@ -392,9 +392,13 @@ class FunctionTranslation:
             raise Refused(Diagnostic("kernel-unsupported", "an `scf.parallel` in a kernel is one loop"))
         low, high, step = (self.values[v[0]] for v in (op.lowerBound, op.upperBound, op.step))
         starts = [self.values[v] for v in op.initVals]
-        length = self._stretch(op, low, high)
+        read = self._streamed(op)
+        rows = None if read is None else self._order(read.operands[0], low, high)
         with self._loop(low, high, step, starts) as (index, carried, finish):
-            self.values[op.body.block.args[0]] = index if length is None else in_turn(self.build, index, low, length)
+            row = index if rows is None else rows.row(self.build, index)
+            self.values[op.body.block.args[0]] = row
+            if rows is not None and isinstance(read, memref.LoadOp):
+                self._fetch(rows, row)
             self._block(op.body.block)
             reduce = op.body.block.last_op
             assert isinstance(reduce, scf.ReduceOp)
@@ -402,14 +406,20 @@ class FunctionTranslation:
                 finish.append(self._combine(region.block, old, self.values[argument]))
         self.values.update(zip(op.res, carried, strict=True))
 
-    def _stretch(self, op: scf.ParallelOp, low: Any, high: Any) -> Any:
-        """How many rows of a phase are a stretch of those that are taken in turn; ``None``: they are taken in order."""
+    def _streamed(self, op: scf.ParallelOp) -> memref.LoadOp | vector.LoadOp | None:
+        """What reads the rows of a phase, if they are not just taken one after the other."""
         outside = op.parent_op() is not self.function or ROWS not in self.function.attributes
-        memory = None if outside or not self.scalars.functions.traits.fetches_pages else streamed_rows(op)
-        if memory is None:
-            return None
+        return None if outside or not self.scalars.functions.traits.fetches_pages else streamed_rows(op)
+
+    def _order(self, memory: SSAValue, low: Any, high: Any) -> Order:
         size = reduce(sizes.multiply, self.dims[memory][1:], width_of(element_of(memory.type)))
-        return stretch(self.build, low, high, self._size(size))
+        return order(self.build, self.values[memory], low, high, self._size(size))
+
+    def _fetch(self, rows: Order, row: Any) -> None:
+        """Have what comes after ``row`` fetched."""
+        start, end = rows.ahead(self.build, row)
+        with self._loop(start, end, ir.Constant(I64, LINE), ()) as (place, _, _):
+            fetch(self.build, rows.memory, place)
 
     def _combine(self, block: Block, old: Any, new: Any) -> Any:
         self.values.update(zip(block.args, (old, new), strict=True))
