@@ -105,6 +105,14 @@ def machine(target: Target) -> binding.TargetMachine:
     )
 
 
+@cache
+def _shared(target: Target) -> binding.TargetMachine:
+    """One ``machine`` for all kernels, as it works out once what follows from the target's features. llvmlite lets in
+    one thread at a time. An engine would free what it is given, so it is given one of its own.
+    """
+    return machine(target)
+
+
 def optimize(text: str, target: Target) -> str:
     """LLVM IR ``text`` after the standard O2 pipeline for ``target``, of which O3 made no kernel faster."""
     return str(optimized(text, target))
@@ -112,7 +120,7 @@ def optimize(text: str, target: Target) -> str:
 
 def optimized(text: str, target: Target) -> Any:
     """As ``optimize``, as a module of LLVM's: read again, tables of numbers take longer than all passes over them."""
-    generator = machine(target)
+    generator = _shared(target)
     module = binding.parse_assembly(text)
     module.verify()
     module.triple = target.triple
@@ -135,7 +143,7 @@ def object_code(text: str, target: Target) -> bytes:
 
 def object_of(module: Any, target: Target) -> bytes:
     """The object file of an optimized module, which is of no use afterwards."""
-    generator = machine(target)
+    generator = _shared(target)
     with _lean(target):
         return generator.emit_object(module)
 

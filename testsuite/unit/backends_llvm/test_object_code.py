@@ -28,6 +28,22 @@ def test_the_option_is_ours_alone() -> None:
     assert plainly(text) == before
 
 
+def test_code_does_not_depend_on_what_was_compiled_before() -> None:
+    softmax, scores = lower_kernel(builtin("softmax")), lower_kernel(builtin("dot_scores"))
+    first = phases_code(softmax, TARGET)
+    assert phases_code(softmax, "x86-64-v4") != first
+    phases_code(scores, TARGET)
+    assert phases_code(softmax, TARGET) == first
+
+
+def test_an_engine_may_keep_its_machine() -> None:
+    text, target = "define i32 @seven() {\n  ret i32 7\n}\n", find("host")
+    first = targets.object_of(targets.optimized(text, target), target)
+    engine = binding.create_mcjit_compiler(binding.parse_assembly(text), targets.machine(target))
+    engine.close()
+    assert targets.object_of(targets.optimized(text, target), target) == first
+
+
 def test_a_runtime_gets_the_phases_alone() -> None:
     lowered = lower_kernel(builtin("softmax_rows"))
     whole, phases = object_code(optimized_ir(lowered, TARGET), find(TARGET)), phases_code(lowered, TARGET)
