@@ -231,16 +231,24 @@ class Tiling:
         first = self._first(build, tile, self.lanes, self.m)
 
         def row(inner: Builder, k: SSAValue) -> None:
-            if not self.product.transposed:
-                loaded = inner.insert(made(vector.LoadOp, [self.product.right, k, first], [self.vector])).results[0]
-                inner.insert(made(vector.StoreOp, [loaded, packed, tile, k, self.count(0)]))
-                return
-            for lane in range(self.lanes):
-                column = inner.insert(binary(arith.AddiOp, first, self.count(lane))).results[0]
-                one = inner.insert(load(self.product.right, [column, k])).results[0]
-                inner.insert(store(one, packed, [tile, k, self.count(lane)]))
+            if self.product.transposed:
+                columns = self._gathered(inner, first, k)
+            else:
+                columns = inner.insert(made(vector.LoadOp, [self.product.right, k, first], [self.vector])).results[0]
+            inner.insert(made(vector.StoreOp, [columns, packed, tile, k, self.count(0)]))
 
         self._for(build, self.size[self.k], row)
+
+    def _gathered(self, build: Builder, first: SSAValue, k: SSAValue) -> SSAValue:
+        """Place ``k`` of the columns from ``first`` on, one by one into a vector: LLVM would turn stores of one element
+        each by hundreds of shuffles, which take longer to compile and no less time to run.
+        """
+        places = [build.insert(binary(arith.AddiOp, first, self.count(i))).results[0] for i in range(self.lanes)]
+        one, *others = (build.insert(load(self.product.right, [j, k])).results[0] for j in places)
+        columns: SSAValue = build.insert(made(vector.BroadcastOp, [one], [self.vector])).results[0]
+        for i, other in enumerate(others, 1):
+            columns = build.insert(vector.InsertOp(other, columns, [i])).result
+        return columns
 
     def _first(self, build: Builder, index: SSAValue, step: int, whole: Dim) -> SSAValue:
         """Where block ``index`` begins: the last one is moved back, so that it is whole; what it shares with the one

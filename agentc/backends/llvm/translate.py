@@ -176,6 +176,10 @@ class FunctionTranslation:
         first = self.build.insert_element(anything(type_), value, ir.Constant(ir.IntType(32), 0))
         self.values[op.vector] = self.build.shuffle_vector(first, anything(type_), lanes((0,) * type_.count))
 
+    def _insert(self, op: vector.InsertOp) -> None:
+        lane = ir.Constant(ir.IntType(32), op.static_position.get_values()[0])
+        self.values[op.result] = self.build.insert_element(self.values[op.dest], self.values[op.source], lane)
+
     def _gather(self, op: GatherOp) -> None:
         made, element = llvm_type(op.result.type), element_of(op.memory.type)
         places = self.build.gep(self.values[op.memory], [self.values[op.places]], True, source_etype=made.element)
@@ -468,6 +472,7 @@ class FunctionTranslation:
         vector.LoadOp: _load_lanes,
         vector.StoreOp: _store_lanes,
         vector.BroadcastOp: _broadcast,
+        vector.InsertOp: _insert,
         vector.ShuffleOp: _shuffle,
         vector.ReductionOp: _join_lanes,
         GatherOp: _gather,

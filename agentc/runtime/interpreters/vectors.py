@@ -68,6 +68,13 @@ class VectorMeaning(InterpreterFunctions):
         """One value in every lane."""
         return (np.array(np.broadcast_to(args[0], lanes(op.vector))),)
 
+    @impl(vector.InsertOp)
+    def insert(self, interpreter: Interpreter, op: vector.InsertOp, args: PythonValues) -> PythonValues:
+        """A vector with another value in one lane."""
+        changed = args[1].copy()
+        changed[tuple(op.static_position.get_values())] = args[0]
+        return (changed,)
+
     @impl(vector.LoadOp)
     def load(self, interpreter: Interpreter, op: vector.LoadOp, args: PythonValues) -> PythonValues:
         """Neighboring elements."""

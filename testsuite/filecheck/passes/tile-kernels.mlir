@@ -35,7 +35,13 @@ func.func @square(%a: memref<32x32xf32>, %b: memref<32x64xf32>, %c: memref<32x64
 // CHECK-LABEL: func.func @transposed
 // CHECK: arith.floordivsi %{{.*}}
 // CHECK: memref.alloc(%{{.*}}, %{{.*}}) {alignment = 64 : i64, agentc.dims = {{\[\[}}"{{.*}}min(1, {{.*}}", "k", 16 : i64]]}
-// CHECK: memref.load %b[%{{.*}}, %{{.*}}]
+// CHECK: scf.for %[[K:.*]] =
+// CHECK: %[[ONE:.*]] = memref.load %b[%{{.*}}, %[[K]]]
+// CHECK-COUNT-15: memref.load %b[%{{.*}}, %[[K]]]
+// CHECK-NEXT: %[[LANES:.*]] = vector.broadcast %[[ONE]] : f32 to vector<16xf32>
+// CHECK-NEXT: %[[TWO:.*]] = vector.insert %{{.*}}, %[[LANES]] [1] : f32 into vector<16xf32>
+// CHECK: %[[ALL:.*]] = vector.insert %{{.*}} [15] : f32 into vector<16xf32>
+// CHECK-NEXT: vector.store %[[ALL]], %{{.*}}[%{{.*}}, %[[K]], %{{.*}}]
 // CHECK: scf.if
 // CHECK: vector.load
 // CHECK: } else {

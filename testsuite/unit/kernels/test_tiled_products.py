@@ -1,5 +1,7 @@
 """Products of matrices at every kind of edge: blocks that overlap, few rows, few columns, nothing at all."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ from agentc.frontends.kernels import builtin
 from agentc.frontends.kernels.python_ast import compile_source
 from agentc.frontends.kernels.source import parse
 from agentc.pipelines.kernels import compile_kernel, lower_kernel
+from agentc.runtime.interpreters import run_kernel
 from agentc.runtime.native import NativeKernel
 
 SHAPES = [
@@ -48,6 +51,23 @@ def test_the_inner_loop_is_multiply_add_on_wide_vectors() -> None:
 
     text = optimized_ir(lower_kernel(builtin("matmul")), "x86-64-v4")
     assert text.count("fmul contract <16 x float>") + text.count("contract <16 x float>") >= 6
+
+
+def test_the_interpreter_agrees_before_and_after() -> None:
+    module = builtin("linear")
+    random = np.random.default_rng(5)
+    x, weight, bias = (random.standard_normal(s).astype(np.float32) for s in ((25, 3), (17, 3), (17,)))
+    for stage in (module, lower_kernel(module)):
+        found = run_kernel(stage, x, weight, bias)[0]
+        np.testing.assert_allclose(found, x @ weight.T + bias, rtol=1e-5, atol=1e-6)
+
+
+def test_a_matrix_is_turned_as_it_is_written() -> None:
+    from agentc.backends.llvm import optimized_ir
+
+    text = optimized_ir(lower_kernel(builtin("linear")), "x86-64-v4")
+    turning = next(part for part in text.split("\n}\n") if re.search(r"^define .*@agentc_linear_p0\(", part, re.M))
+    assert turning.count("insertelement <16 x float>") == 16 and "vector.body" not in turning
 
 
 def test_nan_and_infinity_stay_in_their_rows(product: tuple[str, NativeKernel]) -> None:
