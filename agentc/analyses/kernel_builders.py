@@ -3,14 +3,16 @@
 Also what several passes make: copies of ops, and vectors.
 """
 
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from xdsl.builder import Builder, InsertOpInvT
 from xdsl.dialects import vector
-from xdsl.dialects.builtin import VectorType
+from xdsl.dialects.builtin import DenseArrayBase, VectorType, i64
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.rewriter import InsertPoint
 
+from agentc.analyses.kernel_dims import is_vector
 from agentc.analyses.kernel_ops import made
 from agentc.analyses.kernel_walks import operands_of
 
@@ -24,6 +26,17 @@ def vector_type(element: Attribute, *shape: int) -> VectorType[Attribute]:
 def wide_of(value: SSAValue, lanes: int) -> vector.BroadcastOp:
     """``value`` in every lane."""
     return made(vector.BroadcastOp, [value], [vector_type(value.type, lanes)])
+
+
+def shuffled(a: SSAValue, b: SSAValue, places: Sequence[int]) -> vector.ShuffleOp:
+    """The lanes at ``places`` of two vectors, one behind the other."""
+    assert is_vector(a.type)
+    return made(vector.ShuffleOp, [a, b], [vector_type(a.type.element_type, len(places))], _mask(tuple(places)))
+
+
+@lru_cache(maxsize=256)
+def _mask(places: tuple[int, ...]) -> Mapping[str, Attribute]:
+    return {"mask": DenseArrayBase.from_list(i64, places)}
 
 
 class Preceding(Builder):

@@ -6,13 +6,14 @@ from typing import TypeAlias
 
 import numpy as np
 from xdsl.builder import Builder
-from xdsl.dialects import arith, scf, vector
-from xdsl.dialects.builtin import DenseArrayBase, IndexType, VectorType, i64
+from xdsl.dialects import arith, vector
+from xdsl.dialects.builtin import IndexType, VectorType
 from xdsl.dialects.utils import FastMathFlag
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
-from xdsl.rewriter import InsertPoint
 
+from agentc.analyses.kernel_builders import shuffled
 from agentc.analyses.kernel_dims import is_vector
+from agentc.analyses.kernel_ops import Appending, counted, made, yielded
 
 FLOATS = (arith.AddfOp, arith.SubfOp, arith.MulfOp)
 FAST = arith.FastMathFlagsAttr([FastMathFlag.ALLOW_CONTRACT])
@@ -33,8 +34,7 @@ class Code:
     def two(self, kind: type[Operation], a: SSAValue, b: SSAValue) -> SSAValue:
         """An op of two vectors, or of two indices."""
         floats: dict[str, Attribute] = {"fastmath": FAST} if kind in FLOATS else {}
-        made = kind.create(operands=[a, b], result_types=[a.type], properties=floats)
-        return self.build.insert(made).results[0]
+        return self.build.insert(made(kind, [a, b], [a.type], floats)).results[0]
 
     def add(self, a: SSAValue, b: SSAValue) -> SSAValue:
         """``a + b``"""
@@ -54,9 +54,7 @@ class Code:
 
     def picked(self, a: SSAValue, b: SSAValue, places: Sequence[int]) -> SSAValue:
         """Lanes of two vectors, by number."""
-        assert is_vector(a.type)
-        mask, lanes = DenseArrayBase.from_list(i64, places), VectorType(a.type.element_type, [len(places)])
-        return self.build.insert(vector.ShuffleOp(a, b, mask, result_type=lanes)).result
+        return self.build.insert(shuffled(a, b, places)).result
 
     def joined(self, parts: Sequence[SSAValue]) -> SSAValue:
         """All lanes of the first halves of vectors, then all of the second ones; a single lane is a first half."""
@@ -80,11 +78,11 @@ class Code:
 
     def load(self, memory: SSAValue, *at: SSAValue, lanes: VectorType[Attribute] | None = None) -> SSAValue:
         """What is from ``at`` on."""
-        return self.build.insert(vector.LoadOp(memory, at, lanes or self.lanes)).result
+        return self.build.insert(made(vector.LoadOp, [memory, *at], [lanes or self.lanes])).result
 
     def store(self, value: SSAValue, memory: SSAValue, *at: SSAValue) -> None:
         """From ``at`` on."""
-        self.build.insert(vector.StoreOp(value, memory, at))
+        self.build.insert(made(vector.StoreOp, [value, memory, *at]))
 
     def loop(self, high: SSAValue, step: SSAValue, zero: SSAValue, body: Callable[["Code", SSAValue], None]) -> None:
         """``for i in range(0, high, step)``; none around what is done once."""
@@ -92,9 +90,9 @@ class Code:
             body(self, zero)
             return
         block = Block(arg_types=[IndexType()])
-        body(Code(Builder(InsertPoint.at_end(block)), self.lanes), block.args[0])
-        block.add_op(scf.YieldOp())
-        self.build.insert(scf.ForOp(zero, high, step, [], Region(block)))
+        body(Code(Appending(block), self.lanes), block.args[0])
+        block.add_op(yielded())
+        self.build.insert(counted(zero, high, step, (), Region(block)))
 
 
 def two(code: Code, x: Sequence[SSAValue], constants: Sequence[SSAValue]) -> list[SSAValue]:

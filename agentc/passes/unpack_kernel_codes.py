@@ -9,7 +9,6 @@ from xdsl.builder import Builder
 from xdsl.context import Context
 from xdsl.dialects import arith, memref, scf, vector
 from xdsl.dialects.builtin import (
-    DenseArrayBase,
     FloatAttr,
     IntegerAttr,
     ModuleOp,
@@ -22,7 +21,7 @@ from xdsl.dialects.builtin import (
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 
-from agentc.analyses.kernel_builders import Preceding, vector_type
+from agentc.analyses.kernel_builders import Preceding, shuffled, vector_type
 from agentc.analyses.kernel_dims import OUTPUTS, is_vector, size_of, value_dims
 from agentc.analyses.kernel_ops import (
     INDEX,
@@ -358,8 +357,7 @@ class Step:
         places = [*(self._of(o, byte, row) for o in op.indices[:-1]), self.first]
         few = self._add(_loaded(op.memref, places, vector_type(op.res.type, reading.groups)))
         many = [lane * reading.groups // LANES for lane in range(LANES)]
-        mask = {"mask": DenseArrayBase.from_list(i64, many)}
-        return self._handed(made(vector.ShuffleOp, [few, few], [vector_type(op.res.type, LANES)], mask), op)
+        return self._handed(shuffled(few, few, many), op)
 
     def _words(self, field: Field, row: int) -> SSAValue:
         """The words that ``field`` is a part of, with what is to be turned over, for fields beside it, too."""

@@ -2,12 +2,12 @@
 
 import pytest
 from xdsl.builder import Builder
-from xdsl.dialects import arith, func, memref
-from xdsl.dialects.builtin import MemRefType, StringAttr, f32
+from xdsl.dialects import arith, func, memref, vector
+from xdsl.dialects.builtin import DenseArrayBase, MemRefType, StringAttr, f32, i64
 from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.rewriter import InsertPoint
 
-from agentc.analyses.kernel_builders import Preceding, copied, vector_type, wide_of
+from agentc.analyses.kernel_builders import Preceding, copied, shuffled, vector_type, wide_of
 from agentc.analyses.kernel_ops import alloc, binary, compare_floats, index_constant, load, yielded
 from agentc.analyses.kernel_walks import operands_of, ops_of
 
@@ -85,3 +85,12 @@ def test_lanes_have_the_type_of_the_number() -> None:
     function = func.FuncOp("f", ([f32], []), Region(Block([made, func.ReturnOp()])))
     assert vector_type(f32, 4, 8).get_shape() == (4, 8)
     assert function.body.block.first_op is made
+
+
+@pytest.mark.parametrize("places", [(7, 0), (3, 2, 1, 0), (0, 4, 1, 5, 2, 6, 3, 7)])
+def test_lanes_by_number_are_a_shuffle(places: tuple[int, ...]) -> None:
+    a, b = Block(arg_types=[vector_type(f32, 4)] * 2).args
+    mask = DenseArrayBase.from_list(i64, places)
+    mine = shuffled(a, b, places)
+    mine.verify()
+    assert mine.is_structurally_equivalent(vector.ShuffleOp(a, b, mask, result_type=vector_type(f32, len(places))))
