@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from xdsl.builder import Builder
 from xdsl.context import Context
-from xdsl.dialects import arith, tensor
+from xdsl.dialects import arith, scf, tensor
 from xdsl.dialects.builtin import IndexType, ModuleOp
 from xdsl.dialects.linalg.ops import GenericOp, IndexOp, YieldOp
 from xdsl.ir import SSAValue
@@ -14,6 +14,7 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint
 
 from agentc.analyses.kernel_dims import is_tensor
+from agentc.analyses.kernel_maps import are_parallel
 from agentc.analyses.kernel_sources import hand_on, inherit, settle, sources
 from agentc.passes.fuse_kernels import erase_unread, is_cheap, is_elementwise
 
@@ -27,12 +28,19 @@ def consumer_of(op: tensor.ExtractOp) -> GenericOp | None:
 
 
 def should_compute(op: tensor.ExtractOp) -> bool:
-    """Whether the element that ``op`` reads is better computed in its place: that is cheap, or happens once at most."""
+    """Whether the element that ``op`` reads is better computed in its place: that is cheap, or happens once at most. Not
+    where sums would branch for what they read again and again."""
     producer, consumer = op.tensor.owner, consumer_of(op)
     if not is_elementwise(producer) or consumer is None or producer.parent is not consumer.parent:
         return False
-    alone = len(list(op.tensor.uses)) == 1
-    return is_cheap(producer) or (alone and own_element(op, consumer))
+    if own_element(op, consumer):
+        return is_cheap(producer) or len(list(op.tensor.uses)) == 1
+    return is_cheap(producer) and not (branches(producer) and not are_parallel(consumer.iterator_types))
+
+
+def branches(op: GenericOp) -> bool:
+    """Whether the body of ``op`` chooses by branches, which keep a sum that they are in from being one of vectors."""
+    return any(isinstance(inner, scf.IfOp) for inner in op.body.block.ops)
 
 
 def own_element(op: tensor.ExtractOp, consumer: GenericOp) -> bool:
@@ -117,7 +125,8 @@ def candidates(module: ModuleOp) -> list[tensor.ExtractOp]:
 @dataclass(frozen=True)
 class FuseKernelGathersPass(ModulePass):
     """Fuse elementwise ``linalg.generic`` ops into bodies that read them by ``tensor.extract``: halves that are joined,
-    slices, gathers. What is cheap is computed anew at each read; all else only where no element is read twice.
+    slices, gathers. What is cheap is computed anew at each read, but for branches in sums; all else only where no element
+    is read twice.
 
     Before:
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, TypeGuard
 
 from xdsl.context import Context
-from xdsl.dialects import arith, math, tensor
+from xdsl.dialects import arith, math, scf, tensor
 from xdsl.dialects.builtin import AffineMapAttr, Float32Type, IntegerType, ModuleOp
 from xdsl.dialects.linalg.ops import FillOp, GenericOp, IndexOp, YieldOp
 from xdsl.ir import Block, Operation, Region, SSAValue
@@ -20,8 +20,11 @@ from agentc.analyses.kernel_ops import index as index_op
 from agentc.analyses.kernel_sources import inherit, settle, sources
 from agentc.dialects.linalg_ext import ExtOp
 
-EXPENSIVE = (arith.DivfOp, math.ExpOp, math.LogOp, math.SqrtOp, math.TanhOp, math.SinOp, math.CosOp, math.PowFOp)
-"""Not worth computing twice: a division or a call of a math function costs more than a load and a store."""
+EXPENSIVE = (
+    *(arith.DivfOp, math.ExpOp, math.LogOp, math.SqrtOp, math.TanhOp, math.SinOp, math.CosOp, math.PowFOp),
+    scf.ForOp,
+)
+"""Not worth computing twice: a division, a call of a math function or a loop costs more than a load and a store."""
 CODE = IntegerType(8)
 FREE = (arith.ConstantOp, IndexOp, YieldOp)
 CHEAP_OPS = 4

@@ -92,3 +92,66 @@ func.func @moved_by_data(%x: tensor<?xf32>, %by: tensor<?xi64>, %e: tensor<?xf32
   } -> tensor<?xf32>
   func.return %y : tensor<?xf32>
 }
+
+// -----
+
+// A row between zeros, of which each element is read by several sums: they do not branch, the row is kept. One that is read
+// once is computed in its place.
+// CHECK-LABEL: func.func @summed
+// CHECK-COUNT-1: scf.if
+// CHECK: linalg.generic {{.*}}iterator_types = ["parallel", "reduction"]
+// CHECK-NOT: scf.if
+// CHECK-LABEL: func.func @read_once
+// CHECK-COUNT-1: linalg.generic
+// CHECK: scf.if
+// CHECK-NOT: linalg.generic
+func.func @summed(%x: tensor<?xf32>, %w: tensor<?xf32>, %e: tensor<?xf32>, %z: tensor<?xf32>, %n: index) -> tensor<?xf32> {
+  %p = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} outs(%e : tensor<?xf32>) {
+  ^bb0(%o: f32):
+    %i = linalg.index 0 : index
+    %inside = arith.cmpi slt, %i, %n : index
+    %v = scf.if %inside -> (f32) {
+      %a = tensor.extract %x[%i] : tensor<?xf32>
+      scf.yield %a : f32
+    } else {
+      %zero = arith.constant 0.0 : f32
+      scf.yield %zero : f32
+    }
+    linalg.yield %v : f32
+  } -> tensor<?xf32>
+  %y = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d1)>, affine_map<(d0, d1) -> (d0)>], iterator_types = ["parallel", "reduction"]} ins(%w : tensor<?xf32>) outs(%z : tensor<?xf32>) {
+  ^bb0(%t: f32, %acc: f32):
+    %i = linalg.index 0 : index
+    %j = linalg.index 1 : index
+    %at = arith.addi %i, %j : index
+    %v = tensor.extract %p[%at] : tensor<?xf32>
+    %m = arith.mulf %v, %t : f32
+    %s = arith.addf %acc, %m : f32
+    linalg.yield %s : f32
+  } -> tensor<?xf32>
+  func.return %y : tensor<?xf32>
+}
+func.func @read_once(%x: tensor<?xf32>, %e: tensor<?xf32>, %z: tensor<f32>, %w: tensor<?xf32>, %n: index) -> tensor<f32> {
+  %p = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} outs(%e : tensor<?xf32>) {
+  ^bb0(%o: f32):
+    %i = linalg.index 0 : index
+    %inside = arith.cmpi slt, %i, %n : index
+    %v = scf.if %inside -> (f32) {
+      %a = tensor.extract %x[%i] : tensor<?xf32>
+      scf.yield %a : f32
+    } else {
+      %zero = arith.constant 0.0 : f32
+      scf.yield %zero : f32
+    }
+    linalg.yield %v : f32
+  } -> tensor<?xf32>
+  %y = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> ()>], iterator_types = ["reduction"]} ins(%w : tensor<?xf32>) outs(%z : tensor<f32>) {
+  ^bb0(%t: f32, %acc: f32):
+    %i = linalg.index 0 : index
+    %v = tensor.extract %p[%i] : tensor<?xf32>
+    %m = arith.mulf %v, %t : f32
+    %s = arith.addf %acc, %m : f32
+    linalg.yield %s : f32
+  } -> tensor<f32>
+  func.return %y : tensor<f32>
+}

@@ -54,6 +54,34 @@ func.func @kept(%x: tensor<?x?xf32>, %r: tensor<?xf32>, %e: tensor<?x?xf32>, %f:
 
 // -----
 
+// What a loop finds is not looked for again for each row that it is spread over.
+// CHECK-LABEL: func.func @looked_up
+// CHECK: linalg.generic {{.*}}iterator_types = ["parallel"]
+// CHECK: scf.for
+// CHECK: linalg.generic {{.*}}iterator_types = ["parallel", "parallel"]
+// CHECK-NOT: scf.for
+func.func @looked_up(%x: tensor<?xf32>, %y: tensor<?x?xf32>, %e: tensor<?x?xf32>, %f: tensor<?xf32>) -> tensor<?x?xf32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c4 = arith.constant 4 : index
+  %p = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} ins(%x : tensor<?xf32>) outs(%f : tensor<?xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %m = scf.for %i = %c0 to %c4 step %c1 iter_args(%s = %a) -> (f32) {
+      %t = arith.addf %s, %a : f32
+      scf.yield %t : f32
+    }
+    linalg.yield %m : f32
+  } -> tensor<?xf32>
+  %s = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d1)>, affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%p, %y : tensor<?xf32>, tensor<?x?xf32>) outs(%e : tensor<?x?xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %t = arith.addf %a, %b : f32
+    linalg.yield %t : f32
+  } -> tensor<?x?xf32>
+  func.return %s : tensor<?x?xf32>
+}
+
+// -----
+
 // A sum of indices: were they computed inside, nothing would tell how many there are.
 // CHECK-LABEL: func.func @sizes
 // CHECK-COUNT-2: linalg.generic
