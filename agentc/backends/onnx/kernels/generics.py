@@ -4,7 +4,8 @@ import string
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from onnx import TensorProto
+import onnx
+from onnx import TensorProto, helper
 from xdsl.dialects import arith, scf, tensor
 from xdsl.dialects.builtin import AnyFloat
 from xdsl.dialects.linalg.attrs import IteratorType
@@ -49,6 +50,8 @@ class GenericGraph:
     first: str | None
     """The number that a reduction starts from; ``None`` where there is none or it changes nothing."""
     extents: list[str] = field(default_factory=list[str])
+    flat: dict[SSAValue, str] = field(default_factory=dict[SSAValue, str])
+    """What is read by place -> its elements in a row."""
 
     def run(self) -> str:
         """The value of the generic's result."""
@@ -185,6 +188,8 @@ class GenericGraph:
                     self.values[op.result] = self._extract(op)
                 case scf.IfOp():
                     self._if(op)
+                case scf.ForOp():
+                    self._for(op)
                 case _ if op is skip:
                     pass
                 case _:
@@ -202,14 +207,54 @@ class GenericGraph:
     def _extract(self, op: tensor.ExtractOp) -> str:
         """Row-major places in the flat array, with one more element behind it for lanes that are not chosen."""
         nodes, source = self.nodes, self.values[op.tensor]
-        flat = nodes.op("Reshape", source, nodes.row(-1))
-        kind = inside(op.result.type)
-        spare = nodes.cast(nodes.array([0.0], "float32"), kind)
+        flat = self._flat(op)
         place = nodes.whole(0)
         for axis, index in enumerate(op.indices):
             place = nodes.op("Add", nodes.op("Mul", place, nodes.extent(source, axis)), self.values[index])
         inside_ = nodes.op("Min", nodes.op("Max", place, nodes.whole(0)), nodes.op("Size", source))
-        return nodes.op("Gather", nodes.op("Concat", flat, spare, axis=0), inside_, axis=0)
+        return nodes.op("Gather", flat, inside_, axis=0)
+
+    def _flat(self, op: tensor.ExtractOp) -> str:
+        """All that ``op`` may read, made once: what is made inside of a loop is made anew in each of its trips."""
+        found = self.flat.get(op.tensor)
+        if found is None:
+            kept = self.nodes.op("Reshape", self.values[op.tensor], self.nodes.row(-1))
+            spare = self.nodes.cast(self.nodes.array([0.0], "float32"), inside(op.result.type))
+            found = self.flat[op.tensor] = self.nodes.op("Concat", kept, spare, axis=0)
+        return found
+
+    def _for(self, op: scf.ForOp) -> None:
+        """A ``Loop`` that carries whole arrays. Its trips are known before, and are the same for all elements."""
+        outer = self.nodes
+        if op.body.block.args[0].uses or not all(isinstance(v.owner, arith.ConstantOp) for v in (op.lb, op.step)):
+            raise refuse(op)
+        for read in op.walk():
+            if isinstance(read, tensor.ExtractOp):
+                self._flat(read)
+        far = outer.op("Sub", self.values[op.ub], self.values[op.lb])
+        trips = outer.op("Div", far, self.values[op.step])
+        starts = [self._whole(self.values[v]) for v in op.iter_args]
+        self.nodes = Nodes(outer)
+        body = self._trip(op)
+        self.nodes = outer
+        found = outer.ops("Loop", [trips, "", *starts], len(starts), body=body)
+        self.values.update(zip(op.results, found, strict=True))
+
+    def _trip(self, op: scf.ForOp) -> onnx.GraphProto:
+        """One trip of a ``Loop``: its number, whether it goes on, and what is carried."""
+        nodes, block = self.nodes, op.body.block
+        trip, going = nodes.fresh("trip"), nodes.fresh("going")
+        states = [nodes.fresh("state") for _ in op.iter_args]
+        self.values.update(zip(block.args[1:], states, strict=True))
+        self._body(block, skip=block.last_op)
+        assert block.last_op is not None
+        results = [nodes.op("Identity", name) for name in (going, *(self.values[v] for v in block.last_op.operands))]
+        kinds = [TensorProto.BOOL, *(inside(v.type) for v in op.iter_args)]
+        shapes: list[list[None]] = [[], *([None] * self.rank for _ in states)]
+        given = [helper.make_tensor_value_info(trip, TensorProto.INT64, [])]
+        given += [helper.make_tensor_value_info(*each) for each in zip((going, *states), kinds, shapes, strict=True)]
+        left = [helper.make_tensor_value_info(*each) for each in zip(results, kinds, shapes, strict=True)]
+        return helper.make_graph(nodes.nodes, nodes.fresh("trips"), given, left)
 
     def _if(self, op: scf.IfOp) -> None:
         sides = [self._body(region.block) for region in (op.true_region, op.false_region)]
