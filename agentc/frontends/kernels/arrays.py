@@ -1,8 +1,15 @@
 """NumPy functions that make arrays of other shapes or orders, and agentc's own that NumPy lacks."""
 
 import ast
+from collections.abc import Callable, Sequence
 
+from xdsl.builder import Builder
+from xdsl.dialects import arith
+from xdsl.ir import Operation, SSAValue
+
+from agentc.analyses.kernel_ops import EXACT, compare_floats, select
 from agentc.frontends.kernels import fourier
+from agentc.frontends.kernels.builder import KernelBuilder, Operand
 from agentc.frontends.kernels.calls import axes_of, cast_name, keywords, truth
 from agentc.frontends.kernels.expressions import Scope, Value, evaluate, tensor, unsupported
 from agentc.frontends.kernels.gathers import broadcast_to, joined, reshaped, taken, taken_along
@@ -30,6 +37,7 @@ from agentc.frontends.kernels.table import (
 )
 from agentc.frontends.kernels.tensors import Tensor
 from agentc.plan import sizes
+from agentc.plan.kernels import Dim
 
 
 def _sort(places: bool) -> Function:
@@ -150,6 +158,41 @@ def _arange(scope: Scope, node: ast.Call, args: Args) -> Tensor:
     return places if kind is None else build.cast(places, ELEMENTS[cast_name(scope, kind)])
 
 
+def spaced(kernel: KernelBuilder, first: Operand, last: Operand, steps: Dim, points: Dim) -> Tensor:
+    """``points`` numbers in f64 from ``first`` on, of which number ``steps`` is ``last``. Each operation rounds for
+    itself, as in NumPy: what is compared with them stands on the same side.
+    """
+    real = ELEMENTS["f64"]
+
+    def body(build: Builder, operands: Sequence[SSAValue]) -> SSAValue:
+        place, low, high, number = operands[:4]
+        step = _exact(build, arith.DivfOp, _exact(build, arith.SubfOp, high, low), number)
+        inner = _exact(build, arith.AddfOp, _exact(build, arith.MulfOp, place, step), low)
+        at_end = build.insert(compare_floats("oeq", place, number)).result
+        return build.insert(select(at_end, high, inner)).result
+
+    ends = [e if isinstance(e, Tensor) else filled(kernel, [], e, "f64") for e in (first, last)]
+    return kernel.elementwise([kernel.iota(points, real), *ends, kernel.size(steps, real)], real, body)
+
+
+def _exact(build: Builder, kind: Callable[..., Operation], a: SSAValue, b: SSAValue) -> SSAValue:
+    return build.insert(kind(a, b, EXACT)).results[0]
+
+
+def _linspace(scope: Scope, node: ast.Call, args: Args) -> Tensor:
+    keywords(scope, node, ("num", "endpoint", "dtype"))
+    build, values = scope.builder, [evaluate(scope, a) for a in args[:2]]
+    if any(isinstance(v, Tensor) and v.dims for v in values):
+        raise unsupported(scope, node, ast.unparse(node), "the ends are numbers")
+    ends = [build.cast(v, ELEMENTS["f64"]) if isinstance(v, Tensor) else float(v) for v in values]
+    many, closed, kind = given(node, "num", args, 2), given(node, "endpoint", args, 3), given(node, "dtype", args, 5)
+    points = size_of(scope, many) if many is not None else 50
+    open_ = closed is not None and not truth(scope, closed)
+    steps = points if open_ else sizes.maximum(sizes.subtract(points, 1), 1)
+    found = spaced(build, ends[0], ends[1], steps, points)
+    return found if kind is None else build.cast(found, ELEMENTS[cast_name(scope, kind)])
+
+
 def _concatenate(scope: Scope, node: ast.Call, args: Args) -> Tensor:
     keywords(scope, node, ("axis",))
     arrays = arrays_of(scope, args[0])
@@ -245,6 +288,7 @@ NUMPY: Table = {
     "select": (2, 3, _select),
     "broadcast_to": (2, 9, _broadcast),
     "arange": (1, 3, _arange),
+    "linspace": (2, 4, _linspace),
     "concatenate": (1, 2, _concatenate),
     "stack": (1, 2, _stack),
     "flip": (1, 2, _flip),

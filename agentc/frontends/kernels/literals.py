@@ -7,13 +7,14 @@ from xdsl.builder import Builder
 from xdsl.dialects import arith
 from xdsl.ir import SSAValue
 
+from agentc.analyses.kernel_dims import is_integer
 from agentc.analyses.kernel_ops import compare_integers, index, select
 from agentc.frontends.kernels.builder import KernelBuilder
 from agentc.frontends.kernels.calls import cast_name, keywords
 from agentc.frontends.kernels.expressions import Scope, Value, evaluate, unsupported
 from agentc.frontends.kernels.gathers import Indices, joined, total
 from agentc.frontends.kernels.ordered import filled
-from agentc.frontends.kernels.scalars import ELEMENTS, HALVES, constant, element_name
+from agentc.frontends.kernels.scalars import ELEMENTS, HALVES, Element, constant, element_name
 from agentc.frontends.kernels.table import Args, Table, given
 from agentc.frontends.kernels.tensors import ShapeError, Tensor
 
@@ -107,6 +108,64 @@ def _array(scope: Scope, node: ast.Call, args: Args) -> Tensor:
     if not isinstance(value, Tensor):
         return table_of(scope.builder, [value], [], kind or _kind([value]))
     return value if kind is None else scope.builder.cast(value, ELEMENTS[kind])
+
+
+def list_of(scope: Scope, node: ast.expr) -> ast.expr:
+    """The list that a name outside of functions is, where it is one."""
+    if isinstance(node, ast.Name) and node.id not in scope.names and node.id not in scope.source.constants:
+        stated = scope.source.tables.get(node.id)
+        return stated if isinstance(stated, ast.List | ast.Tuple) else node
+    return node
+
+
+def _is_list(scope: Scope, node: ast.expr) -> bool:
+    return isinstance(list_of(scope, node), ast.List | ast.Tuple)
+
+
+def written_or_array(scope: Scope, node: ast.expr) -> tuple[Tensor, bool]:
+    """An array, a list as one, or a number as one without axes; and whether it is written out, of no certain type."""
+    if _is_list(scope, node):
+        made = literal(scope, list_of(scope, node))
+        return made, made.element in (ELEMENTS["f64"], ELEMENTS["i64"], ELEMENTS["i1"])
+    value = evaluate(scope, node)
+    return (value, False) if isinstance(value, Tensor) else (number_as_array(scope.builder, value), True)
+
+
+def together(scope: Scope, node: ast.Call, *found: tuple[Tensor, bool]) -> list[Tensor]:
+    """Arrays in one type. What is written out is f64 or i64, as NumPy makes it, and what it meets becomes as wide: 0.1
+    among f32 is no f32.
+
+    Raises:
+        ShapeError: arrays differ in type.
+    """
+    typed = [array for array, written in found if not written]
+    element = scope.builder.common(ast.unparse(node.func), typed or [array for array, _ in found])
+    for array in (array for array, written in found if written):
+        element = _joint(element, array.element)
+    return [scope.builder.cast(array, element) for array, _ in found]
+
+
+def number_as_array(kernel: KernelBuilder, value: float) -> Tensor:
+    """A number as an array without axes."""
+    return table_of(kernel, [value], [], _kind([value]))
+
+
+def _joint(array: Element, written: Element) -> Element:
+    """The type of both: ``written`` is i1, i64 or f64."""
+    if written in (array, ELEMENTS["i1"]):
+        return array
+    mixed = written == ELEMENTS["i64"] and is_integer(array) and array != ELEMENTS["u64"]
+    return ELEMENTS["i64"] if mixed else ELEMENTS["f64"]
+
+
+def numbers_of(scope: Scope, node: ast.expr) -> list[float] | None:
+    """The numbers of a list, where nothing else is in it."""
+    node = list_of(scope, node)
+    if not isinstance(node, ast.List | ast.Tuple):
+        return None
+    found = [evaluate(scope, item) for item in node.elts if not isinstance(item, ast.List | ast.Tuple)]
+    numbers: list[float] = [v for v in found if not isinstance(v, Tensor)]
+    return numbers if len(numbers) == len(node.elts) else None
 
 
 LITERALS: Table = {"array": (1, 2, _array), "asarray": (1, 2, _array)}

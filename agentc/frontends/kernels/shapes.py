@@ -9,7 +9,7 @@ from xdsl.ir import SSAValue
 
 from agentc.frontends.kernels.builder import KernelBuilder
 from agentc.frontends.kernels.calls import axes_of, axis_of, cast_name, keywords
-from agentc.frontends.kernels.expressions import Scope, evaluate, tensor, unsupported
+from agentc.frontends.kernels.expressions import MOST_TRIPS, Scope, evaluate, tensor, unsupported
 from agentc.frontends.kernels.gathers import Indices, Slice, broadcast_to, gather, joined, reshaped, sliced, taken
 from agentc.frontends.kernels.indexing import size_of
 from agentc.frontends.kernels.ordered import filled
@@ -157,17 +157,25 @@ def _eye(scope: Scope, node: ast.Call, args: Args) -> Tensor:
 
 
 def _diff(scope: Scope, node: ast.Call, args: Args) -> Tensor:
-    keywords(scope, node, ("axis",))
-    array = tensor(scope, args[0])
+    keywords(scope, node, ("axis", "n"))
+    array, times = tensor(scope, args[0]), given(node, "n", args, 1)
     axis = axis_stated(scope, node, args, 2, len(array.dims), -1)
-    if not array.dims or axis is None or len(args) > 1:
-        raise unsupported(scope, node, ast.unparse(node), "differences of neighbors along one axis: `axis=-1`")
+    count = size_of(scope, times) if times is not None else 1
+    if not array.dims or axis is None or not isinstance(count, int) or not 0 <= count <= MOST_TRIPS:
+        help = f"differences of neighbors along one axis, up to {MOST_TRIPS} times: `np.diff(x, n=1, axis=-1)`"
+        raise unsupported(scope, node, ast.unparse(node), help)
+    for _ in range(count):
+        array = _differences(scope.builder, array, axis)
+    return array
+
+
+def _differences(kernel: KernelBuilder, array: Tensor, axis: int) -> Tensor:
     count = sizes.maximum(sizes.subtract(array.dims[axis], 1), 0)
     sides = [
-        sliced(scope.builder, array, [Slice(s, count) if i == axis else Slice(0, d) for i, d in enumerate(array.dims)])
+        sliced(kernel, array, [Slice(s, count) if i == axis else Slice(0, d) for i, d in enumerate(array.dims)])
         for s in (1, 0)
     ]
-    return scope.builder.map("xor" if array.element == ELEMENTS["i1"] else "sub", *sides)
+    return kernel.map("xor" if array.element == ELEMENTS["i1"] else "sub", *sides)
 
 
 def _pad(scope: Scope, node: ast.Call, args: Args) -> Tensor:
@@ -273,7 +281,7 @@ SHAPES: Table = {
     "triu": (1, 2, _triangle(lower=False)),
     "eye": (1, 2, _eye),
     "identity": (1, 1, _eye),
-    "diff": (1, 1, _diff),
+    "diff": (1, 3, _diff),
     "pad": (2, 3, _pad),
 }
 """NumPy's name -> fewest and most positional arguments, and what makes it."""

@@ -8,14 +8,17 @@ from xdsl.dialects.builtin import AnyFloat
 from agentc.frontends.kernels.builder import KernelBuilder
 from agentc.frontends.kernels.calls import axes_of, keywords, truth
 from agentc.frontends.kernels.expressions import Scope, Value, evaluate, real, tensor, unsupported
-from agentc.frontends.kernels.gathers import reshaped, taken
-from agentc.frontends.kernels.ordered import ordered
+from agentc.frontends.kernels.gathers import broadcast_to, reshaped, taken
+from agentc.frontends.kernels.ordered import ordered, running
 from agentc.frontends.kernels.scalars import ELEMENTS, HALVES
 from agentc.frontends.kernels.source import number_of
-from agentc.frontends.kernels.table import Args, Function, Table, given
-from agentc.frontends.kernels.tensors import ShapeError, Tensor
+from agentc.frontends.kernels.table import Args, Function, Table, axis_stated, given, unless_none
+from agentc.frontends.kernels.tensors import ShapeError, Tensor, show
+from agentc.plan import sizes
 
+REAL = ELEMENTS["f64"]
 INFINITY = float("inf")
+TURN = 6.283185307179586
 
 
 def _floats(scope: Scope, array: Tensor) -> Tensor:
@@ -105,35 +108,6 @@ def _of_share(kernel: KernelBuilder, array: Tensor, axes: Sequence[int], share: 
     return kernel.map("where", kernel.map("eq", lost, 0), exact, float("nan"))
 
 
-def _without_nan(kind: str) -> Function:
-    """``np.nansum`` and the like: NaN counts for nothing."""
-
-    def make(scope: Scope, node: ast.Call, args: Args) -> Tensor:
-        keywords(scope, node, ("axis", "keepdims"))
-        build, array = scope.builder, tensor(scope, args[0])
-        if not isinstance(array.element, AnyFloat):
-            raise ShapeError(f"`nan{kind}` of whole numbers, of which none is NaN")
-        axes = axes_of(scope, given(node, "axis", args, 1), len(array.dims))
-        stated = given(node, "keepdims", args, 9)
-        keep = stated is not None and truth(scope, stated)
-        there = build.map("eq", array, array)
-        if kind in ("max", "min"):
-            return _extreme(build, kind, array, there, axes, keep)
-        total = build.reduce("sum", build.map("where", there, array, 0.0), axes, keep)
-        if kind == "sum":
-            return total
-        return build.map("div", total, build.reduce("sum", build.cast(there, array.element), axes, keep))
-
-    return make
-
-
-def _extreme(kernel: KernelBuilder, kind: str, array: Tensor, there: Tensor, axes: Sequence[int], keep: bool) -> Tensor:
-    """Of nothing but NaN it is NaN."""
-    found = kernel.reduce(kind, kernel.map("where", there, array, -INFINITY if kind == "max" else INFINITY), axes, keep)
-    some = kernel.reduce("max", kernel.cast(there, ELEMENTS["u8"]), axes, keep)
-    return kernel.map("where", kernel.map("gt", some, 0), found, float("nan"))
-
-
 def _range(scope: Scope, node: ast.Call, args: Args) -> Tensor:
     keywords(scope, node, ("axis", "keepdims"))
     array = tensor(scope, args[0])
@@ -142,6 +116,71 @@ def _range(scope: Scope, node: ast.Call, args: Args) -> Tensor:
     keep = stated is not None and truth(scope, stated)
     ends = [scope.builder.reduce(kind, array, axes, keep) for kind in ("max", "min")]
     return scope.builder.map("sub", *ends)
+
+
+def _average(scope: Scope, node: ast.Call, args: Args) -> Tensor:
+    """``np.average``: with one weight for each element, or for each place along one axis."""
+    keywords(scope, node, ("axis", "weights", "keepdims"))
+    build, given_ = scope.builder, tensor(scope, args[0])
+    array = _floats(scope, given_)
+    stated, weighed = given(node, "axis", args, 1), unless_none(given(node, "weights", args, 2))
+    axes, keepdims = axes_of(scope, stated, len(array.dims)), given(node, "keepdims", (), 0)
+    keep = keepdims is not None and truth(scope, keepdims)
+    if weighed is None:
+        return build.reduce("mean", array, axes, keep)
+    weights = tensor(scope, weighed)
+    if given_.element is not array.element:
+        weights = build.cast(weights, REAL)
+    if len(weights.dims) == 1 and len(axes) == 1:
+        for _ in range(len(array.dims) - 1 - axes[0]):
+            weights = weights.expanded(len(weights.dims))
+    elif len(weights.dims) != len(array.dims):
+        raise ShapeError(f"weights {show(weights.dims)} of {show(array.dims)}: say along which axis")
+    weights = broadcast_to(build, weights, array.dims)
+    total = build.reduce("sum", build.map("mul", array, weights), axes, keep)
+    return build.map("div", total, build.reduce("sum", weights, axes, keep))
+
+
+def _gradient(scope: Scope, node: ast.Call, args: Args) -> Tensor:
+    """``np.gradient`` along one axis: half of what is between both neighbors, and at the ends the difference to one."""
+    keywords(scope, node, ("axis",))
+    build, array = scope.builder, _floats(scope, tensor(scope, args[0]))
+    axis = axis_stated(scope, node, (), 0, len(array.dims), 0 if len(array.dims) == 1 else None)
+    apart = evaluate(scope, args[1]) if len(args) > 1 else 1.0
+    if axis is None or (isinstance(apart, Tensor) and apart.dims):
+        raise unsupported(scope, node, ast.unparse(node), "take it along one axis, of places that a number is between")
+    length, whole = array.dims[axis], ELEMENTS["i64"]
+    build.require(sizes.subtract(length, 1))
+    places = build.iota(length, whole)
+    last = build.map("sub", build.size(length, whole), 1)
+    up = build.map("min", build.map("add", places, 1), last)
+    down = build.map("max", build.map("sub", places, 1), 0)
+    steps = build.cast(build.map("sub", up, down), array.element)
+    for _ in range(len(array.dims) - 1 - axis):
+        steps = steps.expanded(len(steps.dims))
+    far = build.map("sub", *(taken(build, array, at, axis) for at in (up, down)))
+    return build.map("div", far, steps if apart == 1.0 else build.map("mul", steps, apart))
+
+
+def _unwrap(scope: Scope, node: ast.Call, args: Args) -> Tensor:
+    """``np.unwrap``: whole turns are added where neighbors are more than half a turn apart."""
+    keywords(scope, node, ("axis", "period"))
+    build, array, stated = scope.builder, tensor(scope, args[0]), given(node, "period", (), 0)
+    axis = axis_stated(scope, node, (), 0, len(array.dims), -1)
+    turn = evaluate(scope, stated) if stated is not None else TURN
+    if not isinstance(array.element, AnyFloat) or not array.dims or axis is None or isinstance(turn, Tensor):
+        raise unsupported(scope, node, ast.unparse(node), "angles are floats, and the period is a number")
+    length = array.dims[axis]
+    build.require(length)
+    wide = build.cast(array, ELEMENTS["f32"]) if array.element in HALVES else array
+    before = build.map("max", build.map("sub", build.iota(length, ELEMENTS["i64"]), 1), 0)
+    apart = build.map("sub", wide, taken(build, wide, before, axis))
+    rest = build.map("sub", build.map("mod", build.map("add", apart, turn / 2), turn), turn / 2)
+    ahead = build.map("and", build.map("eq", rest, -turn / 2), build.map("gt", apart, 0.0))
+    turned = build.map("sub", build.map("where", ahead, turn / 2, rest), apart)
+    near = build.map("lt", build.map("abs", apart), turn / 2)
+    whole = running(build, "add", build.map("where", near, 0.0, turned), axis)
+    return build.cast(build.map("add", wide, whole), array.element)
 
 
 def _count_nonzero(scope: Scope, node: ast.Call, args: Args) -> Tensor:
@@ -226,11 +265,10 @@ STATISTICS: Table = {
     "median": (1, 2, _quantile(None)),
     "quantile": (2, 3, _quantile(1.0)),
     "percentile": (2, 3, _quantile(100.0)),
-    "nansum": (1, 2, _without_nan("sum")),
-    "nanmean": (1, 2, _without_nan("mean")),
-    "nanmax": (1, 2, _without_nan("max")),
-    "nanmin": (1, 2, _without_nan("min")),
     "ptp": (1, 2, _range),
+    "average": (1, 3, _average),
+    "gradient": (1, 2, _gradient),
+    "unwrap": (1, 1, _unwrap),
     "count_nonzero": (1, 2, _count_nonzero),
     "log1p": _composed(1, log1p),
     "expm1": _composed(1, expm1),

@@ -19,12 +19,17 @@ def given(node: ast.Call, name: str, args: Args, at: int) -> ast.expr | None:
     return args[at] if len(args) > at else next((k.value for k in node.keywords if k.arg == name), None)
 
 
+def unless_none(node: ast.expr | None) -> ast.expr | None:
+    """``node``, unless it says `None`, which is as good as nothing."""
+    return None if isinstance(node, ast.Constant) and node.value is None else node
+
+
 def axis_stated(scope: Scope, node: ast.Call, args: Args, at: int, rank: int, default: int | None) -> int | None:
     """``None`` where it is not stated and ``default`` is ``None``: all axes as one."""
     stated = given(node, "axis", args, at)
     if stated is None:
         return None if default is None else default % max(rank, 1)
-    if isinstance(stated, ast.Constant) and stated.value is None:
+    if unless_none(stated) is None:
         return None
     return axis_of(scope, stated, rank)
 

@@ -140,6 +140,57 @@ m @ v
 (m == b) & (np.maximum(m, x) > 0)
 np.stack([x[:, j] * j for j in range(1)], axis=1)
 np.hstack([v[j : j + 1] for j in range(0, 6, 2)])
+np.searchsorted(np.sort(v), x)
+np.sort(v).searchsorted(s, side="right")
+np.searchsorted([0.1, 0.5], a, "right")
+np.digitize(x, np.sort(v)) + np.digitize(y, np.sort(v)[::-1], right=True)
+np.digitize(i, [50, 0, -50])
+np.isin(p, i.astype(np.int64)) | np.isin(p, [2, 3, 2.5])
+np.isin(b, [1, 3, 300], invert=True)
+np.isin(x, np.where(m, x, y))
+np.interp(x, np.sort(v), v)
+np.interp(i, [-80, 0, 0.5, 80], [1.0, 2.0, -1.0, 0.0], left=-7.0, right=s)
+np.bincount(b[0], minlength=256)
+np.bincount(p % 7, p / 2, minlength=7)
+np.histogram(x, bins=5, range=(-2.0, 2.0))[0]
+np.histogram(x)[1]
+np.histogram(h, bins=4)[0]
+np.histogram(x, bins=4, density=True)[0]
+np.histogram(x, [-2, 0, 0.25, 1], weights=y)[0]
+np.histogram(b, np.array([0, 10, 100, 255], dtype=np.uint8))[1]
+np.linspace(-1, 2, 7, endpoint=False)
+np.linspace(s, 4, x.shape[0], dtype=f32)
+np.diagonal(a, 1, 2, 0)
+np.diagonal(h, offset=-1)
+np.trace(b) + np.trace(b, offset=1)
+np.trace(a, axis1=1, axis2=2)
+np.diag(v, k=-2)
+np.diag(m) | np.diag(b, 0).astype(bool)
+np.tri(3, 4, 1)
+np.convolve(v, x[:, 0])
+np.convolve(v, [0.25, 0.5, 0.25], "same")
+np.convolve(v, np.array([1, 2, 4, 8], dtype=f32), mode="same")
+np.convolve(i, i, "valid")
+np.convolve(h[:, 0], h[:, 0])
+np.correlate(v, x[:, 0], "same")
+np.correlate(x[:, 0], v, "same")
+np.correlate(v, x[:, 0])
+np.nanprod(np.sqrt(x), axis=1)
+np.nanstd(np.sqrt(x), axis=1, ddof=1)
+np.nanvar(np.sqrt(h), axis=0, keepdims=True)
+np.nanmedian(np.sqrt(x), axis=1)
+np.nanargmax(np.where(m, x, -3), axis=0) + np.nanargmin(np.where(x > 1, np.nan, x), axis=0)
+np.nancumsum(np.sqrt(x), axis=1)
+np.nan_to_num(np.log(x)) + np.nan_to_num(x / 0, nan=2.0, posinf=3.0, neginf=-4)
+np.nan_to_num(h / 0)
+np.average(x, axis=1, weights=v * v)
+np.average(b, axis=1, weights=b.astype(i32) + 1)
+np.gradient(x, 0.5, axis=1)
+np.gradient(i)
+np.unwrap(x * 4, axis=0)
+np.unwrap(v * 9, period=4)
+np.diff(x, 2)
+np.diff(i, n=3)
 """.strip().splitlines()
 
 
@@ -226,7 +277,31 @@ def test_every_target_means_what_numpy_means(body: str) -> None:
         ("x > 0 and y > 0", "parentheses"),
         ("0 < x < 1", "parentheses"),
         ("top_k(x, 3)[2]", "place 2 of 2"),
-        ("np.bincount(p)", "scatter_add"),
+        ("np.bincount(p)", "np.bincount(x, minlength=16)"),
+        ("np.bincount(v, minlength=3)", "a row of integers"),
+        ("np.bincount(p, v, minlength=3)", "weights [d] of values [q]"),
+        ("np.searchsorted(v, i)", "convert one with `astype`"),
+        ("np.searchsorted(x, v)", "one row, not [n, d]"),
+        ("np.searchsorted(v, v, sorter=i)", "sorter="),
+        ('np.searchsorted(v, v, side="middle")', '`"right"`'),
+        ("np.digitize(x, y)", "one row"),
+        ("np.histogram(v, 'auto')[0]", "not supported"),
+        ("np.histogram(v, p)[0]", "convert one with `astype`"),
+        ("np.histogram(v, 4, range=(1, 0))[0]", "bins from 1 to 0"),
+        ("np.histogram(v, [0, 1], range=(0, 1))[0]", "edges say where bins are"),
+        ("np.histogram(v, 0)[0]", "does not have"),
+        ("np.interp(v, v, x)", "two rows of one length"),
+        ("np.interp(v, v, v, period=3)", "period="),
+        ("np.trace(v)", "no matrix"),
+        ("np.diagonal(x, axis1=1, axis2=1)", "are the same"),
+        ("np.diag(a)", "np.diagonal"),
+        ("np.diag(v, k=x.shape[0])", "is a number"),
+        ("np.convolve(x, v)", "rows are convolved"),
+        ('np.convolve(v, v, "half")', "modes: `full`, `same`, `valid`"),
+        ("np.gradient(x)", "along one axis"),
+        ("np.unwrap(i)", "angles are floats"),
+        ("np.average(x, weights=i)", "say along which axis"),
+        ("np.nanmedian(i)", "none is NaN"),
         ("np.nansum(i)", "none is NaN"),
         ("m @ m.T", "astype"),
         ("np.array([[1, 2], [3]])", "differ in length"),
