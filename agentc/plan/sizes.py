@@ -6,7 +6,7 @@ A size is a number or a text in one spelling, so that equal texts are equal size
 
 import ast
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -14,6 +14,9 @@ Size = str | int
 Valued = Callable[[Mapping[str, int]], int]
 Polynomial = dict[tuple[str, ...], int]
 """Product of factors, sorted -> how often it is added."""
+
+remembered = lru_cache(maxsize=1 << 14)
+"""Of arithmetic on sizes: passes take the same sizes of a kernel apart again and again."""
 
 
 @cache
@@ -103,21 +106,25 @@ def canonical(text: str) -> Size:
         raise ValueError(f"`{text}` is no size: {error}") from None
 
 
+@remembered
 def add(left: Size, right: Size) -> Size:
     """``left + right``."""
     return _text(_sum(_polynomial(left), _polynomial(right)))
 
 
+@remembered
 def subtract(left: Size, right: Size) -> Size:
     """``left - right``."""
     return _text(_sum(_polynomial(left), _polynomial(right), -1))
 
 
+@remembered
 def multiply(left: Size, right: Size) -> Size:
     """``left * right``."""
     return _text(_product(_polynomial(left), _polynomial(right)))
 
 
+@remembered
 def floordiv(left: Size, right: Size) -> Size:
     """``left // right``, downward; exact where each product divides.
 
@@ -150,6 +157,7 @@ def _without(key: tuple[str, ...], factors: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(rest)
 
 
+@remembered
 def modulo(left: Size, right: Size) -> Size:
     """``left % right``, of the sign of ``right``: what a whole number of ``right`` leaves."""
     return subtract(left, multiply(floordiv(left, right), right))
@@ -159,11 +167,13 @@ def _side(size: Size) -> str:
     return _grouped(str(size))
 
 
+@remembered
 def minimum(left: Size, right: Size) -> Size:
     """The smaller."""
     return _extreme("min", left, right)
 
 
+@remembered
 def maximum(left: Size, right: Size) -> Size:
     """The larger."""
     return _extreme("max", left, right)
