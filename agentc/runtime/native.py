@@ -86,6 +86,8 @@ class _Plan:
 
     key: tuple[int, ...]
     """The sizes that it is for."""
+    sizes: Sizes
+    """The same by name, with what follows from them as far as it was asked for."""
     offsets: list[int]
     count: int
     """Bytes in all."""
@@ -157,15 +159,14 @@ class NativeKernel:
         """All phases, with memory for what they exchange."""
         places = [_address(b) if isinstance(b, np.ndarray) else b for b in buffers]
         counts = [b.nbytes if isinstance(b, np.ndarray) else 0 for b in buffers]
-        arena = None
+        arena, plan = None, self._plan(sizes)
         if self.abi.temporaries:
-            plan = self._plan(sizes)
             arena = SCRATCH.take((plan.count,), np.uint8)
             start = _address(arena)
             places += [start + offset for offset in plan.offsets]
             counts += plan.counts
         for entry in self._entries:
-            self._run(entry, places, counts, sizes)
+            self._run(entry, places, counts, plan.sizes)
         if arena is not None:
             SCRATCH.give(arena)
 
@@ -173,7 +174,7 @@ class NativeKernel:
         key, plan = tuple(sizes[name] for name in self.abi.sizes), self._planned
         if plan is None or plan.key != key:
             counts = [prod(_shape(t.dims or (), sizes)) * dtype_of(t.dtype).itemsize for t in self.abi.temporaries]
-            self._planned = plan = _Plan(key, *self.abi.arena(sizes), counts)
+            self._planned = plan = _Plan(key, sizes, *self.abi.arena(sizes), counts)
         return plan
 
     def _ordered(self, arguments: Sequence[Any], named: Mapping[str, Any]) -> list[Any]:
