@@ -10,6 +10,7 @@ from xdsl.dialects.builtin import (
     I64,
     AnyFloat,
     Float32Type,
+    IndexType,
     IntegerAttr,
     IntegerType,
     MemRefType,
@@ -241,4 +242,25 @@ class GatherOp(IRDLOperation):
             raise VerifyException(f"{self.result.type} is not what {self.places.type} gather of {memory}")
 
 
-VectorExt = Dialect("vector_ext", [CastOp, CompareOp, SelectOp, WordsOp, FieldOp, GatherOp], [])
+@op_definition
+class RegistersOp(IRDLOperation):
+    """How many bytes the vector registers of the target hold together, at least: a constant that the backend knows, by which
+    a kernel that is lowered once for all processors chooses how much to keep in them.
+
+    ```mlir
+    %bytes = vector_ext.registers : index
+    ```
+    """
+
+    name = "vector_ext.registers"
+
+    result = result_def(IndexType)
+
+    assembly_format = "attr-dict `:` type($result)"
+    traits = traits_def(Pure())
+
+    def __init__(self) -> None:
+        super().__init__(result_types=[IndexType()])
+
+
+VectorExt = Dialect("vector_ext", [CastOp, CompareOp, SelectOp, WordsOp, FieldOp, GatherOp, RegistersOp], [])

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 
 import numpy as np
 from xdsl.builder import Builder
@@ -9,14 +10,11 @@ from xdsl.context import Context
 from xdsl.dialects import arith, memref, scf, vector
 from xdsl.dialects.builtin import (
     Float32Type,
-    Float64Type,
     ModuleOp,
     VectorType,
 )
-from xdsl.dialects.linalg.attrs import IteratorType
 from xdsl.dialects.linalg.ops import FillOp, GenericOp, YieldOp
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
-from xdsl.ir.affine import AffineMap
 from xdsl.passes import ModulePass
 
 from agentc.analyses.kernel_builders import Preceding, copied
@@ -33,6 +31,7 @@ from agentc.analyses.kernel_ops import (
     made,
     parallel,
     reductions,
+    select,
     store,
     yielded,
 )
@@ -40,37 +39,30 @@ from agentc.analyses.kernel_sources import replacing
 from agentc.analyses.kernel_tables import erase_unread_table, insert_table, known_table
 from agentc.analyses.kernel_values import Array
 from agentc.analyses.kernel_walks import ops_of
+from agentc.analyses.matrix_products import Product, product_of
 from agentc.dialects.linalg_ext import ExtOp
+from agentc.dialects.vector_ext import RegistersOp
 from agentc.passes.lower_kernels_to_loops import LoopLowering
 from agentc.plan import sizes
 from agentc.plan.kernels import Dim
 from agentc.support.record import record
 
 ROWS = 6
-"""Rows of a register block: with one wide vector of columns each, 6 sums hide the latency of multiply-add on processors
-with 512-bit vectors, and as 12 halves fill the 16 registers of those with 256-bit ones."""
+"""Rows of a register block. With one tile each, 6 sums fill the 16 registers of processors with 256-bit vectors as 12 halves,
+together with what is read, and as 24 quarters the 32 of those with 128-bit ones."""
 BYTES = 64
-"""Columns of a register block: one 512-bit vector."""
+"""Columns of a tile: one 512-bit vector."""
+WIDE = 4
+"""Tiles of a register block where there are 32 registers of 512 bits: 24 sums. Two units that multiply and add in four
+cycles need 8 that do not wait for each other, and 10 reads for 24 of them leave the caches time."""
+WIDE_REGISTERS = 32 * 64
+"""Bytes of registers from which on blocks are so wide."""
+CHUNK = 4
+"""Tiles that all rows are multiplied by before the next ones: of 4,096 numbers each 1 MiB, for the second cache."""
+PACKED_ROWS = 16
+"""Rows that are packed together, a tile of each after the other: a processor fetches ahead at so many places at once."""
 TRANSPOSED_ROWS = 24
 """Rows from which on it pays to turn a matrix that is stored the other way around."""
-ROW, COLUMN, DEPTH = (AffineMap.identity(3).results[i] for i in range(3))
-
-
-@record
-class Product:
-    """``out[i, j] = start + sum over k of left[i, k] * right[k, j]`` in a kernel."""
-
-    op: GenericOp
-    fill: FillOp
-    left: SSAValue
-    right: SSAValue
-    transposed: bool
-    """Whether ``right`` is stored as ``[j, k]``."""
-
-    @property
-    def out(self) -> SSAValue:
-        """The memory of the result."""
-        return self.op.outputs[0]
 
 
 @record
@@ -113,35 +105,9 @@ def packed_table(table: Array, lanes: int) -> Array:
     return np.ascontiguousarray(np.stack([table[:, first : first + lanes] for first in firsts]))
 
 
-def product_of(op: Operation, before: Operation | None) -> Product | None:
-    """``op`` as a product of two matrices whose result starts from the fill ``before`` it."""
-    if not isinstance(op, GenericOp) or not isinstance(before, FillOp) or before.outputs[0] is not op.outputs[0]:
-        return None
-    kinds = [t.data for t in op.iterator_types]
-    if kinds != [IteratorType.PARALLEL, IteratorType.PARALLEL, IteratorType.REDUCTION] or len(op.inputs) != 2:
-        return None
-    if not isinstance(element_of(op.outputs[0].type), Float32Type | Float64Type) or not _multiplies_and_adds(op):
-        return None
-    left, right, out = (m.data.results for m in op.indexing_maps.data)
-    if (
-        left != (ROW, DEPTH)
-        or out != (ROW, COLUMN)
-        or right not in ((DEPTH, COLUMN), (COLUMN, DEPTH))
-        or op.outputs[0] in op.inputs
-    ):
-        return None
-    return Product(op, before, op.inputs[0], op.inputs[1], right == (COLUMN, DEPTH))
-
-
-def _multiplies_and_adds(op: GenericOp) -> bool:
-    block = op.body.block
-    match ops_of(block):
-        case [arith.MulfOp() as product, arith.AddfOp() as total, YieldOp() as last]:
-            factors, terms = set(product.operands), set(total.operands)
-            inputs = set(block.args[:2])
-            return factors == inputs and terms == {product.result, block.args[2]} and last.operands[0] is total.result
-        case _:
-            return False
+def parts(size: Dim, by: int) -> Dim:
+    """How many parts of ``by`` there are in ``size``; the last one may be smaller."""
+    return sizes.floordiv(sizes.add(size, by - 1), by)
 
 
 @dataclass
@@ -169,18 +135,20 @@ class Tiling:
         """1 where there are enough rows and columns, else 0."""
         if self.table is not None and self.pays != 0:
             self.pays = 1  # the matrix is packed already, and six rows of a block that are the same take as long as one
-        tiles = sizes.floordiv(sizes.add(self.m, self.lanes - 1), self.lanes)
-        self.packed_tiles: Dim = sizes.multiply(tiles, self.pays)
+        self.packed_tiles: Dim = sizes.multiply(parts(self.m, self.lanes), self.pays)
+        self.rows_of_blocks: Dim = parts(self.n, ROWS)
 
     def run(self) -> None:
         """Put tiled loops in the place of the product."""
         if self.pays == 0:
             return
         build = Preceding(self.product.fill)
-        self.size = {name: self._size(build, name) for name in (self.n, self.m, self.k, self.packed_tiles)}
+        names = (self.n, self.m, self.k, self.packed_tiles, self.rows_of_blocks)
+        self.size = {name: self._size(build, name) for name in names}
         packed = self._packed(build)
-        blocks = self._size(build, sizes.floordiv(sizes.add(self.n, ROWS - 1), ROWS))
-        self._parallel(build, blocks, lambda b, block: self._block(b, block, packed))
+        chunks = sizes.maximum(1, parts(self.packed_tiles, CHUNK))
+        shares = self._size(build, sizes.multiply(self.rows_of_blocks, chunks))
+        self._parallel(build, shares, lambda b, share: self._share(b, share, packed))
         for op in (self.product.op, self.product.fill):
             op.detach()
             op.erase()
@@ -208,8 +176,7 @@ class Tiling:
         if self.table is not None:
             return self._packed_before(build, self.table, key)
         memory = self._allocate(build)
-        by = self._parallel(build, self.size[self.packed_tiles], lambda b, tile: self._pack(b, tile, memory))
-        self.packs[key] = Pack(memory, by)
+        self.packs[key] = Pack(memory, self._pack(build, memory))
         return memory
 
     def _packed_before(self, build: Builder, table: Array, key: Hashable) -> SSAValue:
@@ -226,15 +193,34 @@ class Tiling:
         dims = (self.packed_tiles, self.k, self.lanes)
         return self.lowering.temporary(build, self.element, dims, [self.size[d] for d in dims if isinstance(d, str)])
 
-    def _pack(self, build: Builder, tile: SSAValue, packed: SSAValue) -> None:
-        """Columns of one tile, a row of vectors after the other; the last tile begins earlier where columns end."""
+    def _pack(self, build: Builder, packed: SSAValue) -> scf.ParallelOp:
+        """Lay the right matrix out tile by tile, each row by row."""
+        if self.product.transposed:
+            return self._parallel(build, self.size[self.packed_tiles], lambda b, tile: self._turn(b, tile, packed))
+        pieces = self._size(build, sizes.multiply(parts(self.k, PACKED_ROWS), self.pays))
+        return self._parallel(build, pieces, lambda b, piece: self._spread(b, piece, packed))
+
+    def _spread(self, build: Builder, piece: SSAValue, packed: SSAValue) -> None:
+        """Some rows to their places in all tiles."""
+        low, high = self._range(build, piece, PACKED_ROWS, self.k)
+
+        def tile(outer: Builder, t: SSAValue) -> None:
+            column = self._first(outer, t, self.lanes, self.m)
+
+            def row(inner: Builder, k: SSAValue) -> None:
+                loaded = inner.insert(made(vector.LoadOp, [self.product.right, k, column], [self.vector])).results[0]
+                inner.insert(made(vector.StoreOp, [loaded, packed, t, k, self.count(0)]))
+
+            self._for(outer, high, row, low)
+
+        self._for(build, self.size[self.packed_tiles], tile)
+
+    def _turn(self, build: Builder, tile: SSAValue, packed: SSAValue) -> None:
+        """Rows of a matrix that is stored the other way around to the columns of a tile."""
         first = self._first(build, tile, self.lanes, self.m)
 
         def row(inner: Builder, k: SSAValue) -> None:
-            if self.product.transposed:
-                columns = self._gathered(inner, first, k)
-            else:
-                columns = inner.insert(made(vector.LoadOp, [self.product.right, k, first], [self.vector])).results[0]
+            columns = self._gathered(inner, first, k)
             inner.insert(made(vector.StoreOp, [columns, packed, tile, k, self.count(0)]))
 
         self._for(build, self.size[self.k], row)
@@ -250,6 +236,12 @@ class Tiling:
             columns = build.insert(vector.InsertOp(other, columns, [i])).result
         return columns
 
+    def _range(self, build: Builder, index: SSAValue, step: int, whole: Dim) -> tuple[SSAValue, SSAValue]:
+        """Where part ``index`` of ``whole``, in parts of ``step``, begins and ends."""
+        low = build.insert(binary(arith.MuliOp, index, self.count(step))).results[0]
+        high = build.insert(binary(arith.AddiOp, low, self.count(step))).results[0]
+        return low, build.insert(binary(arith.MinSIOp, high, self.size[whole])).results[0]
+
     def _first(self, build: Builder, index: SSAValue, step: int, whole: Dim) -> SSAValue:
         """Where block ``index`` begins: the last one is moved back, so that it is whole; what it shares with the one
         before is computed twice, to the same value.
@@ -258,30 +250,52 @@ class Tiling:
         last = build.insert(binary(arith.SubiOp, self.size[whole], self.count(step))).results[0]
         return build.insert(binary(arith.MinSIOp, start, last)).results[0]
 
-    def _block(self, build: Builder, block: SSAValue, packed: SSAValue) -> None:
+    def _share(self, build: Builder, share: SSAValue, packed: SSAValue) -> None:
+        """A chunk of tiles by a block of rows; those of one chunk follow one another, and find its tiles in a cache."""
+        blocks = self.size[self.rows_of_blocks]
+        chunk = build.insert(binary(arith.DivUIOp, share, blocks)).results[0]
+        block = build.insert(binary(arith.RemUIOp, share, blocks)).results[0]
         if self.pays == 1:
-            self._tiles(build, block, packed)
+            self._tiles(build, block, chunk, packed)
             return
         zero = self.count(0)
         pays = build.insert(compare_integers("sgt", self.size[self.packed_tiles], zero)).results[0]
         sides = [Block(), Block()]
-        self._tiles(Appending(sides[0]), block, packed)
+        self._tiles(Appending(sides[0]), block, chunk, packed)
         self._plain(Appending(sides[1]), block)
         for side in sides:
             side.add_op(yielded())
         build.insert(branch(pays, [], Region(sides[0]), Region(sides[1])))
 
-    def _tiles(self, build: Builder, block: SSAValue, packed: SSAValue) -> None:
+    def _tiles(self, build: Builder, block: SSAValue, chunk: SSAValue, packed: SSAValue) -> None:
+        """Several tiles at a time as far as registers and tiles go, then one by one."""
         rows = self._rows(build, block)
+        low, high = self._range(build, chunk, CHUNK, self.packed_tiles)
+        if not isinstance(self.packed_tiles, int) or self.packed_tiles >= WIDE:
+            middle = self._middle(build, low, high)
+            self._for(build, middle, lambda b, t: self._summed(b, rows, t, WIDE, packed), low, WIDE)
+            low = middle
+        self._for(build, high, lambda b, t: self._summed(b, rows, t, 1, packed), low)
 
-        def tile(inner: Builder, t: SSAValue) -> None:
-            start = inner.insert(made(vector.BroadcastOp, [self.product.fill.inputs[0]], [self.vector])).results[0]
-            sums = self._sums(inner, [start] * ROWS, lambda b, k, old: self._step(b, rows, t, k, packed, old))
-            column = self._first(inner, t, self.lanes, self.m)
-            for place, value in zip(rows, sums, strict=True):
-                inner.insert(made(vector.StoreOp, [value, self.product.out, place, column]))
+    def _middle(self, build: Builder, low: SSAValue, high: SSAValue) -> SSAValue:
+        """Up to which tile blocks are wide; the target's registers are known when code is made."""
+        count = build.insert(binary(arith.SubiOp, high, low)).results[0]
+        rest = build.insert(binary(arith.RemUIOp, count, self.count(WIDE))).results[0]
+        whole = build.insert(binary(arith.SubiOp, high, rest)).results[0]
+        registers = build.insert(RegistersOp()).result
+        enough = build.insert(compare_integers("sge", registers, self.count(WIDE_REGISTERS))).results[0]
+        return build.insert(select(enough, whole, low)).results[0]
 
-        self._for(build, self.size[self.packed_tiles], tile)
+    def _summed(self, build: Builder, rows: Sequence[SSAValue], tile: SSAValue, count: int, packed: SSAValue) -> None:
+        """One register block, of ``count`` tiles."""
+        tiles = [tile, *(build.insert(binary(arith.AddiOp, tile, self.count(i))).results[0] for i in range(1, count))]
+        start = build.insert(made(vector.BroadcastOp, [self.product.start], [self.vector])).results[0]
+        sums = self._sums(
+            build, [start] * (len(rows) * count), lambda b, k, old: self._step(b, rows, tiles, k, packed, old)
+        )
+        columns = [self._first(build, one, self.lanes, self.m) for one in tiles]
+        for (row, column), value in zip(product(rows, columns), sums, strict=True):
+            build.insert(made(vector.StoreOp, [value, self.product.out, row, column]))
 
     def _rows(self, build: Builder, block: SSAValue) -> list[SSAValue]:
         """The rows of a block: where there are too few for it, the last one again and again."""
@@ -298,22 +312,25 @@ class Tiling:
         self,
         build: Builder,
         rows: Sequence[SSAValue],
-        t: SSAValue,
+        tiles: Sequence[SSAValue],
         k: SSAValue,
         packed: SSAValue,
         old: Sequence[SSAValue],
     ) -> list[SSAValue]:
-        """One vector of the right matrix times one number of each row of the left one."""
-        right = build.insert(made(vector.LoadOp, [packed, t, k, self.count(0)], [self.vector])).results[0]
+        """A vector of each tile of the right matrix times one number of each row of the left one."""
+        read = (made(vector.LoadOp, [packed, tile, k, self.count(0)], [self.vector]) for tile in tiles)
+        rights = [build.insert(op).results[0] for op in read]
         body = self.product.op.body.block
-        product, total = (next(o for o in body.ops if isinstance(o, kind)) for kind in (arith.MulfOp, arith.AddfOp))
-        multiplied, added = {"fastmath": product.fastmath}, {"fastmath": total.fastmath}
+        times, plus = (next(o for o in body.ops if isinstance(o, kind)) for kind in (arith.MulfOp, arith.AddfOp))
+        multiplied, added = {"fastmath": times.fastmath}, {"fastmath": plus.fastmath}
         found: list[SSAValue] = []
-        for row, value in zip(rows, old, strict=True):
+        for row in rows:
             one = build.insert(load(self.product.left, [row, k])).results[0]
             many = build.insert(made(vector.BroadcastOp, [one], [self.vector])).results[0]
-            term = build.insert(made(arith.MulfOp, [many, right], [self.vector], multiplied)).results[0]
-            found.append(build.insert(made(arith.AddfOp, [value, term], [self.vector], added)).results[0])
+            for right in rights:
+                term = build.insert(made(arith.MulfOp, [many, right], [self.vector], multiplied)).results[0]
+                total = made(arith.AddfOp, [old[len(found)], term], [self.vector], added)
+                found.append(build.insert(total).results[0])
         return found
 
     def _sums(
@@ -330,22 +347,19 @@ class Tiling:
 
     def _plain(self, build: Builder, block: SSAValue) -> None:
         """Rows of a block when there are few of them, or few columns: a sum for each element."""
-        start = build.insert(binary(arith.MuliOp, block, self.count(ROWS))).results[0]
-        left = build.insert(binary(arith.SubiOp, self.size[self.n], start)).results[0]
-        rows = build.insert(binary(arith.MinSIOp, left, self.count(ROWS))).results[0]
 
-        def row(inner: Builder, r: SSAValue) -> None:
-            i = inner.insert(binary(arith.AddiOp, start, r)).results[0]
+        def row(inner: Builder, i: SSAValue) -> None:
             if self.product.transposed:
                 self._for(inner, self.size[self.m], lambda b, j: self._element(b, i, j))
                 return
             self._for(inner, self.size[self.m], lambda b, j: self._clear(b, i, j))
             self._for(inner, self.size[self.k], lambda b, k: self._along(b, i, k))
 
-        self._for(build, rows, row)
+        low, high = self._range(build, block, ROWS, self.n)
+        self._for(build, high, row, low)
 
     def _clear(self, build: Builder, i: SSAValue, j: SSAValue) -> None:
-        build.insert(store(self.product.fill.inputs[0], self.product.out, [i, j]))
+        build.insert(store(self.product.start, self.product.out, [i, j]))
 
     def _along(self, build: Builder, i: SSAValue, k: SSAValue) -> None:
         def add(inner: Builder, j: SSAValue) -> None:
@@ -355,7 +369,7 @@ class Tiling:
         self._for(build, self.size[self.m], add)
 
     def _element(self, build: Builder, i: SSAValue, j: SSAValue) -> None:
-        start = self.product.fill.inputs[0]
+        start = self.product.start
         (value,) = self._sums(build, [start], lambda b, k, old: [self._term(b, i, j, k, old[0])])
         build.insert(store(value, self.product.out, [i, j]))
 
@@ -371,11 +385,18 @@ class Tiling:
                 value = build.insert(copied(op, mapper)).results[0]
         return value
 
-    def _for(self, build: Builder, count: SSAValue, body: Callable[[Builder, SSAValue], None]) -> None:
+    def _for(
+        self,
+        build: Builder,
+        high: SSAValue,
+        body: Callable[[Builder, SSAValue], None],
+        low: SSAValue | None = None,
+        step: int = 1,
+    ) -> None:
         block = Block(arg_types=[INDEX])
         body(Appending(block), block.args[0])
         block.add_op(yielded())
-        build.insert(counted(self.count(0), count, self.count(1), (), Region(block)))
+        build.insert(counted(low or self.count(0), high, self.count(step), (), Region(block)))
 
     def _parallel(self, build: Builder, count: SSAValue, body: Callable[[Builder, SSAValue], None]) -> scf.ParallelOp:
         block = Block(arg_types=[INDEX])
@@ -386,12 +407,14 @@ class Tiling:
 
 @dataclass(frozen=True)
 class TileKernelsPass(ModulePass):
-    """Compute products of matrices by register blocks of 6 rows and one 512-bit vector of columns.
+    """Compute products of matrices by register blocks of 6 rows and 512-bit vectors of columns, "tiles": four of them where
+    the target has 32 registers of 512 bits, else, and where tiles are left over, one.
 
-    The right matrix is first copied so that the columns of a block lie one after the other (a phase of its own), once for
-    all products that take it; a constant is copied while compiling. Blocks at the end begin earlier, so that all are
-    whole. Where a call has too few rows or columns, elements are summed one by one; by a constant, the last row is summed
-    again in the place of those that a block lacks.
+    The right matrix is first copied so that the columns of a tile lie one after the other (a phase of its own), once for
+    all products that take it; a constant is copied while compiling. All rows are multiplied by four tiles before the next
+    four, so that these stay in a cache. Blocks and tiles at the end begin earlier, so that all are whole. Where a call has
+    too few rows or columns, elements are summed one by one; by a constant, the last row is summed again in the place of
+    those that a block lacks. Each sum is in the order of the source.
 
     Before:
 
@@ -403,11 +426,17 @@ class TileKernelsPass(ModulePass):
     After:
 
     ```mlir
-    scf.parallel (%t) = (%c0) to (%tiles) step (%c1) { … vector.store %v, %packed[%t, %k, %c0] … }
-    scf.parallel (%block) = (%c0) to (%blocks) step (%c1) {
-      scf.for %t = %c0 to %tiles step %c1 {
-        %sums:6 = scf.for %k = %c0 to %depth step %c1 iter_args(…) { vector.load … vector.broadcast … arith.mulf … arith.addf … }
+    scf.parallel (%piece) = (%c0) to (%pieces) step (%c1) { … vector.store %v, %packed[%t, %k, %c0] … }
+    scf.parallel (%share) = (%c0) to (%shares) step (%c1) {
+      %chunk = arith.divui %share, %blocks : index
+      …
+      %bytes = vector_ext.registers : index
+      …
+      scf.for %t = %low to %middle step %c4 {
+        %sums:24 = scf.for %k = %c0 to %depth step %c1 iter_args(…) { vector.load … vector.broadcast … arith.mulf … arith.addf … }
         vector.store %sums#0, %c[%i, %j] …
+      }
+      scf.for %t = %middle to %high step %c1 { %sums:6 = … }
     ```
     """
 

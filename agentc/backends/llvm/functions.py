@@ -75,6 +75,8 @@ class Traits:
     """It fetches ahead within one page for each stretch of memory that is read: Intel's processors."""
     lacks_halves: bool = False
     """It has no instructions that convert f16: x86 before F16C."""
+    registers: int = 16 * 16
+    """Bytes that its vector registers hold together, at least: every processor here has 16 of 128 bits."""
 
 
 NONE = Traits()

@@ -30,10 +30,11 @@ class Target:
     def traits(self) -> Traits:
         """What code may count on, or should mind."""
         x86, features = self.triple.startswith("x86_64"), self.features.split(",")
-        scales = not {WIDE, "+avx512f"}.isdisjoint(features)
-        pages = not self.cpu.startswith(("x86-64", "znver", "bdver", "btver", "amdfam"))
-        plain = "-f16c" in features or self.cpu in ("x86-64", "x86-64-v2") and "+f16c" not in features
-        return Traits(x86 and scales, x86 and pages, x86 and plain)
+        wide = x86 and not {WIDE, "+avx512f"}.isdisjoint(features)
+        intel = x86 and not self.cpu.startswith(("x86-64", "znver", "bdver", "btver", "amdfam"))
+        plain = x86 and ("-f16c" in features or (self.cpu in ("x86-64", "x86-64-v2") and "+f16c" not in features))
+        registers = 32 * 64 if wide else Traits.registers
+        return Traits(scales=wide, fetches_pages=intel, lacks_halves=plain, registers=registers)
 
 
 X86 = "x86_64-unknown-linux-gnu"

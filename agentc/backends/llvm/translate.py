@@ -38,7 +38,7 @@ from agentc.backends.llvm.scalars import (
     memory_type,
     to_memory,
 )
-from agentc.dialects.vector_ext import CastOp, FieldOp, GatherOp, WordsOp
+from agentc.dialects.vector_ext import CastOp, FieldOp, GatherOp, RegistersOp, WordsOp
 from agentc.plan import sizes
 from agentc.plan.kernels import LINE, PREFIX, Dim
 from agentc.plan.sizes import fold
@@ -198,6 +198,9 @@ class FunctionTranslation:
 
     def _field(self, op: FieldOp) -> None:
         self.values[op.result] = field(self.build, self.scalars.functions, op, self.values[op.input])
+
+    def _registers(self, op: RegistersOp) -> None:
+        self.values[op.result] = ir.Constant(I64, self.scalars.functions.traits.registers)
 
     def _shuffle(self, op: vector.ShuffleOp) -> None:
         places = lanes(tuple(op.mask.iter_values()))
@@ -479,6 +482,7 @@ class FunctionTranslation:
         CastOp: _convert,
         WordsOp: _words,
         FieldOp: _field,
+        RegistersOp: _registers,
         scf.ParallelOp: lambda self, op: self._parallel(op),  # which a GPU does otherwise
         scf.ForOp: _for,
         scf.IfOp: _if,

@@ -9,7 +9,7 @@ from xdsl.dialects.builtin import VectorType
 from xdsl.interpreter import Interpreter, InterpreterFunctions, PythonValues, impl, register_impls
 from xdsl.ir import Attribute, SSAValue
 
-from agentc.dialects.vector_ext import CastOp, CompareOp, FieldOp, GatherOp, SelectOp, WordsOp
+from agentc.dialects.vector_ext import CastOp, CompareOp, FieldOp, GatherOp, RegistersOp, SelectOp, WordsOp
 from agentc.runtime.interpreters.scalars import compare_floats, compare_integers, dtype_of, unsigned
 
 REDUCE: Mapping[str, Callable[[Any], Any]] = {
@@ -38,6 +38,10 @@ COMBINE: Mapping[str, Callable[[Any, Any], Any]] = {
     "minimumf": np.minimum,
     "minsi": np.minimum,
 }
+
+
+REGISTERS = 256
+"""Bytes of the vector registers of the machine that is played here: what every target has at least."""
 
 
 def lanes(value: SSAValue) -> tuple[int, ...]:
@@ -139,3 +143,8 @@ class VectorMeaning(InterpreterFunctions):
         at, bits, plus = (attribute.value.data for attribute in (op.at, op.bits, op.plus))
         found = (unsigned(args[0]).astype("i8") >> at) & ((1 << bits) - 1)
         return ((found + plus).astype("f4"),)
+
+    @impl(RegistersOp)
+    def registers(self, interpreter: Interpreter, op: RegistersOp, args: PythonValues) -> PythonValues:
+        """A constant."""
+        return (REGISTERS,)

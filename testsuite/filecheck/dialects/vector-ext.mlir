@@ -30,3 +30,10 @@ func.func @choices(%x: memref<?xf32>, %a: vector<8xi64>, %b: vector<8xi64>) {
   %v = vector_ext.gather %x[%p] : memref<?xf32>, vector<8xi64> to vector<8xf32>
   func.return
 }
+
+// CHECK-LABEL: func.func @target
+// CHECK: vector_ext.registers : index
+func.func @target() {
+  %bytes = vector_ext.registers : index
+  func.return
+}

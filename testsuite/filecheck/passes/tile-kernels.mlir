@@ -1,16 +1,40 @@
 // RUN: agentc-opt %s -p tile-kernels | filecheck %s
 
-// The right matrix is laid out tile by tile, then six rows and one vector of columns are summed at a time.
+// The right matrix is laid out, 16 rows at a time to each tile. Then blocks of six rows are summed, by four tiles where the
+// target has the registers, and by one.
 // CHECK-LABEL: func.func @square
-// CHECK: %[[PACKED:.*]] = memref.alloc() {alignment = 64 : i64, agentc.dims = [[4 : i64, 32 : i64, 16 : i64]]}
+// CHECK: %[[PACKED:.*]] = memref.alloc() {alignment = 64 : i64, agentc.dims = [[5 : i64, 32 : i64, 16 : i64]]}
 // CHECK: "scf.parallel"(
-// CHECK-NEXT: ^bb0(%[[T:.*]]: index):
+// CHECK-NEXT: ^bb0(%[[PIECE:.*]]: index):
+// CHECK: %[[LOW:.*]] = arith.muli %[[PIECE]]
+// CHECK: %[[HIGH:.*]] = arith.minsi
+// CHECK: scf.for %[[T:.*]] =
 // CHECK: %[[J:.*]] = arith.minsi
-// CHECK: scf.for %[[K:.*]] =
+// CHECK: scf.for %[[K:.*]] = %[[LOW]] to %[[HIGH]]
 // CHECK-NEXT: %[[V:.*]] = vector.load %b[%[[K]], %[[J]]]
 // CHECK-NEXT: vector.store %[[V]], %[[PACKED]][%[[T]], %[[K]], %{{.*}}]
 // CHECK: "scf.parallel"(
-// CHECK: scf.for
+// CHECK-NEXT: ^bb0(%[[SHARE:.*]]: index):
+// CHECK-NEXT: %[[CHUNK:.*]] = arith.divui %[[SHARE]], %[[BLOCKS:.*]] : index
+// CHECK-NEXT: %[[BLOCK:.*]] = arith.remui %[[SHARE]], %[[BLOCKS]] : index
+// CHECK: %[[FIRST:.*]] = arith.muli %[[CHUNK]]
+// CHECK: %[[END:.*]] = arith.minsi
+// CHECK: %[[COUNT:.*]] = arith.subi %[[END]], %[[FIRST]]
+// CHECK: %[[REST:.*]] = arith.remui %[[COUNT]], %[[FOUR:.*]] : index
+// CHECK: %[[WHOLE:.*]] = arith.subi %[[END]], %[[REST]]
+// CHECK: %[[BYTES:.*]] = vector_ext.registers : index
+// CHECK: %[[WIDE:.*]] = arith.cmpi sge, %[[BYTES]], %{{.*}} : index
+// CHECK: %[[MIDDLE:.*]] = arith.select %[[WIDE]], %[[WHOLE]], %[[FIRST]] : index
+// CHECK: scf.for %{{.*}} = %[[FIRST]] to %[[MIDDLE]] step %[[FOUR]]
+// CHECK: scf.for %{{.*}} iter_args(
+// CHECK-COUNT-4: vector.load %[[PACKED]]
+// CHECK-NEXT: %[[A:.*]] = memref.load %a
+// CHECK-NEXT: %[[MANY:.*]] = vector.broadcast %[[A]]
+// CHECK-NEXT: arith.mulf %[[MANY]]
+// CHECK-NEXT: arith.addf
+// CHECK-NEXT: arith.mulf %[[MANY]]
+// CHECK-COUNT-24: vector.store
+// CHECK: scf.for %{{.*}} = %[[MIDDLE]] to %[[END]] step
 // CHECK: %{{.*}}, %{{.*}}, %{{.*}} = scf.for %{{.*}} iter_args(
 // CHECK: %[[B:.*]] = vector.load %[[PACKED]]
 // CHECK-NEXT: %[[A:.*]] = memref.load %a
@@ -18,11 +42,12 @@
 // CHECK-NEXT: %[[P:.*]] = arith.mulf %[[MANY]], %[[B]] fastmath<contract>
 // CHECK-NEXT: arith.addf
 // CHECK-COUNT-6: vector.store
+// CHECK-NOT: vector.store
 // CHECK-NOT: linalg.generic
-func.func @square(%a: memref<32x32xf32>, %b: memref<32x64xf32>, %c: memref<32x64xf32>) {
+func.func @square(%a: memref<32x32xf32>, %b: memref<32x80xf32>, %c: memref<32x80xf32>) {
   %zero = arith.constant 0.0 : f32
-  linalg.fill ins(%zero : f32) outs(%c : memref<32x64xf32>)
-  linalg.generic {indexing_maps = [affine_map<(i, j, k) -> (i, k)>, affine_map<(i, j, k) -> (k, j)>, affine_map<(i, j, k) -> (i, j)>], iterator_types = ["parallel", "parallel", "reduction"]} ins(%a, %b : memref<32x32xf32>, memref<32x64xf32>) outs(%c : memref<32x64xf32>) {
+  linalg.fill ins(%zero : f32) outs(%c : memref<32x80xf32>)
+  linalg.generic {indexing_maps = [affine_map<(i, j, k) -> (i, k)>, affine_map<(i, j, k) -> (k, j)>, affine_map<(i, j, k) -> (i, j)>], iterator_types = ["parallel", "parallel", "reduction"]} ins(%a, %b : memref<32x32xf32>, memref<32x80xf32>) outs(%c : memref<32x80xf32>) {
   ^bb0(%x: f32, %y: f32, %acc: f32):
     %p = arith.mulf %x, %y fastmath<contract> : f32
     %t = arith.addf %acc, %p fastmath<contract> : f32
@@ -42,8 +67,9 @@ func.func @square(%a: memref<32x32xf32>, %b: memref<32x64xf32>, %c: memref<32x64
 // CHECK-NEXT: %[[TWO:.*]] = vector.insert %{{.*}}, %[[LANES]] [1] : f32 into vector<16xf32>
 // CHECK: %[[ALL:.*]] = vector.insert %{{.*}} [15] : f32 into vector<16xf32>
 // CHECK-NEXT: vector.store %[[ALL]], %{{.*}}[%{{.*}}, %[[K]], %{{.*}}]
+// CHECK: "scf.parallel"(
 // CHECK: scf.if
-// CHECK: vector.load
+// CHECK: vector_ext.registers
 // CHECK: } else {
 // CHECK-NOT: vector.load
 func.func @transposed(%a: memref<?x?xf32>, %b: memref<?x?xf32>, %c: memref<?x?xf32>) attributes {agentc.dims = [["n", "k"], ["m", "k"], ["n", "m"]]} {
@@ -130,6 +156,7 @@ func.func @chained(%a: memref<32x32xf32>, %b: memref<32x32xf32>, %c: memref<32x3
 // CHECK: %[[LAST:.*]] = arith.subi
 // CHECK-COUNT-5: arith.minsi %{{.*}}, %[[LAST]]
 // CHECK: vector.load %[[PACKED]]
+// CHECK-NOT: vector_ext.registers
 // CHECK-COUNT-6: vector.store
 "memref.global"() <{sym_name = "table", type = memref<2x17xf32>, initial_value = dense<2.0> : tensor<2x17xf32>, sym_visibility = "private", constant, alignment = 64 : i64}> : () -> ()
 func.func @constant(%a: memref<?x2xf32>, %c: memref<?x17xf32>) attributes {agentc.dims = [["n", 2], ["n", 17]]} {

@@ -1,22 +1,26 @@
 """Products of matrices at every kind of edge: blocks that overlap, few rows, few columns, nothing at all."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from agentc.analyses.kernel_abi import kernel_abi
+from agentc.backends.llvm import optimized_ir
+from agentc.backends.llvm.targets import find, object_of, optimized
+from agentc.backends.llvm.translate import translate
 from agentc.frontends.kernels import builtin
 from agentc.frontends.kernels.python_ast import compile_source
 from agentc.frontends.kernels.source import parse
 from agentc.pipelines.kernels import compile_kernel, lower_kernel
-from agentc.runtime.interpreters import run_kernel
-from agentc.runtime.native import NativeKernel
+from agentc.runtime.interpreters import run_kernel, vectors
+from agentc.runtime.native import NativeKernel, load_object
 
 SHAPES = [
     (rows, depth, columns)
     for rows in (0, 1, 5, 6, 7, 12, 23, 24, 25, 61)
-    for depth, columns in ((1, 16), (7, 15), (33, 17), (0, 16), (5, 1), (64, 48), (3, 0))
+    for depth, columns in ((1, 16), (7, 15), (33, 17), (0, 16), (5, 1), (64, 48), (3, 0), (17, 64), (18, 81), (3, 150))
 ]
 
 
@@ -45,12 +49,52 @@ def test_against_numpy(product: tuple[str, NativeKernel]) -> None:
         np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5, err_msg=str((rows, depth, columns)))
 
 
-def test_the_inner_loop_is_multiply_add_on_wide_vectors() -> None:
-    from agentc.backends.llvm import optimized_ir
-    from agentc.pipelines.kernels import lower_kernel
+@pytest.mark.parametrize(
+    ("target", "sums"),
+    [("x86-64-v4", 24), ("sapphirerapids", 24), ("znver5", 24), ("x86-64-v3", 6), ("x86-64", 6), ("neoverse-v2", 6)],
+)
+def test_blocks_are_as_wide_as_registers_allow(target: str, sums: int) -> None:
+    text = optimized_ir(lower_kernel(builtin("matmul")), target)
+    blocks = [part.count("phi <16 x float>") for part in re.split(r"\n\n", text)]
+    assert max(blocks) == sums
+    assert "vector_ext" not in text
 
-    text = optimized_ir(lower_kernel(builtin("matmul")), "x86-64-v4")
-    assert text.count("fmul contract <16 x float>") + text.count("contract <16 x float>") >= 6
+
+def on_this_machine(name: str, registers: int) -> NativeKernel:
+    """The kernel for this processor as if its registers held so much."""
+    lowered, host = lower_kernel(builtin(name)), find("host")
+    code = str(translate(lowered, replace(host.traits, registers=registers), phases=True))
+    return load_object(object_of(optimized(code, host), host), kernel_abi(lowered), threads=2)
+
+
+@pytest.mark.parametrize("name", ["matmul", "linear"])
+def test_the_same_bits_whatever_the_registers(name: str) -> None:
+    narrow, wide = (on_this_machine(name, registers) for registers in (256, 2048))
+    random = np.random.default_rng(5)
+    for n, k, m in [(6, 9, 64), (25, 40, 63), (31, 130, 65), (48, 17, 128), (50, 33, 161), (24, 1, 500)]:
+        a = random.standard_normal((n, k), np.float32)
+        b = random.standard_normal((m, k) if name == "linear" else (k, m), np.float32)
+        given = (a, b, np.zeros(m, np.float32)) if name == "linear" else (a, b)
+        found = narrow(*given), wide(*given)
+        assert found[0].tobytes() == found[1].tobytes(), (n, k, m)
+        np.testing.assert_allclose(found[1], a @ (b.T if name == "linear" else b), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("registers", [256, 2048])
+def test_the_interpreter_means_the_same(registers: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vectors, "REGISTERS", registers)
+    random = np.random.default_rng(7)
+    for n, k, m in [(7, 3, 81), (6, 18, 64), (13, 2, 150), (3, 2, 70)]:
+        a, b = random.standard_normal((n, k), np.float32), random.standard_normal((k, m), np.float32)
+        (found,) = run_kernel(lower_kernel(builtin("matmul")), a, b)
+        np.testing.assert_allclose(found, a @ b, rtol=1e-4, atol=1e-5)
+
+
+def test_a_kernel_remembers_the_sizes_of_the_last_call_alone() -> None:
+    kernel = compile_kernel(builtin("matmul"), threads=2)
+    for n, k, m in [(30, 8, 64), (60, 8, 64), (30, 20, 64), (30, 8, 16), (30, 8, 64)]:
+        a, b = np.ones((n, k), np.float32), np.ones((k, m), np.float32)
+        np.testing.assert_array_equal(kernel(a, b), np.full((n, m), k, np.float32))
 
 
 def test_the_interpreter_agrees_before_and_after() -> None:
@@ -121,7 +165,9 @@ def k(x: {type}["n", {k}]):
 """
 
 
-@pytest.mark.parametrize(("type_", "k", "m"), [("f32", 7, 16), ("f32", 33, 41), ("f64", 1, 17), ("f32", 5, 15)])
+@pytest.mark.parametrize(
+    ("type_", "k", "m"), [("f32", 7, 16), ("f32", 33, 41), ("f64", 1, 17), ("f32", 5, 15), ("f32", 4, 85)]
+)
 def test_a_constant_is_laid_out_while_compiling(type_: str, k: int, m: int) -> None:
     module = compile_source(parse(TABLE.format(type=type_, k=k, m=m), "k.py"), "k")
     lowered = lower_kernel(module)
