@@ -93,7 +93,11 @@ class Session:
 
 
 class Bound:
-    """A graph with all of its inputs and outputs at fixed places in memory."""
+    """A graph with all of its inputs and outputs at fixed places in memory.
+
+    Raises:
+        Refused: ``model-unreadable``, if the graph has no such inputs and outputs: another version wrote it.
+    """
 
     def __init__(self, session: Any, arrays: Mapping[str, Array], path: Path) -> None:
         outputs = {output.name for output in session.get_outputs()}
@@ -105,7 +109,10 @@ class Bound:
         self._values = list(shared.values())
         for name, array in self._arrays.items():
             bind = self._binding.bind_ortvalue_output if name in outputs else self._binding.bind_ortvalue_input
-            bind(name, shared[id(array)])
+            try:
+                bind(name, shared[id(array)])
+            except Exception as error:
+                raise _failed(path, error) from error
 
     def run(self) -> None:
         """One step: read the inputs where they lie, write the outputs where they belong.

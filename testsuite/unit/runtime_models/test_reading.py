@@ -1,5 +1,6 @@
 """Prompts that a graph reads into buffers: the same as by standard operators, and no other graph is opened for them."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from agentc.backends.onnx import emit_model
 from agentc.plan.models import ModelShape
 from agentc.runtime.models import batching, llm
 from agentc.runtime.models.llm import Decoder, KvCache
+from agentc.support.diagnostics import Refused
 
 TOKENS = np.random.default_rng(5).integers(3, 96, 23).tolist()
 FAMILIES = ("llama", "qwen3", "gemma3")
@@ -86,6 +88,17 @@ def test_no_other_graph_is_opened(decoder: Decoder, folder: Path, tmp_path: Path
     _alike(cache, decoder.prefill(TOKENS[:13]))
     assert model.generate("as before", 4) == decoder.generate("as before", 4)
     assert batching.generate(model, ["as before", "and again"], 4)[0] == decoder.generate("as before", 4)
+
+
+def test_a_graph_of_another_version_is_refused(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "other")
+    path = tmp_path / "other" / "step.onnx"
+    path.write_bytes(path.read_bytes().replace(b"\x05total", b"\x05count"))
+    model = Decoder(tmp_path / "other", 1)
+    with pytest.raises(Refused) as caught:
+        model.prefill(TOKENS)
+    assert caught.value.diagnostics[0].slug == "model-unreadable"
+    assert "total" in caught.value.diagnostics[0].message
 
 
 @given(st.lists(st.integers(1, 20) | st.integers(1, 700), max_size=12))
