@@ -7,11 +7,11 @@ from xdsl.dialects.builtin import AnyFloat
 
 from agentc.frontends.kernels.builder import KernelBuilder
 from agentc.frontends.kernels.calls import axes_of, keywords, truth
-from agentc.frontends.kernels.expressions import Scope, evaluate, tensor, unsupported
+from agentc.frontends.kernels.expressions import Scope, evaluate, tensor
 from agentc.frontends.kernels.gathers import reshaped, taken_along
 from agentc.frontends.kernels.ordered import ordered, place_of, running
 from agentc.frontends.kernels.scalars import ELEMENTS, HALVES
-from agentc.frontends.kernels.source import number_of
+from agentc.frontends.kernels.statistics import spread
 from agentc.frontends.kernels.table import Args, Function, Table, along, given, unless_none
 from agentc.frontends.kernels.tensors import ShapeError, Tensor
 
@@ -59,22 +59,6 @@ def _extreme(kernel: KernelBuilder, kind: str, array: Tensor, there: Tensor, axe
     found = kernel.reduce(kind, kernel.map("where", there, array, -INFINITY if kind == "max" else INFINITY), axes, keep)
     some = kernel.reduce("max", kernel.cast(there, ELEMENTS["u8"]), axes, keep)
     return kernel.map("where", kernel.map("gt", some, 0), found, float("nan"))
-
-
-def _spread(root: bool) -> Function:
-    """``np.nanvar`` and ``np.nanstd``."""
-
-    def make(scope: Scope, node: ast.Call, args: Args) -> Tensor:
-        keywords(scope, node, ("axis", "keepdims", "ddof"))
-        array = _floats(scope, "nanstd" if root else "nanvar", args[0])
-        axes, ddof = axes_of(scope, given(node, "axis", args, 1), len(array.dims)), given(node, "ddof", (), 0)
-        less = number_of(ddof) if ddof is not None else 0
-        if less is None:
-            raise unsupported(scope, node, f"ddof={ast.unparse(ddof or node)}", "write a number")
-        found = _variance(scope.builder, array, axes, _is_kept(scope, node), less)
-        return scope.builder.map("sqrt", found) if root else found
-
-    return make
 
 
 def _variance(kernel: KernelBuilder, array: Tensor, axes: Sequence[int], keep: bool, less: float) -> Tensor:
@@ -162,8 +146,8 @@ def _replaced(scope: Scope, node: ast.Call, args: Args) -> Tensor:
 
 MISSING: Table = {
     **{f"nan{kind}": (1, 2, _reduced(kind)) for kind in ("sum", "prod", "mean", "max", "min")},
-    "nanvar": (1, 2, _spread(root=False)),
-    "nanstd": (1, 2, _spread(root=True)),
+    "nanvar": (1, 2, spread(False, _variance)),
+    "nanstd": (1, 2, spread(True, _variance)),
     "nanmedian": (1, 2, _median),
     "nanargmax": (1, 2, _place(True)),
     "nanargmin": (1, 2, _place(False)),

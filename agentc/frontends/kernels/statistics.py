@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 from xdsl.dialects.builtin import AnyFloat
 
@@ -19,6 +20,8 @@ from agentc.plan import sizes
 REAL = ELEMENTS["f64"]
 INFINITY = float("inf")
 TURN = 6.283185307179586
+Variance: TypeAlias = Callable[[KernelBuilder, Tensor, Sequence[int], bool, float], Tensor]
+"""Of an array along axes, which stay or not, and what is taken off the number of elements."""
 
 
 def _floats(scope: Scope, array: Tensor) -> Tensor:
@@ -27,19 +30,19 @@ def _floats(scope: Scope, array: Tensor) -> Tensor:
     return value
 
 
-def _spread(root: bool) -> Function:
-    """``np.var`` and ``np.std``."""
+def spread(root: bool, variance: Variance) -> Function:
+    """``np.var`` and ``np.std``, and those of what is not NaN."""
 
     def make(scope: Scope, node: ast.Call, args: Args) -> Tensor:
         keywords(scope, node, ("axis", "keepdims", "ddof"))
         array = _floats(scope, tensor(scope, args[0]))
         axes = axes_of(scope, given(node, "axis", args, 1), len(array.dims))
-        stated, ddof = given(node, "keepdims", args, 9), given(node, "ddof", args, 9)
+        stated, ddof = given(node, "keepdims", (), 0), given(node, "ddof", (), 0)
         less = number_of(ddof) if ddof is not None else 0
         if less is None:
             raise unsupported(scope, node, f"ddof={ast.unparse(ddof or node)}", "write a number")
         keep = stated is not None and truth(scope, stated)
-        found = _variance(scope.builder, array, axes, keep, less)
+        found = variance(scope.builder, array, axes, keep, less)
         return scope.builder.map("sqrt", found) if root else found
 
     return make
@@ -260,8 +263,8 @@ def _powers_of_two(kernel: KernelBuilder, values: Sequence[Value]) -> Tensor:
 
 
 STATISTICS: Table = {
-    "var": (1, 2, _spread(root=False)),
-    "std": (1, 2, _spread(root=True)),
+    "var": (1, 2, spread(False, _variance)),
+    "std": (1, 2, spread(True, _variance)),
     "median": (1, 2, _quantile(None)),
     "quantile": (2, 3, _quantile(1.0)),
     "percentile": (2, 3, _quantile(100.0)),
