@@ -127,8 +127,18 @@ def flags_of(op: Operation) -> tuple[str, ...]:
     if not isinstance(found, arith.FastMathFlagsAttr):
         return ()
     user = op.results[0].first_use
-    reduces = isinstance(op, vector.ReductionOp) or isinstance(op.parent_op(), scf.ReduceOp)
-    return _spelled(found, reduces, user is not None and type(user.operation) is arith.TruncFOp)
+    return _spelled(found, _reduces(op), user is not None and type(user.operation) is arith.TruncFOp)
+
+
+def _reduces(op: Operation) -> bool:
+    """Whether terms go into the result of ``op`` one by one: over lanes, parts, or the steps of a loop, which hands it
+    to its next step."""
+    if isinstance(op, vector.ReductionOp):
+        return True
+    loop, user = op.parent_op(), op.results[0].first_use
+    if not isinstance(loop, scf.ForOp) or user is None or not isinstance(user.operation, scf.YieldOp):
+        return isinstance(loop, scf.ReduceOp)
+    return loop.body.block.args[1 + user.index] in op.operands
 
 
 @lru_cache(maxsize=64)

@@ -60,6 +60,11 @@ def test_blocks_are_as_wide_as_registers_allow(target: str, sums: int) -> None:
     assert "vector_ext" not in text
 
 
+def test_few_rows_are_summed_by_vectors() -> None:
+    text = optimized_ir(lower_kernel(builtin("linear")), "x86-64-v3")
+    assert re.search(r"fadd reassoc .*<8 x float>", text) and "@llvm.vector.reduce.fadd.v8f32" in text
+
+
 def on_this_machine(name: str, registers: int) -> NativeKernel:
     """The kernel for this processor as if its registers held so much."""
     lowered, host = lower_kernel(builtin(name)), find("host")
