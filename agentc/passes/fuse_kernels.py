@@ -20,10 +20,8 @@ from agentc.analyses.kernel_ops import index as index_op
 from agentc.analyses.kernel_sources import inherit, settle, sources
 from agentc.dialects.linalg_ext import ExtOp
 
-EXPENSIVE = (
-    *(arith.DivfOp, math.ExpOp, math.LogOp, math.SqrtOp, math.TanhOp, math.SinOp, math.CosOp, math.PowFOp),
-    scf.ForOp,
-)
+FUNCTIONS = (math.ExpOp, math.LogOp, math.SqrtOp, math.TanhOp, math.SinOp, math.CosOp, math.PowFOp)
+EXPENSIVE = (arith.DivfOp, *FUNCTIONS, scf.ForOp)
 """Not worth computing twice: a division, a call of a math function or a loop costs more than a load and a store."""
 CODE = IntegerType(8)
 FREE = (arith.ConstantOp, IndexOp, YieldOp)

@@ -437,6 +437,7 @@ class TileKernelsPass(ModulePass):
         vector.store %sums#0, %c[%i, %j] …
       }
       scf.for %t = %middle to %high step %c1 { %sums:6 = … }
+    }
     ```
     """
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from llvmlite import ir
 
+from agentc.backends.llvm.builder import external
 from agentc.backends.llvm.functions import Functions
 from agentc.backends.llvm.parts import POINTER
 from agentc.backends.llvm.scalars import I64
@@ -27,19 +28,14 @@ def allocate(functions: Functions, build: Any, bytes_: Any) -> Any:
 
 def release(functions: Functions, build: Any, memory: Any) -> None:
     """Insert what gives ``memory`` back."""
-    build.call(_c_function(functions, "free", ir.FunctionType(ir.VoidType(), [POINTER])), [memory])
+    build.call(external(functions.module, "free", ir.VoidType(), [POINTER]), [memory])
 
 
 def _allocated(functions: Functions, build: Any, bytes_: Any) -> Any:
-    memory = build.call(_c_function(functions, "malloc", SIGNATURE), [bytes_])
+    memory = build.call(external(functions.module, "malloc", POINTER, [I64]), [bytes_])
     none = build.icmp_unsigned("==", memory, ir.Constant(POINTER, None))
     lacks = build.and_(none, build.icmp_unsigned("!=", bytes_, ir.Constant(I64, 0)))
     with build.if_then(lacks):
-        build.call(_c_function(functions, "llvm.trap", ir.FunctionType(ir.VoidType(), [])), [])
+        build.call(external(functions.module, "llvm.trap", ir.VoidType(), []), [])
         build.unreachable()
     return memory
-
-
-def _c_function(functions: Functions, name: str, signature: ir.FunctionType) -> ir.Function:
-    found = functions.module.globals.get(name)
-    return found if isinstance(found, ir.Function) else ir.Function(functions.module, signature, name)

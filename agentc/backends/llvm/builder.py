@@ -21,6 +21,12 @@ VOID = ir.VoidType()
 ORDERS: Mapping[str, str] = {">": "gt", "<": "lt", "==": "eq", "!=": "ne", ">=": "ge", "<=": "le"}
 
 
+def external(module: ir.Module, name: str, result: ir.Type, arguments: Sequence[ir.Type]) -> ir.Function:
+    """A function that is defined elsewhere, by LLVM or a library, declared in ``module`` once."""
+    found = module.globals.get(name)
+    return found if isinstance(found, ir.Function) else ir.Function(module, ir.FunctionType(result, arguments), name)
+
+
 BYTE = ir.ArrayType(ir.IntType(8), 1)
 _SPELLED = np.array([ir.Constant(BYTE, bytearray([n])).get_reference()[2:-1].encode() for n in range(256)])
 """Each byte as it stands in a string of LLVM IR: one character or three."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from llvmlite import ir
 
+from agentc.backends.llvm.builder import external
 from agentc.backends.llvm.functions import Functions
 from agentc.dialects.vector_ext import FieldOp
 
@@ -46,7 +47,7 @@ def _masked(build: Any, words: Any, at: int, bits: int, plus: int) -> Any:
 
 def _looked_up(build: Any, module: ir.Module, words: Any, at: int, bits: int, plus: int) -> Any:
     name, floats = "llvm.x86.avx512.permvar.sf.512", ir.VectorType(ir.FloatType(), TABLE)
-    look_up = module.globals.get(name) or ir.Function(module, ir.FunctionType(floats, [floats, words.type]), name)
+    look_up = external(module, name, floats, [floats, words.type])
     table = ir.Constant(floats, [ir.Constant(ir.FloatType(), float(i % (1 << bits) + plus)) for i in range(TABLE)])
     return build.call(look_up, [table, _shifted(build, words, at) if at else words])
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from agentc.backends.llvm.builder import Builder
+from agentc.backends.llvm.builder import Builder, external
 from agentc.support.record import record
 
 FLAGS = ("contract",)
@@ -176,8 +176,7 @@ def _scaled(functions: Functions, build: Any, x: Any, exponent: Any) -> Any:
     """``x`` times two to the ``exponent``, by LLVM's own op for it."""
     i32 = ir.IntType(32)
     name = f"llvm.ldexp.{x.type.intrinsic_name}.i32"
-    callee = functions.module.globals.get(name)
-    callee = callee or ir.Function(functions.module, ir.FunctionType(x.type, [x.type, i32]), name)
+    callee = external(functions.module, name, x.type, [x.type, i32])
     return build.call(callee, [x, exponent if exponent.type == i32 else build.trunc(exponent, i32)])
 
 

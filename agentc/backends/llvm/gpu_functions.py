@@ -16,6 +16,7 @@ from typing import Any
 
 from llvmlite import ir
 
+from agentc.backends.llvm.builder import external
 from agentc.backends.llvm.functions import FLAGS, Body, Functions, fused, log_specials, number, polynomial, two
 
 DOUBLE = ir.DoubleType()
@@ -98,10 +99,7 @@ def _turned(quarter: int) -> Body:
 
 def _whole(functions: GpuFunctions, build: Any, turns: Any) -> Any:
     """A whole number as an integer; what is beyond all integers, and NaN, as some integer."""
-    name = "llvm.fptosi.sat.i64.f64"
-    found = functions.module.globals.get(name)
-    convert = found or ir.Function(functions.module, ir.FunctionType(I64, [DOUBLE]), name)
-    return build.call(convert, [turns])
+    return build.call(external(functions.module, "llvm.fptosi.sat.i64.f64", I64, [DOUBLE]), [turns])
 
 
 def _bit(build: Any, value: Any, bit: int) -> Any:

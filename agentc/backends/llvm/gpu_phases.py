@@ -9,7 +9,6 @@ all, for what is ordered. All loops stride by the size of the grid, so that any 
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from llvmlite import ir
@@ -19,6 +18,7 @@ from xdsl.ir import Block, Operation, SSAValue
 
 from agentc.analyses.kernel_abi import kernel_abi
 from agentc.analyses.reductions import neutral
+from agentc.backends.llvm.builder import external
 from agentc.backends.llvm.declarations import Declared, declare
 from agentc.backends.llvm.functions import Functions
 from agentc.backends.llvm.gpu_functions import GpuFunctions
@@ -216,13 +216,7 @@ class PhaseTranslation(FunctionTranslation):
         return self._register("llvm.amdgcn.workgroup.id.x", "llvm.nvvm.read.ptx.sreg.ctaid.x")
 
     def _register(self, amd: str, nvidia: str) -> Any:
-        return self.build.call(self._declared(amd if self.target.amd else nvidia, I32, []), [])
-
-    def _declared(self, name: str, result: ir.Type, arguments: Sequence[ir.Type]) -> ir.Function:
-        found = self.module.globals.get(name)
-        if isinstance(found, ir.Function):
-            return found
-        return ir.Function(self.module, ir.FunctionType(result, arguments), name)
+        return self.build.call(external(self.module, amd if self.target.amd else nvidia, I32, []), [])
 
     def _group_size(self) -> Any:
         if not self.target.amd:
@@ -240,7 +234,7 @@ class PhaseTranslation(FunctionTranslation):
         """A field of the dispatch packet: workgroup_size_x is at byte 4, grid_size_x at 12 (HSA runtime, AQL)."""
         pointer = ir.PointerType()
         pointer.addrspace = 4
-        packet = self.build.call(self._declared("llvm.amdgcn.dispatch.ptr", pointer, []), [])
+        packet = self.build.call(external(self.module, "llvm.amdgcn.dispatch.ptr", pointer, []), [])
         place = self.build.gep(packet, [ir.Constant(I64, offset)], source_etype=ir.IntType(8))
         return self.build.load(place, typ=type_)
 
@@ -319,9 +313,9 @@ class PhaseTranslation(FunctionTranslation):
 
     def _move(self, value: Any, distance: int) -> Any:
         if not self.target.amd:
-            shuffle = self._declared("llvm.nvvm.shfl.sync.bfly.i32", I32, [I32, I32, I32, I32])
+            shuffle = external(self.module, "llvm.nvvm.shfl.sync.bfly.i32", I32, [I32, I32, I32, I32])
             rest = [ir.Constant(I32, distance), ir.Constant(I32, 31)]
             return self.build.call(shuffle, [ir.Constant(I32, -1), value, *rest])
         lane = self.build.xor(self.build.trunc(self.lane, I32), ir.Constant(I32, distance))
         place = self.build.shl(lane, ir.Constant(I32, 2))
-        return self.build.call(self._declared("llvm.amdgcn.ds.bpermute", I32, [I32, I32]), [place, value])
+        return self.build.call(external(self.module, "llvm.amdgcn.ds.bpermute", I32, [I32, I32]), [place, value])

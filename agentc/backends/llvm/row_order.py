@@ -18,6 +18,7 @@ from typing import Any, Final
 from llvmlite import ir
 from xdsl.dialects import memref, scf, vector
 
+from agentc.backends.llvm.builder import external
 from agentc.backends.llvm.scalars import I64
 from agentc.support.record import record
 
@@ -93,7 +94,6 @@ def order(build: Any, memory: Any, low: Any, high: Any, row_bytes: Any) -> Order
 
 def fetch(build: Any, memory: Any, place: Any) -> None:
     """Have the line at byte ``place`` of ``memory`` fetched. There may be none: then nothing happens."""
-    module, name = build.module, "llvm.prefetch.p0"
     types = [ir.PointerType(), *(given.type for given in KEPT)]
-    callee = module.globals.get(name) or ir.Function(module, ir.FunctionType(ir.VoidType(), types), name)
+    callee = external(build.module, "llvm.prefetch.p0", ir.VoidType(), types)
     build.call(callee, [build.gep(memory, [place], source_etype=ir.IntType(8)), *KEPT])

@@ -16,6 +16,7 @@ from xdsl.ir import Attribute, Operation
 
 from agentc.analyses.by_identity import ByIdentity
 from agentc.analyses.kernel_dims import bits, is_vector, name_of
+from agentc.backends.llvm.builder import external
 from agentc.backends.llvm.functions import Functions, Traits
 from agentc.backends.llvm.halves import of_bf16, of_f16, to_bf16, to_f16
 from agentc.dialects.vector_ext import CastOp, CompareOp, SelectOp
@@ -182,7 +183,7 @@ class Scalars:
         module, type_ = self.functions.module, values[0].type
         if isinstance(type_, ir.VectorType):
             full = f"{name}.v{type_.count}{type_.element.intrinsic_name}"
-            callee = module.globals.get(full) or ir.Function(module, _signature(values), full)
+            callee = external(module, full, type_, [v.type for v in values])
         else:
             own = self.functions.other(name.removeprefix("llvm."), type_)
             callee = own or module.declare_intrinsic(name, [type_], _signature(values))
@@ -219,10 +220,7 @@ class Scalars:
         target = llvm_type(op.results[0].type)
         suffix = f"{target.intrinsic_name}.{value.type.intrinsic_name}"
         name = f"llvm.{kind}.sat.{suffix}"
-        callee = self.functions.module.globals.get(name)
-        if callee is None:
-            callee = ir.Function(self.functions.module, ir.FunctionType(target, [value.type]), name)
-        return build.call(callee, [value])
+        return build.call(external(self.functions.module, name, target, [value.type]), [value])
 
 
 def _bf16(build: Any, op: Operation, values: Values) -> Any:

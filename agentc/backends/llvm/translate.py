@@ -20,7 +20,7 @@ from agentc.analyses.kernel_sources import located
 from agentc.analyses.kernel_walks import operands_of, ops_of
 from agentc.analyses.read_blocks import ReadBlock, block_of, blocks_read
 from agentc.backends.llvm.allocation import allocate, release
-from agentc.backends.llvm.builder import Builder, anything, lanes
+from agentc.backends.llvm.builder import Builder, anything, external, lanes
 from agentc.backends.llvm.declarations import Declared, declare, declare_parallel, declare_table, width_of
 from agentc.backends.llvm.fields import field
 from agentc.backends.llvm.functions import NONE, Functions, Traits
@@ -185,8 +185,7 @@ class FunctionTranslation:
         places = self.build.gep(self.values[op.memory], [self.values[op.places]], True, source_etype=made.element)
         bits = ir.VectorType(ir.IntType(1), made.count)
         name = f"llvm.masked.gather.v{made.count}{made.element.intrinsic_name}.v{made.count}p0"
-        signature = ir.FunctionType(made, [places.type, ir.IntType(32), bits, made])
-        callee = self.module.globals.get(name) or ir.Function(self.module, signature, name)
+        callee = external(self.module, name, made, [places.type, ir.IntType(32), bits, made])
         every, width = ir.Constant(bits, [1] * made.count), ir.Constant(ir.IntType(32), width_of(element))
         self.values[op.result] = self.build.call(callee, [places, width, every, anything(made)])
 
@@ -257,9 +256,7 @@ class FunctionTranslation:
         given = [value.type] if whole else [element, value.type]
         what = WHOLE_LANES[kind] if whole else "fadd"
         name = f"llvm.vector.reduce.{what}.v{value.type.count}{element.intrinsic_name}"
-        callee = self.module.globals.get(name)
-        if callee is None:
-            callee = ir.Function(self.module, ir.FunctionType(element, given), name)
+        callee = external(self.module, name, element, given)
         values = [value] if whole else [ir.Constant(element, -0.0), value]
         self.values[op.dest] = self.build.call(callee, values, fastmath=() if whole else flags_of(op))
 
