@@ -34,6 +34,7 @@ from agentc.frontends.kernels.table import (
     axis_stated,
     flat,
     given,
+    is_kept,
 )
 from agentc.frontends.kernels.tensors import Tensor
 from agentc.plan import sizes
@@ -60,8 +61,7 @@ def _place(largest: bool) -> Function:
     def make(scope: Scope, node: ast.Call, args: Args) -> Tensor:
         keywords(scope, node, ("axis", "keepdims"))
         array, axis = along(scope, node, args, None)
-        keep = given(node, "keepdims", args, 2)
-        return place_of(scope.builder, array, axis, largest, keep is not None and truth(scope, keep))
+        return place_of(scope.builder, array, axis, largest, is_kept(scope, node, args, 2))
 
     return make
 
@@ -71,8 +71,7 @@ def _any(every: bool) -> Function:
         keywords(scope, node, ("axis", "keepdims"))
         array = scope.builder.cast(tensor(scope, args[0]), ELEMENTS["i1"])
         axes = axes_of(scope, given(node, "axis", args, 1), len(array.dims))
-        stated = given(node, "keepdims", args, 2)
-        keep = stated is not None and truth(scope, stated)
+        keep = is_kept(scope, node, args, 2)
         kind, start = ("min", 1.0) if every else ("max", 0.0)
         bytes_ = scope.builder.cast(array, ELEMENTS["u8"])
         return scope.builder.cast(scope.builder.reduce(kind, bytes_, axes, keep, start), ELEMENTS["i1"])

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from xdsl.dialects.builtin import AnyFloat
 
 from agentc.frontends.kernels.builder import KernelBuilder
-from agentc.frontends.kernels.calls import axes_of, keywords, truth
+from agentc.frontends.kernels.calls import axes_of, keywords
 from agentc.frontends.kernels.expressions import Scope, evaluate, tensor
 from agentc.frontends.kernels.gathers import reshaped, taken_along
 from agentc.frontends.kernels.ordered import ordered, place_of, running
 from agentc.frontends.kernels.scalars import ELEMENTS, HALVES
 from agentc.frontends.kernels.statistics import spread
-from agentc.frontends.kernels.table import Args, Function, Table, along, given, unless_none
+from agentc.frontends.kernels.table import Args, Function, Table, along, given, is_kept, unless_none
 from agentc.frontends.kernels.tensors import ShapeError, Tensor
 
 INFINITY = float("inf")
@@ -26,18 +26,13 @@ def _floats(scope: Scope, name: str, node: ast.expr) -> Tensor:
     return array
 
 
-def _is_kept(scope: Scope, node: ast.Call) -> bool:
-    stated = given(node, "keepdims", (), 0)
-    return stated is not None and truth(scope, stated)
-
-
 def _reduced(kind: str) -> Function:
     """``np.nansum``, ``nanprod``, ``nanmean``, ``nanmax``, ``nanmin``."""
 
     def make(scope: Scope, node: ast.Call, args: Args) -> Tensor:
         keywords(scope, node, ("axis", "keepdims"))
         build, array = scope.builder, _floats(scope, f"nan{kind}", args[0])
-        axes, keep = axes_of(scope, given(node, "axis", args, 1), len(array.dims)), _is_kept(scope, node)
+        axes, keep = axes_of(scope, given(node, "axis", args, 1), len(array.dims)), is_kept(scope, node)
         there = build.map("eq", array, array)
         if kind in ("max", "min"):
             return _extreme(build, kind, array, there, axes, keep)
@@ -93,7 +88,7 @@ def _median(scope: Scope, node: ast.Call, args: Args) -> Tensor:
     same = build.map("eq", ends[0], ends[1])
     found = build.map("where", same, ends[0], build.map("add", half[0], half[1]))
     found = build.cast(build.reduce("sum", found, [last], False), array.element)
-    for axis in axes if _is_kept(scope, node) else ():
+    for axis in axes if is_kept(scope, node) else ():
         found = found.expanded(axis)
     return found
 
@@ -108,7 +103,7 @@ def _place(largest: bool) -> Function:
         array, axis = along(scope, node, args, None)
         there = scope.builder.map("eq", array, array)
         numbers = scope.builder.map("where", there, array, -INFINITY if largest else INFINITY)
-        return place_of(scope.builder, numbers, axis, largest, _is_kept(scope, node))
+        return place_of(scope.builder, numbers, axis, largest, is_kept(scope, node))
 
     return make
 

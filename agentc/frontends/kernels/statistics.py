@@ -7,13 +7,13 @@ from typing import TypeAlias
 from xdsl.dialects.builtin import AnyFloat
 
 from agentc.frontends.kernels.builder import KernelBuilder
-from agentc.frontends.kernels.calls import axes_of, keywords, truth
+from agentc.frontends.kernels.calls import axes_of, keywords
 from agentc.frontends.kernels.expressions import Scope, Value, evaluate, real, tensor, unsupported
 from agentc.frontends.kernels.gathers import broadcast_to, reshaped, taken
 from agentc.frontends.kernels.ordered import ordered, running
 from agentc.frontends.kernels.scalars import ELEMENTS, HALVES
 from agentc.frontends.kernels.source import number_of
-from agentc.frontends.kernels.table import Args, Function, Table, axis_stated, given, unless_none
+from agentc.frontends.kernels.table import Args, Function, Table, axis_stated, given, is_kept, unless_none
 from agentc.frontends.kernels.tensors import ShapeError, Tensor, show
 from agentc.plan import sizes
 
@@ -37,12 +37,11 @@ def spread(root: bool, variance: Variance) -> Function:
         keywords(scope, node, ("axis", "keepdims", "ddof"))
         array = _floats(scope, tensor(scope, args[0]))
         axes = axes_of(scope, given(node, "axis", args, 1), len(array.dims))
-        stated, ddof = given(node, "keepdims", (), 0), given(node, "ddof", (), 0)
+        ddof = given(node, "ddof", (), 0)
         less = number_of(ddof) if ddof is not None else 0
         if less is None:
             raise unsupported(scope, node, f"ddof={ast.unparse(ddof or node)}", "write a number")
-        keep = stated is not None and truth(scope, stated)
-        found = variance(scope.builder, array, axes, keep, less)
+        found = variance(scope.builder, array, axes, is_kept(scope, node), less)
         return scope.builder.map("sqrt", found) if root else found
 
     return make
@@ -74,10 +73,9 @@ def _quantile(scale: float | None) -> Function:
                 raise unsupported(scope, args[1], ast.unparse(args[1]), f"write a number from 0 to {scale:g}")
             share = stated / scale
         at = 1 if scale is None else 2
-        stated_axis, keepdims = given(node, "axis", args, at), given(node, "keepdims", args, 9)
-        axes = axes_of(scope, stated_axis, len(array.dims))
+        axes = axes_of(scope, given(node, "axis", args, at), len(array.dims))
         found = _of_share(scope.builder, array, axes, share)
-        for axis in axes if keepdims is not None and truth(scope, keepdims) else ():
+        for axis in axes if is_kept(scope, node) else ():
             found = found.expanded(axis)
         return found
 
@@ -115,9 +113,7 @@ def _range(scope: Scope, node: ast.Call, args: Args) -> Tensor:
     keywords(scope, node, ("axis", "keepdims"))
     array = tensor(scope, args[0])
     axes = axes_of(scope, given(node, "axis", args, 1), len(array.dims))
-    stated = given(node, "keepdims", args, 9)
-    keep = stated is not None and truth(scope, stated)
-    ends = [scope.builder.reduce(kind, array, axes, keep) for kind in ("max", "min")]
+    ends = [scope.builder.reduce(kind, array, axes, is_kept(scope, node)) for kind in ("max", "min")]
     return scope.builder.map("sub", *ends)
 
 
@@ -127,8 +123,7 @@ def _average(scope: Scope, node: ast.Call, args: Args) -> Tensor:
     build, given_ = scope.builder, tensor(scope, args[0])
     array = _floats(scope, given_)
     stated, weighed = given(node, "axis", args, 1), unless_none(given(node, "weights", args, 2))
-    axes, keepdims = axes_of(scope, stated, len(array.dims)), given(node, "keepdims", (), 0)
-    keep = keepdims is not None and truth(scope, keepdims)
+    axes, keep = axes_of(scope, stated, len(array.dims)), is_kept(scope, node)
     if weighed is None:
         return build.reduce("mean", array, axes, keep)
     weights = tensor(scope, weighed)
@@ -190,8 +185,7 @@ def _count_nonzero(scope: Scope, node: ast.Call, args: Args) -> Tensor:
     keywords(scope, node, ("axis", "keepdims"))
     array = scope.builder.cast(tensor(scope, args[0]), ELEMENTS["i1"])
     axes = axes_of(scope, given(node, "axis", args, 1), len(array.dims))
-    stated = given(node, "keepdims", args, 9)
-    return scope.builder.reduce("sum", array, axes, stated is not None and truth(scope, stated))
+    return scope.builder.reduce("sum", array, axes, is_kept(scope, node))
 
 
 Elementwise = Callable[[KernelBuilder, Sequence[Value]], Tensor]

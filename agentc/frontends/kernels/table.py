@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Callable, Mapping, Sequence
 
-from agentc.frontends.kernels.calls import axis_of
+from agentc.frontends.kernels.calls import axis_of, truth
 from agentc.frontends.kernels.expressions import MOST_TRIPS, Scope, evaluate, tensor, unsupported
 from agentc.frontends.kernels.gathers import reshaped
 from agentc.frontends.kernels.tensors import Tensor
@@ -22,6 +22,12 @@ def given(node: ast.Call, name: str, args: Args, at: int) -> ast.expr | None:
 def unless_none(node: ast.expr | None) -> ast.expr | None:
     """``node``, unless it says `None`, which is as good as nothing."""
     return None if isinstance(node, ast.Constant) and node.value is None else node
+
+
+def is_kept(scope: Scope, node: ast.Call, args: Args = (), at: int = 0) -> bool:
+    """Whether axes that are reduced stay, of one element each: argument ``at``, or ``keepdims``."""
+    stated = given(node, "keepdims", args, at)
+    return stated is not None and truth(scope, stated)
 
 
 def axis_stated(scope: Scope, node: ast.Call, args: Args, at: int, rank: int, default: int | None) -> int | None:

@@ -54,12 +54,12 @@ class Decoder:
         Refused: ``model-unreadable``.
     """
 
+    _in_place: Session | None = None
+
     def __init__(self, folder: Path, threads: int = 0) -> None:
         self.bundle = open_bundle(folder, "decoder")
         self.tokenizer = open_tokenizer(self.bundle)
         self._open(threads)
-
-    _in_place: Session | None = None
 
     def _open(self, threads: int) -> None:
         """Each graph that is opened holds the weights: the others are, when they are asked for."""
